@@ -1,0 +1,1 @@
+"""What the Prefect server keeps: credentials, environments, stores, registries."""

@@ -1,0 +1,1 @@
+"""Everything that speaks to a Docker engine, local or remote."""

@@ -1,0 +1,61 @@
+"""The errors of a delivery, sorted by what the caller does next."""
+
+from collections.abc import Sequence
+
+
+class HeadwayError(Exception):
+    """Anything Headway reports in its own words; `exit_code` is what the command line ends with."""
+
+    exit_code = 1
+
+
+class Transient(HeadwayError):
+    """May heal by itself: a step that raises it is tried again."""
+
+
+class Rejected(HeadwayError):
+    """A gate said no, or a step cannot succeed; live traffic was never touched."""
+
+
+class ReleaseUnhealthy(HeadwayError):
+    """Live traffic was at risk, so the release is withdrawn."""
+
+    exit_code = 3
+
+
+class Misconfigured(HeadwayError):
+    """Something the user wrote or asked for cannot work; the message names place, found, allowed and next step."""
+
+    exit_code = 2
+
+    def __init__(self, where: str, found: str, allowed: str = "", next_step: str = "") -> None:
+        message = f"{where}: {found}"
+        if allowed:
+            message += f"; allowed: {allowed}"
+        if next_step:
+            message += f"\n  next: {next_step}"
+        super().__init__(message)
+        self.where, self.found, self.allowed, self.next_step = where, found, allowed, next_step
+
+    def __reduce__(self) -> tuple[type["Misconfigured"], tuple[str, str, str, str]]:
+        return type(self), (self.where, self.found, self.allowed, self.next_step)
+
+
+class CommandFailed(Rejected):
+    """A program ended with an exit code that means failure.
+
+    `argv` and `last_lines` must already be free of secrets.
+    """
+
+    def __init__(self, argv: Sequence[str], returncode: int, last_lines: str) -> None:
+        super().__init__(f"{' '.join(argv[:4])} … ended with exit code {returncode}\n{last_lines}".rstrip())
+        self.argv, self.returncode, self.last_lines = tuple(argv), returncode, last_lines
+
+    def __reduce__(self) -> tuple[type["CommandFailed"], tuple[tuple[str, ...], int, str]]:
+        return type(self), (self.argv, self.returncode, self.last_lines)
+
+
+class Interrupted(HeadwayError):
+    """The user or the platform asked the delivery to stop; everything it started is removed."""
+
+    exit_code = 130

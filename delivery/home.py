@@ -1,0 +1,51 @@
+"""Where this platform keeps what it must find again: one folder, named by HEADWAY_HOME."""
+
+import os
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Home:
+    """The platform's folder; `identity` marks everything it starts, so that two platforms never meet."""
+
+    root: Path
+
+    @classmethod
+    def current(cls) -> "Home":
+        """Return the folder HEADWAY_HOME names, or ~/.headway."""
+        return cls(Path(os.environ.get("HEADWAY_HOME") or Path.home() / ".headway").resolve())
+
+    @property
+    def identity(self) -> str:
+        """Six hex digits, made once and kept."""
+        path = self.root / "identity"
+        if not path.exists():
+            self.root.mkdir(parents=True, exist_ok=True)
+            try:
+                with path.open("x") as file:
+                    file.write(secrets.token_hex(3))
+            except FileExistsError:
+                pass  # another process of this platform was first
+        return path.read_text().strip()
+
+    @property
+    def store(self) -> Path:
+        """The artifact store's folder."""
+        return self.root / "store"
+
+    @property
+    def work(self) -> Path:
+        """Checked-out sources and build files, one folder a run."""
+        return self.root / "work"
+
+    @property
+    def cache(self) -> Path:
+        """What may be deleted at any time and is made again."""
+        return self.root / "cache"
+
+    @property
+    def logs(self) -> Path:
+        """Logs of server, worker and test cells."""
+        return self.root / "logs"

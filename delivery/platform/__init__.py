@@ -1,0 +1,1 @@
+"""The platform of one machine: Docker, registry, Prefect server and worker."""

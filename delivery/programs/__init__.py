@@ -1,0 +1,1 @@
+"""One file for each command-line program: how it is called and what its output means."""

@@ -1,0 +1,106 @@
+"""The one place where a program is started."""
+
+import os
+import signal
+import subprocess
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
+
+from delivery.errors import CommandFailed, Interrupted, Rejected
+
+_running: set[subprocess.Popen[str]] = set()
+_lock = threading.Lock()
+_stopping = threading.Event()
+
+
+class Completed(BaseModel):
+    """What a program that ended left behind."""
+
+    model_config = ConfigDict(frozen=True)
+
+    argv: tuple[str, ...]
+    returncode: int
+    stdout: str
+    stderr: str
+
+    def last_lines(self, count: int = 20) -> str:
+        """Return the last lines of both outputs, errors last."""
+        lines = [line for line in (self.stdout + "\n" + self.stderr).splitlines() if line.strip()]
+        return "\n".join(lines[-count:])
+
+
+def run(
+    argv: Sequence[str],
+    *,
+    timeout_seconds: float,
+    cwd: Path | None = None,
+    env: Mapping[str, str] | None = None,
+    stdin: str | None = None,
+    accept: Sequence[int] = (0,),
+    log: Path | None = None,
+) -> Completed:
+    """Run a program to its end and return what it printed.
+
+    `env` is added to this process's environment; secrets go there or to `stdin`, never into `argv`. `log` receives
+    both outputs whole. Raises CommandFailed for an exit code not in `accept`, Rejected when it is not installed or
+    runs longer than `timeout_seconds`, Interrupted when `stop_all` was called.
+    """
+    if _stopping.is_set():
+        raise Interrupted(f"{argv[0]} was not started: the run is being stopped")
+    try:
+        process = subprocess.Popen(
+            list(argv),
+            cwd=cwd,
+            env={**os.environ, **(env or {})},
+            stdin=subprocess.PIPE if stdin is not None else subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            errors="replace",
+            start_new_session=True,
+        )
+    except FileNotFoundError as error:
+        raise Rejected(f"{argv[0]} is not installed") from error
+    with _lock:
+        _running.add(process)
+    try:
+        stdout, stderr = process.communicate(stdin, timeout=timeout_seconds)
+    except subprocess.TimeoutExpired as error:
+        _kill(process)
+        stdout, stderr = process.communicate()
+        raise Rejected(f"{argv[0]} did not end within {timeout_seconds:g} s") from error
+    except BaseException:
+        _kill(process)
+        process.communicate()
+        raise
+    finally:
+        with _lock:
+            _running.discard(process)
+    done = Completed(argv=tuple(argv), returncode=process.returncode, stdout=stdout, stderr=stderr)
+    if log:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        log.write_text(stdout + stderr)
+    if _stopping.is_set() and done.returncode < 0:
+        raise Interrupted(f"{argv[0]} was stopped")
+    if done.returncode not in accept:
+        raise CommandFailed(done.argv, done.returncode, done.last_lines())
+    return done
+
+
+def stop_all() -> None:
+    """End every program this process started; programs asked for afterwards raise Interrupted."""
+    _stopping.set()
+    with _lock:
+        running = list(_running)
+    for process in running:
+        _kill(process)
+
+
+def _kill(process: subprocess.Popen[str]) -> None:
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass  # it ended by itself

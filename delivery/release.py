@@ -1,0 +1,94 @@
+"""What is carried through the environments: revisions, images, releases and the evidence about them."""
+
+import hashlib
+import json
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import Field
+
+from delivery.model import Digest, Model
+
+
+class Revision(Model):
+    """A commit of the application's repository and the hash of what it holds."""
+
+    sha: str = Field(pattern=r"^[0-9a-f]{40}$")
+    tree: str = Field(pattern=r"^[0-9a-f]{40}$", description="tree hash of the folder with headway.yaml")
+    subject: str = ""
+    author: str = ""
+    committed: datetime | None = None
+
+    @property
+    def short(self) -> str:
+        """The first seven characters, as git prints them."""
+        return self.sha[:7]
+
+
+class BaseImage(Model):
+    """What a Dockerfile starts from, and what was used for it."""
+
+    asked: str
+    used: str
+    substitute: bool = Field(description="a local stand-in built from Debian packages took its place")
+
+
+class ImageRef(Model):
+    """An image that cannot change: a repository and a digest."""
+
+    repository: str
+    digest: Digest
+
+    def __str__(self) -> str:
+        """`repository@sha256:…`, as every Docker command takes it."""
+        return f"{self.repository}@{self.digest}"
+
+
+class BuiltImage(Model):
+    """An image built from a revision and pushed to the registry."""
+
+    name: str
+    ref: ImageRef
+    builder: str = Field(description="which client built it")
+    bases: tuple[BaseImage, ...] = ()
+    seconds: float = 0
+    size_bytes: int = 0
+
+
+class Release(Model):
+    """The immutable unit of delivery; equal fingerprints are the same release."""
+
+    app: str
+    revision: Revision
+    images: dict[str, ImageRef]
+    migrations_hash: str
+    configuration_hash: str
+    created: datetime
+
+    @property
+    def fingerprint(self) -> str:
+        """Twelve hex digits over images, migrations and configuration."""
+        content = {
+            "app": self.app,
+            "images": {name: image.digest for name, image in self.images.items()},
+            "migrations": self.migrations_hash,
+            "configuration": self.configuration_hash,
+        }
+        return hash_of(content)[:12]
+
+
+class Evidence(Model):
+    """One thing known of a release: what was looked at, when, and what came out."""
+
+    kind: Literal["scan", "tests", "acceptance", "approval", "restore", "release"]
+    subject: str = Field(description="fingerprint, digest or environment it speaks of")
+    at: datetime
+    outcome: Literal["pass", "fail", "inconclusive"]
+    summary: str
+    details: dict[str, Any] = {}
+
+
+def hash_of(content: object) -> str:
+    """Return the SHA-256 of `content` as canonical JSON, in hex."""
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"), default=str)
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,1 @@
+"""What a delivery leaves for people to read."""

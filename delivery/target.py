@@ -1,0 +1,128 @@
+"""The target: five verbs and a look, the same for every place a release can run."""
+
+from datetime import datetime
+from typing import Literal, Protocol
+
+from pydantic import Field
+
+from delivery.app import App, Watch
+from delivery.model import Model
+from delivery.release import Release
+
+Colour = Literal["blue", "green"]
+Verdict = Literal["healthy", "unhealthy", "inconclusive"]
+
+
+class InstanceState(Model):
+    """One running instance of a service."""
+
+    service: str
+    name: str
+    digest: str | None = Field(description="what the runtime says it runs")
+    served_digest: str | None = Field(None, description="what its version path says; none when it has no such path")
+    healthy: bool
+
+
+class SlotState(Model):
+    """One of the two places a release can stand in."""
+
+    colour: Colour
+    release: Release | None
+    weight: int = Field(ge=0, le=100, description="percent of new requests")
+    instances: tuple[InstanceState, ...] = ()
+
+    @property
+    def healthy(self) -> bool:
+        """Whether it has instances and all of them are healthy."""
+        return bool(self.instances) and all(instance.healthy for instance in self.instances)
+
+
+class TargetState(Model):
+    """What runs now, read from the target itself."""
+
+    slots: tuple[SlotState, ...] = ()
+    url: str | None = None
+    sequence: int = Field(0, description="the highest lease sequence the target has obeyed")
+
+    @property
+    def live(self) -> SlotState | None:
+        """The slot that takes most of the traffic, or none before the first release."""
+        taking = [slot for slot in self.slots if slot.release and slot.weight > 0]
+        return max(taking, key=lambda slot: slot.weight, default=None)
+
+    def slot_of(self, release: Release) -> SlotState | None:
+        """The slot in which `release` stands."""
+        for slot in self.slots:
+            if slot.release and slot.release.fingerprint == release.fingerprint:
+                return slot
+        return None
+
+
+class SlotCounts(Model):
+    """What the router and Headway's probes counted for one slot over a window."""
+
+    requests: int = 0
+    errors: int = Field(0, description="5xx, connection errors, retries and redispatches")
+    latency_ms: tuple[float, ...] = Field((), description="a sample of response times")
+
+
+class TrafficSample(Model):
+    """The traffic of one short interval, for the picture of the release."""
+
+    at: datetime
+    percent: int = Field(ge=0, le=100, description="weight of the watched release")
+    live_requests: int = 0
+    live_errors: int = 0
+    baseline_requests: int = 0
+    baseline_errors: int = 0
+
+
+class Observation(Model):
+    """What a watch saw, and what it means."""
+
+    verdict: Verdict
+    reason: str
+    started: datetime
+    seconds: float
+    live: SlotCounts = Field(SlotCounts(), description="the slot of the watched release")
+    baseline: SlotCounts = Field(SlotCounts(), description="the other slot over the same seconds")
+    samples: tuple[TrafficSample, ...] = ()
+
+
+class Target(Protocol):
+    """Where releases run.
+
+    Every verb may be called twice with the effect of once. A target is made for one lease sequence; when it has
+    obeyed a higher one, each verb that changes something raises Rejected.
+    """
+
+    def observe(self) -> TargetState:
+        """Tell what is live, what is staged, weights and health; changes nothing."""
+        ...
+
+    def stage(self, app: App, release: Release) -> SlotState:
+        """Run `release` in the idle slot without live traffic and return when it is healthy.
+
+        Raises ReleaseUnhealthy when it does not become healthy in time.
+        """
+        ...
+
+    def shift(self, release: Release, percent: int) -> TargetState:
+        """Send `percent` of new requests to `release`; requests in flight finish where they are.
+
+        The very first release takes all traffic whatever `percent` says. Raises ReleaseUnhealthy when the served
+        version is not the release's.
+        """
+        ...
+
+    def watch(self, release: Release, window: Watch, seconds: float) -> Observation:
+        """Look at the live traffic of both slots for `seconds` and judge; ends early on a hard fault."""
+        ...
+
+    def withdraw(self, release: Release) -> TargetState:
+        """Leave the target as if `release` had never been staged."""
+        ...
+
+    def retire(self, release: Release) -> TargetState:
+        """Remove what `release` replaced, after proof that the old slot gets no requests."""
+        ...

@@ -1,0 +1,1 @@
+"""Where releases run: one module for each kind of target."""

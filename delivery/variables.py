@@ -1,0 +1,31 @@
+"""Environment variables of the application: what Headway adds, and the placeholders it fills in."""
+
+import re
+from collections.abc import Mapping
+
+from pydantic import SecretStr
+
+from delivery.errors import Misconfigured
+
+_PLACEHOLDER = re.compile(r"\$\{([a-z_]+(?:\.[a-z_]+)*)\}")
+
+
+def fill(where: str, env: Mapping[str, str], facts: Mapping[str, str | SecretStr]) -> dict[str, str]:
+    """Return `env` with every `${name}` replaced from `facts`.
+
+    The result may hold secrets: hand it to the engine and nowhere else. Raises Misconfigured, naming
+    `where`.variable, for a placeholder that is not in `facts`.
+    """
+
+    def value_of(variable: str, name: str) -> str:
+        if name not in facts:
+            raise Misconfigured(
+                f"{where}.{variable}", f"${{{name}}}", ", ".join(f"${{{key}}}" for key in sorted(facts))
+            )
+        fact = facts[name]
+        return fact.get_secret_value() if isinstance(fact, SecretStr) else fact
+
+    return {
+        variable: _PLACEHOLDER.sub(lambda match, variable=variable: value_of(variable, match[1]), text)
+        for variable, text in env.items()
+    }

@@ -1,0 +1,1 @@
+"""Each step of a delivery as a Prefect task."""
