@@ -255,8 +255,11 @@ class App(Model):
         for name, service in self.services.items():
             if service.routes and not service.port:
                 problems.append(f"services.{name}.port: is needed, because routes go to it")
-        needs = {name: part.needs for name, part in [*self.services.items(), *self.backing.items()]}
-        after = {name: (e.after,) if e.after else () for name, e in self.environments.items()}
+        needs: dict[str, tuple[str, ...]] = {name: service.needs for name, service in self.services.items()}
+        needs |= {name: backing.needs for name, backing in self.backing.items()}
+        after: dict[str, tuple[str, ...]] = {
+            name: (environment.after,) if environment.after else () for name, environment in self.environments.items()
+        }
         for where, graph in (("services", needs), ("environments", after)):
             if circle := _circle(graph):
                 key = "needs" if where == "services" else "after"

@@ -19,13 +19,13 @@ def fill(where: str, env: Mapping[str, str], facts: Mapping[str, str | SecretStr
 
     def value_of(variable: str, name: str) -> str:
         if name not in facts:
-            raise Misconfigured(
-                f"{where}.{variable}", f"${{{name}}}", ", ".join(f"${{{key}}}" for key in sorted(facts))
-            )
+            allowed = ", ".join(f"${{{key}}}" for key in sorted(facts))
+            raise Misconfigured(f"{where}.{variable}", f"${{{name}}}", allowed)
         fact = facts[name]
         return fact.get_secret_value() if isinstance(fact, SecretStr) else fact
 
-    return {
-        variable: _PLACEHOLDER.sub(lambda match, variable=variable: value_of(variable, match[1]), text)
-        for variable, text in env.items()
-    }
+    filled: dict[str, str] = {}
+    for variable, text in env.items():
+        parts = _PLACEHOLDER.split(text)  # text, name, text, name, …
+        filled[variable] = "".join(value_of(variable, part) if i % 2 else part for i, part in enumerate(parts))
+    return filled

@@ -1,5 +1,6 @@
 """The one place where a program is started."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -100,7 +101,5 @@ def stop_all() -> None:
 
 
 def _kill(process: subprocess.Popen[str]) -> None:
-    try:
+    with contextlib.suppress(ProcessLookupError):  # it ended by itself
         os.killpg(process.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass  # it ended by itself
