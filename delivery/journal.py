@@ -1,0 +1,76 @@
+"""The append-only record of what was about to be done to an environment, and what was done.
+
+An intent is written before its effect. Whoever takes over an abandoned environment reads the journal and the target
+and knows enough to finish or to withdraw: nothing depends on the memory of a process.
+"""
+
+from datetime import UTC, datetime
+from typing import Literal
+
+from delivery.model import Model
+from delivery.release import Release
+from delivery.store import Store
+
+Verb = Literal["stage", "shift", "watch", "withdraw", "retire", "migrate"]
+Decision = Literal["withdraw", "retire", "nothing"]
+
+
+class Entry(Model):
+    """One line of the journal."""
+
+    at: datetime
+    app: str
+    environment: str
+    sequence: int
+    run: str
+    verb: Verb
+    stage: Literal["intent", "done", "failed"]
+    release: Release
+    detail: str = ""
+
+
+class Journal:
+    """The journal of one environment, one object an entry."""
+
+    def __init__(self, store: Store, app: str, environment: str) -> None:
+        self.store = store
+        self.app, self.environment = app, environment
+
+    def write(self, entry: Entry) -> None:
+        """Append `entry`; entries sort by sequence, then time."""
+        moment = entry.at.astimezone(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
+        key = f"{self._prefix}/{entry.sequence:08d}/{moment}-{entry.verb}-{entry.stage}.json"
+        self.store.put(key, entry.model_dump_json(indent=2).encode())
+
+    def entries(self, sequence: int | None = None) -> list[Entry]:
+        """Return the entries in order, those of one lease when `sequence` is given."""
+        prefix = self._prefix if sequence is None else f"{self._prefix}/{sequence:08d}"
+        return [Entry.model_validate_json(self.store.get(key)) for key in self.store.keys(prefix)]
+
+    def last_sequence(self) -> int | None:
+        """Return the sequence of the newest entry."""
+        sequences = [int(key.split("/")[-2]) for key in self.store.keys(self._prefix)]
+        return max(sequences, default=None)
+
+    @property
+    def _prefix(self) -> str:
+        return f"journal/{self.app}/{self.environment}"
+
+
+def decide_recovery(entries: list[Entry]) -> tuple[Decision, Release | None]:
+    """Say how to end what an abandoned lease began.
+
+    A release whose retirement had begun had passed every watch: it is finished. Everything else that was staged is
+    withdrawn, because nobody can vouch for it.
+    """
+    if not entries:
+        return "nothing", None
+    release = entries[-1].release
+    ended = {(entry.verb, entry.stage) for entry in entries if entry.release.fingerprint == release.fingerprint}
+    if ("retire", "done") in ended or ("withdraw", "done") in ended:
+        return "nothing", release
+    if ("retire", "intent") in ended:
+        return "retire", release
+    if ("stage", "intent") in ended:
+        return "withdraw", release
+    return "nothing", release

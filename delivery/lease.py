@@ -1,0 +1,125 @@
+"""The right to change an environment: one holder at a time, with an expiry and a sequence that only grows.
+
+The sequence is the fence: a target that obeyed sequence 7 refuses 6, so a process that slept through the end of its
+lease can do nothing any more.
+"""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from filelock import FileLock
+from pydantic import Field
+
+from delivery.errors import Rejected, Transient
+from delivery.model import Model
+
+LEASE_SECONDS = 30.0
+RENEW_SECONDS = 5.0
+
+
+class Lease(Model):
+    """What is known of the right to change one environment."""
+
+    app: str
+    environment: str
+    sequence: int = Field(ge=0, description="grows by one with every holder")
+    holder: str | None = Field(None, description="the run that holds it; none: free")
+    reason: str = ""
+    taken: datetime | None = None
+    expires: datetime | None = None
+    superseded_by: str | None = Field(None, description="a newer run that asked the holder to give way")
+
+    def is_held(self, now: datetime) -> bool:
+        """Whether somebody holds it and was heard of in time."""
+        return self.holder is not None and self.expires is not None and now < self.expires
+
+    def is_abandoned(self, now: datetime) -> bool:
+        """Whether the holder stopped renewing without giving it back."""
+        return self.holder is not None and not self.is_held(now)
+
+    def describe(self) -> str:
+        """Say who holds what, since when and why."""
+        if self.holder is None:
+            return f"{self.environment} of {self.app} is free"
+        since = f"{self.taken:%Y-%m-%d %H:%M:%S} UTC" if self.taken else "an unknown time"
+        return f"{self.environment} of {self.app} is held by {self.holder} since {since} ({self.reason})"
+
+
+class LeaseBook:
+    """The leases of a platform, one file for each environment, changed under a lock."""
+
+    def __init__(self, root: Path, *, lease_seconds: float = LEASE_SECONDS) -> None:
+        self.root = root
+        self.lease_seconds = lease_seconds
+
+    def read(self, app: str, environment: str) -> Lease:
+        """Return the lease as it stands."""
+        path = self._path(app, environment)
+        if not path.exists():
+            return Lease(app=app, environment=environment, sequence=0)
+        return Lease.model_validate_json(path.read_text())
+
+    def all(self) -> list[Lease]:
+        """Return every lease there ever was, in order of name."""
+        return [Lease.model_validate_json(path.read_text()) for path in sorted(self.root.glob("*.json"))]
+
+    def take(self, app: str, environment: str, *, holder: str, reason: str, policy: str = "queue") -> Lease:
+        """Return the lease, now held by `holder` under a new sequence; the holder may take it again.
+
+        Raises Transient while somebody else holds it and the policy is to wait (`queue`, `supersede`: the holder is
+        asked to give way), Rejected for policy `reject`.
+        """
+        with self._locked(app, environment):
+            now = datetime.now(UTC)
+            lease = self.read(app, environment)
+            if lease.is_held(now) and lease.holder != holder:
+                if policy == "reject":
+                    raise Rejected(lease.describe())
+                if policy == "supersede" and lease.superseded_by is None:
+                    self._write(lease.model_copy(update={"superseded_by": holder}))
+                raise Transient(lease.describe())
+            taken = Lease(
+                app=app,
+                environment=environment,
+                sequence=lease.sequence + 1,
+                holder=holder,
+                reason=reason,
+                taken=now,
+                expires=now + timedelta(seconds=self.lease_seconds),
+            )
+            self._write(taken)
+            return taken
+
+    def renew(self, lease: Lease) -> Lease:
+        """Move the expiry; Rejected when the lease went to somebody else or the holder is asked to give way."""
+        with self._locked(lease.app, lease.environment):
+            current = self.read(lease.app, lease.environment)
+            if current.sequence != lease.sequence or current.holder != lease.holder:
+                raise Rejected(f"the lease was lost: {current.describe()}")
+            expires = datetime.now(UTC) + timedelta(seconds=self.lease_seconds)
+            renewed = current.model_copy(update={"expires": expires})
+            self._write(renewed)
+        if renewed.superseded_by:
+            raise Rejected(f"superseded by {renewed.superseded_by}")
+        return renewed
+
+    def give_back(self, lease: Lease) -> None:
+        """Free the environment; nothing happens when somebody else holds it by now."""
+        with self._locked(lease.app, lease.environment):
+            current = self.read(lease.app, lease.environment)
+            if current.sequence == lease.sequence and current.holder == lease.holder:
+                free = Lease(app=lease.app, environment=lease.environment, sequence=lease.sequence)
+                self._write(free)
+
+    def _locked(self, app: str, environment: str) -> FileLock:
+        self.root.mkdir(parents=True, exist_ok=True)
+        return FileLock(self._path(app, environment).with_suffix(".lock"), timeout=30)
+
+    def _path(self, app: str, environment: str) -> Path:
+        return self.root / f"{app}.{environment}.json"
+
+    def _write(self, lease: Lease) -> None:
+        path = self._path(lease.app, lease.environment)
+        beside = path.with_suffix(".new")
+        beside.write_text(lease.model_dump_json(indent=2))
+        beside.replace(path)
