@@ -1,0 +1,120 @@
+#!/bin/sh
+# build.sh KIND CONTEXT CACHE fetch: choose the packages of KIND and download them into CACHE.
+# build.sh KIND CONTEXT CACHE make: unpack them into the Docker build context CONTEXT/image.
+# Expects APT_CONFIG (an apt state with no installed packages) and PYTHON; runs no maintainer scripts.
+set -eu
+umask 022
+bases=$(cd "$(dirname "$0")" && pwd)
+kind=$bases/$1 context=$2 cache=$3
+root=$context/rootfs
+info=$root/var/lib/dpkg/info
+debs=$cache/debs wheels=$cache/wheels
+
+recipe() { sed 's/#.*//; /^[[:space:]]*$/d' "$bases/common/packages" "$kind/packages"; }
+
+list_packages() {
+  recipe | awk '/^[^-]/ {print $1}' | sort -u >"$context/wanted"
+  recipe | sed -n 's/^-//p' | while read -r name; do
+    case $name in @*) cat "$bases/common/${name#@}" ;; *) echo "$name" ;; esac
+  done | grep -vxFf "$context/wanted" | sort -u >"$context/unwanted"
+  xargs apt-get install -s -q -o Debug::NoLocking=1 <"$context/wanted" >"$context/plan"
+  awk '/^Inst/ {gsub(/[()]/, ""); print $2 "=" $3}' "$context/plan" | sort -u >"$context/closure"
+  awk -F= 'NR == FNR {drop[$1]; next} !($1 in drop)' "$context/unwanted" "$context/closure" >"$context/chosen"
+}
+
+download() {
+  mkdir -p "$debs" "$wheels"
+  (cd "$debs" && xargs apt-get download -q <"$context/chosen") >"$context/download.log" 2>&1 ||
+    { tail -n 5 "$context/download.log" >&2; exit 1; }
+  if [ -f "$kind/requirements.txt" ]; then
+    "$PYTHON" -m pip download -q --disable-pip-version-check --no-deps --require-hashes --only-binary :all: \
+      -r "$kind/requirements.txt" -d "$wheels" --log "$context/pip.log" >/dev/null 2>"$context/pip.err" ||
+      { tail -n 5 "$context/pip.err" >&2; exit 1; }
+  fi
+}
+
+unpack_deb() { # FILE ONLY-PATH…
+  deb=$1
+  shift
+  name=$(dpkg-deb -f "$deb" Package)
+  owner=$name
+  [ "$(dpkg-deb -f "$deb" Multi-Arch)" != same ] || owner=$name:$(dpkg-deb -f "$deb" Architecture)
+  dpkg-deb --fsys-tarfile "$deb" | tar -xvp -C "$root" --keep-directory-symlink --no-same-owner \
+    --exclude='./usr/share/man/?*' --exclude='./usr/share/locale/?*' --exclude='./usr/share/info/?*' \
+    --exclude='./usr/share/lintian*' --exclude='./usr/share/bug*' --exclude='./usr/share/doc/*/[!c]*' \
+    "$@" | sed -n 's#^\./#/#; s#/$##; p' >"$info/$owner.list"
+  dpkg-deb -e "$deb" "$context/control"
+  for file in "$context/control"/*; do
+    [ "${file##*/}" = control ] || mv "$file" "$info/$owner.${file##*/}"
+  done
+  sed '/^Package:/a Status: install ok installed' "$context/control/control" >>"$root/var/lib/dpkg/status"
+  echo >>"$root/var/lib/dpkg/status"
+  rm -rf "$context/control"
+}
+
+unpack() {
+  mkdir -p "$root/usr/bin" "$root/usr/sbin" "$root/usr/lib" "$root/usr/lib64" "$root/etc" "$root/run/lock" "$root/tmp" "$info"
+  for name in bin sbin lib lib64; do ln -s "usr/$name" "$root/$name"; done
+  mkdir -p "$root/var"
+  ln -s /run "$root/var/run"
+  ln -s /run/lock "$root/var/lock"
+  while IFS='=' read -r name version; do
+    set -- "$debs/${name}_$(echo "$version" | sed 's/:/%3a/')"_*.deb
+    # Without globbing and quotes: the recipe's second column may name several paths, or none.
+    unpack_deb "$1" $(recipe | awk -v name="$name" '$1 == name && NF > 1 {for (i = 2; i <= NF; i++) print $i}')
+  done <"$context/chosen"
+  if [ -f "$kind/requirements.txt" ]; then unpack_wheels; fi
+}
+
+unpack_wheels() { # the file `wheel-files` says what goes where
+  mkdir "$context/wheels"
+  sed -n 's/^\([A-Za-z0-9._-]*\)==\([^ ]*\).*/\1-\2/p' "$kind/requirements.txt" | tr - _ | while read -r stem; do
+    for wheel in "$wheels"/*.whl; do
+      case $(basename "$wheel" | tr - _) in
+        "$stem"_*)
+          cp "$wheel" "$context/wheels/"
+          "$PYTHON" -m zipfile -e "$wheel" "$context/wheels/"
+          ;;
+      esac
+    done
+  done
+  chmod -R u=rwX,go=rX "$context/wheels"
+  while read -r source target; do
+    mkdir -p "$root/$(dirname "$target")"
+    mv "$context/wheels/$source" "$root/$target"
+    case $target in */bin/*) chmod 755 "$root/$target" ;; esac
+  done <"$kind/wheel-files"
+  rm -rf "$context/wheels"
+}
+
+finish() {
+  cat "$root"/usr/share/ca-certificates/mozilla/*.crt >"$context/ca"
+  mkdir -p "$root/etc/ssl/certs" "$root/root" "$root/home" "$root/proc" "$root/sys" "$root/dev" "$root/var/tmp" "$root/var/log"
+  mv "$context/ca" "$root/etc/ssl/certs/ca-certificates.crt"
+  mkdir -p "$root/usr/lib/ssl" # where OpenSSL looks
+  ln -sf /etc/ssl/certs "$root/usr/lib/ssl/certs"
+  ln -sf /etc/ssl/certs/ca-certificates.crt "$root/usr/lib/ssl/cert.pem"
+  for folder in "$bases/common/rootfs" "$kind/rootfs"; do
+    [ ! -d "$folder" ] || cp -R "$folder/." "$root/"
+  done
+  for applet in $("$root/usr/bin/busybox" --list); do
+    [ -e "$root/usr/bin/$applet" ] || [ -e "$root/usr/sbin/$applet" ] || ln -s busybox "$root/usr/bin/$applet"
+  done
+  chmod 1777 "$root/tmp" "$root/var/tmp"
+  chmod 640 "$root/etc/shadow"
+  mkdir "$context/image"
+  tar -C "$root" --numeric-owner --owner=0 --group=0 --sort=name --mtime=@0 -cf "$context/image/rootfs.tar" .
+  cp "$kind/Dockerfile" "$context/image/Dockerfile"
+  rm -rf "$root"
+}
+
+case $4 in
+  fetch)
+    list_packages
+    download
+    ;;
+  make)
+    unpack
+    finish
+    ;;
+esac
