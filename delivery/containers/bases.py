@@ -66,21 +66,17 @@ def _present(client: DockerClient, name: str) -> bool:
     except ImageNotFound:
         return False
     except APIError as error:
-        raise Misconfigured(
-            f"image {name}", _last_line(str(error.explanation or error)), "an image reference"
-        ) from error
+        reason = _last_line(str(error.explanation or error))
+        raise Misconfigured(f"image {name}", reason, "an image reference") from error
     return True
 
 
 def _pull(asked: str, host: str | None, silence_seconds: int, silent: Path) -> str:
     """Pull `asked`; return what went wrong, or nothing. Each read of the answer may wait `silence_seconds`."""
-    repository, colon, tag = asked.rpartition(":")
-    if not colon or "/" in tag or "@" in asked:
-        repository, tag = asked, "" if "@" in asked else "latest"
+    named = ":" in asked.rpartition("/")[2] or "@" in asked
     try:
-        events = connect(host, timeout_seconds=silence_seconds).api.pull(
-            repository, tag or None, stream=True, decode=True
-        )
+        api = connect(host, timeout_seconds=silence_seconds).api
+        events = api.pull(asked if named else f"{asked}:latest", stream=True, decode=True)
         for event in events:
             if "error" in event:
                 return _last_line(event["error"])

@@ -1,0 +1,176 @@
+"""Docker on this machine: found, or installed and started where Headway may."""
+
+import os
+import platform
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal
+
+import docker
+import requests
+from docker.errors import DockerException
+from pydantic import Field
+
+from delivery.errors import Misconfigured, Rejected
+from delivery.home import Home
+from delivery.model import Model
+from delivery.platform.daemon import Daemon
+from delivery.programs.run import run
+
+SOCKET = Path("/var/run/docker.sock")
+DAEMON_JSON = Path("/etc/docker/daemon.json")
+# /24 networks: Docker's own pools are used up after about thirty test cells.
+SETTINGS = """\
+{"default-address-pools": [{"base": "10.201.0.0/16", "size": 24}], "log-opts": {"max-size": "10m", "max-file": "2"}}
+"""
+PACKAGES = ("docker.io", "iptables")
+START_SECONDS = 30
+
+Step = Literal["configure", "install", "systemctl", "dockerd"]
+
+
+class EngineReport(Model):
+    """The engine that answers, and what it took."""
+
+    version: str
+    started_by_headway: bool
+    installed: bool = Field(description="Headway installed it just now")
+    seconds: float
+
+
+class HostFacts(Model):
+    """What decides how Docker can be had on a machine where none answers."""
+
+    docker_host: str | None = Field(None, description="DOCKER_HOST, when it is set")
+    socket_denied: bool = Field(False, description="the socket is there and this user may not use it")
+    root: bool = True
+    debian: bool = Field(True, description="Debian, Ubuntu or a relative, with apt")
+    dockerd: bool = Field(False, description="the program is installed")
+    systemd: bool = False
+    configured: bool = Field(False, description="there is a daemon.json")
+
+
+def steps_to_docker(facts: HostFacts) -> tuple[Step, ...]:
+    """Return what Headway does, in order, so that Docker answers; Misconfigured when it is not Headway's to do."""
+    if facts.docker_host:
+        raise _missing(
+            f"no engine answers at {facts.docker_host}", "start Docker on that machine, or unset DOCKER_HOST"
+        )
+    if facts.socket_denied:
+        raise _missing(
+            f"{SOCKET} is there, but this user may not use it",
+            'sudo usermod -aG docker "$USER", then log in again; or run the same command as root',
+        )
+    start = "sudo systemctl start docker" if facts.systemd else "sudo dockerd"
+    if not facts.debian and not facts.dockerd:
+        raise _missing(
+            "Docker Engine is not installed, and Headway installs it on Debian and Ubuntu only",
+            "install Docker Engine or Docker Desktop and start it, or point DOCKER_HOST at a machine that runs it",
+        )
+    if not facts.root:
+        install = "" if facts.dockerd else f"sudo apt-get install {' '.join(PACKAGES)} && "
+        found = "Docker Engine is not running" if facts.dockerd else "Docker Engine is not installed"
+        raise _missing(
+            f"{found}, and this user is not root",
+            f'{install}{start}; sudo usermod -aG docker "$USER", then log in again; or run the same command as root',
+        )
+    before: tuple[Step, ...] = () if facts.configured else ("configure",)
+    install_step: tuple[Step, ...] = () if facts.dockerd else ("install",)
+    return (*before, *install_step, "systemctl" if facts.systemd else "dockerd")
+
+
+def ensure_engine(home: Home | None = None) -> EngineReport:
+    """Return when a Docker engine answers; it is installed and started where that is possible.
+
+    Raises Misconfigured, having changed nothing, when it is the user's to do; Rejected, with the end of the log,
+    when the engine does not start.
+    """
+    home, started = home or Home.current(), time.monotonic()
+    installed, version = False, engine_version()
+    if version is None:
+        steps = steps_to_docker(_look())
+        installed = "install" in steps
+        version = _carry_out(steps, _daemon(home))
+    return EngineReport(
+        version=version,
+        started_by_headway=_daemon(home).process() is not None,
+        installed=installed,
+        seconds=round(time.monotonic() - started, 2),
+    )
+
+
+def stop_engine(home: Home) -> bool:
+    """Stop the engine if Headway started it as a process of its own; return whether it did."""
+    return _daemon(home).stop()
+
+
+def engine_version() -> str | None:
+    """Return the version of the engine that answers, or none."""
+    try:
+        client = docker.from_env(timeout=10)
+        try:
+            return str(client.version()["Version"])
+        finally:
+            client.close()
+    except (DockerException, requests.RequestException):
+        return None
+
+
+def wait_for_engine(
+    daemon: Daemon | None, answers: Callable[[], str | None] = engine_version, seconds: float = START_SECONDS
+) -> str:
+    """Return the version as soon as the engine answers; Rejected with the log's end when it ends or stays silent."""
+    deadline = time.monotonic() + seconds
+    while (version := answers()) is None:
+        ended = daemon is not None and daemon.process() is None
+        if ended or time.monotonic() > deadline:
+            what = "ended at once" if ended else f"did not answer within {seconds:g} s"
+            log = f"the end of {daemon.log}:\n{daemon.last_lines()}" if daemon else "see `journalctl -u docker`"
+            raise Rejected(f"dockerd {what}; {log}")
+        time.sleep(0.1)
+    return version
+
+
+def _carry_out(steps: tuple[Step, ...], daemon: Daemon) -> str:
+    if "configure" in steps:  # before the installation: the package may start the engine itself
+        DAEMON_JSON.parent.mkdir(parents=True, exist_ok=True)
+        DAEMON_JSON.write_text(SETTINGS)
+    if "install" in steps:
+        apt = ["apt-get", "-q", "-o", "DPkg::Lock::Timeout=120"]
+        quiet = {"DEBIAN_FRONTEND": "noninteractive"}
+        run([*apt, "update"], timeout_seconds=300, env=quiet)
+        run([*apt, "install", "-y", "--no-install-recommends", *PACKAGES], timeout_seconds=900, env=quiet)
+        if version := engine_version():
+            return version
+    if "systemctl" in steps:
+        run(["systemctl", "start", "docker"], timeout_seconds=90)
+        return wait_for_engine(None)
+    daemon.start(["dockerd", "-H", f"unix://{SOCKET}"], {})
+    return wait_for_engine(daemon)
+
+
+def _look() -> HostFacts:
+    try:
+        release = platform.freedesktop_os_release()
+    except OSError:  # not Linux
+        release = {}
+    family = {release.get("ID", ""), *release.get("ID_LIKE", "").split()}
+    return HostFacts(
+        docker_host=os.environ.get("DOCKER_HOST") or None,
+        socket_denied=SOCKET.exists() and not os.access(SOCKET, os.W_OK),
+        root=hasattr(os, "geteuid") and os.geteuid() == 0,
+        debian=bool(family & {"debian", "ubuntu"}) and shutil.which("apt-get") is not None,
+        dockerd=shutil.which("dockerd") is not None,
+        systemd=Path("/run/systemd/system").is_dir(),
+        configured=DAEMON_JSON.exists(),
+    )
+
+
+def _daemon(home: Home) -> Daemon:
+    return Daemon("dockerd", home.root / "daemons", home.logs / "dockerd.log")
+
+
+def _missing(found: str, next_step: str) -> Misconfigured:
+    return Misconfigured("Docker", found, next_step=next_step)
