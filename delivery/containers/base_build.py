@@ -1,18 +1,16 @@
 """Building a base image from Debian packages with the host's apt."""
 
-import os
 import platform
 import shutil
 import sys
 import time
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from docker.errors import APIError, BuildError
 from filelock import FileLock
 
 from delivery.containers.client import connect
-from delivery.containers.stand_ins import BUILD_SCRIPT, Recipe
+from delivery.containers.stand_ins import Recipe
 from delivery.errors import Misconfigured, Rejected
 from delivery.programs.run import run
 
@@ -25,7 +23,8 @@ SUITES = ("bookworm", "bookworm-updates", "bookworm-security")
 def build_base(recipe: Recipe, cache: Path, host: str | None = None) -> str:
     """Build the recipe's image on the engine and return its name; `cache` keeps what was downloaded.
 
-    Raises Misconfigured when this machine cannot build it, Rejected when a download or the build failed.
+    One caller at a time for each recipe. Raises Misconfigured when this machine cannot build it, Rejected when a
+    download or the build failed.
     """
     needed = [name for name in ("apt-get", "dpkg-deb", "tar", "awk") if not shutil.which(name)]
     if needed:
@@ -35,18 +34,21 @@ def build_base(recipe: Recipe, cache: Path, host: str | None = None) -> str:
     if there != platform.machine():
         raise Misconfigured("the Docker engine", f"runs on {there}", f"{platform.machine()}, as this machine")
 
-    cache.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(dir=cache, prefix=f"{recipe.kind}-") as folder:
+    folder = cache / "building" / recipe.tag.replace("/", "-").replace(":", "-")
+    shutil.rmtree(folder, ignore_errors=True)  # of a build that was killed
+    folder.mkdir(parents=True)
+    try:
         with FileLock(cache / "apt.lock"):
             env = {"APT_CONFIG": str(_prepare_apt(cache)), "PYTHON": sys.executable, "LC_ALL": "C"}
             _script(recipe, folder, cache, "fetch", env)
         _script(recipe, folder, cache, "make", env)
-        try:
-            client.images.build(
-                path=f"{folder}/image", tag=recipe.tag, labels={LABEL_BASE: recipe.kind}, rm=True, forcerm=True
-            )
-        except (BuildError, APIError) as error:
-            raise Rejected(f"building {recipe.tag} failed: {error}") from error
+        client.images.build(
+            path=str(folder / "image"), tag=recipe.tag, labels={LABEL_BASE: recipe.kind}, rm=True, forcerm=True
+        )
+    except (BuildError, APIError) as error:
+        raise Rejected(f"building {recipe.tag} failed: {error}") from error
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
     return recipe.tag
 
 
@@ -91,9 +93,8 @@ def _prepare_apt(cache: Path) -> Path:
     if not updated.exists() or time.time() - updated.stat().st_mtime > LISTS_LIVE_SECONDS:
         run(["apt-get", "update", "-q"], timeout_seconds=300, env={"APT_CONFIG": str(configuration), "LC_ALL": "C"})
         updated.touch()
-        os.utime(updated)
     return configuration
 
 
-def _script(recipe: Recipe, folder: str, cache: Path, step: str, env: dict[str, str]) -> None:
-    run(["sh", str(BUILD_SCRIPT), recipe.kind, folder, str(cache), step], timeout_seconds=900, env=env)
+def _script(recipe: Recipe, folder: Path, cache: Path, step: str, env: dict[str, str]) -> None:
+    run(["sh", str(recipe.script), recipe.kind, str(folder), str(cache), step], timeout_seconds=900, env=env)

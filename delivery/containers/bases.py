@@ -1,12 +1,14 @@
 """From the image a Dockerfile asks for to one that the engine has."""
 
+import json
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import requests
 import urllib3
-from docker import DockerClient
+from docker import APIClient, DockerClient
+from docker.auth import get_config_header, resolve_repository_name
 from docker.errors import APIError, ImageNotFound
 from filelock import FileLock
 
@@ -27,7 +29,7 @@ def resolve_base(
     cache: Path,
     host: str | None = None,
     substitutes: Mapping[str, str] = {},
-    silence_seconds: int = PULL_SILENCE_SECONDS,
+    silence_seconds: float = PULL_SILENCE_SECONDS,
 ) -> BaseImage:
     """Return an image the engine has for `asked`: mapped, present, pulled, or a stand-in from Debian packages.
 
@@ -71,22 +73,35 @@ def _present(client: DockerClient, name: str) -> bool:
     return True
 
 
-def _pull(asked: str, host: str | None, silence_seconds: int, silent: Path) -> str:
-    """Pull `asked`; return what went wrong, or nothing. Each read of the answer may wait `silence_seconds`."""
-    named = ":" in asked.rpartition("/")[2] or "@" in asked
+def _pull(asked: str, host: str | None, silence_seconds: float, silent: Path) -> str:
+    """Pull `asked` and return what went wrong, or nothing; a registry may be silent for `silence_seconds`."""
     try:
-        api = connect(host, timeout_seconds=silence_seconds).api
-        events = api.pull(asked if named else f"{asked}:latest", stream=True, decode=True)
-        for event in events:
+        for event in _pull_events(connect(host).api, asked, silence_seconds):
             if "error" in event:
                 return _last_line(event["error"])
-    except APIError as error:
-        return _last_line(str(error.explanation or error))
-    except (requests.RequestException, urllib3.exceptions.HTTPError, TimeoutError):
+    except (requests.RequestException, urllib3.exceptions.HTTPError):
         silent.parent.mkdir(parents=True, exist_ok=True)
         silent.touch()
-        return f"{registry_of(asked)} said nothing for {silence_seconds} s"
+        return f"{registry_of(asked)} said nothing for {silence_seconds:g} s"
     return ""
+
+
+def _pull_events(api: APIClient, asked: str, silence_seconds: float) -> Iterator[dict[str, str]]:
+    """Yield what the engine tells of a pull. The SDK's own `pull` waits without a limit."""
+    named = asked if ":" in asked.rpartition("/")[2] or "@" in asked else f"{asked}:latest"
+    header = get_config_header(api, resolve_repository_name(named)[0])
+    response = api.post(
+        f"{api.base_url}/v{api.api_version}/images/create",
+        params={"fromImage": named},
+        headers={"X-Registry-Auth": header} if header else {},
+        timeout=silence_seconds,
+        stream=True,
+    )
+    with response:
+        if not response.ok:
+            yield {"error": response.json()["message"]}
+            return
+        yield from (json.loads(line) for line in response.iter_lines() if line)
 
 
 def _stand_in(client: DockerClient, recipe: Recipe, cache: Path, host: str | None) -> str:

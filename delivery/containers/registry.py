@@ -93,7 +93,7 @@ def _create(client: DockerClient, home: Home, preferred_port: int, host: str | N
             volumes={_name(home): {"bind": "/var/lib/registry", "mode": "rw"}},
             restart_policy={"Name": "unless-stopped"},  # type: ignore[arg-type]  # the stubs know two of four
         )
-        container.put_archive("/etc/docker/registry", _archive("config.yml", CONFIGURATION.format(port=port)))
+        container.put_archive("/", _archive("etc/docker/registry/config.yml", CONFIGURATION.format(port=port)))
         problem = _start_problem(container)
         if not problem:
             return container
@@ -114,14 +114,22 @@ def _start_problem(container: Container) -> str:
 
 
 def _wait(container: Container) -> None:
-    """Ask from inside: the engine's loopback may be another machine's."""
-    probe = ["wget", "-q", "-O", "/dev/null", f"http://127.0.0.1:{_port(container)}/v2/"]
+    """Return when it answers; asked from inside, because the engine's loopback may be another machine's."""
     deadline = time.monotonic() + START_SECONDS
-    while container.exec_run(probe).exit_code != 0:
-        if time.monotonic() > deadline:
+    while not _answers(container):
+        container.reload()
+        if container.status != "running" or time.monotonic() > deadline:
             log = container.logs(tail=10).decode(errors="replace")
-            raise Rejected(f"the registry did not answer within {START_SECONDS} s; the end of its log:\n{log}")
+            raise Rejected(f"the registry does not answer; the end of its log:\n{log}")
         time.sleep(0.1)
+
+
+def _answers(container: Container) -> bool:
+    probe = ["wget", "-q", "-O", "/dev/null", f"http://127.0.0.1:{_port(container)}/v2/"]
+    try:
+        return bool(container.exec_run(probe).exit_code == 0)
+    except APIError:  # it ended
+        return False
 
 
 def _archive(name: str, text: str) -> bytes:

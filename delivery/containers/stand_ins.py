@@ -11,7 +11,6 @@ from delivery.errors import Misconfigured
 from delivery.model import Model
 
 RECIPES = Path(__file__).resolve().parents[2] / "infra" / "bases"
-BUILD_SCRIPT = RECIPES / "build.sh"
 
 _MIRRORS = {"docker.io", "index.docker.io", "registry-1.docker.io", "public.ecr.aws", "mirror.gcr.io", "ghcr.io"}
 _FLAVOUR = re.compile(r"^(alpine[\d.]*|slim|bookworm)$")
@@ -21,20 +20,30 @@ _VERSION = re.compile(r"^v?(\d+(\.\d+)*)$")
 class Recipe(Model):
     """How one kind of base image is made, and which upstream images it stands in for."""
 
-    kind: str
+    folder: Path
     repositories: tuple[str, ...]
     provides: str | None
     aliases: tuple[str, ...] = ()
 
     @property
+    def kind(self) -> str:
+        """The folder's name."""
+        return self.folder.name
+
+    @property
+    def script(self) -> Path:
+        """The program that carries out every recipe of a set."""
+        return self.folder.parent / "build.sh"
+
+    @property
     def tag(self) -> str:
         """The image's name; another recipe has another name."""
         digest = hashlib.sha256()
-        common = (RECIPES / "common").rglob("*")
-        for path in sorted([BUILD_SCRIPT, *common, *(RECIPES / self.kind).rglob("*")]):
+        root = self.folder.parent
+        for path in sorted([self.script, *(root / "common").rglob("*"), *self.folder.rglob("*")]):
             if path.is_file():
                 executable = bool(path.stat().st_mode & 0o100)
-                digest.update(f"{path.relative_to(RECIPES)} {executable}\n".encode() + path.read_bytes() + b"\0")
+                digest.update(f"{path.relative_to(root)} {executable}\n".encode() + path.read_bytes() + b"\0")
         return f"headway-base/{self.kind}:{digest.hexdigest()[:12]}"
 
     def honours(self, tag: str) -> bool:
@@ -43,7 +52,7 @@ class Recipe(Model):
             return True
         first, *flavours = tag.split("-")
         if version := _VERSION.match(first):
-            if f"{self.provides}.".startswith(f"{version[1]}.") is False:
+            if not f"{self.provides}.".startswith(f"{version[1]}."):
                 return False
         elif first not in self.aliases and not _FLAVOUR.match(first):
             return False
@@ -51,10 +60,10 @@ class Recipe(Model):
 
 
 @cache
-def recipes() -> tuple[Recipe, ...]:
-    """Return every recipe there is."""
-    files = sorted(RECIPES.glob("*/base.yaml"))
-    return tuple(Recipe(kind=file.parent.name, **yaml.safe_load(file.read_text())) for file in files)
+def recipes(root: Path) -> tuple[Recipe, ...]:
+    """Return every recipe in the folder `root`."""
+    files = sorted(root.glob("*/base.yaml"))
+    return tuple(Recipe(folder=file.parent, **yaml.safe_load(file.read_text())) for file in files)
 
 
 def stand_in_for(asked: str) -> Recipe:
@@ -62,12 +71,12 @@ def stand_in_for(asked: str) -> Recipe:
     if "@" in asked:
         raise Misconfigured(asked, "a digest names one image exactly, nothing can stand in for it")
     repository, tag = split_reference(asked)
-    for recipe in recipes():
+    for recipe in recipes(RECIPES):
         if repository in recipe.repositories:
             if recipe.honours(tag):
                 return recipe
             raise Misconfigured(asked, f"a stand-in would be {repository} {recipe.provides}, not {tag}")
-    known = sorted(name for recipe in recipes() for name in recipe.repositories)
+    known = sorted(name for recipe in recipes(RECIPES) for name in recipe.repositories)
     raise Misconfigured(asked, "there is no recipe for a stand-in", f"stand-ins for {', '.join(known)}")
 
 

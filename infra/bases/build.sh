@@ -1,6 +1,8 @@
 #!/bin/sh
 # build.sh KIND CONTEXT CACHE fetch: choose the packages of KIND and download them into CACHE.
 # build.sh KIND CONTEXT CACHE make: unpack them into the Docker build context CONTEXT/image.
+# A kind is a folder with `packages` (a name a line; more words: only these files of it; -name or -@file: not these,
+# though others depend on them), `Dockerfile`, and if need be `requirements.txt` with `wheel-files`, and `rootfs`.
 # Expects APT_CONFIG (an apt state with no installed packages) and PYTHON; runs no maintainer scripts.
 set -eu
 umask 022
@@ -39,10 +41,12 @@ unpack_deb() { # FILE ONLY-PATH…
   name=$(dpkg-deb -f "$deb" Package)
   owner=$name
   [ "$(dpkg-deb -f "$deb" Multi-Arch)" != same ] || owner=$name:$(dpkg-deb -f "$deb" Architecture)
-  dpkg-deb --fsys-tarfile "$deb" | tar -xvp -C "$root" --keep-directory-symlink --no-same-owner \
+  dpkg-deb --fsys-tarfile "$deb" >"$context/files.tar"
+  tar -xvpf "$context/files.tar" -C "$root" --keep-directory-symlink --no-same-owner \
     --exclude='./usr/share/man/?*' --exclude='./usr/share/locale/?*' --exclude='./usr/share/info/?*' \
     --exclude='./usr/share/lintian*' --exclude='./usr/share/bug*' --exclude='./usr/share/doc/*/[!c]*' \
-    "$@" | sed -n 's#^\./#/#; s#/$##; p' >"$info/$owner.list"
+    "$@" >"$context/members"
+  sed 's#^\./#/#; s#^/$#/.#; s#/$##' "$context/members" >"$info/$owner.list"
   dpkg-deb -e "$deb" "$context/control"
   for file in "$context/control"/*; do
     [ "${file##*/}" = control ] || mv "$file" "$info/$owner.${file##*/}"
@@ -55,7 +59,7 @@ unpack_deb() { # FILE ONLY-PATH…
 unpack() {
   mkdir -p "$root/usr/bin" "$root/usr/sbin" "$root/usr/lib" "$root/usr/lib64" "$root/etc" "$root/run/lock" "$root/tmp" "$info"
   for name in bin sbin lib lib64; do ln -s "usr/$name" "$root/$name"; done
-  mkdir -p "$root/var"
+  echo 1 >"$info/format" # file names with an architecture
   ln -s /run "$root/var/run"
   ln -s /run/lock "$root/var/lock"
   while IFS='=' read -r name version; do
@@ -89,7 +93,7 @@ unpack_wheels() { # the file `wheel-files` says what goes where
 
 finish() {
   cat "$root"/usr/share/ca-certificates/mozilla/*.crt >"$context/ca"
-  mkdir -p "$root/etc/ssl/certs" "$root/root" "$root/home" "$root/proc" "$root/sys" "$root/dev" "$root/var/tmp" "$root/var/log"
+  mkdir -p "$root/usr/local/bin" "$root/usr/local/sbin" "$root/etc/ssl/certs" "$root/root" "$root/home" "$root/proc" "$root/sys" "$root/dev" "$root/var/tmp" "$root/var/log"
   mv "$context/ca" "$root/etc/ssl/certs/ca-certificates.crt"
   mkdir -p "$root/usr/lib/ssl" # where OpenSSL looks
   ln -sf /etc/ssl/certs "$root/usr/lib/ssl/certs"
