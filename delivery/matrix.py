@@ -1,0 +1,91 @@
+"""The test matrix: which cells a suite has, and what came out of each."""
+
+import itertools
+import re
+from typing import Literal
+
+from pydantic import Field
+
+from delivery.app import App, Suite
+from delivery.model import Model, Name
+
+Outcome = Literal["passed", "failed", "no-tests", "timed-out", "error"]
+
+
+class Cell(Model):
+    """One suite with one value of every axis and one shard."""
+
+    suite: Name
+    axes: dict[str, str] = {}
+    shard: int = Field(1, ge=1)
+    shards: int = Field(1, ge=1)
+
+    @property
+    def name(self) -> str:
+        """What people see: `api[node=22] 1/2`."""
+        values = ",".join(f"{axis}={value}" for axis, value in self.axes.items())
+        part = f" {self.shard}/{self.shards}" if self.shards > 1 else ""
+        return f"{self.suite}{f'[{values}]' if values else ''}{part}"
+
+    @property
+    def slug(self) -> str:
+        """The name as a file name; no two cells of an application share one."""
+        values = "".join(f".{axis}={_escaped(value)}" for axis, value in self.axes.items())
+        part = f".{self.shard}-{self.shards}" if self.shards > 1 else ""
+        return f"{self.suite}{values}{part}"
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """The axis values and the shard as environment variables."""
+        named = {variable_name(axis): value for axis, value in self.axes.items()}
+        return {**named, "HEADWAY_SHARD": str(self.shard), "HEADWAY_SHARDS": str(self.shards)}
+
+    def fill_axes(self, text: str) -> str:
+        """Return `text` with `${axis}` replaced by the cell's value."""
+        for axis, value in self.axes.items():
+            text = text.replace(f"${{{axis}}}", value)
+        return text
+
+
+class CellResult(Model):
+    """What came out of a cell; anything but `passed` stops the release."""
+
+    cell: Cell
+    outcome: Outcome
+    tests: int = Field(0, description="that ran or were skipped")
+    failures: int = 0
+    errors: int = 0
+    skipped: int = 0
+    flaky: int = Field(0, description="failed, then passed on a retry")
+    seconds: float = 0
+    exit_code: int | None = Field(None, description="none: the suite never ended by itself")
+    problem: str = Field("", description="why the outcome is not `passed`, in one line")
+    failing: tuple[str, ...] = Field((), description="the first failing tests")
+    last_lines: str = ""
+    log: str = Field("", description="where the whole log is")
+    junit: tuple[str, ...] = Field((), description="the JUnit files, relative to the report folder")
+    junit_found: bool = Field(False, description="false with outcome `passed`: the exit code alone says so")
+
+
+def expand(app: App) -> tuple[Cell, ...]:
+    """Return every cell of the matrix; suites that an environment names for acceptance run only there."""
+    elsewhere = {name for environment in app.environments.values() for name in environment.acceptance}
+    return tuple(cell for name, suite in app.suites.items() if name not in elsewhere for cell in cells_of(name, suite))
+
+
+def cells_of(name: str, suite: Suite) -> tuple[Cell, ...]:
+    """Return the cells of one suite: every combination of its axes, each in every shard."""
+    return tuple(
+        Cell(suite=name, axes=dict(zip(suite.axes, values, strict=True)), shard=shard, shards=suite.shards)
+        for values in itertools.product(*suite.axes.values())
+        for shard in range(1, suite.shards + 1)
+    )
+
+
+def variable_name(name: str) -> str:
+    """Return the environment variable for an axis or a service: upper case, dashes as underscores."""
+    return name.upper().replace("-", "_")
+
+
+def _escaped(value: str) -> str:
+    return re.sub(r"[^A-Za-z0-9-]", lambda found: f"_{ord(found[0]):x}_", value)
