@@ -1,0 +1,90 @@
+"""From an image on the engine to one in a registry, known by its digest."""
+
+import io
+import json
+import tarfile
+from datetime import UTC
+from uuid import uuid4
+
+from docker.errors import APIError
+from docker.models.images import Image
+
+from delivery.containers.client import connect
+from delivery.containers.disk import disk_message, free_bytes
+from delivery.containers.failures import reported
+from delivery.errors import Rejected, Transient
+from delivery.home import Home
+from delivery.ledger import LABEL_APP, LABEL_RELEASE
+from delivery.programs.buildkit import says_disk_full
+from delivery.release import ImageRef, Release
+
+MEDIA_TYPE = "application/vnd.headway.release.v1+json"
+
+
+def push(image: Image, repository: str, tag: str) -> ImageRef:
+    """Push the image and return it by the digest the registry was told.
+
+    Raises Transient when the registry does not take it, Rejected when the disk is full.
+    """
+    with reported(f"pushing {repository}:{tag}"):
+        image.tag(repository, tag)
+        for event in connect().api.push(repository, tag=tag, stream=True, decode=True):
+            if "error" in event:
+                if says_disk_full(event["error"]):
+                    raise Rejected(f"pushing {repository}:{tag}: {disk_message(free_bytes())}")
+                raise Transient(f"pushing {repository}:{tag}: {event['error'].strip()}; is the registry up?")
+            if digest := event.get("aux", {}).get("Digest"):
+                return ImageRef(repository=repository, digest=digest)
+    raise Transient(f"pushing {repository}:{tag}: the registry confirmed no digest")
+
+
+def publish_release(release: Release, *, registry: str, home: Home, run_id: str) -> ImageRef:
+    """Push the release's manifest as a tiny image `…/release:<fingerprint>` and return it by digest.
+
+    The first one stays: the same release published again is the one that is there.
+    """
+    repository, tag = f"{registry}/{release.app}/release", release.fingerprint
+    local = f"headway-{home.identity}-release"
+    name = f"{local}:{uuid4().hex[:12]}"
+    with reported(f"publishing release {release.fingerprint} of run {run_id}"):
+        client = connect()
+        if there := _in_registry(repository, tag):
+            return there
+        client.api.import_image_from_data(
+            _archive("release.json", release.model_dump_json(indent=2).encode()),
+            repository=local,
+            tag=name.rpartition(":")[2],
+            changes=[f"LABEL {key}={json.dumps(value)}" for key, value in _labels(release).items()],
+        )
+        try:
+            return push(client.images.get(name), repository, tag)
+        finally:
+            client.images.remove(name, noprune=True)
+
+
+def _in_registry(repository: str, tag: str) -> ImageRef | None:
+    """Return what the registry has under that tag; asked through the engine, which knows the way there."""
+    try:
+        found = connect().images.get_registry_data(f"{repository}:{tag}")
+    except APIError:
+        return None
+    return ImageRef(repository=repository, digest=str(found.id))
+
+
+def _labels(release: Release) -> dict[str, str]:
+    return {
+        "org.opencontainers.image.title": f"{release.app} release {release.fingerprint}",
+        "org.opencontainers.image.revision": release.revision.sha,
+        "org.opencontainers.image.created": release.created.astimezone(UTC).isoformat(),
+        LABEL_APP: release.app,
+        LABEL_RELEASE: release.fingerprint,
+    }
+
+
+def _archive(name: str, content: bytes) -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        entry = tarfile.TarInfo(name)
+        entry.size, entry.mode = len(content), 0o444
+        archive.addfile(entry, io.BytesIO(content))
+    return buffer.getvalue()
