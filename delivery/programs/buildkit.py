@@ -23,6 +23,7 @@ LAST_LINES = 15
 
 _VERSION = re.compile(r"(\d+)\.(\d+)\.(\d+)")
 _STEP = re.compile(r"^#(\d+) (.*)$")
+_NO_STEP = re.compile(r"^(#\d+ |time=\")")
 _PREFIX = re.compile(r"^(\d+\.\d+ )?")
 _DISK_FULL = re.compile(r"no space left on device|disk quota exceeded", re.IGNORECASE)
 _NOISE = re.compile(r"^(sha256:[0-9a-f]{64}$|transferring |DONE |CACHED$|ERROR: )")
@@ -137,7 +138,7 @@ def failed_step(output: str) -> FailedStep:
         errors = [text for text in rest if text.startswith("ERROR: ")]
         said = [_PREFIX.sub("", text) for text in rest if not _NOISE.match(text)]
         return FailedStep(title, tuple((said + errors)[-LAST_LINES:]))
-    rest = [line for line in output.splitlines() if line.strip() and not _STEP.match(line)]
+    rest = [line for line in output.splitlines() if line.strip() and not _NO_STEP.match(line)]
     return FailedStep("", tuple(rest[-LAST_LINES:]))
 
 

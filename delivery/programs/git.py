@@ -1,6 +1,7 @@
 """Revisions of the application's repository, read with git; the work tree is never touched."""
 
 import os
+import re
 import shutil
 from datetime import datetime
 from pathlib import Path
@@ -97,6 +98,15 @@ def log_between(repository: Path, old: str, new: str, folder: str) -> tuple[Comm
     output = _git(repository, "log", _FIELDS, f"--max-count={MOST_COMMITS}", *commits, "--", folder)
     lines = (line.split("\0") for line in output.splitlines())
     return tuple(Commit(sha=sha, subject=subject, author=author) for sha, subject, author, _ in lines)
+
+
+def origin(repository: Path) -> str:
+    """Return the address of the repository this one was cloned from, without credentials; empty when there is none."""
+    try:
+        address = _git(repository, "remote", "get-url", "origin").strip()
+    except CommandFailed:
+        return ""
+    return re.sub(r"^([a-z+]+://)[^/@]*@", r"\1", address)
 
 
 def _git(

@@ -178,3 +178,21 @@ def test_after_a_rewritten_history_the_new_commit_stands_alone(repository):
     commits = git.log_between(repository, "1" * 40, new, "shop")
 
     assert [commit.sha for commit in commits] == [new]
+
+
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [
+        ("https://ada:s3cret@example.org/shop.git", "https://example.org/shop.git"),
+        ("https://example.org/shop.git", "https://example.org/shop.git"),
+        ("git@example.org:shop.git", "git@example.org:shop.git"),
+    ],
+)
+def test_the_origin_is_told_without_credentials(repository, address, shown):
+    _git(repository, "remote", "add", "origin", address)
+
+    assert git.origin(repository) == shown
+
+
+def test_a_repository_without_origin_has_none(repository):
+    assert git.origin(repository) == ""
