@@ -216,8 +216,8 @@ def _build(builder: Builder, order: BuildOrder, repository: str, folder: Path, l
 
 
 def _build_classic(order: BuildOrder, log: Path) -> tuple[str, int]:
-    try:
-        with reported("building with the classic builder"):
+    with reported("building with the classic builder"):
+        try:
             _, events = connect(timeout_seconds=BUILD_SECONDS).images.build(
                 path=str(order.context),
                 dockerfile=str(order.dockerfile),
@@ -229,8 +229,8 @@ def _build_classic(order: BuildOrder, log: Path) -> tuple[str, int]:
                 forcerm=True,
             )
             output, code = _text(events), 0
-    except BuildError as error:
-        output, code = f"{_text(error.build_log)}\n{error.msg}", 1
+        except BuildError as error:
+            output, code = f"{_text(error.build_log)}\n{error.msg}", 1
     log.parent.mkdir(parents=True, exist_ok=True)
     log.write_text(output)
     return output, code

@@ -56,10 +56,11 @@ def publish_release(release: Release, *, registry: str, home: Home, run_id: str)
             tag=name.rpartition(":")[2],
             changes=[f"LABEL {key}={json.dumps(value)}" for key, value in _labels(release).items()],
         )
+        image = client.images.get(name)
         try:
-            return push(client.images.get(name), repository, tag)
+            return push(image, repository, tag)
         finally:
-            client.images.remove(name, noprune=True)
+            client.images.remove(str(image.id), force=True)  # the registry has it
 
 
 def _in_registry(repository: str, tag: str) -> ImageRef | None:
