@@ -23,7 +23,7 @@ from delivery.containers.certificates import own_certificates
 from delivery.containers.client import connect
 from delivery.containers.failures import reported
 from delivery.containers.registry import ensure_registry
-from delivery.errors import Transient
+from delivery.errors import Interrupted, Transient
 from delivery.home import Home
 from delivery.ledger import LABEL_PLATFORM, LABEL_ROLE, run_labels
 from delivery.model import Model
@@ -44,7 +44,6 @@ class Database(Model):
 
     checked_at: datetime
     volume: str | None = None
-    previous: str | None = None
     built: datetime | None = None
     next_update: datetime | None = None
     problem: str = ""
@@ -60,6 +59,7 @@ class _Ended(NamedTuple):
     code: int
     log: str
     output: bytes
+    at: datetime
 
 
 def prepare(policy: ScanPolicy, home: Home, *, run_id: str = "scanner") -> Database:
@@ -75,7 +75,7 @@ def prepare(policy: ScanPolicy, home: Home, *, run_id: str = "scanner") -> Datab
         known = _known_database(kept)
         if known and known.is_current(datetime.now(UTC)):
             return known
-        database = _download(policy.database, home, run_id, known)
+        database = _download(policy.database, kept.stem, home, run_id, known)
         kept.write_text(database.model_dump_json(indent=2))
         return database
 
@@ -122,22 +122,23 @@ def _look(argv: Sequence[str], ref: ImageRef, home: Home, run_id: str, volume: s
     return ended
 
 
-def _download(source: str | None, home: Home, run_id: str, known: Database | None) -> Database:
+def _download(source: str | None, key: str, home: Home, run_id: str, known: Database | None) -> Database:
     """Bring the database into a volume of its own, so that a scan at work keeps the one it has."""
-    client, now = connect(), datetime.now(UTC)
-    volume = f"headway-{home.identity}-trivy-{uuid4().hex[:8]}"
+    client, family = connect(), f"headway-{home.identity}-trivy-{key}-"
+    for old in client.volumes.list(filters={"name": family}):
+        if known is None or old.name != known.volume:  # replaced before, or of a download that was killed
+            _remove_volume(str(old.name))
+    volume = family + uuid4().hex[:8]
     client.volumes.create(volume, labels={LABEL_PLATFORM: home.identity, LABEL_ROLE: "vulnerability-database"})
     with _trivy(trivy.download_argv(source), source or "", home, run_id, volume) as container:
         ended = _finish(container, trivy.METADATA, DOWNLOAD_SECONDS)
     metadata = _metadata(ended)
     if metadata:
-        if known and known.previous:
-            _remove_volume(known.previous)
-        return metadata.model_copy(update={"volume": volume, "previous": known.volume if known else None})
+        return metadata.model_copy(update={"volume": volume})
     _remove_volume(volume)
     problem = f"{source or 'the default source'}: {_last_line(ended.log)}"
-    return (known or Database(checked_at=now)).model_copy(
-        update={"checked_at": now, "next_update": None, "problem": problem}
+    return (known or Database(checked_at=ended.at)).model_copy(
+        update={"checked_at": ended.at, "next_update": None, "problem": problem}
     )
 
 
@@ -148,7 +149,7 @@ def _metadata(ended: _Ended) -> Database | None:
         built, following = (datetime.fromisoformat(dates[key]) for key in ("UpdatedAt", "NextUpdate"))
     except (ValueError, KeyError, TypeError):
         return None
-    return Database(checked_at=datetime.now(UTC), built=built, next_update=following) if ended.code == 0 else None
+    return Database(checked_at=ended.at, built=built, next_update=following) if ended.code == 0 else None
 
 
 @contextmanager
@@ -171,7 +172,8 @@ def _trivy(argv: Sequence[str], address: str, home: Home, run_id: str, volume: s
             container.put_archive("/", _archive("ca.crt", certificates.read_bytes()))
         yield container
     finally:
-        container.remove(force=True, v=True)
+        with contextlib.suppress(NotFound):
+            container.remove(force=True, v=True)
 
 
 def _network(address: str, home: Home) -> str:
@@ -185,14 +187,18 @@ def _network(address: str, home: Home) -> str:
 
 def _finish(container: Container, wanted: str, seconds: float) -> _Ended:
     """Run the container to its end and return its exit code, its log and the file `wanted`, if it wrote it."""
-    container.start()
     try:
-        code = int(container.wait(timeout=seconds)["StatusCode"])
-    except requests.RequestException:
-        container.reload()  # raises when it is the engine that does not answer
-        return _Ended(-1, f"did not end within {seconds:g} s", b"")
-    log = container.logs(tail=20).decode(errors="replace").strip()
-    return _Ended(code, log, _read(container, wanted))
+        container.start()
+        try:
+            code = int(container.wait(timeout=seconds)["StatusCode"])
+        except requests.RequestException:
+            container.reload()  # raises when it is the engine that does not answer
+            return _Ended(-1, f"did not end within {seconds:g} s", b"", datetime.now(UTC))
+        container.reload()
+        log = container.logs(tail=20).decode(errors="replace").strip()
+        return _Ended(code, log, _read(container, wanted), datetime.now(UTC))
+    except NotFound as error:
+        raise Interrupted("the scanner's container was removed: the run is being stopped") from error
 
 
 def _read(container: Container, path: str) -> bytes:

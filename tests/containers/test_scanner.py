@@ -12,7 +12,7 @@ from delivery.containers import scanner
 from delivery.containers.client import connect
 from delivery.containers.pushing import push
 from delivery.containers.registry import ensure_registry
-from delivery.errors import Rejected, Transient
+from delivery.errors import Interrupted, Rejected, Transient
 from delivery.ledger import LABEL_EXPIRES, LABEL_PLATFORM, LABEL_ROLE, LABEL_RUN
 from delivery.release import ImageRef
 from delivery.scanning import check_scan
@@ -218,3 +218,39 @@ def test_the_scanners_container_is_on_the_ledger_and_gone_afterwards(home, clean
     assert (labels[LABEL_PLATFORM], labels[LABEL_RUN], labels[LABEL_ROLE]) == (home.identity, "r7", "scanner")
     assert LABEL_EXPIRES in labels
     assert identity not in [container.id for container in connect().containers.list(all=True)]
+
+
+def test_a_scanner_that_is_removed_under_the_scan_is_an_interruption(home, clean_image, fresh, monkeypatch):
+    finish = scanner._finish
+
+    def swept(container, wanted, seconds):
+        container.remove(force=True)
+        return finish(container, wanted, seconds)
+
+    scanner.prepare(fresh, home)
+    monkeypatch.setattr(scanner, "_finish", swept)
+
+    with pytest.raises(Interrupted, match="the run is being stopped"):
+        scanner.scan("backend", clean_image, fresh, home, run_id="test")
+
+
+def test_a_newer_database_replaces_the_one_before_the_last(home, registry, monkeypatch):
+    policy = ScanPolicy(database=publish_database(registry, "renewed", datetime.now(UTC) - timedelta(days=30)))
+    monkeypatch.setattr(scanner, "LIVES", timedelta(0))
+
+    volumes = [scanner.prepare(policy, home).volume for _ in range(3)]
+
+    there = [volume.name for volume in connect().volumes.list() if volume.name in volumes]
+    assert sorted(there) == sorted(volumes[1:])
+
+
+def test_a_database_stays_when_there_is_no_newer_one_to_be_had(home, registry, monkeypatch):
+    policy = ScanPolicy(database=publish_database(registry, "lost", datetime.now(UTC) - timedelta(days=2)))
+    monkeypatch.setattr(scanner, "LIVES", timedelta(0))
+    first = scanner.prepare(policy, home)
+    monkeypatch.setattr(scanner.trivy, "download_argv", lambda source: ["trivy", "image", "--no-such-flag"])
+
+    again = scanner.prepare(policy, home)
+
+    assert (again.volume, again.built) == (first.volume, first.built)
+    assert "unknown flag" in again.problem
