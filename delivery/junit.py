@@ -20,13 +20,13 @@ from delivery.model import Model
 NAMED_TESTS = 5
 
 
-class FlakyFailure(Element):  # type: ignore[misc]
+class FlakyFailure(Element):
     """A failure that a retry made good, as Surefire and its followers write it."""
 
     _tag = "flakyFailure"
 
 
-class FlakyError(Element):  # type: ignore[misc]
+class FlakyError(Element):
     """An error that a retry made good."""
 
     _tag = "flakyError"

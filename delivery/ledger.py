@@ -12,6 +12,7 @@ LABEL_SLOT = "headway.slot"
 LABEL_SERVICE = "headway.service"
 LABEL_RELEASE = "headway.release"
 LABEL_SEQUENCE = "headway.sequence"
+LABEL_BED = "headway.bed"
 
 
 def run_labels(platform: str, run: str, role: str, *, lives: timedelta = timedelta(hours=2)) -> dict[str, str]:

@@ -1,0 +1,128 @@
+"""Containers, networks and volumes that live and die together."""
+
+import secrets
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+import requests
+from docker import DockerClient
+from docker.errors import APIError, NotFound
+from docker.models.containers import Container
+
+from delivery.containers.bases import resolve_base
+from delivery.containers.client import connect, engine_gone
+from delivery.containers.reaper import guarded
+from delivery.containers.sweep import remove_labelled
+from delivery.errors import Interrupted, Rejected, Transient
+from delivery.home import Home
+from delivery.ledger import LABEL_BED, LABEL_ROLE, run_labels
+
+STOPPED = ("exited", "dead", "removing")
+
+
+@dataclass
+class Bed:
+    """A place of its own for a few containers; `open_bed` removes all of it."""
+
+    client: DockerClient
+    home: Home
+    host: str | None
+    labels: Mapping[str, str]
+    name: str
+    network: str = "none"
+    parts: dict[str, Container] = field(default_factory=dict)
+
+    def add_network(self) -> None:
+        """Give the containers started from now on a network where they find each other by role."""
+        self.client.networks.create(self.name, driver="bridge", labels={**self.labels, LABEL_ROLE: "network"})
+        self.network = self.name
+
+    def add_volume(self) -> str:
+        """Create a volume and return its name."""
+        self.client.volumes.create(self.name, labels={**self.labels, LABEL_ROLE: "volume"})
+        return self.name
+
+    def image(self, asked: str) -> str:
+        """Return an image the engine has for `asked`."""
+        return resolve_base(asked, cache=self.home.cache, host=self.host).used
+
+    def create(
+        self,
+        role: str,
+        image: str,
+        command: Sequence[str] | None = None,
+        *,
+        env: Mapping[str, str] | None = None,
+        network: str | None = None,
+        **options: Any,  # noqa: ANN401  # the engine's own options
+    ) -> Container:
+        """Create, but do not start, the container `role`; on the bed's network it is found under that name."""
+        place = network or self.network
+        if place != "none":
+            options["networking_config"] = {place: self.client.api.create_endpoint_config(aliases=[role])}
+        container = self.client.containers.create(
+            self.image(image),
+            list(command) if command is not None else None,
+            name=f"{self.name}-{role}",
+            labels={**self.labels, LABEL_ROLE: role},
+            environment=dict(env or {}),
+            network=place,
+            init=True,
+            **options,
+        )
+        self.parts[role] = container
+        return container
+
+    def was_emptied(self) -> bool:
+        """Tell whether somebody else removes, or removed, one of the containers."""
+        for container in self.parts.values():
+            try:
+                container.reload()
+            except NotFound:
+                return True
+            if container.status in ("removing", "dead"):
+                return True
+        return False
+
+    def start(self, role: str, image: str, command: Sequence[str] | None = None, **options: Any) -> Container:  # noqa: ANN401
+        """Create and start the container `role`."""
+        container = self.create(role, image, command, **options)
+        container.start()
+        return container
+
+
+@contextmanager
+def open_bed(
+    home: Home, run_id: str, purpose: str, *, host: str | None = None, lives: timedelta = timedelta(hours=2)
+) -> Iterator[Bed]:
+    """Open a bed and remove everything in it at the end, whatever happens, even to this process."""
+    token = secrets.token_hex(4)
+    labels = {**run_labels(home.identity, run_id, purpose, lives=lives), LABEL_BED: token}
+    client = connect(host)
+    bed = Bed(client, home, host, labels, f"headway-{home.identity}-{purpose}-{token}")
+    with engine_errors(), guarded({LABEL_BED: token}, host=host):
+        try:
+            yield bed
+        except APIError as error:
+            if bed.was_emptied():
+                raise Interrupted(f"{bed.name} was removed while it was needed") from error
+            raise
+        finally:
+            remove_labelled(client, {LABEL_BED: token})
+
+
+@contextmanager
+def engine_errors() -> Iterator[None]:
+    """Turn the engine's errors into Headway's, sorted by what the caller does next."""
+    try:
+        yield
+    except APIError as error:
+        reason = str(error.explanation or error)
+        if "address pool" in reason:  # all networks are taken; the engine has no code for it
+            raise Transient(f"the Docker engine: {reason}") from error
+        raise Rejected(f"the Docker engine refused: {reason}") from error
+    except requests.RequestException as error:
+        raise engine_gone(error) from error

@@ -1,0 +1,228 @@
+"""The database of an environment: started, found again, migrated."""
+
+import secrets
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from docker import DockerClient
+from docker.errors import APIError, NotFound
+from docker.models.containers import Container
+from pydantic import SecretStr
+
+from delivery.app import Database
+from delivery.containers.bed import Bed, engine_errors, open_bed
+from delivery.containers.client import connect
+from delivery.containers.names import EnvironmentNames
+from delivery.containers.outcome import last_lines, save_log, wait_for_end
+from delivery.containers.probe import wait_until
+from delivery.errors import Misconfigured, Rejected
+from delivery.home import Home
+from delivery.ledger import environment_labels
+from delivery.model import Model
+from delivery.programs import postgres
+from delivery.variables import fill
+
+ALIAS = "database"
+PORT = 5432
+USER = "app"
+DATA = "/var/lib/postgresql/data"
+START_SECONDS = 60
+IN_MEMORY = ["postgres", "-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off"]
+
+
+@dataclass(frozen=True)
+class DatabaseAccess:
+    """How a container on the same network reaches a database."""
+
+    name: str
+    password: SecretStr
+    user: str = USER
+    host: str = ALIAS
+    port: int = PORT
+
+    @property
+    def url(self) -> SecretStr:
+        """The address with user and password, as DATABASE_URL carries it."""
+        password = self.password.get_secret_value()
+        return SecretStr(f"postgresql://{self.user}:{password}@{self.host}:{self.port}/{self.name}")
+
+    def facts(self) -> dict[str, str | SecretStr]:
+        """Return what `${database.…}` stands for in the application's variables."""
+        return {
+            "database.url": self.url,
+            "database.host": self.host,
+            "database.port": str(self.port),
+            "database.name": self.name,
+            "database.user": self.user,
+            "database.password": self.password,
+        }
+
+    def client_env(self) -> dict[str, str]:
+        """Return the variables with which PostgreSQL's own programs connect."""
+        return {
+            "PGHOST": self.host,
+            "PGPORT": str(self.port),
+            "PGUSER": self.user,
+            "PGDATABASE": self.name,
+            "PGPASSWORD": self.password.get_secret_value(),
+        }
+
+    def redact(self, text: str) -> str:
+        """Return `text` without the password."""
+        return text.replace(self.password.get_secret_value(), "***")
+
+
+class MigrationResult(Model):
+    """A migration that ended well."""
+
+    seconds: float
+    last_lines: str = ""
+
+
+def ensure_database(
+    database: Database, names: EnvironmentNames, *, image: str, host: str | None = None
+) -> DatabaseAccess:
+    """Return access to the environment's database, running and answering; its data outlives its container.
+
+    Raises Rejected with the end of its log when it does not answer.
+    """
+    client = connect(host)
+    with engine_errors():
+        _ensure_network(client, names)
+        container = _existing(client, names) or _create(client, database, names, image)
+        if container.status != "running":
+            container.start()
+        access = _access(container)
+        wait_until(lambda: accepts_queries(container, access), container, START_SECONDS)
+    return access
+
+
+def find_database(names: EnvironmentNames, *, host: str | None = None) -> DatabaseAccess | None:
+    """Return access to the environment's database, or none when the environment has none."""
+    with engine_errors():
+        container = _existing(connect(host), names)
+    return _access(container) if container else None
+
+
+def migrate(
+    database: Database,
+    names: EnvironmentNames,
+    access: DatabaseAccess,
+    image_ref: str,
+    *,
+    run_id: str,
+    log: Path,
+    home: Home | None = None,
+    host: str | None = None,
+) -> MigrationResult:
+    """Run the application's migration against the environment's database.
+
+    Raises Rejected with the last lines of its output, which `log` holds whole, when it fails.
+    """
+    if database.migrate is None:
+        return MigrationResult(seconds=0)
+    with open_bed(home or Home.current(), run_id, "migrate", host=host) as bed:
+        bed.network = names.backbone
+        return run_migration(bed, database, access, image_ref, log)
+
+
+def run_migration(bed: Bed, database: Database, access: DatabaseAccess, image: str, log: Path) -> MigrationResult:
+    """Run the migration in `bed` and wait for its end; Rejected when it fails."""
+    migration = database.migrate
+    if migration is None:
+        return MigrationResult(seconds=0)
+    started = time.monotonic()
+    env = {**standard_variables(access), **fill("database.migrate.env", migration.env, access.facts())}
+    container = bed.start("migrate", image, migration.command, env=env)
+    exit_code = wait_for_end(container, migration.timeout_seconds)
+    save_log(container, log)
+    log.write_text(access.redact(log.read_text(errors="replace")))
+    seconds, lines = time.monotonic() - started, last_lines(log)
+    if exit_code != 0:
+        how = f"did not end within {migration.timeout_seconds} s" if exit_code is None else f"exit code {exit_code}"
+        raise Rejected(f"the migration failed: {how}; its last lines:\n{lines}")
+    return MigrationResult(seconds=seconds, last_lines=lines)
+
+
+def standard_variables(access: DatabaseAccess | None) -> dict[str, str]:
+    """Return the variables every container of an application with a database gets."""
+    return {"DATABASE_URL": access.url.get_secret_value()} if access else {}
+
+
+def start_in_memory(bed: Bed, image: str, name: str, **options: object) -> tuple[Container, DatabaseAccess]:
+    """Start a database in `bed` whose data is in memory; it need not answer yet."""
+    access = DatabaseAccess(name=name, password=SecretStr(secrets.token_hex(16)))
+    container = bed.start(ALIAS, image, IN_MEMORY, env=_server_env(access), tmpfs={DATA: "rw"}, **options)
+    return container, access
+
+
+def accepts_queries(container: Container, access: DatabaseAccess) -> bool:
+    """Tell whether the database answers over TCP: while it is set up it answers on its socket only."""
+    argv = postgres.ready_argv(access.user, access.name)
+    try:
+        return bool(container.exec_run(argv).exit_code == 0)
+    except APIError as error:
+        if isinstance(error, NotFound):
+            raise
+        return False  # it is not running; the caller finds out why
+
+
+def _server_env(access: DatabaseAccess) -> dict[str, str]:
+    password = access.password.get_secret_value()
+    return {"POSTGRES_USER": access.user, "POSTGRES_PASSWORD": password, "POSTGRES_DB": access.name}
+
+
+def _existing(client: DockerClient, names: EnvironmentNames) -> Container | None:
+    try:
+        return client.containers.get(names.database)
+    except NotFound:
+        return None
+
+
+def _access(container: Container) -> DatabaseAccess:
+    """Read back what the database was made with: the container is the only place that keeps the password."""
+    env: Mapping[str, str] = dict(line.partition("=")[::2] for line in container.attrs["Config"]["Env"])
+    try:
+        return DatabaseAccess(
+            name=env["POSTGRES_DB"], user=env["POSTGRES_USER"], password=SecretStr(env["POSTGRES_PASSWORD"])
+        )
+    except KeyError as error:
+        raise Misconfigured(
+            f"container {container.name}", f"has no {error.args[0]}", next_step="it was not made by Headway: rename it"
+        ) from error
+
+
+def _ensure_network(client: DockerClient, names: EnvironmentNames) -> None:
+    if not client.networks.list(names=[f"^{names.backbone}$"]):
+        labels = environment_labels(names.platform, names.app, names.environment, "backbone")
+        try:
+            client.networks.create(names.backbone, driver="bridge", labels=labels, check_duplicate=True)
+        except APIError as error:
+            if error.status_code != 409:  # another step was first
+                raise
+
+
+def _create(client: DockerClient, database: Database, names: EnvironmentNames, image: str) -> Container:
+    """Create the container; a volume that is there from before needs the password it was made with."""
+    labels = environment_labels(names.platform, names.app, names.environment, "database")
+    client.volumes.create(names.database, labels=labels)
+    access = DatabaseAccess(name=database.name, password=SecretStr(secrets.token_hex(24)))
+    try:
+        return client.containers.create(
+            image,
+            name=names.database,
+            labels=labels,
+            environment=_server_env(access),
+            volumes={names.database: {"bind": DATA, "mode": "rw"}},
+            restart_policy={"Name": "unless-stopped"},  # type: ignore[arg-type]  # the stubs know two of four
+            network=names.backbone,
+            networking_config={names.backbone: client.api.create_endpoint_config(aliases=[ALIAS])},
+            stop_signal="SIGINT",
+            shm_size="256m",
+        )
+    except APIError as error:
+        if error.status_code == 409:  # another step was first
+            return client.containers.get(names.database)
+        raise

@@ -1,0 +1,60 @@
+"""Waiting for containers to be ready, asked from inside their network: their addresses may be out of reach here."""
+
+import time
+from collections.abc import Callable
+
+from docker.models.containers import Container
+
+from delivery.app import Backing, Service
+from delivery.containers.bed import STOPPED, Bed
+from delivery.errors import Rejected
+
+PROBE_IMAGE = "busybox:1.36"
+BETWEEN_SECONDS = 0.1
+LOG_LINES = 15
+
+
+def start_probe(bed: Bed) -> Container:
+    """Start the container that asks the others on the bed's network."""
+    return bed.start("probe", PROBE_IMAGE, ["sleep", "2147483647"])
+
+
+def wait_for_part(probe: Container, container: Container, name: str, part: Service | Backing) -> None:
+    """Return when the service answers as it promised: its health path, else its port, else the image's own check.
+
+    Raises Rejected with the end of its log when it stops or takes longer than it may.
+    """
+    health = part.health if isinstance(part, Service) else None
+    seconds = part.start_seconds if isinstance(part, Service) else 60
+    if health:
+        # `timeout` because busybox's own -T option makes some builds crash
+        address = f"http://{name}:{part.port or 80}{health}"
+        wait_until(lambda: _runs(probe, "timeout", "5", "wget", "-q", "-O", "/dev/null", address), container, seconds)
+    elif part.port:
+        port = str(part.port)
+        wait_until(lambda: _runs(probe, "nc", "-w", "2", name, port, "-e", "true"), container, seconds)
+    else:
+        wait_until(lambda: _says_healthy(container), container, seconds)
+
+
+def wait_until(ready: Callable[[], bool], container: Container, seconds: float) -> None:
+    """Return when `ready`; Rejected, with the end of its log, when `container` stops or `seconds` are over."""
+    deadline = time.monotonic() + seconds
+    while not ready():
+        container.reload()
+        stopped = container.status in STOPPED
+        if stopped or time.monotonic() > deadline:
+            how = f"stopped with exit code {container.attrs['State']['ExitCode']}" if stopped else "is not ready"
+            log = container.logs(tail=LOG_LINES).decode(errors="replace").rstrip()
+            raise Rejected(f"{container.name} {how} (allowed: {seconds:g} s); the end of its log:\n{log}")
+        time.sleep(BETWEEN_SECONDS)
+
+
+def _runs(container: Container, *argv: str) -> bool:
+    return bool(container.exec_run(list(argv)).exit_code == 0)
+
+
+def _says_healthy(container: Container) -> bool:
+    container.reload()
+    state = container.attrs["State"]
+    return bool(state["Running"]) and state.get("Health", {}).get("Status", "healthy") == "healthy"

@@ -1,0 +1,184 @@
+"""One cell of the test matrix in an environment of its own, and suites against a running environment."""
+
+import contextlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+from docker import DockerClient
+from docker.errors import APIError, NotFound
+from docker.models.containers import Container
+from pydantic import SecretStr
+
+from delivery.app import App, Service, Suite
+from delivery.containers.bed import Bed, open_bed
+from delivery.containers.compose_bed import run_compose_cell
+from delivery.containers.database import (
+    DatabaseAccess,
+    accepts_queries,
+    run_migration,
+    standard_variables,
+    start_in_memory,
+)
+from delivery.containers.job import Job, collect_reports
+from delivery.containers.names import EnvironmentNames
+from delivery.containers.outcome import prepare_folder, save_log, wait_for_end
+from delivery.containers.probe import start_probe, wait_for_part, wait_until
+from delivery.errors import Misconfigured, Rejected
+from delivery.home import Home
+from delivery.matrix import Cell, CellResult, cells_of, variable_name
+from delivery.runners import REPORTS
+from delivery.variables import fill
+
+DATABASE_START_SECONDS = 60
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What a suite is told of its environment."""
+
+    variables: Mapping[str, str]
+    facts: Mapping[str, str | SecretStr] = field(default_factory=dict)
+
+
+def run_cell(
+    app: App,
+    cell: Cell,
+    images: Mapping[str, str],
+    *,
+    home: Home,
+    run_id: str,
+    log: Path,
+    report_dir: Path,
+    source: Path | None = None,
+    host: str | None = None,
+) -> CellResult:
+    """Run `cell` in an environment of its own and return what came out; nothing of it is left.
+
+    `images` maps the application's image names and `suite-<name>` to what the engine can run. An environment that
+    does not come up is the result `error`; only the engine's own troubles are raised.
+    """
+    job = Job(app, cell, images, log, report_dir, source or Path())
+    if job.suite.compose:
+        return run_compose_cell(job, home=home, run_id=run_id, host=host)
+    try:
+        with open_bed(home, run_id, "cell", host=host) as bed:
+            try:
+                bed.add_network()
+                return _run_suite(bed, job, _bring_up(bed, job))
+            finally:
+                _save_logs(bed, job)
+    except (Rejected, Misconfigured) as error:
+        return job.not_run(str(error))
+
+
+def run_acceptance(
+    app: App,
+    environment: str,
+    suite: str,
+    images: Mapping[str, str],
+    *,
+    home: Home,
+    run_id: str,
+    log: Path,
+    report_dir: Path,
+    host: str | None = None,
+) -> CellResult:
+    """Run all of a suite against a running environment; BASE_URL tells it where the router is."""
+    names = EnvironmentNames(home.identity, app.app, environment)
+    whole = app.suites[suite].model_copy(update={"shards": 1})
+    job = Job(app, cells_of(suite, whole)[0], images, log, report_dir)
+    try:
+        with open_bed(home, run_id, "acceptance", host=host) as bed:
+            bed.network = names.backbone
+            return _run_suite(bed, job, Surroundings({"BASE_URL": router_url(bed.client, names)}))
+    except (Rejected, Misconfigured) as error:
+        return job.not_run(str(error))
+
+
+def router_url(client: DockerClient, names: EnvironmentNames) -> str:
+    """Return where containers on the environment's backbone reach its router; Misconfigured when there is none."""
+    try:
+        router = client.containers.get(names.router)
+        aliases = router.attrs["NetworkSettings"]["Networks"][names.backbone].get("Aliases") or [router.short_id]
+    except (NotFound, KeyError) as error:
+        raise Misconfigured(
+            f"environment {names.environment} of {names.app}",
+            "has no router to run an acceptance suite against",
+            next_step="release into it first",
+        ) from error
+    published = [port for port, bindings in (router.attrs["HostConfig"]["PortBindings"] or {}).items() if bindings]
+    return f"http://{aliases[0]}:{(published or ['80/tcp'])[0].partition('/')[0]}"
+
+
+def _bring_up(bed: Bed, job: Job) -> Surroundings:
+    """Start what the suite needs, each part when what it needs is ready."""
+    app, parts = job.app, _needed(job.app, job.suite)
+    access: DatabaseAccess | None = None
+    if app.database and (job.suite.database or any(name in app.services for name in parts)):
+        container, access = start_in_memory(bed, app.database.image, app.database.name)
+    probe = start_probe(bed) if parts else None
+    if app.database and access:
+        ready = partial(accepts_queries, container, access)
+        wait_until(ready, container, DATABASE_START_SECONDS)
+        if app.database.migrate:
+            run_migration(bed, app.database, access, job.image(app.database.migrate.image), job.log_of("migrate"))
+    for name in parts:
+        _start_part(bed, job, name, probe, access)
+    return Surroundings({**_addresses(job, parts), **standard_variables(access)}, access.facts() if access else {})
+
+
+def _needed(app: App, suite: Suite) -> list[str]:
+    """Return services and backing services of the suite, and what they need, in starting order."""
+    wanted: set[str] = set()
+    ahead = list(suite.services)
+    while ahead:
+        name = ahead.pop()
+        if name not in wanted:
+            wanted.add(name)
+            ahead += (app.services.get(name) or app.backing[name]).needs
+    return [name for name in app.start_order() if name in wanted]
+
+
+def _start_part(bed: Bed, job: Job, name: str, probe: Container | None, access: DatabaseAccess | None) -> None:
+    """Start one service and wait until it is ready."""
+    app, facts = job.app, access.facts() if access else {}
+    part = app.services.get(name) or app.backing[name]
+    image = job.image(app.service_image(name) if isinstance(part, Service) else app.backing[name].image)
+    where = f"headway.yaml: {'services' if isinstance(part, Service) else 'backing'}.{name}.env"
+    env = fill(where, part.env, facts)
+    if isinstance(part, Service):
+        env = {**standard_variables(access), "HEADWAY_DIGEST": image.partition("@")[2], **env}
+    container = bed.start(name, image, part.command, env=env)
+    if probe:
+        wait_for_part(probe, container, name, part)
+
+
+def _addresses(job: Job, parts: list[str]) -> dict[str, str]:
+    """Return where the suite finds what runs beside it; BASE_URL only when there is one answer."""
+    ports = {name: (job.app.services.get(name) or job.app.backing[name]).port for name in parts}
+    addresses = {f"{variable_name(name)}_URL": f"http://{name}:{port}" for name, port in ports.items() if port}
+    tested = [name for name in job.suite.services if ports[name] and name in job.app.services]
+    return addresses | ({"BASE_URL": f"http://{tested[0]}:{ports[tested[0]]}"} if len(tested) == 1 else {})
+
+
+def _run_suite(bed: Bed, job: Job, surroundings: Surroundings) -> CellResult:
+    """Run the suite's container to its end and read what it left behind."""
+    image = bed.image(job.suite_image)
+    tool = job.tool(surroundings.facts, bed.client.images.get(image).attrs["Config"].get("Cmd") or [])
+    env = {**surroundings.variables, **tool.env}
+    container = bed.create("suite", image, tool.command, env=env, shm_size="512m")
+    prepare_folder(container, REPORTS)
+    container.start()
+    exit_code = wait_for_end(container, job.suite.timeout_seconds)
+    save_log(container, job.log)
+    return job.ended(exit_code, collect_reports(container, job, tool), tool)
+
+
+def _save_logs(bed: Bed, job: Job) -> None:
+    """Keep the logs of what ran beside the suite."""
+    for role, container in bed.parts.items():
+        if role not in ("probe", "suite", "migrate"):
+            with contextlib.suppress(APIError):  # it is gone, or never started
+                save_log(container, job.log_of(role))

@@ -1,0 +1,178 @@
+import secrets
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from delivery.app import App
+from delivery.containers.client import connect
+from delivery.containers.sweep import remove_labelled, remove_run
+from delivery.containers.testbed import run_cell
+from delivery.errors import Interrupted
+from delivery.home import Home
+from delivery.ledger import LABEL_PLATFORM
+from delivery.matrix import expand
+
+pytestmark = pytest.mark.docker
+BUSYBOX = "busybox:1.36"
+REPORT = '<testsuite name="s" tests="{tests}"><testcase name="t"/></testsuite>'
+WRITES_A_REPORT = 'echo \'<testsuite name="s" tests="1"><testcase name="t"/></testsuite>\' > /reports/a.xml'
+FAILS = (
+    'echo \'<testsuite tests="1"><testcase name="adds up"><failure>2</failure></testcase></testsuite>\' >/reports/a.xml'
+)
+SERVES = ["sh", "-c", "mkdir /w && echo $DATABASE_URL >/w/url && touch /w/healthz && exec httpd -f -p 8080 -h /w"]
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    """A platform of its own that shares the base images' cache."""
+    home = Home(tmp_path / "home")
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "cache").symlink_to(Home.current().cache, target_is_directory=True)
+    yield home
+    leftovers = things_of(home)
+    remove_labelled(connect(), {LABEL_PLATFORM: home.identity})
+    assert leftovers == []
+
+
+def things_of(home):
+    filters = {"label": f"{LABEL_PLATFORM}={home.identity}"}
+    client = connect()
+    found = [*client.containers.list(all=True, filters=filters), *client.networks.list(filters=filters)]
+    return [thing.name for thing in [*found, *client.volumes.list(filters=filters)]]
+
+
+def app(**suites):
+    return App.model_validate(
+        {
+            "app": "shop",
+            "images": {"api": {}},
+            "services": {
+                "api": {"image": BUSYBOX, "command": SERVES, "port": 8080, "health": "/healthz", "needs": ["cache"]}
+            },
+            "backing": {"cache": {"image": BUSYBOX, "command": ["nc", "-ll", "-p", "6379", "-e", "cat"], "port": 6379}},
+            "database": {
+                "name": "shop",
+                "migrate": {
+                    "image": "postgres:15-alpine",
+                    "command": ["sh", "-c", 'psql -q "$DATABASE_URL" -c "create table task (id int)"'],
+                },
+            },
+            "suites": suites,
+            "environments": {"production": {}},
+        }
+    )
+
+
+def run(app, home, tmp_path, cell=None, run_id="run-1"):
+    cell = cell or expand(app)[0]
+    folder = tmp_path / cell.slug
+    return run_cell(app, cell, {}, home=home, run_id=run_id, log=folder / "log.txt", report_dir=folder / "junit")
+
+
+def suite(script, **more):
+    return {"image": BUSYBOX, "command": ["sh", "-c", script], **more}
+
+
+def test_a_suite_sees_service_migrated_database_and_its_own_reports(home, tmp_path):
+    script = f"""set -e
+    test "$API_URL" = http://api:8080; test "$BASE_URL" = "$API_URL"; test "$NODE" = 22
+    test "$(wget -q -O - $API_URL/url)" = "$DATABASE_URL"
+    echo hello | nc -w 1 cache 6379; echo node is ${{node}}
+    {WRITES_A_REPORT}"""
+    checked = app(api=suite(script, services=["api"], axes={"node": ["22"]}, junit="/reports/*.xml"))
+
+    result = run(checked, home, tmp_path)
+
+    assert (result.outcome, result.tests, result.exit_code) == ("passed", 1, 0), result.last_lines
+    assert result.junit == ("a.xml",)
+    assert "node is 22" in result.last_lines
+
+
+def test_a_migrated_database_is_there(home, tmp_path):
+    one = {"image": "postgres:15-alpine", "command": ["sh", "-c", 'psql -q "$URL" -c "insert into task values (1)"']}
+    checked = app(sql={**one, "database": True, "env": {"URL": "${database.url}"}})
+
+    result = run(checked, home, tmp_path)
+
+    assert (result.outcome, result.junit_found) == ("passed", False), result.last_lines
+
+
+def test_a_failing_cell_shows_its_last_lines_and_its_failing_tests(home, tmp_path):
+    result = run(app(api=suite(f"{FAILS}; echo expected 2, found 3; exit 1", junit="/reports/*.xml")), home, tmp_path)
+
+    assert (result.outcome, result.failures, result.exit_code) == ("failed", 1, 1)
+    assert result.failing == ("adds up",)
+    assert result.last_lines == "expected 2, found 3"
+    assert "expected 2, found 3" in Path(result.log).read_text()
+
+
+@pytest.mark.parametrize(
+    "script",
+    ["exit 0", "echo '<testsuites tests=\"0\"/>' >/reports/a.xml"],
+    ids=["no report", "an empty report"],
+)
+def test_a_suite_that_runs_no_test_is_no_pass(home, tmp_path, script):
+    result = run(app(api=suite(script, junit="/reports/*.xml")), home, tmp_path)
+
+    assert result.outcome == "no-tests"
+
+
+def test_a_service_that_does_not_start_is_shown_with_its_log(home, tmp_path):
+    broken = app(api=suite("true", services=["api"])).model_dump()
+    broken["services"]["api"]["command"] = ["sh", "-c", "echo no such table; exit 3"]
+
+    result = run(App.model_validate(broken), home, tmp_path)
+
+    assert result.outcome == "error"
+    assert "stopped with exit code 3" in result.problem
+    assert "no such table" in result.last_lines
+
+
+def test_a_migration_that_fails_is_shown_with_its_last_lines(home, tmp_path):
+    broken = app(sql=suite("true", database=True)).model_dump()
+    broken["database"]["migrate"]["command"] = ["psql", "-c", "no sql"]
+
+    result = run(App.model_validate(broken), home, tmp_path)
+
+    assert result.outcome == "error"
+    assert "the migration failed: exit code 2" in result.problem
+
+
+def test_a_cell_that_takes_too_long_is_ended(home, tmp_path):
+    result = run(app(slow=suite("echo started; exec sleep 600", timeout_seconds=1)), home, tmp_path)
+
+    assert (result.outcome, result.exit_code) == ("timed-out", None)
+    assert result.last_lines == "started"
+
+
+def test_cells_side_by_side_do_not_meet(home, tmp_path):
+    claims = """psql -q "$DATABASE_URL" -c "insert into task values (1)"
+    psql -At "$DATABASE_URL" -c "select count(*) from task" """
+    both = app(sql={"image": "postgres:15-alpine", "command": ["sh", "-c", claims], "database": True, "shards": 2})
+
+    with ThreadPoolExecutor(2) as pool:
+        results = list(pool.map(lambda cell: run(both, home, tmp_path, cell), expand(both)))
+
+    assert [(result.outcome, result.last_lines) for result in results] == [("passed", "1"), ("passed", "1")]
+
+
+def test_a_run_that_is_stopped_ends_its_cells(home, tmp_path):
+    run_id = secrets.token_hex(4)
+    endless = app(slow=suite("exec sleep 600"))
+    with ThreadPoolExecutor(1) as pool:
+        cell = pool.submit(run, endless, home, tmp_path, run_id=run_id)
+        while not [name for name in things_of(home) if name.endswith("suite")]:
+            assert not cell.done(), cell.result()
+
+        remove_run(home.identity, run_id)
+
+        with pytest.raises(Interrupted):
+            cell.result(timeout=60)
+
+
+def test_a_command_that_is_not_in_the_image_is_an_error(home, tmp_path):
+    result = run(app(api={"image": BUSYBOX, "command": ["no-such-program"]}), home, tmp_path)
+
+    assert result.outcome == "error"
+    assert "no-such-program" in result.problem
