@@ -133,11 +133,11 @@ def _prepare_dockerfile(
     dockerfile: Path, image: Image, key: str, folder: Path, home: Home
 ) -> tuple[tuple[BaseImage, ...], Path, dict[str, str]]:
     """Return the bases, and the Dockerfile with arguments that starts from them; the user's own file stays as it is."""
-    text = dockerfile.read_text()
+    text = dockerfile.read_text(errors="surrogateescape")
     try:
         asked = external_bases(text, image.build_args, image.target)
     except Misconfigured as error:
-        place = "target" if image.target and image.target in error.found else "dockerfile"
+        place = "target" if image.target and error.where == "Dockerfile" else "dockerfile"  # else it names a line
         raise Misconfigured(f"headway.yaml: {key}.{place}", error.found, error.allowed, error.next_step) from error
     bases = tuple(resolve_base(name, cache=home.cache, substitutes=image.bases) for name in asked)
     used = {base.asked: base.used for base in bases}
@@ -145,7 +145,7 @@ def _prepare_dockerfile(
         return bases, dockerfile, {}
     changed, extra = rewrite(text, image.build_args, used)
     prepared = folder / "Dockerfile"
-    prepared.write_text(changed)
+    prepared.write_text(changed, errors="surrogateescape")
     ignored = dockerfile.with_name(f"{dockerfile.name}.dockerignore")
     if ignored.exists():
         shutil.copy(ignored, folder / "Dockerfile.dockerignore")
@@ -179,7 +179,7 @@ def _labels(repository: str, revision: Revision, origin: str) -> dict[str, str]:
 
 def _secrets(dockerfile: Path, folder: Path) -> dict[str, Path]:
     """Return the build secrets: `ca`, where the Dockerfile asks for it, and empty on a machine without its own."""
-    if "id=ca" not in dockerfile.read_text():
+    if b"id=ca" not in dockerfile.read_bytes():
         return {}
     certificates = own_certificates()
     if certificates is None:

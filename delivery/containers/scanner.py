@@ -16,6 +16,7 @@ import requests
 from docker.errors import APIError, NotFound
 from docker.models.containers import Container
 from filelock import FileLock
+from pydantic import ValidationError
 
 from delivery.app import ScanPolicy
 from delivery.containers.bases import resolve_base
@@ -221,15 +222,12 @@ def _archive(name: str, content: bytes) -> bytes:
 
 
 def _known_database(kept: Path) -> Database | None:
-    """Return what was noted, unless its volume was removed since."""
-    if not kept.exists():
-        return None
-    known = Database.model_validate_json(kept.read_text())
-    if known.volume is None:
-        return known
+    """Return what was noted, unless it was half written or its volume was removed since."""
     try:
-        connect().volumes.get(known.volume)
-    except NotFound:
+        known = Database.model_validate_json(kept.read_bytes())
+        if known.volume:
+            connect().volumes.get(known.volume)
+    except (FileNotFoundError, ValidationError, NotFound):
         return None
     return known
 

@@ -254,3 +254,13 @@ def test_a_database_stays_when_there_is_no_newer_one_to_be_had(home, registry, m
 
     assert (again.volume, again.built) == (first.volume, first.built)
     assert "unknown flag" in again.problem
+
+
+def test_a_note_that_was_half_written_is_written_again(home, registry):
+    policy = ScanPolicy(database=publish_database(registry, "half", datetime.now(UTC)))
+    before = set((home.root / "trivy").glob("*.json"))
+    scanner.prepare(policy, home)
+    (note,) = set((home.root / "trivy").glob("*.json")) - before
+    note.write_text('{"checked_at": "2026-')
+
+    assert scanner.prepare(policy, home).built is not None
