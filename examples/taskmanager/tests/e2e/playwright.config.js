@@ -1,0 +1,23 @@
+const { defineConfig } = require("@playwright/test");
+
+module.exports = defineConfig({
+  outputDir: "/tmp/results",
+  timeout: 30_000,
+  expect: { timeout: 10_000 },
+  workers: 1,
+  reporter: [["list"], ["junit"]],
+  use: {
+    baseURL: process.env.BASE_URL,
+    launchOptions: {
+      executablePath: process.env.CHROME_BIN,
+      args: [
+        "--no-sandbox", // the container is the sandbox
+        "--disable-gpu",
+        "--disable-dev-shm-usage",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--no-first-run",
+      ],
+    },
+  },
+});
