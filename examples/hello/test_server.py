@@ -5,10 +5,10 @@ from server import greeting
 
 class Greeting(unittest.TestCase):
     def test_a_visitor_is_greeted_by_name(self):
-        self.assertEqual(greeting("Ada"), "Hello, Ada!\n")
+        assert greeting("Ada") == "Hello, Ada!\n"
 
     def test_a_visitor_without_a_name_is_greeted(self):
-        self.assertEqual(greeting(""), "Hello, world!\n")
+        assert greeting("") == "Hello, world!\n"
 
 
 if __name__ == "__main__":

@@ -12,13 +12,13 @@ def api() -> Iterator[httpx.Client]:
         yield client
 
 
-@pytest.fixture()
+@pytest.fixture
 def word() -> str:
     """A word that no other test uses."""
     return uuid.uuid4().hex
 
 
-@pytest.fixture()
+@pytest.fixture
 def add(api: httpx.Client) -> Iterator[Callable[..., dict]]:
     """Adds tasks that are gone after the test."""
     added = []
