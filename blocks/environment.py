@@ -1,0 +1,31 @@
+"""What an environment needs that does not belong into a repository: addresses and secrets."""
+
+from prefect.blocks.core import Block
+from prefect.blocks.fields import SecretDict
+from prefect_aws import AwsCredentials
+from pydantic import Field, SecretStr
+
+from delivery.place import Place
+
+
+class DeliveryEnvironment(Block):
+    """Secrets and addresses of one environment; everything else stands in headway.yaml."""
+
+    _block_type_name = "Headway environment"
+    _block_type_slug = "headway-environment"
+    _description = "Secrets and addresses of one environment of an application."
+
+    docker_host: str | None = Field(None, description="DOCKER_HOST of this environment; none: as headway.yaml says")
+    secrets: SecretDict = Field(SecretDict({}), description="variable → value, given to every service")
+    aws: AwsCredentials | None = Field(None, description="for targets and backups on AWS")
+
+    def place(self, app: str, environment: str) -> Place:
+        """Hand out what the steps may know of the environment."""
+        values = self.secrets.get_secret_value()
+        secrets = {variable: SecretStr(str(value)) for variable, value in values.items()}
+        return Place(app=app, environment=environment, docker_host=self.docker_host, secrets=secrets)
+
+
+def block_name(app: str, environment: str) -> str:
+    """Return the name of an environment's block."""
+    return f"{app}-{environment}"

@@ -1,0 +1,60 @@
+"""The `headway` command: one verb a file."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from cli import approve, check, discover, doctor, platform, plan, rollback, run, status
+from cli.output import complain
+from delivery.errors import HeadwayError, Interrupted
+
+app = typer.Typer(
+    name="headway",
+    help="Build, scan, test, approve and release every commit, and prove the backups.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command("init")(discover.init)
+app.command("schema")(discover.schema)
+app.command("check")(check.check)
+app.command("plan")(plan.plan)
+app.command("run")(run.run)
+app.command("status")(status.status)
+app.command("approve")(approve.approve)
+app.command("reject")(approve.reject)
+app.command("rollback")(rollback.rollback)
+app.command("up")(platform.up)
+app.command("down")(platform.down)
+app.command("doctor")(doctor.doctor)
+
+
+@app.callback()
+def headway(version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False) -> None:
+    """Build, scan, test, approve and release every commit, and prove the backups."""
+    if version:
+        from importlib.metadata import version as version_of
+
+        print(version_of("headway"))
+        raise typer.Exit
+
+
+def main() -> None:
+    """Run the command and end with Headway's exit codes: 0, 1 rejected, 2 misconfigured, 3 withdrawn, 130."""
+    try:
+        result = app(standalone_mode=False)
+    except HeadwayError as error:
+        complain(str(error))
+        sys.exit(error.exit_code)
+    except typer.Exit as exit_:
+        sys.exit(exit_.exit_code)
+    except (KeyboardInterrupt, typer.Abort):
+        complain("interrupted")
+        sys.exit(Interrupted.exit_code)
+    except Exception as error:
+        if not hasattr(error, "format_message"):  # click's own errors know how to show themselves
+            raise
+        complain(error.format_message())
+        sys.exit(2)
+    sys.exit(result if isinstance(result, int) else 0)

@@ -1,0 +1,43 @@
+"""How the command line speaks: lines for people on the terminal, JSON for programs, errors on stderr."""
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+console = Console(highlight=False, soft_wrap=True)
+errors = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def say(text: str, style: str | None = None) -> None:
+    """Print one line."""
+    console.print(text, style=style, markup=False)
+
+
+def complain(text: str) -> None:
+    """Print an error."""
+    errors.print(f"error: {text}", style="red", markup=False)
+
+
+def print_json(value: Any) -> None:
+    """Print data for a program."""
+    print(json.dumps(value, indent=2, default=str))
+
+
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Print rows under column names."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*row)
+    console.print(table, markup=False)
+
+
+def seconds(value: float) -> str:
+    """Write a duration as a person would."""
+    if value < 100:
+        return f"{value:.1f} s"
+    return f"{int(value // 60)} min {int(value % 60)} s"

@@ -1,0 +1,65 @@
+"""`headway up` and `headway down`: the platform of this machine."""
+
+import time
+from typing import Annotated
+
+import typer
+
+from cli.output import print_json, say, seconds
+from cli.session import orchestrator
+from delivery.home import Home
+from delivery.platform.orchestrator import Orchestrator
+
+
+def up(as_json: Annotated[bool, typer.Option("--json", help="Print data.")] = False) -> None:
+    """Bring up Docker, registry, Prefect server with its UI, and worker; environments go on where they were."""
+    found = bring_up(quiet=as_json)
+    if as_json:
+        print_json({"ui": found.url, "api": f"{found.url}/api", "home": str(found.home.root)})
+        return
+    say(f"Prefect UI      {found.url}")
+    say(f"by hand         export PREFECT_API_URL={found.url}/api")
+
+
+def bring_up(*, quiet: bool = False) -> Orchestrator:
+    """Make sure everything of the platform runs, saying what took how long."""
+    from delivery.containers.registry import ensure_registry
+    from delivery.containers.standing import resume_environments
+    from delivery.platform.engine import ensure_engine
+
+    home = Home.current()
+
+    def did(what: str, started: float) -> None:
+        if not quiet and time.monotonic() - started > 0.5:
+            say(f"  ✓ {what:<34} {seconds(time.monotonic() - started)}", "green")
+
+    began = time.monotonic()
+    engine = ensure_engine()
+    did(f"Docker {engine.version}", began)
+    prefect = orchestrator()
+    began = time.monotonic()
+    prefect.start_server()
+    did("Prefect server", began)
+    began = time.monotonic()
+    registry = ensure_registry(home)
+    did(f"registry {registry.address}", began)
+    began = time.monotonic()
+    from cli.registration import register
+
+    register(prefect, registry.address)
+    prefect.start_worker()
+    did("blocks, deployments, worker", began)
+    began = time.monotonic()
+    resumed = resume_environments(home)
+    did(f"environments: {', '.join(resumed)}", began)
+    return prefect
+
+
+def down(
+    purge: Annotated[bool, typer.Option(help="Remove environments, databases, registry and state as well.")] = False,
+) -> None:
+    """Stop everything `headway up` started; the state stays for the next `up`."""
+    from delivery.platform.shutdown import purge_platform, stop_platform
+
+    stopped = purge_platform(Home.current()) if purge else stop_platform(Home.current())
+    say(f"stopped: {', '.join(stopped)}" if stopped else "nothing was running")

@@ -1,0 +1,37 @@
+"""Tell the Prefect server what it keeps: blocks, work pool and deployments."""
+
+import hashlib
+import sys
+from importlib.metadata import version
+
+from delivery.platform.orchestrator import POOL, ROOT, Orchestrator
+from delivery.programs.run import run
+
+
+def register(prefect: Orchestrator, registry: str) -> None:
+    """Make the platform's blocks, pool and deployments what this version of Headway says they are."""
+    from prefect.client.orchestration import get_client
+
+    from blocks.registration import register_blocks
+
+    register_blocks(str(prefect.home.store), registry)
+    file = ROOT / "deployments.yaml"
+    content = file.read_bytes() + str(ROOT).encode() + sys.executable.encode() + str(prefect.home.root).encode()
+    fingerprint = f"{version('headway')}+{hashlib.sha256(content).hexdigest()[:8]}"
+    with get_client(sync_client=True) as client:
+        known = {deployment.version for deployment in client.read_deployments()}
+        if known == {fingerprint}:
+            return
+        if POOL not in {pool.name for pool in client.read_work_pools()}:
+            run(
+                [sys.executable, "-m", "prefect", "work-pool", "create", POOL, "--type", "process"],
+                timeout_seconds=120,
+                env=prefect.environment(),
+            )
+    settings = {"HEADWAY_VERSION": fingerprint, "HEADWAY_PYTHON": sys.executable}
+    run(
+        [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all", "--prefect-file", str(file)],
+        timeout_seconds=180,
+        env={**prefect.environment(), **settings},
+        cwd=ROOT,
+    )

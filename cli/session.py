@@ -1,0 +1,25 @@
+"""The platform as the command line uses it: found, brought up, and spoken to."""
+
+import os
+
+from delivery.errors import Misconfigured
+from delivery.home import Home
+from delivery.platform.orchestrator import Orchestrator
+
+
+def orchestrator() -> Orchestrator:
+    """Return the platform's Prefect, with this process's environment set so that Prefect's client uses it.
+
+    Must be called before Prefect is imported.
+    """
+    found = Orchestrator(Home.current())
+    os.environ.update(found.environment())
+    return found
+
+
+def running() -> Orchestrator:
+    """Return the platform's Prefect; Misconfigured when it is not up."""
+    found = orchestrator()
+    if not found.answers():
+        raise Misconfigured("the platform", "it is not up", next_step="headway up")
+    return found

@@ -1,0 +1,58 @@
+"""What a delivery was asked to do: which revision of which application goes where."""
+
+from pathlib import Path
+
+from delivery.app import App, Environment
+from delivery.errors import Misconfigured
+from delivery.model import Model
+from delivery.release import BuiltImage, Revision
+
+
+class Order(Model):
+    """One delivery, as every step of it sees it."""
+
+    run: str
+    repository: str
+    folder: str
+    source: str
+    app: App
+    revision: Revision
+    environment: str
+
+    @property
+    def path(self) -> Path:
+        """Where the application's files of this revision lie."""
+        return Path(self.source)
+
+    @property
+    def policy(self) -> Environment:
+        """The environment the order ends in."""
+        return environment_of(self.app, self.environment)
+
+    @property
+    def stops(self) -> tuple[str, ...]:
+        """The environments a release passes before the last one, in order."""
+        stops: list[str] = []
+        name = self.policy.after
+        while name:
+            stops.insert(0, name)
+            name = self.app.environments[name].after
+        return tuple(stops)
+
+
+class Built(Model):
+    """What the build phase made: the application's images and those of its suites."""
+
+    images: tuple[BuiltImage, ...]
+    suites: tuple[BuiltImage, ...] = ()
+
+    def refs(self) -> dict[str, str]:
+        """Return name → reference for everything that can be run."""
+        return {image.name: str(image.ref) for image in (*self.images, *self.suites)}
+
+
+def environment_of(app: App, name: str) -> Environment:
+    """Return the environment called `name`; Misconfigured when the file has none."""
+    if name not in app.environments:
+        raise Misconfigured(f"headway.yaml: environments.{name}", "there is none", ", ".join(app.environments))
+    return app.environments[name]

@@ -1,0 +1,119 @@
+"""The Prefect server and the worker of one machine, as background processes."""
+
+import os
+import socket
+import sys
+import time
+from pathlib import Path
+
+import httpx
+import psutil
+
+from delivery.errors import Rejected
+from delivery.home import Home
+from delivery.platform.daemon import Daemon
+
+POOL = "headway"
+START_SECONDS = 120  # the first start migrates the database; two busy cores need most of a minute
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class Orchestrator:
+    """Prefect's server with its UI, and one process worker, for the platform in `home`."""
+
+    def __init__(self, home: Home) -> None:
+        self.home = home
+        self.server = Daemon("server", home.root / "daemons", home.logs / "server.log")
+        self.worker = Daemon("worker", home.root / "daemons", home.logs / "worker.log")
+
+    @property
+    def port(self) -> int:
+        """The server's port: 4200, or a free one when that was taken at the first start; kept from then on."""
+        path = self.home.root / "daemons" / "server.port"
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(str(_free_port(int(os.environ.get("HEADWAY_SERVER_PORT", "4200")))))
+        return int(path.read_text())
+
+    @property
+    def url(self) -> str:
+        """Where the UI is."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def environment(self) -> dict[str, str]:
+        """Return the variables that make Prefect commands and flows use this platform."""
+        return {
+            "HEADWAY_HOME": str(self.home.root),
+            "PREFECT_HOME": str(self.home.root / "prefect"),
+            "PREFECT_PROFILES_PATH": str(self.home.root / "prefect" / "profiles.toml"),
+            "PREFECT_API_URL": f"{self.url}/api",
+            "PREFECT_SERVER_ALLOW_EPHEMERAL_MODE": "false",
+            "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+            "DO_NOT_TRACK": "1",
+            # Leases in memory lose a strict holder's slot for good when the server restarts.
+            "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
+            "PREFECT_WORKER_QUERY_SECONDS": "1",
+            "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",
+            "PREFECT_LOGGING_LEVEL": "INFO",
+            "PREFECT_CLI_COLORS": "false",
+        }
+
+    def start_server(self) -> None:
+        """Bring the server up and return when it answers; Rejected with the log's end when it does not."""
+        if self.answers():
+            return
+        port = self.port
+        self.server.start(
+            [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)],
+            self.environment(),
+        )
+        deadline = time.monotonic() + START_SECONDS
+        while not self.answers():
+            if self.server.process() is None or time.monotonic() > deadline:
+                raise Rejected(
+                    f"the Prefect server did not start on port {port}; the end of {self.server.log}:\n"
+                    + self.server.last_lines()
+                )
+            time.sleep(0.2)
+
+    def start_worker(self) -> None:
+        """Bring the worker up; it makes its work pool when there is none."""
+        self.worker.start(
+            [sys.executable, "-m", "prefect", "worker", "start", "--pool", POOL, "--type", "process"],
+            self.environment(),
+        )
+
+    def stop(self) -> list[str]:
+        """Stop worker and server; return the names of those that ran."""
+        return [daemon.name for daemon in (self.worker, self.server) if daemon.stop()]
+
+    def answers(self) -> bool:
+        """Whether our server is healthy."""
+        if self.server.process() is None:
+            return False
+        try:
+            return httpx.get(f"{self.url}/api/health", timeout=3).status_code == 200
+        except httpx.HTTPError:
+            return False
+
+    def runs(self) -> bool:
+        """Whether server and worker are there."""
+        return self.worker.process() is not None and self.answers()
+
+
+def _free_port(preferred: int) -> int:
+    for port in (preferred, 0):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return int(probe.getsockname()[1])
+    raise Rejected("no free port on 127.0.0.1")
+
+
+def resident_mebibytes(process: psutil.Process) -> float:
+    """Return the memory a process and its children hold, in MiB."""
+    family = [process, *process.children(recursive=True)]
+    return sum(member.memory_info().rss for member in family) / 2**20

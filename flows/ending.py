@@ -1,0 +1,46 @@
+"""How a run ends: every error of ours becomes a state that says what happened."""
+
+import asyncio
+import functools
+from collections.abc import Awaitable, Callable
+from typing import Any, ParamSpec, TypeVar
+
+from prefect.client.schemas.objects import State
+from prefect.states import Failed
+
+from delivery.errors import HeadwayError, Misconfigured, ReleaseUnhealthy
+from delivery.programs.run import stop_all
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+# The state's name is what people see in the UI, and what the command line's exit code is made from.
+EXIT_CODES = {"Completed": 0, "Unchanged": 0, "Rejected": 1, "Misconfigured": 2, "Withdrawn": 3, "Cancelled": 130}
+
+
+def state_name(error: BaseException) -> str:
+    """Return the name of the state a run ends in because of `error`."""
+    if isinstance(error, Misconfigured):
+        return "Misconfigured"
+    if isinstance(error, ReleaseUnhealthy):
+        return "Withdrawn"
+    return "Rejected" if isinstance(error, HeadwayError) else "Failed"
+
+
+def ends_in_words(run: Callable[P, Awaitable[R]]) -> Callable[P, Awaitable[R | State[Any]]]:
+    """Make a run that raises one of our errors end in a failed state with the error's name and message.
+
+    An interrupted run ends the programs it started, so that the process does not wait for them.
+    """
+
+    @functools.wraps(run)
+    async def ended(*args: P.args, **kwargs: P.kwargs) -> R | State[Any]:
+        try:
+            return await run(*args, **kwargs)
+        except HeadwayError as error:
+            return Failed(name=state_name(error), message=str(error))
+        except asyncio.CancelledError:
+            stop_all()
+            raise
+
+    return ended

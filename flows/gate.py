@@ -1,0 +1,54 @@
+"""Ask a person through Prefect, so that the question survives restarts and retries."""
+
+from typing import Literal, TypeVar
+
+import prefect.runtime
+from prefect import get_client
+from prefect.context import FlowRunContext
+from prefect.exceptions import PrefectHTTPStatusError
+from prefect.flow_runs import apause_flow_run, asuspend_flow_run
+from prefect.input import RunInput
+from prefect.input.run_input import keyset_from_base_key
+
+T = TypeVar("T", bound=RunInput)
+
+POLL_SECONDS = 2
+
+
+async def ask(form: type[T], key: str, wait: Literal["pause", "suspend"], timeout_seconds: int) -> T:
+    """Return the form as it was filled in; FlowPauseTimeout when nobody did in time.
+
+    `pause` keeps the process; `suspend` ends it, and the flow starts again, with its results kept, on the answer.
+    """
+    await _forget_earlier_answer(key, "paused" if wait == "pause" else "suspended")
+    if wait == "suspend":
+        answer = await asuspend_flow_run(wait_for_input=form, timeout=timeout_seconds, key=key)
+    else:
+        answer = await apause_flow_run(wait_for_input=form, timeout=timeout_seconds, poll_interval=POLL_SECONDS, key=key)
+    # Prefect 3.8 loses the answer when the pause was over before it was asked for again.
+    return answer or await _load(form, key, wait)
+
+
+async def _load(form: type[T], key: str, wait: str) -> T:
+    prefix = "paused" if wait == "pause" else "suspended"
+    return await form.aload(keyset_from_base_key(f"{prefix}-{key}"))
+
+
+async def _forget_earlier_answer(key: str, prefix: str) -> None:
+    """Remove the answer of an earlier attempt of this run: Prefect refuses to ask again while it is there.
+
+    A retry resets which pauses were passed but keeps their inputs, and the next question fails with HTTP 409
+    (PrefectHQ/prefect#12279). A pause that was just passed keeps its answer.
+    """
+    context = FlowRunContext.get()
+    assert context is not None
+    async with get_client() as client:
+        run = await client.read_flow_run(prefect.runtime.flow_run.id)  # type: ignore[arg-type]
+        if key in (run.empirical_policy.pause_keys or set()):
+            return
+        for part in ("schema", "description", "response"):
+            try:
+                await client.delete_flow_run_input(flow_run_id=run.id, key=f"{prefix}-{key}-{part}")
+            except PrefectHTTPStatusError as error:
+                if error.response.status_code != 404:
+                    raise

@@ -1,0 +1,15 @@
+"""Phase 4: the release, as one unit with its evidence."""
+
+from prefect import flow
+
+from delivery.matrix import CellResult
+from delivery.order import Built, Order
+from delivery.release import Release
+from delivery.scanning import ScanReport
+from tasks.publish import publish_release
+
+
+@flow(name="publish", flow_run_name="publish {order.revision.short}", persist_result=True)
+async def publish(order: Order, built: Built, reports: list[ScanReport], results: list[CellResult]) -> Release:
+    """Keep the release's manifest and evidence in the registry and the artifact store."""
+    return await publish_release(order, built, reports, results)

@@ -1,0 +1,14 @@
+"""Phase 5: the release in an environment on its way, with the acceptance suites of that environment."""
+
+from prefect import flow
+
+from delivery.order import Built, Order
+from delivery.release import Release
+from delivery.target import Observation
+from flows.release import put_live
+
+
+@flow(name="stage", flow_run_name="stage in {environment}", persist_result=True)
+async def stage(order: Order, built: Built, release: Release, environment: str) -> list[Observation]:
+    """Put the release live in `environment`, by the same way it will go live in the next one."""
+    return await put_live(order, built, release, environment)

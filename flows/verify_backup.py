@@ -1,0 +1,25 @@
+"""Phase 8: a backup is a backup when it was restored."""
+
+from prefect import flow
+from prefect.runtime import flow_run
+
+from delivery.backup import BackupProof
+from delivery.order import Order
+from tasks.database import prove_backup
+from tasks.known import known_places
+
+
+@flow(name="verify backup", flow_run_name="verify backup of {environment}", persist_result=True)
+async def verify_backup(order: Order, environment: str) -> BackupProof | None:
+    """Restore a backup of the environment's database elsewhere and compare; Rejected when it differs."""
+    return await prove_backup(order.app, environment, order.run)
+
+
+@flow(name="verify backups")
+async def verify_backups() -> list[BackupProof]:
+    """Do so for every environment that has a database; runs every night."""
+    proofs: list[BackupProof] = []
+    for place in await known_places():
+        proof = await prove_backup(place.app, place.environment, str(flow_run.id))
+        proofs += [proof] if proof else []
+    return proofs

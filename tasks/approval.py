@@ -1,0 +1,73 @@
+"""Say what a release changes, and keep who decided about it."""
+
+from datetime import UTC, datetime
+from typing import Literal
+
+from prefect.artifacts import create_markdown_artifact
+
+from blocks.artifact_store import current_store
+from delivery.approval import Decision, check_approval
+from delivery.archive import Archive
+from delivery.change import Change, Commit, compare
+from delivery.order import Order
+from delivery.programs import git
+from delivery.release import Evidence, Release
+from delivery.report.markdown import change_markdown
+from tasks.place import open_environment
+from tasks.step import step
+from pathlib import Path
+
+
+@step(timeout_seconds=120, keep=False)
+def describe_change(order: Order, release: Release) -> tuple[Change, str]:
+    """Return what the release changes against what is live, as a value and as Markdown, and show it in the UI."""
+    with open_environment(order.app, order.environment) as target:
+        slot = target.observe().live
+    live = slot.release if slot else None
+    commits: tuple[Commit, ...] = ()
+    if live:
+        commits = git.log_between(Path(order.repository), live.revision.sha, order.revision.sha, order.folder)
+    change = compare(order.environment, release, live, commits)
+    evidence = Archive(current_store()).evidence(release)
+    change = change.model_copy(
+        update={
+            "findings": "; ".join(e.summary for e in evidence if e.kind == "scan"),
+            "tests": "; ".join(e.summary for e in evidence if e.kind == "tests"),
+        }
+    )
+    text = change_markdown(change)
+    create_markdown_artifact(text, key=f"change-{order.app.app}-{order.environment}", description="What would change")
+    return change, text
+
+
+@step(timeout_seconds=60)
+def keep_decision(
+    order: Order,
+    change: Change,
+    answer: Literal["approve", "reject"],
+    approver: str,
+    comment: str,
+    unattended: bool,
+    binding: str | None = None,
+) -> Decision:
+    """Keep the decision as evidence of the release; Rejected unless it approves what would be done now."""
+    decision = Decision(
+        decision=answer,
+        approver=approver,
+        comment=comment,
+        environment=order.environment,
+        binding=change.binding,
+        at=datetime.now(UTC),
+        unattended=unattended,
+    )
+    evidence = Evidence(
+        kind="approval",
+        subject=order.environment,
+        at=decision.at,
+        outcome="pass" if decision.decision == "approve" else "fail",
+        summary=f"{decision.decision} by {approver}" + (f": {comment}" if comment else ""),
+        details=decision.model_dump(mode="json"),
+    )
+    Archive(current_store()).add_evidence(change.release, evidence)
+    check_approval(decision, binding or change.binding)
+    return decision

@@ -1,0 +1,40 @@
+"""Build the images of a revision, and those its suites need."""
+
+from blocks.registry import current_registry
+from delivery.containers import builder
+from delivery.home import Home
+from delivery.order import Order
+from delivery.release import BuiltImage
+from tasks.step import log, step
+
+
+@step(timeout_seconds=3600, name="build {name}")
+def build_image(order: Order, name: str) -> BuiltImage:
+    """Build and push the application's image `name`; the result says its digest."""
+    built = builder.build_image(
+        order.path,
+        name,
+        order.app.images[name],
+        order.revision,
+        repository=f"{current_registry()}/{order.app.app}/{name}",
+        home=Home.current(),
+        run_id=order.run,
+    )
+    log().info("built %s with %s in %.1f s", built.ref, built.builder, built.seconds)
+    return built
+
+
+@step(timeout_seconds=3600, name="build suite {name}")
+def build_suite(order: Order, name: str) -> BuiltImage:
+    """Build and push the image of suite `name`."""
+    image = order.app.suites[name].build
+    assert image is not None
+    return builder.build_image(
+        order.path,
+        f"suite-{name}",
+        image,
+        order.revision,
+        repository=f"{current_registry()}/{order.app.app}/suite-{name}",
+        home=Home.current(),
+        run_id=order.run,
+    )

@@ -1,0 +1,87 @@
+"""The environment's database: started, migrated, backed up and restored."""
+
+from datetime import UTC, datetime
+
+from blocks.artifact_store import current_store
+from delivery.archive import Archive
+from delivery.backup import BackupProof
+from delivery.containers import backup, database
+from delivery.containers.bases import resolve_base
+from delivery.containers.names import EnvironmentNames
+from delivery.errors import Rejected
+from delivery.home import Home
+from delivery.app import App
+from delivery.order import Order
+from delivery.release import Evidence, Release
+from tasks.step import log, step
+
+
+def _names(app: App, environment: str) -> EnvironmentNames:
+    return EnvironmentNames(Home.current().identity, app.app, environment)
+
+
+def _image(app: App) -> str:
+    assert app.database is not None
+    return resolve_base(app.database.image, cache=Home.current().cache).used
+
+
+@step(timeout_seconds=300, name="start database of {environment}", keep=False)
+def start_database(order: Order, environment: str) -> bool:
+    """Make sure the environment's database answers; return whether it was there before."""
+    if order.app.database is None:
+        return False
+    names = _names(order.app, environment)
+    existed = database.find_database(names) is not None
+    database.ensure_database(order.app.database, names, image=_image(order.app))
+    return existed
+
+
+@step(timeout_seconds=3600, name="migrate {environment}", keep=False)
+def migrate_database(order: Order, environment: str, release: Release, sequence: int) -> None:
+    """Bring the environment's schema up to date; Rejected with the migration's last lines when it fails."""
+    if order.app.database is None or order.app.database.migrate is None:
+        return
+    names = _names(order.app, environment)
+    access = database.find_database(names)
+    assert access is not None
+    migration = order.app.database.migrate
+    ref = str(release.images[migration.image]) if migration.image in release.images else migration.image
+    result = database.migrate(
+        order.app.database, names, access, ref, run_id=order.run, log=Home.current().work / order.run / "migrate.log"
+    )
+    log().info("migrated %s in %.1f s", environment, result.seconds)
+
+
+@step(timeout_seconds=3600, name="restore a backup of {environment}", keep=False)
+def prove_backup(app: App, environment: str, run: str) -> BackupProof | None:
+    """Back up, restore elsewhere and compare; Rejected when the copy differs, none when there is no database."""
+    if app.database is None:
+        return None
+    names = _names(app, environment)
+    access = database.find_database(names)
+    if access is None:
+        return None
+    proof = backup.prove_backup(
+        app.database, names, access, image=_image(app), home=Home.current(), run_id=run
+    )
+    if proof.outcome != "pass":
+        raise Rejected(f"the backup of {environment} cannot be restored as it was: {'; '.join(proof.differences)}")
+    log().info("backup proven: RPO %.2f s, RTO %.2f s, %d tables", proof.rpo_seconds, proof.rto_seconds, proof.tables)
+    return proof
+
+
+@step(timeout_seconds=30, keep=False)
+def keep_proof(app: App, environment: str, release: Release, proof: BackupProof) -> None:
+    """Keep the proof as evidence of the release that is live."""
+    Archive(current_store()).add_evidence(
+        release,
+        Evidence(
+            kind="restore",
+            subject=environment,
+            at=datetime.now(UTC),
+            outcome="pass",
+            summary=f"restored {proof.tables} tables, {proof.rows} rows: RPO {proof.rpo_seconds:.2f} s, "
+            f"RTO {proof.rto_seconds:.2f} s",
+            details=proof.model_dump(mode="json"),
+        ),
+    )

@@ -1,0 +1,52 @@
+"""Take an order: find the revision, check its file, lay out its sources."""
+
+from pathlib import Path
+
+from blocks.artifact_store import current_store
+from delivery.archive import Archive
+from delivery.configuration import check_files, configuration_hash, load_app
+from delivery.home import Home
+from delivery.order import Order, environment_of
+from delivery.programs import git
+from delivery.release import Release
+from tasks.place import open_environment
+from tasks.step import log, step
+
+
+@step(timeout_seconds=300, name="check out {revision}")
+def take_order(project: str, revision: str, environment: str, run: str) -> Order:
+    """Return the order with the application's files of `revision` laid out for it alone."""
+    folder = Path(project).resolve()
+    repository = git.top_level(folder)
+    relative = folder.relative_to(repository).as_posix()
+    found = git.resolve(repository, revision, relative)
+    source = Home.current().work / run / "source"
+    if not (source / "headway.yaml").exists():
+        git.export(repository, found.sha, relative, source)
+    app = load_app(source / "headway.yaml")
+    check_files(app, source)
+    environment_of(app, environment)
+    log().info("checked out %s (%s)", found.short, found.subject)
+    return Order(
+        run=run,
+        repository=str(repository),
+        folder=relative,
+        source=str(source),
+        app=app,
+        revision=found,
+        environment=environment,
+    )
+
+
+@step(timeout_seconds=120)
+def find_unchanged(order: Order) -> Release | None:
+    """Return the live release when it was made from the same files and runs well, else none."""
+    with open_environment(order.app, order.environment) as target:
+        live = target.observe().live
+    if live is None or live.release is None or not live.healthy or live.weight != 100:
+        return None
+    kept = Archive(current_store())
+    if live.release.fingerprint not in kept.fingerprints(order.app.app):
+        return None
+    same_file = live.release.configuration_hash == configuration_hash(order.app, order.environment)
+    return live.release if same_file and live.release.revision.tree == order.revision.tree else None

@@ -1,0 +1,137 @@
+"""The verbs of a target as steps: each writes its intent to the journal before its effect."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+from blocks.artifact_store import current_store
+from blocks.environment import DeliveryEnvironment, block_name
+from delivery.app import App
+from delivery.archive import Archive, Happening, HistoryEntry
+from delivery.errors import ReleaseUnhealthy
+from delivery.journal import Entry, Journal, Verb
+from delivery.order import Order, environment_of
+from delivery.place import Place
+from delivery.release import Release
+from delivery.target import Observation, SlotState, Target, TargetState
+from delivery.targets.opening import open_target
+from tasks.step import log, step
+
+OBSERVER = 0  # a sequence under which nothing can be changed once an environment was changed
+
+
+def load_place(app: str, environment: str) -> Place:
+    """Return what the environment's block holds, or a place without secrets when there is no block."""
+    try:
+        block = DeliveryEnvironment.load(block_name(app, environment), _sync=True)
+    except ValueError:
+        return Place(app=app, environment=environment)
+    assert isinstance(block, DeliveryEnvironment)
+    return block.place(app, environment)
+
+
+@contextmanager
+def open_environment(app: App, environment: str, sequence: int = OBSERVER) -> Iterator[Target]:
+    """Open the target of an environment for the holder of lease `sequence`."""
+    place = load_place(app.app, environment)
+    with open_target(app, environment_of(app, environment), place, sequence=sequence) as target:
+        yield target
+
+
+@contextmanager
+def _journaled(order: Order, environment: str, verb: Verb, release: Release, sequence: int, detail: str = "") -> Iterator[None]:
+    journal = Journal(current_store(), order.app.app, environment)
+
+    def write(stage: str, text: str) -> None:
+        journal.write(
+            Entry.model_validate(
+                {
+                    "at": datetime.now(UTC),
+                    "app": order.app.app,
+                    "environment": environment,
+                    "sequence": sequence,
+                    "run": order.run,
+                    "verb": verb,
+                    "stage": stage,
+                    "release": release,
+                    "detail": text,
+                }
+            )
+        )
+
+    write("intent", detail)
+    try:
+        yield
+    except BaseException as error:
+        write("failed", f"{type(error).__name__}: {error}")
+        raise
+    write("done", detail)
+
+
+@step(timeout_seconds=1800, name="stage {release.fingerprint}", keep=False)
+def stage_release(order: Order, environment: str, release: Release, sequence: int) -> SlotState:
+    """Run the release in the idle slot, without live traffic, until it is healthy."""
+    with open_environment(order.app, environment, sequence) as target:
+        with _journaled(order, environment, "stage", release, sequence):
+            slot = target.stage(order.app, release)
+    log().info("staged %s with %d instances", slot.colour, len(slot.instances))
+    return slot
+
+
+@step(timeout_seconds=300, name="shift to {percent} %", keep=False)
+def shift_release(order: Order, environment: str, release: Release, percent: int, sequence: int) -> TargetState:
+    """Send a share of new requests to the release, and read back the version that is served."""
+    with open_environment(order.app, environment, sequence) as target:
+        with _journaled(order, environment, "shift", release, sequence, f"{percent} %"):
+            return target.shift(release, percent)
+
+
+@step(timeout_seconds=86400, retries=0, name="watch {seconds} s", keep=False)
+def watch_release(order: Order, environment: str, release: Release, seconds: float, sequence: int) -> list[Observation]:
+    """Look at live traffic for `seconds`; ReleaseUnhealthy when the verdict, or the policy for no verdict, says so."""
+    if seconds <= 0:
+        return []
+    policy = environment_of(order.app, environment).watch
+    with open_environment(order.app, environment, sequence) as target:
+        seen = target.watch(release, policy, seconds)
+    log().info("%s after %.1f s: %s", seen.verdict, seen.seconds, seen.reason)
+    tolerated = seen.verdict == "inconclusive" and policy.when_inconclusive == "continue"
+    if seen.verdict != "healthy" and not tolerated:
+        raise ReleaseUnhealthy(f"{environment}: {seen.verdict}: {seen.reason}")
+    return [seen]
+
+
+@step(timeout_seconds=600, name="withdraw {release.fingerprint}", keep=False)
+def withdraw_release(order: Order, environment: str, release: Release, sequence: int) -> TargetState:
+    """Leave the environment as if the release had never been staged."""
+    with open_environment(order.app, environment, sequence) as target:
+        with _journaled(order, environment, "withdraw", release, sequence):
+            state = target.withdraw(release)
+    _remember(order, environment, release, "withdrawn")
+    return state
+
+
+@step(timeout_seconds=600, name="retire what {release.fingerprint} replaced", keep=False)
+def retire_previous(order: Order, environment: str, release: Release, sequence: int) -> TargetState:
+    """Remove what the release replaced, after proof that it gets no requests any more."""
+    with open_environment(order.app, environment, sequence) as target:
+        with _journaled(order, environment, "retire", release, sequence):
+            return target.retire(release)
+
+
+@step(timeout_seconds=60, keep=False)
+def remember(order: Order, environment: str, release: Release, happening: Happening = "released") -> None:
+    """Keep in the environment's history that the release is live."""
+    _remember(order, environment, release, happening)
+
+
+@step(timeout_seconds=120, keep=False)
+def observe(app: App, environment: str) -> TargetState:
+    """Tell what runs in the environment now."""
+    with open_environment(app, environment) as target:
+        return target.observe()
+
+
+def _remember(order: Order, environment: str, release: Release, happening: Happening) -> None:
+    entry = HistoryEntry(at=datetime.now(UTC), run=order.run, happening=happening, release=release)
+    Archive(current_store()).add_history(environment, entry)

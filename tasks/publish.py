@@ -1,0 +1,61 @@
+"""Make a release of what was built and keep it with its evidence."""
+
+from datetime import UTC, datetime
+
+from blocks.artifact_store import current_store
+from blocks.registry import current_registry
+from delivery.archive import Archive
+from delivery.configuration import configuration_hash
+from delivery.containers import builder
+from delivery.containers.database import migrations_hash
+from delivery.home import Home
+from delivery.matrix import CellResult
+from delivery.order import Built, Order
+from delivery.release import Evidence, Release
+from delivery.scanning import ScanReport
+from tasks.step import log, step
+
+
+@step(timeout_seconds=300)
+def publish_release(
+    order: Order, built: Built, reports: list[ScanReport], results: list[CellResult]
+) -> Release:
+    """Return the release, its manifest pushed to the registry and its evidence kept."""
+    release = Release(
+        app=order.app.app,
+        revision=order.revision,
+        images={image.name: image.ref for image in built.images},
+        migrations_hash=migrations_hash(order.path, order.app),
+        configuration_hash=configuration_hash(order.app, order.environment),
+        created=order.revision.committed or datetime.now(UTC),
+    )
+    archive = Archive(current_store())
+    archive.keep_release(order.app, release)
+    for evidence in _evidence(release, reports, results):
+        archive.add_evidence(release, evidence)
+    ref = builder.publish_release(release, registry=current_registry(), home=Home.current(), run_id=order.run)
+    log().info("published release %s as %s", release.fingerprint, ref)
+    return release
+
+
+def _evidence(release: Release, reports: list[ScanReport], results: list[CellResult]) -> list[Evidence]:
+    now = datetime.now(UTC)
+    tests = sum(result.tests for result in results)
+    scans = [
+        Evidence(
+            kind="scan",
+            subject=str(report.ref),
+            at=report.scanned_at,
+            outcome="pass" if report.database_status == "fresh" else "inconclusive",
+            summary=f"{len(report.findings)} findings, vulnerability database {report.database_status}",
+        )
+        for report in reports
+    ]
+    suites = Evidence(
+        kind="tests",
+        subject=release.fingerprint,
+        at=now,
+        outcome="pass",
+        summary=f"{tests} tests in {len(results)} cells passed",
+    )
+    return [*scans, suites]

@@ -1,0 +1,54 @@
+"""Look into the images, and decide whether the policy allows what was found."""
+
+from datetime import UTC, datetime
+
+from blocks.artifact_store import current_store
+from delivery.containers import scanner
+from delivery.errors import Rejected
+from delivery.home import Home
+from delivery.order import Order
+from delivery.release import BuiltImage
+from delivery.scanning import ScanReport, check_scan
+from tasks.step import log, step
+
+
+@step(timeout_seconds=300)
+def prepare_scanner(order: Order) -> None:
+    """Bring up the scanner's image and a vulnerability database, when one can be had."""
+    scanner.prepare(order.app.scan, Home.current())
+
+
+@step(timeout_seconds=900, name="scan {image.name}")
+def scan_image(order: Order, image: BuiltImage) -> ScanReport:
+    """Scan one image by digest and keep the whole report."""
+    report = scanner.scan(image.name, image.ref, order.app.scan, Home.current(), run_id=order.run)
+    key = f"runs/{order.run}/scan/{image.name}.json"
+    current_store().put(key, report.model_dump_json(indent=2).encode())
+    return report
+
+
+@step(timeout_seconds=300, name="sbom {image.name}")
+def keep_sbom(order: Order, image: BuiltImage) -> str:
+    """Keep the image's CycloneDX SBOM and return where."""
+    content = scanner.sbom(image.ref, Home.current(), run_id=order.run)
+    return current_store().put(f"runs/{order.run}/sbom/{image.name}.cdx.json", content)
+
+
+@step(timeout_seconds=30)
+def check_findings(order: Order, reports: list[ScanReport]) -> None:
+    """Pass, or raise Rejected with everything the policy does not allow, of all images."""
+    today = datetime.now(UTC).date()
+    refusals: list[str] = []
+    for report in reports:
+        verdict = check_scan(report, order.app.scan, today)
+        for waived in verdict.waived:
+            log().info("%s: waived: %s", report.image, waived)
+        try:
+            verdict.enforce()
+        except Rejected as refusal:
+            refusals.append(str(refusal))
+        else:
+            if verdict.inconclusive:
+                log().warning("%s: allowed although inconclusive: %s", report.image, verdict.inconclusive)
+    if refusals:
+        raise Rejected("\n".join(refusals))

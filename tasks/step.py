@@ -1,0 +1,120 @@
+"""How a step of a delivery becomes a Prefect task: the one place that knows retries, timeouts and records."""
+
+import asyncio
+import functools
+import inspect
+import logging
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from datetime import UTC, datetime
+from typing import Any, ParamSpec, Protocol, TypeVar, cast, overload
+
+from prefect import task
+from prefect.cache_policies import INPUTS, NO_CACHE, RUN_ID, TASK_SOURCE
+from prefect.exceptions import MissingContextError
+from prefect.logging import get_run_logger
+from prefect.runtime import flow_run, task_run
+from prefect.states import State
+from prefect.tasks import exponential_backoff
+
+from blocks.artifact_store import current_store
+from delivery.errors import HeadwayError, Transient
+from delivery.report.record import StepTime
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_run: ContextVar[str | None] = ContextVar("headway_run", default=None)
+
+
+class Step(Protocol):
+    """What `step` makes of a function: the same parameters, to be awaited."""
+
+    @overload
+    def __call__(self, function: Callable[P, Coroutine[Any, Any, R]], /) -> Callable[P, Coroutine[Any, Any, R]]: ...
+    @overload
+    def __call__(self, function: Callable[P, R], /) -> Callable[P, Coroutine[Any, Any, R]]: ...
+
+
+def step(
+    *, timeout_seconds: float, retries: int = 3, backoff_seconds: float = 2, name: str | None = None, keep: bool = True
+) -> Step:
+    """Make a function a step: an asynchronous Prefect task that retries only what may heal by itself.
+
+    A blocking function runs in a thread, so steps run side by side. The result is kept, so a resumed run does not
+    repeat the step, unless `keep` is off: what was true of the world then need not be true now. `name` may use the
+    function's parameters, as Prefect's `task_run_name` does.
+    """
+
+    def wrap(function: Callable[..., Any]) -> Callable[..., Coroutine[Any, Any, Any]]:
+        @functools.wraps(function)
+        async def timed(*args: Any, **kwargs: Any) -> Any:
+            started = datetime.now(UTC)
+            try:
+                if inspect.iscoroutinefunction(function):
+                    result = await function(*args, **kwargs)
+                else:
+                    result = await asyncio.to_thread(function, *args, **kwargs)
+            except BaseException as error:
+                _note(started, "failed" if isinstance(error, Exception) else "interrupted")
+                raise
+            _note(started, "done")
+            return result
+
+        return task(
+            retries=retries,
+            retry_delay_seconds=exponential_backoff(backoff_seconds),
+            retry_jitter_factor=0.3,
+            retry_condition_fn=_only_transient,
+            timeout_seconds=timeout_seconds,
+            task_run_name=name,
+            persist_result=keep,
+            cache_policy=INPUTS + TASK_SOURCE + RUN_ID if keep else NO_CACHE,
+        )(timed)
+
+    return cast(Step, wrap)
+
+
+@contextmanager
+def recorded(run: str) -> Iterator[None]:
+    """Keep the times of all steps inside, under the run's name in the artifact store."""
+    token = _run.set(run)
+    try:
+        yield
+    finally:
+        _run.reset(token)
+
+
+def log() -> logging.Logger | logging.LoggerAdapter[Any]:
+    """Return the run's logger, or a plain one outside of a run."""
+    try:
+        return get_run_logger()
+    except MissingContextError:
+        return logging.getLogger("headway")
+
+
+def _only_transient(_task: object, _task_run: object, state: State[Any]) -> bool:
+    error = state.data if isinstance(state.data, BaseException) else getattr(state.data, "result", None)
+    return isinstance(error, Transient)
+
+
+def _note(started: datetime, outcome: str) -> None:
+    run = _run.get()
+    if run is None:
+        return
+    step_time = StepTime.model_validate(
+        {
+            "name": task_run.name or "step",
+            "phase": flow_run.flow_name or "",
+            "started": started,
+            "ended": datetime.now(UTC),
+            "outcome": outcome,
+            "attempts": task_run.run_count or 1,
+        }
+    )
+    moment = started.strftime("%Y%m%dT%H%M%S.%fZ")
+    try:
+        current_store().put(f"runs/{run}/steps/{moment}-{task_run.id}.json", step_time.model_dump_json().encode())
+    except (OSError, HeadwayError) as error:  # a lost time must not cost a delivery
+        log().warning("the time of this step was not kept: %s", error)

@@ -1,0 +1,73 @@
+"""Run the cells of the test matrix and the acceptance suites."""
+
+from pathlib import Path
+
+from blocks.artifact_store import current_store
+from delivery.containers import testbed
+from delivery.errors import Rejected
+from delivery.home import Home
+from delivery.junit import check_tests
+from delivery.matrix import Cell, CellResult
+from delivery.order import Built, Order
+from tasks.step import log, step
+
+
+@step(timeout_seconds=7200, name="{cell.name}", keep=True)
+def run_test_cell(order: Order, built: Built, cell: Cell) -> CellResult:
+    """Run one cell in an environment of its own and keep its log and JUnit; a failing cell is a result, no error."""
+    home = Home.current()
+    place = home.work / order.run / "cells" / cell.slug
+    result = testbed.run_cell(
+        order.app,
+        cell,
+        built.refs(),
+        source=order.path,
+        home=home,
+        run_id=order.run,
+        log=place / "log.txt",
+        report_dir=place / "junit",
+    )
+    _keep(order, cell.slug, place)
+    if result.outcome != "passed":
+        log().error("%s %s; its last lines:\n%s", cell.name, result.outcome, result.last_lines)
+    return result
+
+
+@step(timeout_seconds=60)
+def check_results(order: Order, results: list[CellResult]) -> None:
+    """Pass, or raise Rejected naming the failing cells and where their logs are."""
+    try:
+        check_tests(results)
+    except Rejected as refusal:
+        where = current_store().locate(f"runs/{order.run}/cells")
+        raise Rejected(f"{refusal}\n  logs: {where}") from refusal
+
+
+@step(timeout_seconds=7200, name="accept {environment} by {suite}", keep=False)
+def run_acceptance(order: Order, built: Built, environment: str, suite: str) -> CellResult:
+    """Run a suite against the environment itself; Rejected when it does not pass."""
+    home = Home.current()
+    place = home.work / order.run / "acceptance" / environment / suite
+    result = testbed.run_acceptance(
+        order.app,
+        environment,
+        suite,
+        built.refs(),
+        home=home,
+        run_id=order.run,
+        log=place / "log.txt",
+        report_dir=place / "junit",
+    )
+    _keep(order, f"{environment}-{suite}", place)
+    check_tests([result])
+    return result
+
+
+def _keep(order: Order, name: str, place: Path) -> None:
+    for path in sorted(place.rglob("*")):
+        key = f"runs/{order.run}/cells/{name}/{path.relative_to(place).as_posix()}"
+        if path.is_file():
+            try:
+                current_store().put(key, path.read_bytes())
+            except FileExistsError:
+                log().info("%s is kept from an earlier attempt", key)
