@@ -73,19 +73,35 @@ class Archive:
         keys = self.store.keys(f"history/{app}/{environment}")
         return [HistoryEntry.model_validate_json(self.store.get(key)) for key in keys]
 
-    def previous(self, app: str, environment: str, live: Release, *, within: int) -> Release:
-        """Return the newest other release that was live before; Misconfigured when there is none in the last `within`."""
+    def choose(
+        self, app: str, environment: str, live: Release, asked: str | None, *, within: int, override: bool = False
+    ) -> Release:
+        """Return the release to go back to: `asked`, or the newest other one that was live here.
+
+        Only the last `within` releases of the environment can be chosen, and none that was withdrawn here since it
+        was last live, unless `override` is on. Raises Misconfigured.
+        """
+        where = f"rollback of {environment} of {app}"
         entries = self.history(app, environment)
-        bad = {entry.release.fingerprint for entry in entries if entry.happening == "withdrawn"}
-        good: list[Release] = []
-        for entry in reversed(entries):
-            fingerprint = entry.release.fingerprint
-            known = {release.fingerprint for release in good}
-            if fingerprint not in known | bad | {live.fingerprint}:
-                good.append(entry.release)
-        if not good[:within]:
-            raise Misconfigured(f"{environment} of {app}", "no earlier release to go back to", "releases kept: 0")
-        return good[0]
+        bad = _withdrawn(entries)
+        kept = _newest_first(entries, with_withdrawn=override)[: within + 1]
+        good = [r for r in kept if r.fingerprint != live.fingerprint and (override or r.fingerprint not in bad)]
+        allowed = ", ".join(f"{r.fingerprint} ({r.revision.short} {r.revision.subject})" for r in good) or "none"
+        if asked is None:
+            if not good:
+                raise Misconfigured(where, "there is no earlier release that was live and healthy", allowed)
+            return good[0]
+        if live.fingerprint.startswith(asked):
+            raise Misconfigured(where, f"{asked} is live already", allowed)
+        if not override and any(fingerprint.startswith(asked) for fingerprint in bad):
+            raise Misconfigured(
+                where, f"{asked} was withdrawn here, because it was unhealthy", allowed, "--override to try it again"
+            )
+        matching = [release for release in good if release.fingerprint.startswith(asked)]
+        if len(matching) != 1:
+            found = "is not there" if not matching else "fits several releases"
+            raise Misconfigured(where, f"{asked} {found}", allowed)
+        return matching[0]
 
     def _has(self, key: str) -> bool:
         try:
@@ -97,3 +113,18 @@ class Archive:
 
 def _moment(at: datetime) -> str:
     return at.astimezone(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
+
+
+def _newest_first(entries: list[HistoryEntry], *, with_withdrawn: bool) -> list[Release]:
+    """Return each release that was live once (or only staged), the last one first."""
+    live: dict[str, Release] = {}
+    for entry in reversed(entries):
+        if with_withdrawn or entry.happening != "withdrawn":
+            live.setdefault(entry.release.fingerprint, entry.release)
+    return list(live.values())
+
+
+def _withdrawn(entries: list[HistoryEntry]) -> set[str]:
+    """Return the fingerprints of releases whose last word here is that they were withdrawn."""
+    last = {entry.release.fingerprint: entry.happening for entry in entries}
+    return {fingerprint for fingerprint, happening in last.items() if happening == "withdrawn"}

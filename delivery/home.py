@@ -49,3 +49,18 @@ class Home:
     def logs(self) -> Path:
         """Logs of server, worker and test cells."""
         return self.root / "logs"
+
+    @property
+    def roll(self) -> Path:
+        """Which process carries which run."""
+        return self.root / "roll"
+
+    @property
+    def leases(self) -> Path:
+        """The leases of the environments."""
+        return self.root / "leases"
+
+    @property
+    def project(self) -> Path:
+        """The file that names the folder delivered last."""
+        return self.root / "project"

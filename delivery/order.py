@@ -32,12 +32,7 @@ class Order(Model):
     @property
     def stops(self) -> tuple[str, ...]:
         """The environments a release passes before the last one, in order."""
-        stops: list[str] = []
-        name = self.policy.after
-        while name:
-            stops.insert(0, name)
-            name = self.app.environments[name].after
-        return tuple(stops)
+        return passed_before(self.app, self.environment)
 
 
 class Built(Model):
@@ -56,3 +51,13 @@ def environment_of(app: App, name: str) -> Environment:
     if name not in app.environments:
         raise Misconfigured(f"headway.yaml: environments.{name}", "there is none", ", ".join(app.environments))
     return app.environments[name]
+
+
+def passed_before(app: App, environment: str) -> tuple[str, ...]:
+    """Return the environments a release passes before `environment`, in order."""
+    stops: list[str] = []
+    name = environment_of(app, environment).after
+    while name:
+        stops.insert(0, name)
+        name = app.environments[name].after
+    return tuple(stops)

@@ -1,6 +1,5 @@
 """How a run ends: every error of ours becomes a state that says what happened."""
 
-import asyncio
 import functools
 from collections.abc import Awaitable, Callable
 from typing import Any, ParamSpec, TypeVar
@@ -8,8 +7,7 @@ from typing import Any, ParamSpec, TypeVar
 from prefect.client.schemas.objects import State
 from prefect.states import Failed
 
-from delivery.errors import HeadwayError, Misconfigured, ReleaseUnhealthy
-from delivery.programs.run import stop_all
+from delivery.errors import HeadwayError, Interrupted, Misconfigured, ReleaseUnhealthy
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -28,19 +26,15 @@ def state_name(error: BaseException) -> str:
 
 
 def ends_in_words(run: Callable[P, Awaitable[R]]) -> Callable[P, Awaitable[R | State[Any]]]:
-    """Make a run that raises one of our errors end in a failed state with the error's name and message.
-
-    An interrupted run ends the programs it started, so that the process does not wait for them.
-    """
+    """Make a run that raises one of our errors end in a failed state with the error's name and message."""
 
     @functools.wraps(run)
     async def ended(*args: P.args, **kwargs: P.kwargs) -> R | State[Any]:
         try:
             return await run(*args, **kwargs)
+        except Interrupted:
+            raise
         except HeadwayError as error:
             return Failed(name=state_name(error), message=str(error))
-        except asyncio.CancelledError:
-            stop_all()
-            raise
 
     return ended

@@ -1,8 +1,9 @@
 """Phase 7: blue-green into an environment; leaves it as it was when anything goes wrong."""
 
+from collections.abc import Sequence
+
 from prefect import flow
 
-from delivery.errors import ReleaseUnhealthy
 from delivery.order import Built, Order, environment_of
 from delivery.release import Release
 from delivery.target import Observation
@@ -21,25 +22,34 @@ async def put_live(order: Order, built: Built, release: Release, environment: st
     environment is left as it was found.
     """
     policy = environment_of(order.app, environment)
-    seen: list[Observation] = []
     async with holding(order, environment, f"release {release.fingerprint}") as hold:
         had_data = await start_database(order, environment)
         if had_data and policy.prove_backup:
             await verify_backup(order, environment)
         await migrate_database(order, environment, release, hold.sequence)
-        try:
-            await stage_release(order, environment, release, hold.sequence)
-            for shift in policy.shift.steps:
-                await shift_release(order, environment, release, shift.percent, hold.sequence)
-                seen += await watch_release(order, environment, release, shift.hold_seconds, hold.sequence)
-            for suite in policy.acceptance:
-                await run_acceptance(order, built, environment, suite)
-            seen += await watch_release(order, environment, release, policy.watch.seconds, hold.sequence)
-        except BaseException:  # a cancelled run must not leave traffic half shifted either
-            await withdraw_release(order, environment, release, hold.sequence)
-            raise
-        await retire_previous(order, environment, release, hold.sequence)
+        seen = await blue_green(order, release, environment, hold.sequence, built, policy.acceptance)
         await remember(order, environment, release)
         if policy.prove_backup and not had_data:
             await verify_backup(order, environment)
+    return seen
+
+
+async def blue_green(
+    order: Order, release: Release, environment: str, sequence: int, built: Built, acceptance: Sequence[str]
+) -> list[Observation]:
+    """Stage, shift in steps, watch and retire under lease `sequence`; withdraw on any error and raise it."""
+    policy = environment_of(order.app, environment)
+    seen: list[Observation] = []
+    try:
+        await stage_release(order, environment, release, sequence)
+        for shift in policy.shift.steps:
+            await shift_release(order, environment, release, shift.percent, sequence)
+            seen += await watch_release(order, environment, release, shift.hold_seconds, sequence)
+        for suite in acceptance:
+            await run_acceptance(order, built, environment, suite)
+        seen += await watch_release(order, environment, release, policy.watch.seconds, sequence)
+    except BaseException:  # a cancelled run must not leave traffic half shifted either
+        await withdraw_release(order, environment, release, sequence)
+        raise
+    await retire_previous(order, environment, release, sequence)
     return seen

@@ -1,9 +1,12 @@
 """Build the images of a revision, and those its suites need."""
 
+from pathlib import Path
+
 from blocks.registry import current_registry
 from delivery.containers import builder
 from delivery.home import Home
 from delivery.order import Order
+from delivery.programs import git
 from delivery.release import BuiltImage
 from tasks.step import log, step
 
@@ -19,6 +22,7 @@ def build_image(order: Order, name: str) -> BuiltImage:
         repository=f"{current_registry()}/{order.app.app}/{name}",
         home=Home.current(),
         run_id=order.run,
+        origin=_origin(order),
     )
     log().info("built %s with %s in %.1f s", built.ref, built.builder, built.seconds)
     return built
@@ -29,12 +33,17 @@ def build_suite(order: Order, name: str) -> BuiltImage:
     """Build and push the image of suite `name`."""
     image = order.app.suites[name].build
     assert image is not None
-    return builder.build_image(
+    return builder.build_suite(
         order.path,
-        f"suite-{name}",
+        name,
         image,
         order.revision,
         repository=f"{current_registry()}/{order.app.app}/suite-{name}",
         home=Home.current(),
         run_id=order.run,
+        origin=_origin(order),
     )
+
+
+def _origin(order: Order) -> str:
+    return git.origin(Path(order.repository))

@@ -2,9 +2,12 @@
 
 import asyncio
 
+from blocks.artifact_store import current_store
 from delivery.errors import Transient
 from delivery.home import Home
+from delivery.journal import Decision, Journal, decide_recovery
 from delivery.lease import Lease, LeaseBook
+from delivery.release import Release
 from tasks.step import log, step
 
 POLL_SECONDS = 0.5
@@ -13,7 +16,7 @@ WAIT_SECONDS = 3600
 
 def lease_book() -> LeaseBook:
     """Return the leases of this platform."""
-    return LeaseBook(Home.current().root / "leases")
+    return LeaseBook(Home.current().leases)
 
 
 @step(timeout_seconds=WAIT_SECONDS, name="take {environment}", keep=False)
@@ -41,5 +44,13 @@ async def renew(lease: Lease) -> None:
 
 
 async def give_back(lease: Lease) -> None:
-    """Free the environment."""
-    await asyncio.to_thread(lease_book().give_back, lease)
+    """Free the environment, unless a change is left half done: then the lease runs out and recovery ends the change."""
+    decision, release = await asyncio.to_thread(_left_to_do, lease)
+    if decision == "nothing":
+        await asyncio.to_thread(lease_book().give_back, lease)
+    elif release is not None:
+        log().error("%s of %s is left to recovery: %s", decision, release.fingerprint, lease.describe())
+
+
+def _left_to_do(lease: Lease) -> tuple[Decision, Release | None]:
+    return decide_recovery(Journal(current_store(), lease.app, lease.environment).entries(lease.sequence))

@@ -6,7 +6,7 @@ from blocks.artifact_store import current_store
 from blocks.registry import current_registry
 from delivery.archive import Archive
 from delivery.configuration import configuration_hash
-from delivery.containers import builder
+from delivery.containers import pushing
 from delivery.containers.database import migrations_hash
 from delivery.home import Home
 from delivery.matrix import CellResult
@@ -33,7 +33,7 @@ def publish_release(
     archive.keep_release(order.app, release)
     for evidence in _evidence(release, reports, results):
         archive.add_evidence(release, evidence)
-    ref = builder.publish_release(release, registry=current_registry(), home=Home.current(), run_id=order.run)
+    ref = pushing.publish_release(release, registry=current_registry(), home=Home.current(), run_id=order.run)
     log().info("published release %s as %s", release.fingerprint, ref)
     return release
 

@@ -15,7 +15,7 @@ from tasks.step import log, step
 @step(timeout_seconds=300)
 def prepare_scanner(order: Order) -> None:
     """Bring up the scanner's image and a vulnerability database, when one can be had."""
-    scanner.prepare(order.app.scan, Home.current())
+    scanner.prepare(order.app.scan, Home.current(), run_id=order.run)
 
 
 @step(timeout_seconds=900, name="scan {image.name}")

@@ -40,6 +40,10 @@ class Orchestrator:
         """Where the UI is."""
         return f"http://127.0.0.1:{self.port}"
 
+    def run_url(self, run: str) -> str:
+        """Where the UI shows a run."""
+        return f"{self.url}/runs/flow-run/{run}"
+
     def environment(self) -> dict[str, str]:
         """Return the variables that make Prefect commands and flows use this platform."""
         return {

@@ -1,0 +1,27 @@
+# `make run` delivers the example application, `make test` runs every test; both do all set-up first.
+HEADWAY := .venv/bin/headway
+export HEADWAY_STARTED := $(shell date +%s)
+
+.PHONY: run test lint bench setup down
+
+run: ## set everything up and deliver examples/taskmanager
+	@infra/setup.sh run
+	@$(HEADWAY) run examples/taskmanager
+
+test: ## every test, real Docker included
+	@infra/setup.sh dev
+	@.venv/bin/python -m tests -n 2 --dist loadgroup
+
+lint: ## the quick checks alone
+	@infra/setup.sh dev
+	@.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy && .venv/bin/lint-imports --no-cache
+
+bench: ## measure deliveries
+	@infra/setup.sh dev
+	@.venv/bin/python bench/delivery.py
+
+setup: ## the virtual environment alone
+	@infra/setup.sh dev
+
+down: ## stop everything that was started
+	@$(HEADWAY) down

@@ -1,0 +1,92 @@
+"""`headway doctor`: what the machine has, what is missing, what a sweep would remove."""
+
+import shutil
+import sys
+from typing import Annotated, Literal
+
+import typer
+
+from cli.output import print_json, print_table
+from cli.session import orchestrator
+from delivery.errors import HeadwayError, Misconfigured
+from delivery.home import Home
+from delivery.model import Model
+
+State = Literal["ok", "warning", "missing"]
+LEAST_FREE_GIBIBYTES = 5
+
+
+class Finding(Model):
+    """One thing that was looked at."""
+
+    what: str
+    state: State
+    found: str
+    next_step: str = ""
+
+
+def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print data.")] = False) -> int:
+    """Look at everything Headway needs and say what is missing; changes nothing, ends 2 when something is missing."""
+    home = Home.current()
+    findings = [_python(), _git(), *_docker(home), _disk(home), *_platform()]
+    if as_json:
+        print_json([finding.model_dump() for finding in findings])
+    else:
+        print_table(["", "state", "found", "next step"], [(f.what, f.state, f.found, f.next_step) for f in findings])
+    return Misconfigured.exit_code if any(finding.state == "missing" for finding in findings) else 0
+
+
+def _python() -> Finding:
+    return Finding(what="Python", state="ok", found=sys.version.split()[0])
+
+
+def _git() -> Finding:
+    path = shutil.which("git")
+    return Finding(
+        what="git",
+        state="ok" if path else "missing",
+        found=path or "not installed",
+        next_step="" if path else "sudo apt-get install git",
+    )
+
+
+def _docker(home: Home) -> list[Finding]:
+    from delivery.containers.build_client import find_builder
+    from delivery.containers.sweep import find_orphans
+    from delivery.platform.engine import engine_version
+
+    version = engine_version()
+    if version is None:
+        return [Finding(what="Docker", state="missing", found="no engine answers", next_step="headway up")]
+    findings = [Finding(what="Docker", state="ok", found=version)]
+    try:
+        builder = find_builder()
+        state: State = "ok" if builder.kind != "classic" else "warning"
+        findings.append(Finding(what="builder", state=state, found=str(builder)))
+    except HeadwayError as error:
+        findings.append(Finding(what="builder", state="missing", found=str(error)))
+    orphans = find_orphans(home.identity)
+    found = ", ".join(f"{orphan.kind} {orphan.name} ({orphan.why})" for orphan in orphans) or "nothing"
+    state = "warning" if orphans else "ok"
+    findings.append(Finding(what="a sweep would remove", state=state, found=found))
+    return findings
+
+
+def _disk(home: Home) -> Finding:
+    folder = next(path for path in (home.root, *home.root.parents) if path.exists())
+    free = shutil.disk_usage(folder).free / 2**30
+    enough = free >= LEAST_FREE_GIBIBYTES
+    step = "" if enough else f"free at least {LEAST_FREE_GIBIBYTES} GiB"
+    return Finding(what="disk", state="ok" if enough else "warning", found=f"{free:.1f} GiB free", next_step=step)
+
+
+def _platform() -> list[Finding]:
+    prefect = orchestrator()
+    server, worker = prefect.answers(), prefect.worker.process() is not None
+
+    def one(what: str, up: bool, found: str) -> Finding:
+        return Finding(
+            what=what, state="ok" if up else "warning", found=found if up else "not running", next_step="" if up else "headway up"
+        )
+
+    return [one("Prefect server", server, prefect.url), one("Prefect worker", worker, str(prefect.worker.log))]

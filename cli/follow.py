@@ -1,0 +1,93 @@
+"""Follow a run on the terminal: its steps as they end, what it asks, how it ends."""
+
+import getpass
+import sys
+import time
+from collections.abc import Callable
+
+from rich.prompt import Prompt
+from rich.status import Status
+
+from cli.output import console, say, seconds
+from delivery.errors import Interrupted, Rejected
+from delivery.platform.orchestrator import Orchestrator
+from flows.runs import RunView, answer, cancel, look, question
+
+POLL_SECONDS = 0.5
+STOP_SECONDS = 120
+MARKS = {"completed": ("✓", "green"), "cached": ("✓", "green"), "failed": ("✗", "red"), "crashed": ("✗", "red")}
+
+
+def follow(run: str, prefect: Orchestrator, *, quiet: bool = False) -> RunView:
+    """Print each step as it ends and return the run when it has ended.
+
+    On the terminal the approval is asked for here. An interrupt stops the run, waits until it cleaned up, and raises
+    Interrupted.
+    """
+    try:
+        return _until_ended(run, prefect, quiet)
+    except KeyboardInterrupt:
+        say("\ninterrupted: stopping the run, it removes what it started …", "yellow")
+        cancel(run)
+        ended = _wait_for_end(run)
+        raise Interrupted(f"the run was interrupted and ended {ended.state}") from None
+
+
+def _until_ended(run: str, prefect: Orchestrator, quiet: bool) -> RunView:
+    shown: set[str] = set()
+    asked = False
+    with console.status("waiting for a worker …") as status:
+        while True:
+            view = look(run)
+            if not quiet:
+                _show_ended(view, shown)
+                _show_running(view, status)
+            if view.has_ended:
+                return view
+            if view.waits and not asked:
+                asked = True
+                status.stop()
+                _ask(view, prefect)
+                status.start()
+            asked = asked and view.waits
+            time.sleep(POLL_SECONDS)
+
+
+def _show_ended(view: RunView, shown: set[str]) -> None:
+    for step in view.steps:
+        if step.id not in shown and step.has_ended:
+            shown.add(step.id)
+            mark, style = MARKS.get(step.state, ("·", "yellow"))
+            say(f"  {mark} {step.name:<44} {seconds(step.seconds):>10}", style)
+
+
+def _show_running(view: RunView, status: Status) -> None:
+    running = [step.name for step in view.steps if step.state == "running"]
+    status.update(", ".join(running) or view.state.lower())
+
+
+def _ask(view: RunView, prefect: Orchestrator) -> None:
+    """Ask on the terminal when there is one, else say how to answer."""
+    say(f"\n{question(view.id) or 'The run waits for an approval.'}\n")
+    say(f"answer in the UI: {prefect.run_url(view.id)}")
+    say(f"or: headway approve {view.id[:8]}   or: headway reject {view.id[:8]}\n")
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        return
+    decision = Prompt.ask("Let this release in?", choices=["approve", "reject", "later"], default="later")
+    if decision == "later":
+        return
+    approver = Prompt.ask("Who decides", default=getpass.getuser())
+    comment = Prompt.ask("Comment", default="")
+    try:
+        answer(view, "approve" if decision == "approve" else "reject", approver, comment)
+    except Rejected as refusal:
+        say(str(refusal), "yellow")  # somebody answered elsewhere meanwhile
+
+
+def _wait_for_end(run: str, now: Callable[[], float] = time.monotonic) -> RunView:
+    deadline = now() + STOP_SECONDS
+    while not (view := look(run, steps=False)).has_ended and now() < deadline:
+        time.sleep(POLL_SECONDS)
+    return view
+
+

@@ -1,0 +1,47 @@
+"""`headway run`: deliver a revision and follow it."""
+
+import os
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cli.output import say
+from cli.platform import bring_up
+from cli.project import check_project, remember_project
+from cli.session import orchestrator
+
+
+def run(
+    folder: Annotated[Path, typer.Argument(help="Folder with headway.yaml, in a git repository.")] = Path(),
+    revision: Annotated[str, typer.Option(help="Commit, branch or tag.")] = "HEAD",
+    environment: Annotated[str, typer.Option(help="Where it shall go live.")] = "production",
+    allow_dirty: Annotated[bool, typer.Option(help="Deliver the commit although files are changed.")] = False,
+    follow: Annotated[bool, typer.Option(help="Wait for the end and print each step.")] = True,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the record of the delivery as data.")] = False,
+) -> int:
+    """Bring up the platform, deliver a revision, follow it to its end.
+
+    Exit codes: 0 delivered or unchanged, 1 rejected by a gate, 2 misconfigured, 3 withdrawn, 130 interrupted.
+    """
+    began = float(os.environ.get("HEADWAY_STARTED") or time.time())
+    orchestrator()  # sets the environment before anything imports Prefect
+    check_project(folder, revision, environment, allow_dirty=allow_dirty)
+    prefect = bring_up(quiet=as_json)
+    remember_project(prefect.home, folder)
+
+    from cli.ending import end
+    from cli.follow import follow as follow_run
+    from flows.runs import start
+
+    ready = time.time()
+    parameters = {"project": str(folder.resolve()), "revision": revision, "environment": environment}
+    started = start("deliver/local", parameters)
+    if not follow:
+        say(f"run {started.id[:8]} ({started.name}): {prefect.run_url(started.id)}")
+        return 0
+    if not as_json:
+        say(f"\ndelivering {revision} to {environment}: run {started.id[:8]} ({started.name})")
+    ended = follow_run(started.id, prefect, quiet=as_json)
+    return end(ended, prefect, as_json=as_json, set_up_seconds=ready - began, seconds_in_all=time.time() - began)

@@ -1,0 +1,49 @@
+"""`headway status`: what is live where, who changes what, and how the last runs ended."""
+
+from typing import Annotated
+
+import typer
+
+from cli.output import print_json, print_table, say
+from cli.session import running
+
+
+def status(as_json: Annotated[bool, typer.Option("--json", help="Print data.")] = False) -> None:
+    """Show every environment with its live release, who holds it since when and why, and the last runs."""
+    running()
+    from flows.overview import EnvironmentView, environments
+    from flows.runs import latest
+
+    views, runs = environments(), latest(5)
+    if as_json:
+        data = {
+            "environments": [view.model_dump(mode="json") for view in views],
+            "runs": [run.model_dump(mode="json") for run in runs],
+        }
+        print_json(data)
+        return
+
+    def row(view: EnvironmentView) -> tuple[str, ...]:
+        live = view.state.live if view.state else None
+        release = live.release if live else None
+        health = view.problem or ("nothing is live" if not live else "healthy" if live.healthy else "unhealthy")
+        return (
+            f"{view.app} {view.environment}",
+            release.fingerprint if release else "–",
+            f"{release.revision.short} {release.revision.subject}"[:40] if release else "",
+            f"{live.colour} {live.weight} %" if live else "",
+            health,
+            (view.state.url or "") if view.state else "",
+        )
+
+    if views:
+        print_table(["environment", "release", "revision", "slot", "health", "url"], [row(view) for view in views])
+    else:
+        say("nothing was delivered yet")
+    for view in views:
+        if view.busy:
+            say(view.lease.describe(), "yellow")
+    if runs:
+        say("")
+        rows = [(r.id[:8], r.name, r.state, r.message.splitlines()[0][:60] if r.message else "") for r in runs]
+        print_table(["run", "name", "state", ""], rows)

@@ -1,0 +1,48 @@
+"""What runs where, and who changes it: read from the targets and the leases."""
+
+from datetime import UTC, datetime
+
+from delivery.app import App
+from delivery.errors import HeadwayError
+from delivery.lease import Lease
+from delivery.model import Model
+from delivery.target import TargetState
+from tasks.known import current_places
+from tasks.lease import lease_book
+from tasks.place import open_environment
+
+
+class EnvironmentView(Model):
+    """One environment as it is now."""
+
+    app: str
+    environment: str
+    state: TargetState | None
+    problem: str = ""
+    lease: Lease
+    busy: bool
+
+
+def environments() -> list[EnvironmentView]:
+    """Return every environment this platform has changed."""
+    return [look_at(place.app, place.environment) for place in current_places()]
+
+
+def look_at(app: App, environment: str) -> EnvironmentView:
+    """Return one environment; what keeps it from being looked at is told in `problem`."""
+    lease = lease_book().read(app.app, environment)
+    state, problem = None, ""
+    try:
+        with open_environment(app, environment) as target:
+            state = target.observe()
+    except HeadwayError as error:
+        problem = str(error)
+    busy = lease.is_held(datetime.now(UTC))
+    return EnvironmentView(
+        app=app.app, environment=environment, state=state, problem=problem, lease=lease, busy=busy
+    )
+
+
+def app_names() -> list[str]:
+    """Return the applications this platform has delivered."""
+    return sorted({place.app.app for place in current_places()})

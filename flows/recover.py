@@ -1,0 +1,17 @@
+"""End what dead runs began; runs every minute and after every start of the platform."""
+
+from prefect import flow
+from prefect.runtime import flow_run
+
+from tasks.known import known_places
+from tasks.recover import recover_place, recover_runs, sweep_orphans
+
+
+@flow(name="recover")
+async def recover() -> list[str]:
+    """Finish or withdraw half-done changes, start dead runs again, remove what has no owner; return what was done.
+
+    Nothing here asks what a process remembers: the lease, the journal and the target itself say what to do.
+    """
+    done = [await recover_place(place, str(flow_run.id)) for place in await known_places()]
+    return [*filter(None, done), *await recover_runs(), *await sweep_orphans()]

@@ -1,0 +1,34 @@
+"""Put an earlier release live again, by the same way it went live the first time."""
+
+from typing import Any
+
+from prefect import flow
+from prefect.client.schemas.objects import State
+from prefect.runtime import flow_run
+
+from delivery.order import Built
+from delivery.release import Release
+from flows.ending import ends_in_words
+from flows.holding import holding
+from flows.release import blue_green
+from flows.report import reported
+from tasks.place import remember
+from tasks.rollback import choose_release
+
+
+@flow(name="rollback", flow_run_name="roll back {environment}", persist_result=True)
+@ends_in_words
+async def rollback(
+    app: str, environment: str = "production", release: str | None = None, override: bool = False
+) -> Release | State[Any]:
+    """Put `release` of `app` (the one before the live one, when left out) live in `environment`.
+
+    The database is left as it is. A release that was withdrawn there before is refused unless `override` is on.
+    """
+    async with reported(str(flow_run.id), environment) as record:
+        order, earlier = await choose_release(app, environment, release, override, str(flow_run.id))
+        record.order, record.release = order, earlier
+        async with holding(order, environment, f"rollback to {earlier.fingerprint}") as hold:
+            record.observations += await blue_green(order, earlier, environment, hold.sequence, Built(images=()), ())
+            await remember(order, environment, earlier, "rolled-back")
+    return earlier

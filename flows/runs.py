@@ -1,0 +1,182 @@
+"""Runs as seen from outside: started, looked at, answered, cancelled."""
+
+import json
+from datetime import UTC, datetime
+from typing import Any, Literal
+from uuid import UUID
+
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.filters import (
+    FlowFilter,
+    FlowFilterName,
+    FlowRunFilter,
+    FlowRunFilterId,
+    FlowRunFilterParentFlowRunId,
+)
+from prefect.client.schemas.objects import FlowRun, StateType, TaskRun
+from prefect.client.schemas.responses import SetStateStatus
+from prefect.client.schemas.sorting import FlowRunSort
+from prefect.exceptions import ObjectNotFound
+from prefect.states import Cancelling
+
+from delivery.errors import Misconfigured, Rejected
+from delivery.model import Model
+
+DELIVERIES = ["deliver", "rollback"]
+
+
+class StepView(Model):
+    """One step of a run as the orchestrator knows it."""
+
+    id: str
+    name: str
+    state: str
+    started: datetime | None = None
+    seconds: float = 0
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether nothing more happens in it."""
+        return self.state in ("completed", "failed", "crashed", "cancelled")
+
+
+class RunView(Model):
+    """One run as the orchestrator knows it."""
+
+    id: str
+    name: str
+    flow: str = ""
+    state: str
+    kind: str
+    message: str = ""
+    started: datetime | None = None
+    ended: datetime | None = None
+    steps: tuple[StepView, ...] = ()
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether nothing more happens in it."""
+        return self.kind in ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
+
+    @property
+    def waits(self) -> bool:
+        """Whether it waits for a person."""
+        return self.kind == "PAUSED"
+
+
+def start(deployment: str, parameters: dict[str, Any]) -> RunView:
+    """Create a run of `deployment` (`deliver/local`), as `prefect deployment run` does."""
+    with get_client(sync_client=True) as client:
+        try:
+            found = client.read_deployment_by_name(deployment)
+        except ObjectNotFound as error:
+            raise Misconfigured(f"deployment {deployment}", "is not registered", next_step="headway up") from error
+        return _view(client.create_flow_run_from_deployment(found.id, parameters=parameters))
+
+
+def look(run: str, *, steps: bool = True) -> RunView:
+    """Return the run with the steps of all its phases, in order of their start."""
+    with get_client(sync_client=True) as client:
+        found = client.read_flow_run(UUID(run))
+        tasks = _tasks(client, found) if steps else []
+        return _view(found, tuple(sorted((_step(task) for task in tasks), key=_start_of)))
+
+
+def find(text: str | None) -> RunView:
+    """Return the delivery whose id starts with `text` or whose name it is; without it, the one that waits.
+
+    Raises Misconfigured when there is none, or more than one.
+    """
+    runs = latest(100)
+    if text is None:
+        matching = [run for run in runs if run.waits]
+        wanted = "run that waits for an answer"
+    else:
+        matching = [run for run in runs if run.id.startswith(text) or run.name == text]
+        wanted = f"run {text}"
+    if len(matching) != 1:
+        known = ", ".join(f"{run.id[:8]} ({run.name}, {run.state})" for run in (matching or runs)[:8])
+        raise Misconfigured(wanted, f"{len(matching) or 'none'} found", known or "none yet")
+    return matching[0]
+
+
+def latest(count: int) -> list[RunView]:
+    """Return the newest deliveries and rollbacks, the newest first."""
+    with get_client(sync_client=True) as client:
+        runs = client.read_flow_runs(
+            flow_filter=FlowFilter(name=FlowFilterName(any_=DELIVERIES)),
+            sort=FlowRunSort.EXPECTED_START_TIME_DESC,
+            limit=count,
+        )
+        return [_view(run) for run in runs]
+
+
+def question(run: str) -> str | None:
+    """Return what a waiting run asks, as Markdown, or none when it does not wait."""
+    with get_client(sync_client=True) as client:
+        found = client.read_flow_run(UUID(run))
+        keys = found.state.state_details.run_input_keyset if found.state else None
+        if found.state_type != StateType.PAUSED or not keys:
+            return None
+        inputs = client.filter_flow_run_input(found.id, keys["description"], limit=1, exclude_keys=set())
+        return str(json.loads(inputs[0].value)) if inputs else ""
+
+
+def answer(run: RunView, decision: Literal["approve", "reject"], approver: str, comment: str) -> None:
+    """Answer the question a run waits with; Rejected when it does not wait, or the answer is not taken."""
+    with get_client(sync_client=True) as client:
+        result = client.resume_flow_run(
+            UUID(run.id), run_input={"decision": decision, "approver": approver, "comment": comment}
+        )
+    if result.status != SetStateStatus.ACCEPT:
+        reason = getattr(result.details, "reason", None) or "it was not accepted"
+        raise Rejected(f"run {run.name} ({run.id[:8]}, {run.state}): {reason}")
+
+
+def cancel(run: str) -> None:
+    """Ask the run to stop; whoever carries it cleans up."""
+    with get_client(sync_client=True) as client:
+        client.set_flow_run_state(UUID(run), Cancelling(message="interrupted by the user"))
+
+
+def _tasks(client: SyncPrefectClient, run: FlowRun) -> list[TaskRun]:
+    """Return the task runs of a run and of all phases below it."""
+    known, ahead = [run.id], [run.id]
+    while ahead:
+        parents = FlowRunFilter(parent_flow_run_id=FlowRunFilterParentFlowRunId(any_=ahead))
+        ahead = [child.id for child in client.read_flow_runs(flow_run_filter=parents, limit=200)]
+        known += ahead
+    found: list[TaskRun] = []
+    while page := client.read_task_runs(
+        flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=known)), limit=200, offset=len(found)
+    ):
+        found += page
+    return [task for task in found if not task.state or not task.state.state_details.child_flow_run_id]
+
+
+def _view(run: FlowRun, steps: tuple[StepView, ...] = ()) -> RunView:
+    return RunView(
+        id=str(run.id),
+        name=run.name,
+        state=run.state_name or "",
+        kind=run.state_type.value if run.state_type else "",
+        message=(run.state.message or "") if run.state else "",
+        started=run.start_time,
+        ended=run.end_time,
+        steps=steps,
+    )
+
+
+def _step(task: TaskRun) -> StepView:
+    return StepView(
+        id=str(task.id),
+        name=task.name,
+        state=(task.state_name or "pending").lower(),
+        started=task.start_time,
+        seconds=task.estimated_run_time.total_seconds(),
+    )
+
+
+def _start_of(step: StepView) -> datetime:
+    return step.started or datetime.max.replace(tzinfo=UTC)
+

@@ -1,0 +1,23 @@
+"""Leave nothing of a run behind."""
+
+import shutil
+
+from delivery.containers.sweep import remove_run
+from delivery.home import Home
+from delivery.programs.run import stop_all
+from tasks.step import log
+
+
+def stop_programs() -> None:
+    """End the programs this process started, so that no step waits for them."""
+    stop_all()
+
+
+def remove_traces(run: str) -> None:
+    """Remove what the run has in containers, networks and volumes, and its sources; its logs stay."""
+    home = Home.current()
+    try:
+        remove_run(home.identity, run)
+    except Exception as error:  # the sweep finds by its labels what could not be removed now
+        log().warning("not everything of this run was removed: %s", error)
+    shutil.rmtree(home.work / run / "source", ignore_errors=True)

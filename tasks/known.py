@@ -1,0 +1,44 @@
+"""Which environments this platform has changed so far."""
+
+from blocks.artifact_store import current_store
+from delivery.app import App
+from delivery.archive import Archive
+from delivery.errors import Misconfigured
+from delivery.journal import Journal
+from delivery.model import Model
+from delivery.store import Store
+from tasks.step import step
+
+
+class KnownPlace(Model):
+    """An environment with the file it was last described by."""
+
+    app: App
+    environment: str
+
+
+@step(timeout_seconds=60, keep=False)
+def known_places() -> list[KnownPlace]:
+    """Return every environment that a release was ever staged in."""
+    return current_places()
+
+
+def current_places() -> list[KnownPlace]:
+    """Return the environments this platform's journal speaks of."""
+    return read_places(current_store())
+
+
+def read_places(store: Store) -> list[KnownPlace]:
+    """Return the environments the journal speaks of, in order of name."""
+    names = sorted({(key.split("/")[1], key.split("/")[2]) for key in store.keys("journal")})
+    places = (_place(store, app, environment) for app, environment in names)
+    return [place for place in places if place]
+
+
+def _place(store: Store, app: str, environment: str) -> KnownPlace | None:
+    entries = Journal(store, app, environment).entries()
+    try:
+        described, _ = Archive(store).release(app, entries[-1].release.fingerprint)
+    except (Misconfigured, IndexError):
+        return None  # its release was never kept: there is nothing to look after
+    return KnownPlace(app=described, environment=environment) if environment in described.environments else None

@@ -1,0 +1,43 @@
+"""Choose the release an environment goes back to."""
+
+from blocks.artifact_store import current_store
+from delivery.archive import Archive
+from delivery.errors import Misconfigured
+from delivery.order import Order, environment_of
+from delivery.release import Release
+from tasks.known import current_places
+from tasks.place import open_environment
+from tasks.step import log, step
+
+
+@step(timeout_seconds=120, keep=False)
+def choose_release(
+    app: str, environment: str, asked: str | None, override: bool, run: str
+) -> tuple[Order, Release]:
+    """Return the release to go back to, as an order with the file it was described by.
+
+    Raises Misconfigured when there is none, when it is live already or was withdrawn here before.
+    """
+    archive = Archive(current_store())
+    known = {(place.app.app, place.environment): place.app for place in current_places()}
+    if (app, environment) not in known:
+        allowed = ", ".join(f"{name} ({where})" for name, where in known)
+        raise Misconfigured(f"{environment} of {app}", "nothing was released there", allowed or "none yet")
+    with open_environment(known[app, environment], environment) as target:
+        live = target.observe().live
+    if live is None or live.release is None:
+        raise Misconfigured(f"{environment} of {app}", "nothing is live", next_step="headway run")
+    policy = environment_of(known[app, environment], environment)
+    found = archive.choose(app, environment, live.release, asked, within=policy.keep_releases, override=override)
+    described, release = archive.release(app, found.fingerprint)
+    log().info("going back from %s to %s", live.release.fingerprint, release.fingerprint)
+    order = Order(
+        run=run,
+        repository="",
+        folder=".",
+        source="",
+        app=described,
+        revision=release.revision,
+        environment=environment,
+    )
+    return order, release
