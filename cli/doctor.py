@@ -86,7 +86,10 @@ def _platform() -> list[Finding]:
 
     def one(what: str, up: bool, found: str) -> Finding:
         return Finding(
-            what=what, state="ok" if up else "warning", found=found if up else "not running", next_step="" if up else "headway up"
+            what=what,
+            state="ok" if up else "warning",
+            found=found if up else "not running",
+            next_step="" if up else "headway up",
         )
 
     return [one("Prefect server", server, prefect.url), one("Prefect worker", worker, str(prefect.worker.log))]

@@ -89,5 +89,3 @@ def _wait_for_end(run: str, now: Callable[[], float] = time.monotonic) -> RunVie
     while not (view := look(run, steps=False)).has_ended and now() < deadline:
         time.sleep(POLL_SECONDS)
     return view
-
-

@@ -44,7 +44,9 @@ def plan(
     say(f"build      {', '.join(app.images)}")
     say(f"scan       blocks {', '.join(app.scan.block) or 'nothing'}; secrets: {app.scan.secrets}")
     say(f"test       {', '.join(cells) or 'nothing'} ({app.parallel_cells} at once)")
-    rows = [tuple(str(value) for value in _described(name, app.environments[name], live[name]).values()) for name in stops]
+    rows = [
+        tuple(str(value) for value in _described(name, app.environments[name], live[name]).values()) for name in stops
+    ]
     print_table(["environment", "approval", "shift", "watch", "acceptance", "live now"], rows)
     commits = _commits(repository, below, live[environment], found)
     if commits:
@@ -80,4 +82,7 @@ def _live(app: App, environment: str) -> Revision | None:
 def _commits(repository: Path, below: str, live: Revision | None, new: Revision) -> list[str]:
     if live is None or live.sha == new.sha:
         return []
-    return [f"{commit.sha[:7]} {commit.subject} ({commit.author})" for commit in git.log_between(repository, live.sha, new.sha, below)]
+    return [
+        f"{commit.sha[:7]} {commit.subject} ({commit.author})"
+        for commit in git.log_between(repository, live.sha, new.sha, below)
+    ]

@@ -29,7 +29,9 @@ async def await_approval(order: Order, release: Release) -> None:
     policy = order.policy.approval
     change, text = await describe_change(order, release)
     if policy.by == "nobody":
-        await keep_decision(order, change, "approve", "policy", "unattended: the environment's policy asks nobody", True)
+        await keep_decision(
+            order, change, "approve", "policy", "unattended: the environment's policy asks nobody", True
+        )
         return
     form = Approval.with_initial_data(description=text)
     try:

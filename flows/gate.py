@@ -24,7 +24,9 @@ async def ask(form: type[T], key: str, wait: Literal["pause", "suspend"], timeou
     if wait == "suspend":
         answer = await asuspend_flow_run(wait_for_input=form, timeout=timeout_seconds, key=key)
     else:
-        answer = await apause_flow_run(wait_for_input=form, timeout=timeout_seconds, poll_interval=POLL_SECONDS, key=key)
+        answer = await apause_flow_run(
+            wait_for_input=form, timeout=timeout_seconds, poll_interval=POLL_SECONDS, key=key
+        )
     # Prefect 3.8 loses the answer when the pause was over before it was asked for again.
     return answer or await _load(form, key, wait)
 

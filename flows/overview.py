@@ -38,9 +38,7 @@ def look_at(app: App, environment: str) -> EnvironmentView:
     except HeadwayError as error:
         problem = str(error)
     busy = lease.is_held(datetime.now(UTC))
-    return EnvironmentView(
-        app=app.app, environment=environment, state=state, problem=problem, lease=lease, busy=busy
-    )
+    return EnvironmentView(app=app.app, environment=environment, state=state, problem=problem, lease=lease, busy=busy)
 
 
 def app_names() -> list[str]:

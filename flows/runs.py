@@ -179,4 +179,3 @@ def _step(task: TaskRun) -> StepView:
 
 def _start_of(step: StepView) -> datetime:
     return step.started or datetime.max.replace(tzinfo=UTC)
-

@@ -61,9 +61,7 @@ def prove_backup(app: App, environment: str, run: str) -> BackupProof | None:
     access = database.find_database(names)
     if access is None:
         return None
-    proof = backup.prove_backup(
-        app.database, names, access, image=_image(app), home=Home.current(), run_id=run
-    )
+    proof = backup.prove_backup(app.database, names, access, image=_image(app), home=Home.current(), run_id=run)
     if proof.outcome != "pass":
         raise Rejected(f"the backup of {environment} cannot be restored as it was: {'; '.join(proof.differences)}")
     log().info("backup proven: RPO %.2f s, RTO %.2f s, %d tables", proof.rpo_seconds, proof.rto_seconds, proof.tables)

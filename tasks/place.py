@@ -39,7 +39,9 @@ def open_environment(app: App, environment: str, sequence: int = OBSERVER) -> It
 
 
 @contextmanager
-def _journaled(order: Order, environment: str, verb: Verb, release: Release, sequence: int, detail: str = "") -> Iterator[None]:
+def _journaled(
+    order: Order, environment: str, verb: Verb, release: Release, sequence: int, detail: str = ""
+) -> Iterator[None]:
     journal = Journal(current_store(), order.app.app, environment)
 
     def write(stage: str, text: str) -> None:

@@ -17,9 +17,7 @@ from tasks.step import log, step
 
 
 @step(timeout_seconds=300)
-def publish_release(
-    order: Order, built: Built, reports: list[ScanReport], results: list[CellResult]
-) -> Release:
+def publish_release(order: Order, built: Built, reports: list[ScanReport], results: list[CellResult]) -> Release:
     """Return the release, its manifest pushed to the registry and its evidence kept."""
     release = Release(
         app=order.app.app,

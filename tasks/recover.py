@@ -106,4 +106,3 @@ def _unended(client: SyncPrefectClient) -> list[FlowRun]:
     states = FlowRunFilterState(type=FlowRunFilterStateType(any_=UNENDED))
     runs = client.read_flow_runs(flow_run_filter=FlowRunFilter(state=states), limit=200)
     return [run for run in runs if run.state_type != StateType.SCHEDULED or run.start_time is not None]
-

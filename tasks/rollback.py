@@ -11,9 +11,7 @@ from tasks.step import log, step
 
 
 @step(timeout_seconds=120, keep=False)
-def choose_release(
-    app: str, environment: str, asked: str | None, override: bool, run: str
-) -> tuple[Order, Release]:
+def choose_release(app: str, environment: str, asked: str | None, override: bool, run: str) -> tuple[Order, Release]:
     """Return the release to go back to, as an order with the file it was described by.
 
     Raises Misconfigured when there is none, when it is live already or was withdrawn here before.

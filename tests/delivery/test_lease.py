@@ -1,0 +1,72 @@
+"""The lease: one holder at a time, and a sequence that only grows."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from delivery.errors import Rejected, Transient
+from delivery.lease import LeaseBook
+
+
+@pytest.fixture
+def book(tmp_path: Path) -> LeaseBook:
+    return LeaseBook(tmp_path / "leases")
+
+
+def test_every_holder_gets_a_higher_sequence(book: LeaseBook) -> None:
+    first = book.take("shop", "production", holder="one", reason="release a")
+    book.give_back(first)
+    second = book.take("shop", "production", holder="two", reason="release b")
+    assert (first.sequence, second.sequence) == (1, 2)
+
+
+def test_the_second_waits_and_is_told_by_whom(book: LeaseBook) -> None:
+    book.take("shop", "production", holder="one", reason="release a")
+    with pytest.raises(Transient, match=r"production of shop is held by one since .* \(release a\)"):
+        book.take("shop", "production", holder="two", reason="release b")
+
+
+def test_the_second_is_refused_by_policy(book: LeaseBook) -> None:
+    book.take("shop", "production", holder="one", reason="release a")
+    with pytest.raises(Rejected, match="held by one"):
+        book.take("shop", "production", holder="two", reason="release b", policy="reject")
+
+
+def test_a_superseded_holder_is_told_at_its_next_renewal(book: LeaseBook) -> None:
+    lease = book.take("shop", "production", holder="one", reason="release a")
+    with pytest.raises(Transient):
+        book.take("shop", "production", holder="two", reason="release b", policy="supersede")
+    with pytest.raises(Rejected, match="superseded by two"):
+        book.renew(lease)
+
+
+def test_environments_do_not_wait_for_each_other(book: LeaseBook) -> None:
+    book.take("shop", "staging", holder="one", reason="release a")
+    assert book.take("shop", "production", holder="two", reason="release b").holder == "two"
+
+
+def test_an_expired_lease_can_be_taken_and_the_sleeper_is_refused(tmp_path: Path) -> None:
+    short = LeaseBook(tmp_path, lease_seconds=-1)
+    asleep = short.take("shop", "production", holder="one", reason="release a")
+    assert short.read("shop", "production").is_abandoned(datetime.now(UTC))
+    LeaseBook(tmp_path).take("shop", "production", holder="two", reason="release b")
+    with pytest.raises(Rejected, match="lost"):
+        short.renew(asleep)
+
+
+def test_giving_back_what_somebody_else_holds_changes_nothing(tmp_path: Path) -> None:
+    asleep = LeaseBook(tmp_path, lease_seconds=-1).take("shop", "production", holder="one", reason="release a")
+    book = LeaseBook(tmp_path)
+    book.take("shop", "production", holder="two", reason="release b")
+    book.give_back(asleep)
+    assert book.read("shop", "production").holder == "two"
+
+
+def test_a_renewed_lease_lives_longer(book: LeaseBook) -> None:
+    lease = book.take("shop", "production", holder="one", reason="release a")
+    renewed = book.renew(lease)
+    assert lease.expires is not None
+    assert renewed.expires is not None
+    assert renewed.expires > lease.expires
+    assert renewed.is_held(lease.expires - timedelta(seconds=1))

@@ -1,0 +1,135 @@
+"""A platform and a project of their own, used through the command line as a user would."""
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import docker
+import httpx
+
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
+HEADWAY = Path(sys.executable).parent / "headway"
+GIT = ["git", "-c", "user.name=Test", "-c", "user.email=test@example.invalid", "-c", "commit.gpgsign=false"]
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@dataclass
+class Project:
+    """A copy of an example in a repository of its own, and the platform that delivers it."""
+
+    root: Path
+    server_port: int = field(default_factory=free_port)
+    ports: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def home(self) -> Path:
+        return self.root / "home"
+
+    @property
+    def folder(self) -> Path:
+        return self.root / "project"
+
+    @property
+    def env(self) -> dict[str, str]:
+        ours = {"HEADWAY_HOME": str(self.home), "HEADWAY_SERVER_PORT": str(self.server_port), "COLUMNS": "200"}
+        return {**os.environ, **ours}
+
+    def copy_example(self, name: str) -> None:
+        """Take the example's files and give its environments ports of their own."""
+        shutil.copytree(EXAMPLES / name, self.folder, ignore=shutil.ignore_patterns("node_modules"))
+        for environment, port in (("staging", 8081), ("production", 8080)):
+            self.ports[environment] = free_port()
+            self.edit("headway.yaml", f"port: {port}}}", f"port: {self.ports[environment]}}}")
+        self.git("init", "-q", "-b", "main")
+        self.commit("Start")
+
+    def edit(self, file: str, old: str, new: str) -> None:
+        path = self.folder / file
+        text = path.read_text()
+        assert old in text, f"{file} has no {old!r}"
+        path.write_text(text.replace(old, new))
+
+    def commit(self, subject: str) -> str:
+        self.git("add", "-A")
+        self.git("commit", "-q", "--allow-empty", "-m", subject)
+        return self.git("rev-parse", "HEAD")
+
+    def apply_fault(self, name: str) -> str:
+        self.git("apply", f"faults/{name}.patch")
+        return self.commit(f"Break it: {name}")
+
+    def undo(self) -> str:
+        """Go back to what was committed before the last commit, as a new commit."""
+        self.git("revert", "--no-edit", "HEAD")
+        return self.git("rev-parse", "HEAD")
+
+    def git(self, *arguments: str) -> str:
+        done = subprocess.run([*GIT, *arguments], cwd=self.folder, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
+
+    def headway(self, *arguments: str, timeout: float = 600) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [str(HEADWAY), *arguments],
+            cwd=self.folder,
+            env=self.env,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            stdin=subprocess.DEVNULL,
+        )
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [str(HEADWAY), *arguments],
+            cwd=self.folder,
+            env=self.env,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+
+    def url(self, environment: str = "production") -> str:
+        return f"http://127.0.0.1:{self.ports[environment]}"
+
+    def served_revision(self, environment: str = "production") -> str:
+        answer = httpx.get(f"{self.url(environment)}/version", timeout=10)
+        answer.raise_for_status()
+        return str(answer.json()["revision"])
+
+    def status(self) -> dict[str, Any]:
+        done = self.headway("status", "--json")
+        assert done.returncode == 0, done.stderr
+        return dict(json.loads(done.stdout))
+
+    def identity(self) -> str:
+        return (self.home / "identity").read_text().strip()
+
+    def things(self) -> set[str]:
+        """Return every container, network and volume of this platform, but for what scans share."""
+        label = {"label": f"headway.platform={self.identity()}"}
+        client = docker.from_env()
+        try:
+            containers = [f"container {found.name}" for found in client.containers.list(all=True, filters=label)]
+            networks = [f"network {found.name}" for found in client.networks.list(filters=label)]
+            volumes = [
+                f"volume {found.name}"
+                for found in client.volumes.list(filters=label)
+                if found.attrs["Labels"].get("headway.role") != "vulnerability-database"
+            ]
+        finally:
+            client.close()
+        return {*containers, *networks, *volumes}
