@@ -1,0 +1,115 @@
+"""What a delivery did, as one value: kept as JSON, shown as Markdown and as a page."""
+
+from datetime import datetime
+from typing import Literal
+
+from pydantic import Field
+
+from delivery.approval import Decision
+from delivery.matrix import CellResult
+from delivery.model import Model
+from delivery.release import BaseImage, BuiltImage, Release, Revision
+from delivery.target import Observation
+
+Outcome = Literal["delivered", "unchanged", "rejected", "withdrawn", "misconfigured", "interrupted", "failed"]
+
+
+class StepTime(Model):
+    """When one step ran, and how it ended."""
+
+    name: str
+    phase: str = ""
+    started: datetime
+    ended: datetime
+    outcome: Literal["done", "failed", "interrupted"] = "done"
+    attempts: int = Field(1, ge=1)
+
+    @property
+    def seconds(self) -> float:
+        """How long it took."""
+        return max(0.0, (self.ended - self.started).total_seconds())
+
+
+class ScanSummary(Model):
+    """What the scan of one image came to."""
+
+    image: str
+    findings: int
+    worst: str = Field("", description="findings by severity, in words")
+    database: str = Field("", description="state of the vulnerability database")
+
+
+class BackupFigures(Model):
+    """What a restored backup proved."""
+
+    environment: str
+    tables: int
+    rows: int
+    rpo_seconds: float
+    rto_seconds: float
+
+
+class ReleaseFigures(Model):
+    """What was seen of one environment's traffic during the release."""
+
+    environment: str
+    url: str | None = None
+    observations: tuple[Observation, ...] = ()
+
+    @property
+    def requests(self) -> int:
+        """Requests of both slots that the watches counted."""
+        return sum(seen.live.requests + seen.baseline.requests for seen in self.observations)
+
+    @property
+    def failures(self) -> int:
+        """Failed requests of both slots, those included that the router hid by trying again."""
+        return sum(seen.live.errors + seen.baseline.errors for seen in self.observations)
+
+    @property
+    def max_failure_share(self) -> float | None:
+        """The upper end of the one-sided 95 % Clopper-Pearson interval of the failure rate; 3/N when none failed."""
+        if not self.requests:
+            return None
+        if self.failures >= self.requests:
+            return 1.0
+        from scipy.stats import beta  # slow to import, and only needed here
+
+        return float(beta.ppf(0.95, self.failures + 1, self.requests - self.failures))
+
+
+class DeliveryRecord(Model):
+    """The whole of one delivery or rollback."""
+
+    run: str
+    run_name: str = ""
+    kind: Literal["delivery", "rollback"] = "delivery"
+    ui_url: str = ""
+    app: str = ""
+    environment: str
+    outcome: Outcome
+    reason: str = Field("", description="why it did not end with a new release, in the words of the gate")
+    started: datetime
+    ended: datetime
+    revision: Revision | None = None
+    release: Release | None = None
+    images: tuple[BuiltImage, ...] = ()
+    substitutes: tuple[BaseImage, ...] = ()
+    scans: tuple[ScanSummary, ...] = ()
+    cells: tuple[CellResult, ...] = ()
+    acceptance: tuple[CellResult, ...] = ()
+    decisions: tuple[Decision, ...] = ()
+    backups: tuple[BackupFigures, ...] = ()
+    releases: tuple[ReleaseFigures, ...] = ()
+    steps: tuple[StepTime, ...] = ()
+    report: str = Field("", description="where report.html is")
+
+    @property
+    def seconds(self) -> float:
+        """How long the whole took."""
+        return (self.ended - self.started).total_seconds()
+
+    @property
+    def url(self) -> str | None:
+        """Where the application answers in the environment that was asked for."""
+        return next((r.url for r in reversed(self.releases) if r.environment == self.environment), None)
