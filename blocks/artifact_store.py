@@ -29,4 +29,4 @@ class ArtifactStore(Block):
 @cache
 def current_store() -> Store:
     """Return the store this platform's block names; loaded once in a process."""
-    return cast(ArtifactStore, ArtifactStore.load(NAME, _sync=True)).store()
+    return cast(ArtifactStore, ArtifactStore.load(NAME, _sync=True)).store()  # type: ignore[call-arg]

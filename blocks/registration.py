@@ -16,6 +16,6 @@ def register_blocks(folder: str, address: str) -> None:
             client.read_block_document_by_name(registry.NAME, "headway-image-registry")
         except ObjectNotFound:
             for kind in (ArtifactStore, ImageRegistry, DeliveryEnvironment):
-                kind.register_type_and_schema(_sync=True)
-    ArtifactStore(folder=folder).save(artifact_store.NAME, overwrite=True, _sync=True)
-    ImageRegistry(address=address).save(registry.NAME, overwrite=True, _sync=True)
+                kind.register_type_and_schema(_sync=True)  # type: ignore[call-arg]
+    ArtifactStore(folder=folder).save(artifact_store.NAME, overwrite=True, _sync=True)  # type: ignore[call-arg]
+    ImageRegistry(address=address).save(registry.NAME, overwrite=True, _sync=True)  # type: ignore[call-arg]

@@ -22,4 +22,4 @@ class ImageRegistry(Block):
 @cache
 def current_registry() -> str:
     """Return the address this platform's block names; loaded once in a process."""
-    return cast(ImageRegistry, ImageRegistry.load(NAME, _sync=True)).address
+    return cast(ImageRegistry, ImageRegistry.load(NAME, _sync=True)).address  # type: ignore[call-arg]

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cli import approve, check, discover, doctor, platform, plan, rollback, run, status
+from cli import approve, check, discover, doctor, plan, platform, rollback, run, status
 from cli.output import complain
 from delivery.errors import HeadwayError, Interrupted
 

@@ -1,6 +1,5 @@
 """The product on one screen: what happens to a commit until it takes all traffic."""
 
-import asyncio
 from typing import Any
 
 from prefect import flow
@@ -12,6 +11,7 @@ from delivery.release import Release
 from flows.approve import await_approval
 from flows.build import build
 from flows.ending import ends_in_words
+from flows.limits import both
 from flows.matrix import run_matrix
 from flows.publish import publish
 from flows.release import put_live
@@ -23,22 +23,24 @@ from tasks.order import find_unchanged, take_order
 
 @flow(name="deliver", flow_run_name="{revision} → {environment}", persist_result=True)
 @ends_in_words
-async def deliver(project: str, revision: str = "HEAD", environment: str = "production") -> Release | State[Any]:
+async def deliver(
+    project: str | None = None, revision: str = "HEAD", environment: str = "production"
+) -> Release | State[Any]:
     """Put `revision` of the application in folder `project` live in `environment`.
 
     Ends Rejected when a gate says no and Withdrawn when live traffic was at risk; either way the environment is left
     as it was found. Ends Unchanged when exactly this is live already.
     """
-    async with reported(str(flow_run.id), environment) as record:
-        order = record.order = await take_order(project, revision, environment, str(flow_run.id))
+    async with reported(str(flow_run.id), environment) as ending:
+        order = await take_order(project, revision, environment, str(flow_run.id))
         if live := await find_unchanged(order):
-            record.outcome = "unchanged"
+            ending.outcome = "unchanged"
             return Completed(name="Unchanged", message=f"{live.fingerprint} is live already, made from the same files")
-        built = record.built = await build(order)
-        record.reports, record.results = await asyncio.gather(scan(order, built), run_matrix(order, built))
-        release = record.release = await publish(order, built, record.reports, record.results)
+        built = await build(order)
+        reports, results = await both(scan(order, built), run_matrix(order, built))
+        release = await publish(order, built, reports, results)
         for before in order.stops:
-            record.observations += await stage(order, built, release, before)
+            await stage(order, built, release, before)
         await await_approval(order, release)
-        record.observations += await put_live(order, built, release, environment)
+        await put_live(order, built, release, environment)
     return release

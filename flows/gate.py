@@ -45,7 +45,7 @@ async def _forget_earlier_answer(key: str, prefix: str) -> None:
     context = FlowRunContext.get()
     assert context is not None
     async with get_client() as client:
-        run = await client.read_flow_run(prefect.runtime.flow_run.id)  # type: ignore[arg-type]
+        run = await client.read_flow_run(prefect.runtime.flow_run.id)
         if key in (run.empirical_policy.pause_keys or set()):
             return
         for part in ("schema", "description", "response"):

@@ -6,7 +6,7 @@ from prefect import flow
 
 from delivery.order import Built, Order, environment_of
 from delivery.release import Release
-from delivery.target import Observation
+from delivery.target import TargetState
 from flows.holding import holding
 from flows.verify_backup import verify_backup
 from tasks.database import migrate_database, start_database
@@ -15,8 +15,8 @@ from tasks.tests import run_acceptance
 
 
 @flow(name="release", flow_run_name="{release.fingerprint} → {environment}", persist_result=True)
-async def put_live(order: Order, built: Built, release: Release, environment: str) -> list[Observation]:
-    """Put `release` live in `environment` and return what was seen of its traffic.
+async def put_live(order: Order, built: Built, release: Release, environment: str) -> TargetState:
+    """Put `release` live in `environment` and return what runs there then.
 
     Raises ReleaseUnhealthy when live traffic was at risk, Rejected when a gate said no before. Either way the
     environment is left as it was found.
@@ -27,29 +27,27 @@ async def put_live(order: Order, built: Built, release: Release, environment: st
         if had_data and policy.prove_backup:
             await verify_backup(order, environment)
         await migrate_database(order, environment, release, hold.sequence)
-        seen = await blue_green(order, release, environment, hold.sequence, built, policy.acceptance)
+        state = await blue_green(order, release, environment, hold.sequence, built, policy.acceptance)
         await remember(order, environment, release)
         if policy.prove_backup and not had_data:
             await verify_backup(order, environment)
-    return seen
+    return state
 
 
 async def blue_green(
     order: Order, release: Release, environment: str, sequence: int, built: Built, acceptance: Sequence[str]
-) -> list[Observation]:
+) -> TargetState:
     """Stage, shift in steps, watch and retire under lease `sequence`; withdraw on any error and raise it."""
     policy = environment_of(order.app, environment)
-    seen: list[Observation] = []
     try:
         await stage_release(order, environment, release, sequence)
         for shift in policy.shift.steps:
             await shift_release(order, environment, release, shift.percent, sequence)
-            seen += await watch_release(order, environment, release, shift.hold_seconds, sequence)
+            await watch_release(order, environment, release, shift.hold_seconds, sequence)
         for suite in acceptance:
             await run_acceptance(order, built, environment, suite)
-        seen += await watch_release(order, environment, release, policy.watch.seconds, sequence)
+        await watch_release(order, environment, release, policy.watch.seconds, sequence)
     except BaseException:  # a cancelled run must not leave traffic half shifted either
         await withdraw_release(order, environment, release, sequence)
         raise
-    await retire_previous(order, environment, release, sequence)
-    return seen
+    return await retire_previous(order, environment, release, sequence)

@@ -25,10 +25,9 @@ async def rollback(
 
     The database is left as it is. A release that was withdrawn there before is refused unless `override` is on.
     """
-    async with reported(str(flow_run.id), environment) as record:
+    async with reported(str(flow_run.id), environment, "rollback"):
         order, earlier = await choose_release(app, environment, release, override, str(flow_run.id))
-        record.order, record.release = order, earlier
         async with holding(order, environment, f"rollback to {earlier.fingerprint}") as hold:
-            record.observations += await blue_green(order, earlier, environment, hold.sequence, Built(images=()), ())
+            await blue_green(order, earlier, environment, hold.sequence, Built(images=()), ())
             await remember(order, environment, earlier, "rolled-back")
     return earlier

@@ -4,11 +4,11 @@ from prefect import flow
 
 from delivery.order import Built, Order
 from delivery.release import Release
-from delivery.target import Observation
+from delivery.target import TargetState
 from flows.release import put_live
 
 
 @flow(name="stage", flow_run_name="stage in {environment}", persist_result=True)
-async def stage(order: Order, built: Built, release: Release, environment: str) -> list[Observation]:
+async def stage(order: Order, built: Built, release: Release, environment: str) -> TargetState:
     """Put the release live in `environment`, by the same way it will go live in the next one."""
     return await put_live(order, built, release, environment)

@@ -1,8 +1,10 @@
 """Say what a release changes, and keep who decided about it."""
 
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Literal
 
+from delivery.report.markdown import change_markdown
 from prefect.artifacts import create_markdown_artifact
 
 from blocks.artifact_store import current_store
@@ -12,10 +14,9 @@ from delivery.change import Change, Commit, compare
 from delivery.order import Order
 from delivery.programs import git
 from delivery.release import Evidence, Release
-from delivery.report.markdown import change_markdown
+from tasks.notes import note
 from tasks.place import open_environment
 from tasks.step import step
-from pathlib import Path
 
 
 @step(timeout_seconds=120, keep=False)
@@ -69,5 +70,6 @@ def keep_decision(
         details=decision.model_dump(mode="json"),
     )
     Archive(current_store()).add_evidence(change.release, evidence)
+    note(order.run, "decisions", order.environment, decision)
     check_approval(decision, binding or change.binding)
     return decision

@@ -8,6 +8,7 @@ from delivery.home import Home
 from delivery.order import Order
 from delivery.programs import git
 from delivery.release import BuiltImage
+from tasks.notes import note
 from tasks.step import log, step
 
 
@@ -24,6 +25,7 @@ def build_image(order: Order, name: str) -> BuiltImage:
         run_id=order.run,
         origin=_origin(order),
     )
+    note(order.run, "images", name, built)
     log().info("built %s with %s in %.1f s", built.ref, built.builder, built.seconds)
     return built
 

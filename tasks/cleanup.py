@@ -5,7 +5,7 @@ import shutil
 from delivery.containers.sweep import remove_run
 from delivery.home import Home
 from delivery.programs.run import stop_all
-from tasks.step import log
+from tasks.step import log, step
 
 
 def stop_programs() -> None:
@@ -13,8 +13,9 @@ def stop_programs() -> None:
     stop_all()
 
 
+@step(timeout_seconds=120, retries=0, name="clean up", keep=False)
 def remove_traces(run: str) -> None:
-    """Remove what the run has in containers, networks and volumes, and its sources; its logs stay."""
+    """Remove what the run still has in containers, networks and volumes, and its sources; its logs stay."""
     home = Home.current()
     try:
         remove_run(home.identity, run)

@@ -2,17 +2,19 @@
 
 from datetime import UTC, datetime
 
-from blocks.artifact_store import current_store
-from delivery.archive import Archive
 from delivery.backup import BackupProof
+
+from blocks.artifact_store import current_store
+from delivery.app import App
+from delivery.archive import Archive
 from delivery.containers import backup, database
 from delivery.containers.bases import resolve_base
 from delivery.containers.names import EnvironmentNames
 from delivery.errors import Rejected
 from delivery.home import Home
-from delivery.app import App
 from delivery.order import Order
 from delivery.release import Evidence, Release
+from tasks.notes import note
 from tasks.step import log, step
 
 
@@ -64,6 +66,7 @@ def prove_backup(app: App, environment: str, run: str) -> BackupProof | None:
     proof = backup.prove_backup(app.database, names, access, image=_image(app), home=Home.current(), run_id=run)
     if proof.outcome != "pass":
         raise Rejected(f"the backup of {environment} cannot be restored as it was: {'; '.join(proof.differences)}")
+    note(run, "backup", environment, proof)
     log().info("backup proven: RPO %.2f s, RTO %.2f s, %d tables", proof.rpo_seconds, proof.rto_seconds, proof.tables)
     return proof
 

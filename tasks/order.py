@@ -2,21 +2,27 @@
 
 from pathlib import Path
 
+from delivery.configuration import check_files, configuration_hash, load_app
+
 from blocks.artifact_store import current_store
 from delivery.archive import Archive
-from delivery.configuration import check_files, configuration_hash, load_app
+from delivery.errors import Misconfigured
 from delivery.home import Home
 from delivery.order import Order, environment_of
 from delivery.programs import git
 from delivery.release import Release
+from tasks.notes import note
 from tasks.place import open_environment
 from tasks.step import log, step
 
 
 @step(timeout_seconds=300, name="check out {revision}")
-def take_order(project: str, revision: str, environment: str, run: str) -> Order:
-    """Return the order with the application's files of `revision` laid out for it alone."""
-    folder = Path(project).resolve()
+def take_order(project: str | None, revision: str, environment: str, run: str) -> Order:
+    """Return the order with the application's files of `revision` laid out for it alone.
+
+    Without `project` the folder that was delivered last is taken.
+    """
+    folder = _project(project)
     repository = git.top_level(folder)
     relative = folder.relative_to(repository).as_posix()
     found = git.resolve(repository, revision, relative)
@@ -27,7 +33,7 @@ def take_order(project: str, revision: str, environment: str, run: str) -> Order
     check_files(app, source)
     environment_of(app, environment)
     log().info("checked out %s (%s)", found.short, found.subject)
-    return Order(
+    order = Order(
         run=run,
         repository=str(repository),
         folder=relative,
@@ -36,6 +42,8 @@ def take_order(project: str, revision: str, environment: str, run: str) -> Order
         revision=found,
         environment=environment,
     )
+    note(run, "order", environment, order)
+    return order
 
 
 @step(timeout_seconds=120)
@@ -50,3 +58,14 @@ def find_unchanged(order: Order) -> Release | None:
         return None
     same_file = live.release.configuration_hash == configuration_hash(order.app, order.environment)
     return live.release if same_file and live.release.revision.tree == order.revision.tree else None
+
+
+def _project(asked: str | None) -> Path:
+    if asked:
+        return Path(asked).resolve()
+    remembered = Home.current().project
+    if not remembered.exists():
+        raise Misconfigured(
+            "parameter project", "not given", "the folder with headway.yaml", "or deliver once with `headway run`"
+        )
+    return Path(remembered.read_text().strip())

@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
+from delivery.targets.opening import open_target
+
 from blocks.artifact_store import current_store
 from blocks.environment import DeliveryEnvironment, block_name
 from delivery.app import App
@@ -14,7 +16,7 @@ from delivery.order import Order, environment_of
 from delivery.place import Place
 from delivery.release import Release
 from delivery.target import Observation, SlotState, Target, TargetState
-from delivery.targets.opening import open_target
+from tasks.notes import note
 from tasks.step import log, step
 
 OBSERVER = 0  # a sequence under which nothing can be changed once an environment was changed
@@ -23,7 +25,7 @@ OBSERVER = 0  # a sequence under which nothing can be changed once an environmen
 def load_place(app: str, environment: str) -> Place:
     """Return what the environment's block holds, or a place without secrets when there is no block."""
     try:
-        block = DeliveryEnvironment.load(block_name(app, environment), _sync=True)
+        block = DeliveryEnvironment.load(block_name(app, environment), _sync=True)  # type: ignore[call-arg]
     except ValueError:
         return Place(app=app, environment=environment)
     assert isinstance(block, DeliveryEnvironment)
@@ -89,18 +91,21 @@ def shift_release(order: Order, environment: str, release: Release, percent: int
 
 
 @step(timeout_seconds=86400, retries=0, name="watch {seconds} s", keep=False)
-def watch_release(order: Order, environment: str, release: Release, seconds: float, sequence: int) -> list[Observation]:
+def watch_release(
+    order: Order, environment: str, release: Release, seconds: float, sequence: int
+) -> Observation | None:
     """Look at live traffic for `seconds`; ReleaseUnhealthy when the verdict, or the policy for no verdict, says so."""
     if seconds <= 0:
-        return []
+        return None
     policy = environment_of(order.app, environment).watch
     with open_environment(order.app, environment, sequence) as target:
         seen = target.watch(release, policy, seconds)
+    note(order.run, "watch", environment, seen)
     log().info("%s after %.1f s: %s", seen.verdict, seen.seconds, seen.reason)
     tolerated = seen.verdict == "inconclusive" and policy.when_inconclusive == "continue"
     if seen.verdict != "healthy" and not tolerated:
         raise ReleaseUnhealthy(f"{environment}: {seen.verdict}: {seen.reason}")
-    return [seen]
+    return seen
 
 
 @step(timeout_seconds=600, name="withdraw {release.fingerprint}", keep=False)
@@ -118,7 +123,9 @@ def retire_previous(order: Order, environment: str, release: Release, sequence: 
     """Remove what the release replaced, after proof that it gets no requests any more."""
     with open_environment(order.app, environment, sequence) as target:
         with _journaled(order, environment, "retire", release, sequence):
-            return target.retire(release)
+            state = target.retire(release)
+    note(order.run, "state", environment, state)
+    return state
 
 
 @step(timeout_seconds=60, keep=False)

@@ -2,17 +2,19 @@
 
 from datetime import UTC, datetime
 
+from delivery.configuration import configuration_hash
+
 from blocks.artifact_store import current_store
 from blocks.registry import current_registry
 from delivery.archive import Archive
-from delivery.configuration import configuration_hash
 from delivery.containers import pushing
-from delivery.containers.database import migrations_hash
 from delivery.home import Home
 from delivery.matrix import CellResult
+from delivery.migrations import migrations_hash
 from delivery.order import Built, Order
 from delivery.release import Evidence, Release
 from delivery.scanning import ScanReport
+from tasks.notes import note
 from tasks.step import log, step
 
 
@@ -27,6 +29,7 @@ def publish_release(order: Order, built: Built, reports: list[ScanReport], resul
         configuration_hash=configuration_hash(order.app, order.environment),
         created=order.revision.committed or datetime.now(UTC),
     )
+    note(order.run, "release", release.fingerprint, release)
     archive = Archive(current_store())
     archive.keep_release(order.app, release)
     for evidence in _evidence(release, reports, results):

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterState, FlowRunFilterStateType
-from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.client.schemas.objects import FlowRun, State, StateType
 from prefect.states import AwaitingRetry, Crashed
 
 from blocks.artifact_store import current_store
@@ -82,7 +82,9 @@ def recover_runs() -> list[str]:
             if run.state_name == "Suspended":  # nobody has to be there while it waits
                 continue
             again = presence.attempts < MOST_ATTEMPTS
-            state = AwaitingRetry(message="its process died") if again else Crashed(message="its process died again")
+            state: State[None] = (
+                AwaitingRetry(message="its process died") if again else Crashed(message="its process died again")
+            )
             client.set_flow_run_state(run.id, state, force=True)
             ended.append(f"{run.name}: {'started again' if again else 'crashed'}")
             log().warning("the process of run %s (%s) died: %s", run.name, run.id, ended[-1])

@@ -6,6 +6,7 @@ from delivery.errors import Misconfigured
 from delivery.order import Order, environment_of
 from delivery.release import Release
 from tasks.known import current_places
+from tasks.notes import note
 from tasks.place import open_environment
 from tasks.step import log, step
 
@@ -28,6 +29,7 @@ def choose_release(app: str, environment: str, asked: str | None, override: bool
     policy = environment_of(known[app, environment], environment)
     found = archive.choose(app, environment, live.release, asked, within=policy.keep_releases, override=override)
     described, release = archive.release(app, found.fingerprint)
+    note(run, "release", release.fingerprint, release)
     log().info("going back from %s to %s", live.release.fingerprint, release.fingerprint)
     order = Order(
         run=run,
@@ -38,4 +40,5 @@ def choose_release(app: str, environment: str, asked: str | None, override: bool
         revision=release.revision,
         environment=environment,
     )
+    note(run, "order", environment, order)
     return order, release

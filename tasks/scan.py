@@ -9,6 +9,7 @@ from delivery.home import Home
 from delivery.order import Order
 from delivery.release import BuiltImage
 from delivery.scanning import ScanReport, check_scan
+from tasks.notes import note
 from tasks.step import log, step
 
 
@@ -22,8 +23,7 @@ def prepare_scanner(order: Order) -> None:
 def scan_image(order: Order, image: BuiltImage) -> ScanReport:
     """Scan one image by digest and keep the whole report."""
     report = scanner.scan(image.name, image.ref, order.app.scan, Home.current(), run_id=order.run)
-    key = f"runs/{order.run}/scan/{image.name}.json"
-    current_store().put(key, report.model_dump_json(indent=2).encode())
+    note(order.run, "scan", image.name, report)
     return report
 
 

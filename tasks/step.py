@@ -12,10 +12,10 @@ from typing import Any, ParamSpec, Protocol, TypeVar, cast, overload
 
 from prefect import task
 from prefect.cache_policies import INPUTS, NO_CACHE, RUN_ID, TASK_SOURCE
+from prefect.client.schemas.objects import State
 from prefect.exceptions import MissingContextError
 from prefect.logging import get_run_logger
 from prefect.runtime import flow_run, task_run
-from prefect.states import State
 from prefect.tasks import exponential_backoff
 
 from blocks.artifact_store import current_store

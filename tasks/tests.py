@@ -9,6 +9,7 @@ from delivery.home import Home
 from delivery.junit import check_tests
 from delivery.matrix import Cell, CellResult
 from delivery.order import Built, Order
+from tasks.notes import note
 from tasks.step import log, step
 
 
@@ -28,6 +29,7 @@ def run_test_cell(order: Order, built: Built, cell: Cell) -> CellResult:
         report_dir=place / "junit",
     )
     _keep(order, cell.slug, place)
+    note(order.run, "results", cell.slug, result)
     if result.outcome != "passed":
         log().error("%s %s; its last lines:\n%s", cell.name, result.outcome, result.last_lines)
     return result
@@ -59,6 +61,7 @@ def run_acceptance(order: Order, built: Built, environment: str, suite: str) -> 
         report_dir=place / "junit",
     )
     _keep(order, f"{environment}-{suite}", place)
+    note(order.run, "acceptance", f"{environment} {suite}", result)
     check_tests([result])
     return result
 

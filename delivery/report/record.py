@@ -102,7 +102,7 @@ class DeliveryRecord(Model):
     backups: tuple[BackupFigures, ...] = ()
     releases: tuple[ReleaseFigures, ...] = ()
     steps: tuple[StepTime, ...] = ()
-    report: str = Field("", description="where report.html is")
+    report: str = Field("", description="where the page with all of this is")
 
     @property
     def seconds(self) -> float:

@@ -1,0 +1,20 @@
+"""The migrations of an application as one hash: part of what a release is."""
+
+from pathlib import Path
+
+from delivery.app import App
+from delivery.release import hash_of
+
+
+def migrations_hash(source: Path, app: App) -> str:
+    """Return the hash of every migration file by name and content, and of the command that runs them.
+
+    Without a folder of migrations only the command counts; what it runs is part of its image then.
+    """
+    migrate = app.database.migrate if app.database else None
+    if migrate is None:
+        return hash_of(None)
+    folder = source / migrate.files if migrate.files else None
+    files = sorted(path for path in folder.rglob("*") if path.is_file()) if folder else []
+    contents = {path.relative_to(source).as_posix(): path.read_bytes().hex() for path in files}
+    return hash_of({"command": migrate.command, "image": migrate.image, "files": contents})

@@ -1,0 +1,67 @@
+"""Phase 9: every run, however it ends, leaves a report and nothing else."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Literal
+
+from prefect.exceptions import Pause
+
+from delivery.errors import HeadwayError, Interrupted, Misconfigured, ReleaseUnhealthy
+from delivery.report.record import Outcome
+from tasks.cleanup import remove_traces, stop_programs
+from tasks.presence import enter, leave
+from tasks.report import write_report
+from tasks.step import recorded
+
+Kind = Literal["delivery", "rollback"]
+
+
+@dataclass
+class Ending:
+    """How the run ends; set by the flow when it is something else than a new release."""
+
+    outcome: Outcome = "delivered"
+    reason: str = ""
+
+
+@asynccontextmanager
+async def reported(run: str, environment: str, kind: Kind = "delivery") -> AsyncIterator[Ending]:
+    """Record the steps of the run inside and write its report when it ends, however it ends."""
+    ending, started = Ending(), datetime.now(UTC)
+    enter(run)
+    with recorded(run):
+        try:
+            yield ending
+        except Pause:  # it goes on in another process, when somebody has answered
+            leave(run)
+            raise
+        except BaseException as error:
+            ending.outcome, ending.reason = _outcome(error), str(error)
+            if ending.outcome == "interrupted":
+                stop_programs()
+            await _end(run, environment, kind, ending, started)
+            raise
+        await _end(run, environment, kind, ending, started)
+
+
+async def _end(run: str, environment: str, kind: Kind, ending: Ending, started: datetime) -> None:
+    await remove_traces(run)
+    await write_report(run, environment, kind, ending.outcome, ending.reason, started)
+    leave(run)
+
+
+def _outcome(error: BaseException) -> Outcome:
+    match error:
+        case Misconfigured():
+            return "misconfigured"
+        case ReleaseUnhealthy():
+            return "withdrawn"
+        case Interrupted():
+            return "interrupted"
+        case HeadwayError():
+            return "rejected"
+        case Exception():
+            return "failed"
+    return "interrupted"  # cancelled, or asked to end by a signal

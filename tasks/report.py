@@ -1,0 +1,122 @@
+"""Write the report of a run from what its steps left."""
+
+from collections import Counter
+from datetime import UTC, datetime
+from typing import Literal
+
+from delivery.backup import BackupProof
+from delivery.report.html import report_html
+from delivery.report.markdown import report_markdown
+from prefect.artifacts import create_markdown_artifact
+from prefect.runtime import flow_run
+
+from blocks.artifact_store import current_store
+from delivery.approval import Decision
+from delivery.matrix import CellResult
+from delivery.order import Order
+from delivery.release import BaseImage, BuiltImage, Release
+from delivery.report.record import BackupFigures, DeliveryRecord, Outcome, ReleaseFigures, ScanSummary, StepTime
+from delivery.scanning import ScanReport, count_findings
+from delivery.target import Observation, TargetState
+from tasks.notes import last_notes, read_notes
+from tasks.step import log, step
+
+
+@step(timeout_seconds=120, retries=0, name="write the report", keep=False)
+def write_report(
+    run: str,
+    environment: str,
+    kind: Literal["delivery", "rollback"],
+    outcome: Outcome,
+    reason: str,
+    started: datetime,
+) -> str:
+    """Keep the run's record as JSON and as a page, show it in the UI, and return the page's path."""
+    store = current_store()
+    moment = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")  # a resumed run has a report of its own
+    page = f"runs/{run}/report-{moment}.html"
+    record = _record(run, environment, kind, outcome, reason, started, store.locate(page))
+    store.put(f"runs/{run}/record-{moment}.json", record.model_dump_json(indent=2).encode())
+    store.put(page, report_html(record).encode())
+    create_markdown_artifact(report_markdown(record), key=f"report-{run[:8]}", description="What this run did")
+    log().info("%s in %.1f s; report: %s", outcome, record.seconds, record.report)
+    return record.report
+
+
+def _record(
+    run: str,
+    environment: str,
+    kind: Literal["delivery", "rollback"],
+    outcome: Outcome,
+    reason: str,
+    started: datetime,
+    page: str,
+) -> DeliveryRecord:
+    orders, releases = last_notes(run, "order", Order), last_notes(run, "release", Release)
+    images = last_notes(run, "images", BuiltImage)
+    steps = [
+        StepTime.model_validate_json(current_store().get(key)) for key in current_store().keys(f"runs/{run}/steps")
+    ]
+    return DeliveryRecord(
+        run=run,
+        run_name=flow_run.name or "",
+        kind=kind,
+        ui_url=flow_run.ui_url or "",
+        app=orders[0].app.app if orders else "",
+        environment=environment,
+        outcome=outcome,
+        reason=reason,
+        started=min([started, *(step.started for step in steps)]),
+        ended=datetime.now(UTC),
+        revision=orders[0].revision if orders else None,
+        release=releases[0] if releases else None,
+        images=tuple(images),
+        substitutes=_substitutes(images),
+        scans=tuple(_scan(report) for report in last_notes(run, "scan", ScanReport)),
+        cells=tuple(last_notes(run, "results", CellResult)),
+        acceptance=tuple(last_notes(run, "acceptance", CellResult)),
+        decisions=tuple(last_notes(run, "decisions", Decision)),
+        backups=tuple(_backup(name, proof) for name, proof in read_notes(run, "backup", BackupProof)),
+        releases=_releases(run),
+        steps=tuple(sorted(steps, key=lambda step: step.started)),
+        report=page,
+    )
+
+
+def _substitutes(images: list[BuiltImage]) -> tuple[BaseImage, ...]:
+    bases = {base.asked: base for image in images for base in image.bases if base.substitute}
+    return tuple(bases[name] for name in sorted(bases))
+
+
+def _scan(report: ScanReport) -> ScanSummary:
+    return ScanSummary(
+        image=report.image,
+        findings=len(report.findings),
+        worst=count_findings(report.findings),
+        database=report.database_status,
+    )
+
+
+def _backup(environment: str, proof: BackupProof) -> BackupFigures:
+    return BackupFigures(
+        environment=environment,
+        tables=proof.tables,
+        rows=proof.rows,
+        rpo_seconds=proof.rpo_seconds,
+        rto_seconds=proof.rto_seconds,
+    )
+
+
+def _releases(run: str) -> tuple[ReleaseFigures, ...]:
+    """Return what was seen in each environment, in the order they were released into."""
+    states = dict(read_notes(run, "state", TargetState))
+    seen = read_notes(run, "watch", Observation)
+    names = Counter([*(name for name, _ in seen), *states])
+    return tuple(
+        ReleaseFigures(
+            environment=name,
+            url=states[name].url if name in states else None,
+            observations=tuple(observation for where, observation in seen if where == name),
+        )
+        for name in names
+    )
