@@ -1,0 +1,77 @@
+"""Say how a run ended, and turn that into the exit code."""
+
+from cli.output import complain, print_json, print_table, say, seconds
+from delivery.errors import Interrupted
+from delivery.home import Home
+from delivery.platform.orchestrator import Orchestrator
+from delivery.report.record import DeliveryRecord
+from delivery.store import FolderStore
+from flows.ending import EXIT_CODES
+from flows.runs import RunView
+
+SHOWN_STEPS = 8
+
+
+def end(run: RunView, prefect: Orchestrator, *, as_json: bool, set_up_seconds: float, seconds_in_all: float) -> int:
+    """Print what came out of the run, where everything is and what took how long; return the exit code."""
+    record = read_record(run.id)
+    code = EXIT_CODES.get(run.state, EXIT_CODES["Rejected"])
+    if as_json:
+        data = record.model_dump(mode="json") if record else run.model_dump(mode="json")
+        print_json({**data, "exit_code": code, "set_up_seconds": set_up_seconds})
+        return code
+    _print_outcome(run, record)
+    if record:
+        _print_steps(record)
+        _print_figures(record)
+        if record.url:
+            say(f"application   {record.url}")
+    say(f"run           {prefect.run_url(run.id)}")
+    if record:
+        say(f"report        {record.report}")
+    delivery = seconds_in_all - set_up_seconds
+    say(f"time          {seconds(seconds_in_all)}: set-up {seconds(set_up_seconds)}, delivery {seconds(delivery)}")
+    return code
+
+
+def read_record(run: str) -> DeliveryRecord | None:
+    """Return the newest record of a run, or none when it died before it could write one."""
+    store = FolderStore(Home.current().store)
+    keys = [key for key in store.keys(f"runs/{run}") if key.startswith(f"runs/{run}/record-")]
+    return DeliveryRecord.model_validate_json(store.get(keys[-1])) if keys else None
+
+
+def _print_outcome(run: RunView, record: DeliveryRecord | None) -> None:
+    if run.state == "Completed" and record and record.release:
+        verb = "rolled back to" if record.kind == "rollback" else "delivered"
+        revision = record.release.revision
+        say(
+            f"\n{verb} {record.release.fingerprint} ({revision.short} {revision.subject}) in {record.environment}",
+            "green",
+        )
+    elif run.state == "Unchanged":
+        say(f"\nunchanged: {run.message}", "green")
+    elif run.state == "Cancelled":
+        complain(str(Interrupted("the run was cancelled; nothing of it is left")))
+    else:
+        complain(f"{run.state.lower()}: {run.message}")
+
+
+def _print_steps(record: DeliveryRecord) -> None:
+    slowest = sorted(record.steps, key=lambda step: -step.seconds)[:SHOWN_STEPS]
+    shown = [step for step in record.steps if step in slowest]
+    if shown:
+        say(f"\nthe longest of {len(record.steps)} steps:")
+        print_table(["phase", "step", "time"], [(step.phase, step.name, seconds(step.seconds)) for step in shown])
+
+
+def _print_figures(record: DeliveryRecord) -> None:
+    for backup in record.backups:
+        rows = f"{backup.tables} tables, {backup.rows} rows"
+        times = f"RPO {backup.rpo_seconds:.2f} s, RTO {backup.rto_seconds:.2f} s"
+        say(f"backup        {backup.environment}: {rows} restored, {times}")
+    for release in record.releases:
+        share = release.max_failure_share
+        if share is not None:
+            counted = f"{release.requests} requests, {release.failures} failed"
+            say(f"traffic       {release.environment}: {counted} (at most {100 * share:.2f} %, 95 % sure)")
