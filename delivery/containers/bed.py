@@ -57,7 +57,7 @@ class Bed:
         *,
         env: Mapping[str, str] | None = None,
         network: str | None = None,
-        **options: Any,  # noqa: ANN401  # the engine's own options
+        **options: Any,  # the engine's own options
     ) -> Container:
         """Create, but do not start, the container `role`; on the bed's network it is found under that name."""
         place = network or self.network
@@ -87,7 +87,7 @@ class Bed:
                 return True
         return False
 
-    def start(self, role: str, image: str, command: Sequence[str] | None = None, **options: Any) -> Container:  # noqa: ANN401
+    def start(self, role: str, image: str, command: Sequence[str] | None = None, **options: Any) -> Container:
         """Create and start the container `role`."""
         container = self.create(role, image, command, **options)
         container.start()

@@ -1,0 +1,296 @@
+"""The router of an environment: HAProxy in a container, changed without closing a connection.
+
+Everything that changes it runs inside the container under one lock together with the comparison of the lease's
+sequence, so a process that lost its lease can change nothing any more. The file it starts from always says what it
+does now: a restarted router comes back with the same weights.
+"""
+
+import http.client
+import io
+import random
+import shlex
+import tarfile
+import time
+from collections.abc import Callable, Sequence
+from typing import cast
+
+from docker import DockerClient
+from docker.errors import APIError, NotFound
+from docker.models.containers import Container
+
+from delivery.app import DockerTarget
+from delivery.containers.bases import resolve_base
+from delivery.containers.exec_stream import ExecStream
+from delivery.containers.names import EnvironmentNames
+from delivery.errors import Misconfigured, Rejected, Transient
+from delivery.home import Home
+from delivery.ledger import environment_labels
+from delivery.programs import haproxy
+from delivery.programs.haproxy import RouterBackend, ServerStat
+
+IMAGE = "haproxy:2.6"
+FOLDER = "/usr/local/etc/haproxy"
+FILE = f"{FOLDER}/haproxy.cfg"
+START_SECONDS = 20
+PORTS_TRIED = 5
+ANY_ADDRESS = "0.0.0.0"  # noqa: S104  # what the engine means by no address
+REFUSED = 10  # exit code of the script when a higher sequence was obeyed
+
+# $1 sequence, $2 what to do once it is allowed. The lock is held over both.
+_FENCED = f"""
+cd {FOLDER} || exit 9
+exec 9>fence.lock
+flock 9
+have=$(cat fence 2>/dev/null || echo 0)
+if [ "$1" -lt "$have" ]; then echo "$have"; exit {REFUSED}; fi
+echo "$1" >fence.new && mv fence.new fence
+eval "$2"
+"""
+_SEND = """
+send() { if command -v nc >/dev/null 2>&1; then printf '%s\\n' "$1" | nc 127.0.0.1 PORT
+else bash -c 'exec 3<>/dev/tcp/127.0.0.1/PORT; printf "%s\\n" "$0" >&3; cat <&3' "$1"; fi; }
+""".replace("PORT", str(haproxy.RUNTIME_PORT))
+
+
+class Router:
+    """The router container of one environment."""
+
+    def __init__(self, client: DockerClient, names: EnvironmentNames, container: Container) -> None:
+        self.client, self.names, self.container = client, names, container
+
+    @property
+    def port(self) -> int:
+        """The port it is published on."""
+        return int(self._binding()["HostPort"])
+
+    @property
+    def bind(self) -> str:
+        """The address it is published on."""
+        return str(self._binding().get("HostIp") or ANY_ADDRESS)
+
+    def obeyed(self) -> int:
+        """Return the highest sequence that has changed anything here."""
+        return int(self._run("sh", "-c", f"cat {FOLDER}/fence 2>/dev/null || echo 0").strip() or 0)
+
+    def check(self, sequence: int) -> None:
+        """Make `sequence` the highest one; Rejected when a higher one was obeyed."""
+        self._fenced(sequence, ":")
+
+    def apply(self, sequence: int, backends: Sequence[RouterBackend]) -> None:
+        """Route as `backends` say, now and after a restart; by runtime commands alone when only weights differ."""
+        text = haproxy.configuration(backends)
+        current = self.file()
+        if text == current:
+            self.check(sequence)
+            return
+        self.container.put_archive(FOLDER, _archive("next.cfg", text))
+        if _structure(text) == _structure(current):
+            commands = "; ".join(haproxy.weight_commands(backends))
+            answer = self._fenced(sequence, f"{_SEND} send {shlex.quote(commands)} && mv next.cfg haproxy.cfg")
+            if answer.strip():
+                raise Rejected(f"the router of {self.names.environment} refused new weights: {answer.strip()}")
+            return
+        before = self.started()
+        self._fenced(sequence, "haproxy -c -q -f next.cfg >&2 && mv next.cfg haproxy.cfg && kill -USR2 1")
+        self.wait(lambda: self.started() != before, "did not take its new configuration")
+
+    def file(self) -> str:
+        """Return the configuration it starts from."""
+        return self._run("cat", FILE)
+
+    def started(self) -> str:
+        """Return the process that answers now; after a reload it is another one."""
+        lines = self.runtime("show info").splitlines()
+        return next((line for line in lines if line.startswith("Pid:")), "")
+
+    def stat(self) -> list[ServerStat]:
+        """Return every server with its counters since the last reload."""
+        return haproxy.parse_stat(self.runtime("show stat"))
+
+    def runtime(self, command: str) -> str:
+        """Send one command that changes nothing and return the answer; empty when the router does not answer."""
+        return self._run("sh", "-c", f"{_SEND} send {shlex.quote(command)}", tolerate=True)
+
+    def metrics(self) -> "Runtime":
+        """Open a connection that answers many commands quickly."""
+        return Runtime(ExecStream(self.client, self.container, haproxy.RUNTIME_PORT))
+
+    def ask(
+        self, path: str, *, service: str | None = None, instance: str | None = None, seconds: float = 5
+    ) -> tuple[int, dict[str, str], bytes]:
+        """GET `path` as a user would, or from one instance whatever its weight; status 0 when nothing answered."""
+        headers = {"Host": "headway", "Connection": "close", "User-Agent": "headway"}
+        if service:
+            headers |= {"x-headway-service": service} | ({"x-headway-instance": instance} if instance else {})
+        try:
+            stream = ExecStream(
+                self.client, self.container, haproxy.PROBE_PORT if service else haproxy.PORT, seconds=seconds
+            )
+        except APIError:
+            return 0, {}, b""
+        connection = http.client.HTTPConnection("headway")
+        connection.sock = stream  # what is used of a socket
+        try:
+            connection.request("GET", path, headers=headers)
+            answer = connection.getresponse()
+            return answer.status, {key.lower(): value for key, value in answer.getheaders()}, answer.read()
+        except (OSError, http.client.HTTPException):
+            return 0, {}, b""
+        finally:
+            stream.close()
+
+    def wait(self, done: Callable[[], object], problem: str) -> None:
+        """Return when `done` says so; Rejected with the end of the router's log after some seconds."""
+        deadline = time.monotonic() + START_SECONDS
+        while not done():
+            if time.monotonic() > deadline:
+                log = self.container.logs(tail=10).decode(errors="replace")
+                raise Rejected(f"the router of {self.names.environment} {problem}; the end of its log:\n{log}")
+            time.sleep(0.05)
+
+    def _fenced(self, sequence: int, script: str) -> str:
+        code, output, errors = self._execute("sh", "-c", _FENCED, "sh", str(sequence), script)
+        if code == REFUSED:
+            raise Rejected(
+                f"{self.names.environment} of {self.names.app} obeyed lease {output.strip()} already; "
+                f"this change holds lease {sequence}, which is over"
+            )
+        if code:
+            raise Rejected(f"the router of {self.names.environment} could not be changed: {(errors or output).strip()}")
+        return output
+
+    def _run(self, *argv: str, tolerate: bool = False) -> str:
+        try:
+            return self._execute(*argv)[1]
+        except Transient:
+            if tolerate:
+                return ""
+            raise
+
+    def _execute(self, *argv: str) -> tuple[int, str, str]:
+        """Run a command inside and return its exit code, output and errors; Transient when the router does not run."""
+        try:
+            done = self.container.exec_run(list(argv), user="0", demux=True)
+        except APIError as error:
+            raise Transient(f"the router of {self.names.environment} does not run: {error.explanation}") from error
+        output, errors = cast(tuple[bytes | None, bytes | None], done.output)
+        return (
+            int(done.exit_code or 0),
+            (output or b"").decode(errors="replace"),
+            (errors or b"").decode(errors="replace"),
+        )
+
+    def _binding(self) -> dict[str, str]:
+        bindings = self.container.attrs["HostConfig"]["PortBindings"]
+        return dict(bindings[f"{haproxy.PORT}/tcp"][0])
+
+
+class Runtime:
+    """An open connection to a router's runtime interface."""
+
+    def __init__(self, stream: ExecStream) -> None:
+        self._stream, self._answers = stream, stream.makefile()
+        self._ask("prompt")
+
+    def stat(self) -> list[ServerStat]:
+        """Return every server with its counters since the last reload."""
+        return haproxy.parse_stat(self._ask("show stat"))
+
+    def close(self) -> None:
+        """End the connection."""
+        self._stream.close()
+
+    def _ask(self, command: str) -> str:
+        self._stream.sendall(f"{command}\n".encode())
+        answer = b""
+        while not answer.endswith(b"\n> "):
+            more = self._answers.read1(65536)
+            if not more:
+                raise Transient("the router ended the connection")
+            answer += more
+        return answer.removesuffix(b"> ").decode(errors="replace")
+
+
+def find_router(client: DockerClient, names: EnvironmentNames) -> Router | None:
+    """Return the environment's router, or none before its first release."""
+    try:
+        return Router(client, names, client.containers.get(names.router))
+    except NotFound:
+        return None
+
+
+def ensure_router(client: DockerClient, names: EnvironmentNames, target: DockerTarget, home: Home) -> Router:
+    """Return the environment's router, running, published where `target` says.
+
+    Raises Misconfigured when the port is taken.
+    """
+    found = find_router(client, names)
+    if found and target.port in (None, found.port) and target.bind == found.bind:
+        if found.container.status != "running":
+            _start(found, names, found.port)
+        return found
+    ports = [target.port] if target.port else random.sample(range(20000, 32000), PORTS_TRIED)
+    sequence, text = (found.obeyed(), found.file()) if found else (0, haproxy.configuration(()))
+    if found:
+        found.container.remove(force=True)
+    for port in ports:
+        router = _create(client, names, target.bind, port, home, text, sequence)
+        try:
+            _start(router, names, port)
+        except Misconfigured:
+            router.container.remove(force=True)
+            if port == ports[-1]:
+                raise
+        else:
+            return router
+    raise Misconfigured(f"headway.yaml: environments.{names.environment}.target.port", "no free port was found")
+
+
+def _create(
+    client: DockerClient, names: EnvironmentNames, bind: str, port: int, home: Home, text: str, sequence: int
+) -> Router:
+    container = client.containers.create(
+        resolve_base(IMAGE, cache=home.cache, host=None).used,
+        name=names.router,
+        labels=environment_labels(names.platform, names.app, names.environment, "router"),
+        ports={f"{haproxy.PORT}/tcp": (bind, port)},
+        network=names.backbone,
+        networking_config={names.backbone: client.api.create_endpoint_config(aliases=["router"])},
+        restart_policy={"Name": "unless-stopped"},  # type: ignore[arg-type]  # the stubs know two of four
+        sysctls={"net.ipv4.ip_unprivileged_port_start": "0"},
+    )
+    container.put_archive(FOLDER, _archive("haproxy.cfg", text))
+    container.put_archive(FOLDER, _archive("fence", f"{sequence}\n"))
+    return Router(client, names, container)
+
+
+def _start(router: Router, names: EnvironmentNames, port: int) -> None:
+    try:
+        router.container.start()
+    except APIError as error:
+        reason = str(error.explanation or error)
+        if "address already in use" not in reason and "port is already allocated" not in reason:
+            raise
+        raise Misconfigured(
+            f"headway.yaml: environments.{names.environment}.target.port",
+            f"port {port} is taken by another program or container",
+            "a free port, or none: Headway chooses one and keeps it",
+            f"change the port, or find who has it: ss -ltnp 'sport = :{port}'",
+        ) from error
+    router.container.reload()
+    router.wait(router.started, "does not answer")
+
+
+def _structure(text: str) -> list[str]:
+    """Return the configuration without the weights, which can be changed at run time."""
+    parts = (line.partition(" weight ") for line in text.splitlines())
+    return [before + after.partition(" ")[2] for before, _, after in parts]
+
+
+def _archive(name: str, text: str) -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        entry = tarfile.TarInfo(name)
+        entry.size, entry.mode = len(text.encode()), 0o644
+        archive.addfile(entry, io.BytesIO(text.encode()))
+    return buffer.getvalue()

@@ -1,0 +1,188 @@
+"""HAProxy: its configuration as text, its runtime commands, and what `show stat` says.
+
+The settings are those under which no request of a forward shift failed; the reasons stand beside them. Rules from the
+HAProxy 2.6 configuration manual (sections 4.2 retry-on, 5.2 server, 5.3 resolvers) and management guide (9.3).
+"""
+
+import csv
+import io
+from collections.abc import Iterable, Mapping, Sequence
+
+from pydantic import Field
+
+from delivery.model import Model
+from delivery.target import Colour
+
+PORT = 8080  # in the container; what is published is the target's choice
+PROBE_PORT = 8079  # on the container's loopback: reaches one chosen instance, whatever its weight
+RUNTIME_PORT = 8078  # on the container's loopback
+COLOURS: tuple[Colour, Colour] = ("blue", "green")
+MAX_WEIGHT = 256
+
+_HEAD = f"""\
+global
+  maxconn 4000
+  stats socket ipv4@127.0.0.1:{RUNTIME_PORT} level admin expose-fd listeners
+  stats timeout 10m
+  hard-stop-after 60s
+resolvers docker
+  nameserver dns 127.0.0.11:53
+  resolve_retries 3
+  timeout resolve 200ms
+  timeout retry 200ms
+  hold valid 1s
+  hold nx 0
+defaults
+  mode http
+  # A killed container's address answers nothing: this bounds the pause.
+  timeout connect 300ms
+  timeout client 60s
+  timeout server 60s
+  timeout queue 5s
+  timeout http-keep-alive 60s
+  option http-keep-alive
+  # A reload would close idle connections that a client is about to use.
+  option idle-close-on-response
+  option redispatch 1
+  retries 3
+  retry-on conn-failure empty-response response-timeout 500 502 503 504
+"""
+
+
+class RouterServer(Model):
+    """One instance as the router knows it."""
+
+    colour: Colour
+    number: int = Field(ge=1)
+    address: str = Field(description="name of the container, which the engine's DNS resolves")
+    port: int
+    weight: int = Field(ge=0, le=MAX_WEIGHT)
+
+    @property
+    def name(self) -> str:
+        """Its name in the backend."""
+        return f"{self.colour}-{self.number}"
+
+
+class RouterBackend(Model):
+    """One service with its instances in both slots."""
+
+    service: str
+    health: str | None = None
+    prefixes: tuple[str, ...] = ()
+    servers: tuple[RouterServer, ...] = ()
+
+
+class ServerStat(Model):
+    """What `show stat` says of one server."""
+
+    service: str
+    server: str
+    status: str
+    weight: int
+    sessions: int
+    requests: int
+    errors: int = Field(description="5xx, failed connections and answers, retries and redispatches")
+
+    @property
+    def colour(self) -> str:
+        """The slot it belongs to."""
+        return self.server.partition("-")[0]
+
+    @property
+    def is_up(self) -> bool:
+        """Whether its checks pass; one without checks yet is not up."""
+        return self.status.startswith("UP")
+
+
+def weights(percents: Mapping[Colour, int], counts: Mapping[Colour, int]) -> dict[Colour, int]:
+    """Return the weight of each instance of a slot, so that the slots share requests by `percents`."""
+    present = [colour for colour in COLOURS if counts.get(colour)]
+    if len(present) == 1:
+        return {present[0]: MAX_WEIGHT if percents.get(present[0]) else 0}
+    raw = {colour: percents.get(colour, 0) / counts[colour] for colour in present}
+    largest = max(raw.values(), default=0)
+    if not largest:
+        return dict.fromkeys(present, 0)
+    scale = 1 if largest in (50, 100) or max(counts.values()) == 1 else MAX_WEIGHT / largest
+    return {colour: max(1, round(value * scale)) if value else 0 for colour, value in raw.items()}
+
+
+def configuration(backends: Sequence[RouterBackend]) -> str:
+    """Return the whole configuration file: weights and instances as they are now."""
+    routed = sorted(
+        ((prefix, backend.service) for backend in backends for prefix in backend.prefixes), key=lambda one: -len(one[0])
+    )
+    parts = [_HEAD, f"frontend public\n  bind :{PORT}\n", _RETRIES, _NO_CHOICE]
+    for prefix, service in routed:
+        parts.append(f"  use_backend {service}{_condition(prefix)}\n")
+    parts += [f"frontend probe\n  bind 127.0.0.1:{PROBE_PORT}\n", _RETRIES]
+    parts += [f"  use_backend {b.service} if {{ req.hdr(x-headway-service) -m str {b.service} }}\n" for b in backends]
+    parts += [_backend(backend) for backend in backends]
+    return "".join(parts)
+
+
+# A request that changes something is not sent twice.
+_RETRIES = "  http-request disable-l7-retry if !{ method GET HEAD OPTIONS PUT DELETE }\n"
+# Only Headway's own probes may choose an instance.
+_NO_CHOICE = "  http-request del-header x-headway- -m beg\n"
+
+
+def _condition(prefix: str) -> str:
+    if prefix == "/":
+        return ""
+    whole = prefix.rstrip("/")
+    return f" if {{ path {whole} }} or {{ path_beg {whole}/ }}"
+
+
+def _backend(backend: RouterBackend) -> str:
+    lines = [f"backend {backend.service}", "  balance roundrobin", "  http-reuse safe"]
+    if backend.health:
+        lines += ["  option httpchk", f"  http-check send meth GET uri {backend.health} hdr Host headway"]
+        lines += ["  http-check expect status 200-299"]
+    lines += ["  http-response set-header x-headway-instance %s"]
+    lines += [
+        f"  use-server {server.name} if {{ req.hdr(x-headway-instance) -m str {server.name} }}"
+        for server in backend.servers
+    ]
+    lines += ["  default-server inter 300ms fastinter 150ms downinter 300ms fall 2 rise 1"]
+    lines += [
+        f"  server {server.name} {server.address}:{server.port} check weight {server.weight}"
+        " resolvers docker resolve-prefer ipv4 init-addr libc,none"
+        for server in backend.servers
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def weight_commands(backends: Iterable[RouterBackend]) -> list[str]:
+    """Return the runtime commands that give every server its weight."""
+    return [
+        f"set server {backend.service}/{server.name} weight {server.weight}"
+        for backend in backends
+        for server in backend.servers
+    ]
+
+
+def parse_stat(text: str) -> list[ServerStat]:
+    """Return the servers in the CSV of `show stat`, without frontends, backends and unnamed lines."""
+    start = text.find("# pxname")
+    if start < 0:
+        return []
+    rows = csv.DictReader(io.StringIO(text[start + 2 :]))
+    return [_server(row) for row in rows if row.get("svname") not in (None, "", "FRONTEND", "BACKEND")]
+
+
+def _server(row: Mapping[str, str]) -> ServerStat:
+    def count(*names: str) -> int:
+        return sum(int(row.get(name) or 0) for name in names)
+
+    return ServerStat(
+        service=row["pxname"],
+        server=row["svname"],
+        status=row["status"],
+        weight=count("weight"),
+        sessions=count("scur", "qcur"),
+        requests=count("req_tot") if row.get("req_tot") else count("stot"),
+        # `retry-on` hides a server's 5xx from its own counters; only retries and redispatches tell of them.
+        errors=count("hrsp_5xx", "econ", "eresp", "wretr", "wredis"),
+    )
