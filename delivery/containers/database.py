@@ -90,7 +90,7 @@ def ensure_database(
     """
     client = connect(host)
     with engine_errors():
-        _ensure_network(client, names)
+        ensure_network(client, names)
         container = _existing(client, names) or _create(client, database, names, image)
         if container.status != "running":
             container.start()
@@ -194,7 +194,8 @@ def _access(container: Container) -> DatabaseAccess:
         ) from error
 
 
-def _ensure_network(client: DockerClient, names: EnvironmentNames) -> None:
+def ensure_network(client: DockerClient, names: EnvironmentNames) -> None:
+    """Make sure the environment's network is there."""
     if not client.networks.list(names=[f"^{names.backbone}$"]):
         labels = environment_labels(names.platform, names.app, names.environment, "backbone")
         try:

@@ -5,7 +5,6 @@ sequence, so a process that lost its lease can change nothing any more. The file
 does now: a restarted router comes back with the same weights.
 """
 
-import http.client
 import io
 import random
 import shlex
@@ -22,6 +21,7 @@ from delivery.app import DockerTarget
 from delivery.containers.bases import resolve_base
 from delivery.containers.exec_stream import ExecStream
 from delivery.containers.names import EnvironmentNames
+from delivery.containers.visit import Visitor
 from delivery.errors import Misconfigured, Rejected, Transient
 from delivery.home import Home
 from delivery.ledger import environment_labels
@@ -76,10 +76,13 @@ class Router:
         """Make `sequence` the highest one; Rejected when a higher one was obeyed."""
         self._fenced(sequence, ":")
 
-    def apply(self, sequence: int, backends: Sequence[RouterBackend]) -> None:
-        """Route as `backends` say, now and after a restart; by runtime commands alone when only weights differ."""
-        text = haproxy.configuration(backends)
+    def apply(self, sequence: int, backends: Sequence[RouterBackend], settled: str | None = None) -> None:
+        """Route as `backends` say, now and after a restart; by runtime commands alone when only weights differ.
+
+        `settled` replaces the fingerprint the configuration remembers.
+        """
         current = self.file()
+        text = haproxy.configuration(backends, haproxy.settled_in(current) if settled is None else settled)
         if text == current:
             self.check(sequence)
             return
@@ -95,8 +98,11 @@ class Router:
         self.wait(lambda: self.started() != before, "did not take its new configuration")
 
     def file(self) -> str:
-        """Return the configuration it starts from."""
-        return self._run("cat", FILE)
+        """Return the configuration it starts from, also when it does not run."""
+        chunks, _ = self.container.get_archive(FILE)
+        with tarfile.open(fileobj=io.BytesIO(b"".join(chunks))) as archive:
+            content = archive.extractfile("haproxy.cfg")
+            return content.read().decode() if content else ""
 
     def started(self) -> str:
         """Return the process that answers now; after a reload it is another one."""
@@ -115,29 +121,9 @@ class Router:
         """Open a connection that answers many commands quickly."""
         return Runtime(ExecStream(self.client, self.container, haproxy.RUNTIME_PORT))
 
-    def ask(
-        self, path: str, *, service: str | None = None, instance: str | None = None, seconds: float = 5
-    ) -> tuple[int, dict[str, str], bytes]:
-        """GET `path` as a user would, or from one instance whatever its weight; status 0 when nothing answered."""
-        headers = {"Host": "headway", "Connection": "close", "User-Agent": "headway"}
-        if service:
-            headers |= {"x-headway-service": service} | ({"x-headway-instance": instance} if instance else {})
-        try:
-            stream = ExecStream(
-                self.client, self.container, haproxy.PROBE_PORT if service else haproxy.PORT, seconds=seconds
-            )
-        except APIError:
-            return 0, {}, b""
-        connection = http.client.HTTPConnection("headway")
-        connection.sock = stream  # what is used of a socket
-        try:
-            connection.request("GET", path, headers=headers)
-            answer = connection.getresponse()
-            return answer.status, {key.lower(): value for key, value in answer.getheaders()}, answer.read()
-        except (OSError, http.client.HTTPException):
-            return 0, {}, b""
-        finally:
-            stream.close()
+    def visitor(self, service: str | None = None, instance: str | None = None) -> Visitor:
+        """Return a client that asks as a user would or, with `service`, one instance whatever its weight."""
+        return Visitor(self.client, self.container, service, instance)
 
     def wait(self, done: Callable[[], object], problem: str) -> None:
         """Return when `done` says so; Rejected with the end of the router's log after some seconds."""

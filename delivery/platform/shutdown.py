@@ -2,10 +2,10 @@
 
 import shutil
 
+from delivery.containers.client import connect
 from delivery.containers.registry import stop_registry
 from delivery.containers.standing import pause_environments, purge_environments
 from delivery.containers.sweep import remove_labelled
-from delivery.containers.client import connect
 from delivery.home import Home
 from delivery.ledger import LABEL_PLATFORM
 from delivery.platform.engine import engine_version, stop_engine

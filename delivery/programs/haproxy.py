@@ -49,6 +49,9 @@ defaults
 """
 
 
+_SETTLED = "# settled: "
+
+
 class RouterServer(Model):
     """One instance as the router knows it."""
 
@@ -108,12 +111,15 @@ def weights(percents: Mapping[Colour, int], counts: Mapping[Colour, int]) -> dic
     return {colour: max(1, round(value * scale)) if value else 0 for colour, value in raw.items()}
 
 
-def configuration(backends: Sequence[RouterBackend]) -> str:
-    """Return the whole configuration file: weights and instances as they are now."""
+def configuration(backends: Sequence[RouterBackend], settled: str = "") -> str:
+    """Return the whole configuration file: weights and instances as they are now.
+
+    `settled` is the fingerprint of the release that passed every watch last; the file remembers it.
+    """
     routed = sorted(
         ((prefix, backend.service) for backend in backends for prefix in backend.prefixes), key=lambda one: -len(one[0])
     )
-    parts = [_HEAD, f"frontend public\n  bind :{PORT}\n", _RETRIES, _NO_CHOICE]
+    parts = [f"{_SETTLED}{settled}\n", _HEAD, f"frontend public\n  bind :{PORT}\n", _RETRIES, _NO_CHOICE]
     for prefix, service in routed:
         parts.append(f"  use_backend {service}{_condition(prefix)}\n")
     parts += [f"frontend probe\n  bind 127.0.0.1:{PROBE_PORT}\n", _RETRIES]
@@ -152,6 +158,41 @@ def _backend(backend: RouterBackend) -> str:
         for server in backend.servers
     ]
     return "\n".join(lines) + "\n"
+
+
+def settled_in(text: str) -> str:
+    """Return the fingerprint of the release that passed every watch last, as the configuration remembers it."""
+    first = text.partition("\n")[0]
+    return first.removeprefix(_SETTLED) if first.startswith(_SETTLED) else ""
+
+
+def weights_in(text: str) -> dict[tuple[str, str], int]:
+    """Return (service, server) → weight as the configuration says."""
+    found: dict[tuple[str, str], int] = {}
+    service = ""
+    for words in map(str.split, text.splitlines()):
+        if words[:1] == ["backend"]:
+            service = words[1]
+        elif words[:1] == ["server"]:
+            found[service, words[1]] = int(words[words.index("weight") + 1])
+    return found
+
+
+def percents(found: Mapping[tuple[str, str], int]) -> dict[Colour, int]:
+    """Return what share of new requests each slot gets, from the weights of its servers."""
+    shares: dict[Colour, int] = {"blue": 0, "green": 0}
+    for service in sorted({name for name, _ in found}):
+        own = {server: weight for (name, server), weight in found.items() if name == service}
+        sums = {colour: sum(own[server] for server in own if _is_of(server, colour)) for colour in COLOURS}
+        if total := sum(sums.values()):
+            shares = {colour: round(100 * sums[colour] / total) for colour in COLOURS}
+        if all(any(_is_of(server, colour) for server in own) for colour in COLOURS):
+            break  # a service that both slots have tells the share; one of a single slot only whether it takes any
+    return shares
+
+
+def _is_of(server: str, colour: Colour) -> bool:
+    return server.startswith(f"{colour}-")
 
 
 def weight_commands(backends: Iterable[RouterBackend]) -> list[str]:

@@ -1,0 +1,213 @@
+"""The instances of a release on a Docker host: containers with labels that say everything about them."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from docker import DockerClient
+from docker.errors import APIError, NotFound
+from docker.models.containers import Container
+
+from delivery.app import Service
+from delivery.containers.names import EnvironmentNames
+from delivery.ledger import (
+    LABEL_APP,
+    LABEL_ENVIRONMENT,
+    LABEL_PLATFORM,
+    LABEL_RELEASE,
+    LABEL_ROLE,
+    LABEL_SEQUENCE,
+    LABEL_SERVICE,
+    LABEL_SERVICE_FILE,
+    LABEL_SLOT,
+    environment_labels,
+)
+from delivery.programs.haproxy import COLOURS, RouterBackend, RouterServer, weights
+from delivery.release import Release
+from delivery.target import Colour
+
+ROLE = "instance"
+STOP_AT_ONCE = 8
+LOG_LINES = 15
+
+
+@dataclass(frozen=True)
+class Instance:
+    """One container of a service in a slot."""
+
+    container: Container
+    colour: Colour
+    service: str
+    number: int
+    release: Release
+    file: Service
+    sequence: int
+
+    @property
+    def server(self) -> str:
+        """Its name in the router."""
+        return f"{self.colour}-{self.number}"
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the engine says it runs and neither it nor its own health check failed."""
+        state = self.container.attrs["State"]
+        health = (state.get("Health") or {}).get("Status", "healthy")
+        return bool(state["Running"]) and not state.get("Restarting") and health != "unhealthy"
+
+    @property
+    def is_healthy(self) -> bool:
+        """Whether it runs and its image's own health check, if there is one, passes."""
+        health = (self.container.attrs["State"].get("Health") or {}).get("Status", "healthy")
+        return self.is_running and health == "healthy"
+
+    @property
+    def restarts(self) -> int:
+        """How often the engine had to start it again."""
+        return int(self.container.attrs.get("RestartCount", 0))
+
+    @property
+    def digest(self) -> str:
+        """The digest the release promises for it; empty for an image that is not the application's own."""
+        image = self.release.images.get(self.file.image or self.service)
+        return image.digest if image else ""
+
+    def last_lines(self) -> str:
+        """Return the end of its log."""
+        return self.container.logs(tail=LOG_LINES).decode(errors="replace").rstrip()
+
+
+def list_instances(client: DockerClient, names: EnvironmentNames) -> list[Instance]:
+    """Return every instance of an environment, in order of slot, service and number."""
+    wanted = {LABEL_PLATFORM: names.platform, LABEL_APP: names.app, LABEL_ENVIRONMENT: names.environment}
+    labels = [f"{key}={value}" for key, value in {**wanted, LABEL_ROLE: ROLE}.items()]
+    found: list[Instance] = []
+    for entry in client.api.containers(all=True, filters={"label": labels}):
+        try:
+            found.append(_read(client.containers.get(entry["Id"])))
+        except NotFound:
+            continue  # removed meanwhile
+    return sorted(found, key=lambda one: (one.colour, one.service, one.number))
+
+
+def create_instance(
+    client: DockerClient,
+    names: EnvironmentNames,
+    colour: Colour,
+    service: str,
+    number: int,
+    *,
+    file: Service,
+    release: Release,
+    image: str,
+    env: Mapping[str, str],
+    sequence: int,
+) -> Instance:
+    """Create, but do not start, one instance on the environment's network and on that of its slot."""
+    labels = {
+        **environment_labels(names.platform, names.app, names.environment, ROLE),
+        LABEL_SLOT: colour,
+        LABEL_SERVICE: f"{service}/{number}",
+        LABEL_RELEASE: release.model_dump_json(),
+        # Without `env`, which may name what is nobody's business who may list containers.
+        LABEL_SERVICE_FILE: file.model_copy(update={"env": {}}).model_dump_json(),
+        LABEL_SEQUENCE: str(sequence),
+    }
+    container = client.containers.create(
+        image,
+        file.command,
+        name=names.instance(colour, service, number),
+        labels=labels,
+        environment=dict(env),
+        network=names.backbone,
+        restart_policy={"Name": "unless-stopped"},  # type: ignore[arg-type]  # the stubs know two of four
+        init=True,
+    )
+    client.networks.get(names.slot_network(colour)).connect(container, aliases=[service])
+    container.reload()
+    return _read(container)
+
+
+def ensure_slot_network(client: DockerClient, names: EnvironmentNames, colour: Colour) -> None:
+    """Make sure the slot's own network is there."""
+    name = names.slot_network(colour)
+    if not client.networks.list(names=[f"^{name}$"]):
+        labels = environment_labels(names.platform, names.app, names.environment, "slot") | {LABEL_SLOT: colour}
+        client.networks.create(name, driver="bridge", labels=labels)
+
+
+def remove_slot(client: DockerClient, names: EnvironmentNames, colour: Colour, instances: Iterable[Instance]) -> None:
+    """Stop the slot's instances, each within the time its service gets, and remove them and their network."""
+
+    def remove(instance: Instance) -> None:
+        try:
+            instance.container.stop(timeout=instance.file.stop_seconds)
+            instance.container.remove(force=True, v=True)
+        except NotFound:
+            pass  # somebody else removed it
+
+    with ThreadPoolExecutor(STOP_AT_ONCE) as pool:
+        list(pool.map(remove, [one for one in instances if one.colour == colour]))
+    try:
+        client.networks.get(names.slot_network(colour)).remove()
+    except NotFound:
+        pass
+    except APIError as error:
+        if error.status_code != 403:  # something of the user's own is attached: it keeps the network alive
+            raise
+
+
+def backends(instances: Sequence[Instance], percents: Mapping[Colour, int]) -> list[RouterBackend]:
+    """Return what the router must know so that the slots share new requests by `percents`.
+
+    Where the two releases give a path to different services, that of the slot with more traffic counts.
+    """
+    with_port = [one for one in instances if one.file.port]
+    routes = _routes(with_port, percents)
+    found: list[RouterBackend] = []
+    for service in sorted({one.service for one in with_port}):
+        own = [one for one in with_port if one.service == service]
+        counts = {colour: sum(one.colour == colour for one in own) for colour in COLOURS}
+        weight = weights(percents, counts)
+        # The router asks all servers of a service for one path; where the releases differ it only connects.
+        health = {one.file.health for one in own}
+        servers = tuple(
+            RouterServer(
+                colour=one.colour,
+                number=one.number,
+                address=one.container.name or "",
+                port=one.file.port or 0,
+                weight=weight[one.colour],
+            )
+            for one in own
+        )
+        prefixes = tuple(prefix for prefix, name in routes.items() if name == service)
+        found.append(
+            RouterBackend(
+                service=service, health=health.pop() if len(health) == 1 else None, prefixes=prefixes, servers=servers
+            )
+        )
+    return found
+
+
+def _routes(instances: Sequence[Instance], percents: Mapping[Colour, int]) -> dict[str, str]:
+    routes: dict[str, str] = {}
+    for colour in sorted(COLOURS, key=lambda one: percents.get(one, 0)):  # the last word has the one with most
+        own = {one.service: one.file.routes for one in instances if one.colour == colour}
+        named = {prefix: service for service, prefixes in own.items() for prefix in prefixes}
+        routes |= named or ({"/": next(iter(own))} if len(own) == 1 else {})
+    return dict(sorted(routes.items()))
+
+
+def _read(container: Container) -> Instance:
+    labels = container.labels
+    service, _, number = labels[LABEL_SERVICE].rpartition("/")
+    return Instance(
+        container=container,
+        colour="blue" if labels[LABEL_SLOT] == "blue" else "green",
+        service=service,
+        number=int(number),
+        release=Release.model_validate_json(labels[LABEL_RELEASE]),
+        file=Service.model_validate_json(labels[LABEL_SERVICE_FILE]),
+        sequence=int(labels[LABEL_SEQUENCE]),
+    )

@@ -1,0 +1,122 @@
+"""Proof that instances are well and serve the release they should: asked one by one, through the router."""
+
+import json
+import time
+from collections.abc import Sequence
+
+from docker import DockerClient
+from docker.errors import ImageNotFound, NotFound
+
+from delivery.containers.instances import Instance
+from delivery.containers.router import Router
+from delivery.containers.visit import Answer
+from delivery.errors import ReleaseUnhealthy
+
+BETWEEN_SECONDS = 0.1
+SETTLE_SECONDS = 1.0  # a worker that answers nobody must at least run this long
+
+
+def wait_until_healthy(router: Router, instances: Sequence[Instance], started: float) -> None:
+    """Return when all are healthy; ReleaseUnhealthy, with the end of a log, when one is not in its service's time."""
+    waiting = list(instances)
+    while waiting:
+        up = {(stat.service, stat.server) for stat in router.stat() if stat.is_up}
+        waiting = [one for one in waiting if not _is_ready(router, one, up, started)]
+        for instance in waiting:
+            if time.monotonic() - started > instance.file.start_seconds:
+                raise unhealthy(instance, f"was not healthy within {instance.file.start_seconds} s")
+        if waiting:
+            time.sleep(BETWEEN_SECONDS)
+
+
+def _is_ready(router: Router, instance: Instance, up: set[tuple[str, str]], started: float) -> bool:
+    instance.container.reload()
+    if instance.restarts or not instance.container.attrs["State"]["Running"]:
+        code = instance.container.attrs["State"]["ExitCode"]
+        raise unhealthy(instance, f"ended with exit code {code}" if not instance.restarts else "ends again and again")
+    if not instance.file.port:
+        return instance.is_healthy and time.monotonic() - started >= SETTLE_SECONDS
+    if (instance.service, instance.server) not in up:
+        return False
+    if not instance.file.health:
+        return True
+    return 200 <= ask(router, instance, instance.file.health).status < 300
+
+
+def fault_of(instances: Sequence[Instance]) -> str:
+    """Say which instance the engine finds dead, restarted or unhealthy, or nothing."""
+    for instance in instances:
+        try:
+            instance.container.reload()
+        except NotFound:
+            return f"{instance.container.name} was removed"
+        if not instance.is_running or instance.restarts:
+            state = instance.container.attrs["State"]
+            how = "was started again" if instance.restarts else f"is {state['Status']}"
+            return f"{instance.container.name} {how}; the end of its log:\n{instance.last_lines()}"
+    return ""
+
+
+def check_served(client: DockerClient, router: Router, instances: Sequence[Instance]) -> dict[str, str | None]:
+    """Return container name → served digest, after each instance proved to be the release's.
+
+    Raises ReleaseUnhealthy when the engine runs, or the version path tells, another digest or revision.
+    """
+    served: dict[str, str | None] = {}
+    for instance in instances:
+        if instance.digest and runtime_digest(client, instance) != instance.digest:
+            raise unhealthy(instance, f"runs {runtime_digest(client, instance)}, not {instance.digest}")
+        served[str(instance.container.name)] = _check_version(router, instance)
+    return served
+
+
+def runtime_digest(client: DockerClient, instance: Instance) -> str | None:
+    """Return the digest of the image the engine runs, or none when it has no digest."""
+    try:
+        found = client.images.get(instance.container.attrs["Image"]).attrs.get("RepoDigests") or []
+    except ImageNotFound:
+        return None
+    digests = [name.partition("@")[2] for name in found]
+    return instance.digest if instance.digest in digests else next(iter(digests), None)
+
+
+def served_version(router: Router, instance: Instance) -> dict[str, str]:
+    """Return what the instance's version path tells; empty when it has none or does not answer with JSON."""
+    if not instance.file.version or not instance.file.port:
+        return {}
+    try:
+        told = json.loads(ask(router, instance, instance.file.version).body)
+    except ValueError:
+        return {}
+    return {key: str(value) for key, value in told.items()} if isinstance(told, dict) else {}
+
+
+def ask(router: Router, instance: Instance, path: str) -> Answer:
+    """GET `path` from one instance, through the router."""
+    visitor = router.visitor(instance.service, instance.server)
+    try:
+        return visitor.get(path)
+    finally:
+        visitor.close()
+
+
+def unhealthy(instance: Instance, problem: str) -> ReleaseUnhealthy:
+    """Return the error that says what is wrong with an instance, with the end of its log."""
+    return ReleaseUnhealthy(
+        f"{instance.service} {instance.number} of release {instance.release.fingerprint} {problem}; "
+        f"the end of its log:\n{instance.last_lines()}"
+    )
+
+
+def _check_version(router: Router, instance: Instance) -> str | None:
+    if not instance.file.version or not instance.file.port:
+        return None
+    told = served_version(router, instance)
+    expected = {"digest": instance.digest, "revision": instance.release.revision.sha}
+    known = {key: told[key] for key in expected if key in told and expected[key]}
+    if not known:
+        raise unhealthy(instance, f"tells neither digest nor revision at {instance.file.version} (found {told})")
+    for key, value in known.items():
+        if value != expected[key]:
+            raise unhealthy(instance, f"serves {key} {value}, not {expected[key]}")
+    return told.get("digest")

@@ -1,0 +1,64 @@
+"""Everything the environments of a platform run on the Docker host: stopped, started again, removed."""
+
+from typing import Any
+
+from docker import DockerClient
+from docker.models.containers import Container
+
+from delivery.containers.bed import engine_errors
+from delivery.containers.client import connect
+from delivery.home import Home
+from delivery.ledger import LABEL_APP, LABEL_ENVIRONMENT, LABEL_PLATFORM, LABEL_ROLE
+
+# What the others need first; the router last, so that it finds what it routes to.
+START_ORDER = ("database", "backing", "instance", "router")
+STOP_SECONDS = 20
+
+
+def pause_environments(home: Home, host: str | None = None) -> list[str]:
+    """Stop all environments and return the names of those that ran; their state stays."""
+    with engine_errors():
+        running = [one for one in _containers(connect(host), home) if one.status in ("running", "restarting")]
+        for container in reversed(running):
+            container.stop(timeout=STOP_SECONDS)
+    return _names(running)
+
+
+def resume_environments(home: Home, host: str | None = None) -> list[str]:
+    """Start what was stopped and return the names of the environments that were."""
+    with engine_errors():
+        stopped = [one for one in _containers(connect(host), home) if one.status in ("exited", "created")]
+        for container in stopped:
+            container.start()
+    return _names(stopped)
+
+
+def purge_environments(home: Home, host: str | None = None) -> list[str]:
+    """Remove all environments with their databases, and return their names."""
+    client = connect(host)
+    with engine_errors():
+        found = _containers(client, home)
+        for container in reversed(found):
+            container.remove(force=True, v=True)
+        for network in client.networks.list(filters=_filter(home)):
+            network.remove()
+        for volume in client.volumes.list(filters=_filter(home)):
+            volume.remove(force=True)
+    return _names(found)
+
+
+def _containers(client: DockerClient, home: Home) -> list[Container]:
+    found = client.containers.list(all=True, filters=_filter(home))
+    return sorted((one for one in found if one.labels.get(LABEL_ROLE) in START_ORDER), key=_place)
+
+
+def _place(container: Container) -> tuple[int, str]:
+    return START_ORDER.index(container.labels[LABEL_ROLE]), str(container.name)
+
+
+def _filter(home: Home) -> dict[str, Any]:
+    return {"label": [f"{LABEL_PLATFORM}={home.identity}", LABEL_ENVIRONMENT]}
+
+
+def _names(containers: list[Container]) -> list[str]:
+    return sorted({f"{one.labels[LABEL_ENVIRONMENT]} of {one.labels[LABEL_APP]}" for one in containers})

@@ -1,0 +1,70 @@
+"""Ask the application through its router, over a connection that is kept."""
+
+import http.client
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from docker import DockerClient
+from docker.errors import APIError
+from docker.models.containers import Container
+
+from delivery.containers.exec_stream import ExecStream
+from delivery.model import Model
+from delivery.programs import haproxy
+
+READ_SECONDS = 5.0
+
+
+class Answer(Model):
+    """What came back; status 0 when nothing did."""
+
+    status: int = 0
+    headers: dict[str, str] = {}
+    body: bytes = b""
+
+
+@dataclass
+class Visitor:
+    """One client of the router: asks as a user would or, with `service`, one instance whatever its weight."""
+
+    client: DockerClient
+    router: Container
+    service: str | None = None
+    instance: str | None = None
+    seconds: float = READ_SECONDS
+    _stream: ExecStream | None = field(default=None, repr=False)
+
+    def get(self, path: str) -> Answer:
+        """GET `path` and return the answer."""
+        try:
+            connection = http.client.HTTPConnection("headway")
+            connection.sock = self._open()
+            connection.request("GET", path, headers=self._headers())
+            came = connection.getresponse()
+            answer = Answer(
+                status=came.status,
+                headers={key.lower(): value for key, value in came.getheaders()},
+                body=came.read(),
+            )
+        except (OSError, http.client.HTTPException, APIError):
+            self.close()
+            return Answer()
+        if answer.headers.get("connection") == "close":
+            self.close()
+        return answer
+
+    def close(self) -> None:
+        """End the connection; the next question opens another."""
+        if self._stream:
+            self._stream.close()
+        self._stream = None
+
+    def _open(self) -> ExecStream:
+        if self._stream is None:
+            port = haproxy.PROBE_PORT if self.service else haproxy.PORT
+            self._stream = ExecStream(self.client, self.router, port, seconds=self.seconds)
+        return self._stream
+
+    def _headers(self) -> Mapping[str, str]:
+        chosen = {"x-headway-service": self.service, "x-headway-instance": self.instance}
+        return {"Host": "headway", "User-Agent": "headway"} | {key: value for key, value in chosen.items() if value}

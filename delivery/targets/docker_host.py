@@ -1,0 +1,288 @@
+"""Releases on a Docker host: two slots of containers behind HAProxy.
+
+The router container is the place of truth: its configuration says which slot gets how much, which release passed every
+watch last, and which lease sequence was obeyed last.
+"""
+
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from urllib.parse import urlparse
+
+from docker import DockerClient
+
+from delivery.app import App, DockerTarget, Environment, Watch
+from delivery.containers.backing import ensure_backing
+from delivery.containers.bases import resolve_base
+from delivery.containers.bed import engine_errors
+from delivery.containers.client import connect
+from delivery.containers.database import ensure_network, find_database, standard_variables
+from delivery.containers.instances import (
+    Instance,
+    backends,
+    create_instance,
+    ensure_slot_network,
+    list_instances,
+    remove_slot,
+)
+from delivery.containers.names import EnvironmentNames
+from delivery.containers.router import ANY_ADDRESS, Router, ensure_router, find_router
+from delivery.containers.serving import check_served, fault_of, runtime_digest, served_version, wait_until_healthy
+from delivery.containers.traffic import TrafficWatch
+from delivery.errors import Misconfigured, Rejected, ReleaseUnhealthy
+from delivery.home import Home
+from delivery.place import Place
+from delivery.programs import haproxy
+from delivery.programs.haproxy import COLOURS, ServerStat
+from delivery.release import Release
+from delivery.target import Colour, InstanceState, Observation, SlotState, TargetState
+from delivery.variables import fill
+
+DRAIN_SECONDS = 30.0
+STILL_SECONDS = 0.5
+BETWEEN_SECONDS = 0.05
+
+
+class DockerHost:
+    """One environment on a Docker host, for the holder of lease `sequence`."""
+
+    def __init__(
+        self, app: App, environment: Environment, target: DockerTarget, place: Place, *, sequence: int, home: Home
+    ) -> None:
+        self.app, self.environment, self.target, self.place = app, environment, target, place
+        self.sequence, self.home = sequence, home
+        self.host = place.docker_host or target.host
+        self.client: DockerClient = connect(self.host)
+        self.names = EnvironmentNames(home.identity, place.app, place.environment)
+
+    def guarded(self) -> AbstractContextManager[None]:
+        """Turn the engine's errors inside into Headway's."""
+        return engine_errors()
+
+    def observe(self) -> TargetState:
+        """Tell what is live, what is staged, weights and health; changes nothing."""
+        router = find_router(self.client, self.names)
+        return self._state(router) if router else TargetState()
+
+    def stage(self, app: App, release: Release) -> SlotState:
+        """Run `release` in the idle slot, weight 0, until every instance is healthy and serves it."""
+        ensure_network(self.client, self.names)
+        router = ensure_router(self.client, self.names, self.target, self.home)
+        router.check(self.sequence)
+        state = self._state(router)
+        if (there := state.slot_of(release)) and there.healthy:
+            return there
+        live = state.live
+        colour: Colour = "green" if live and live.colour == "blue" else "blue"
+        ensure_backing(self.client, self.names, app, self.home, self.host)
+        self._clear(router, colour, DRAIN_SECONDS)
+        ensure_slot_network(self.client, self.names, colour)
+        for service in app.services:  # all images first, so that none is waited for with half a slot running
+            self._image(app, release, service)
+        for level in _levels(app):
+            self._start(router, app, release, colour, level)
+        check_served(self.client, router, self._instances(colour))
+        return self._slot(router, colour)
+
+    def shift(self, release: Release, percent: int) -> TargetState:
+        """Send `percent` of new requests to `release`, and read back from every instance what it serves."""
+        router = self._router()
+        colour = self._colour_of(release)
+        if not self._instances(_other(colour)):
+            percent = 100
+        shares: dict[Colour, int] = {colour: percent, _other(colour): 100 - percent}
+        router.apply(self.sequence, backends(self._instances(), shares))
+        check_served(self.client, router, self._instances(colour))
+        return self._state(router)
+
+    def watch(self, release: Release, window: Watch, seconds: float) -> Observation:
+        """Look at the live traffic of both slots and judge; ends early on a hard fault."""
+        router, colour = self._router(), self._colour_of(release)
+        own = self._instances(colour)
+        percent = haproxy.percents(haproxy.weights_in(router.file()))[colour]
+        return TrafficWatch(router, colour, percent, own, window, lambda: fault_of(own)).look(seconds)
+
+    def withdraw(self, release: Release) -> TargetState:
+        """Give all traffic to the other slot, wait for requests in flight, and remove `release`.
+
+        A release that had passed every watch before stays: then the other slot is what never should have been.
+        """
+        router = find_router(self.client, self.names)
+        if router is None:
+            return TargetState()
+        router.check(self.sequence)
+        for colour in self._to_withdraw(router, release):
+            shares: dict[Colour, int] = {colour: 0, _other(colour): 100}
+            router.apply(self.sequence, backends(self._instances(), shares))
+            self._clear(router, colour, DRAIN_SECONDS)
+        return self._state(router)
+
+    def retire(self, release: Release) -> TargetState:
+        """Remove what `release` replaced, once the old slot's request counter stands still."""
+        router, colour = self._router(), self._colour_of(release)
+        shares: dict[Colour, int] = {colour: 100, _other(colour): 0}
+        router.apply(self.sequence, backends(self._instances(), shares), release.fingerprint)
+        if self._instances(_other(colour)):
+            self._prove_idle(router, _other(colour))
+            self._clear(router, _other(colour), 0)
+        return self._state(router)
+
+    def _start(self, router: Router, app: App, release: Release, colour: Colour, services: Sequence[str]) -> None:
+        started = time.monotonic()
+        new = [
+            create_instance(
+                self.client,
+                self.names,
+                colour,
+                service,
+                number,
+                file=app.services[service],
+                release=release,
+                image=self._image(app, release, service),
+                env=self._env(app, release, service),
+                sequence=self.sequence,
+            )
+            for service in services
+            for number in range(1, app.services[service].instances + 1)
+        ]
+        for instance in new:
+            instance.container.start()
+        shares = haproxy.percents(haproxy.weights_in(router.file())) | {colour: 0}
+        router.apply(self.sequence, backends(self._instances(), shares))
+        wait_until_healthy(router, new, started)
+
+    def _env(self, app: App, release: Release, service: str) -> dict[str, str]:
+        """Return the instance's variables; it may hold secrets. What the environment says wins over the service."""
+        access = find_database(self.names, host=self.host) if app.database else None
+        facts = access.facts() if access else {}
+        image = release.images.get(app.service_image(service))
+        ours = {
+            "HEADWAY_ENVIRONMENT": self.place.environment,
+            "HEADWAY_REVISION": release.revision.sha,
+            "HEADWAY_DIGEST": image.digest if image else "",
+        }
+        secrets = {name: value.get_secret_value() for name, value in self.place.secrets.items()}
+        return {
+            **standard_variables(access),
+            **ours,
+            **fill(f"headway.yaml: services.{service}.env", app.services[service].env, facts),
+            **fill(f"headway.yaml: environments.{self.place.environment}.env", self.environment.env, facts),
+            **secrets,
+        }
+
+    def _image(self, app: App, release: Release, service: str) -> str:
+        name = app.service_image(service)
+        asked = str(release.images[name]) if name in release.images else name
+        return resolve_base(asked, cache=self.home.cache, host=self.host).used
+
+    def _to_withdraw(self, router: Router, release: Release) -> set[Colour]:
+        """Return the slots that hold nothing that shall stay."""
+        instances = self._instances()
+        standing = {one.colour for one in instances if one.release.fingerprint == release.fingerprint}
+        if haproxy.settled_in(router.file()) == release.fingerprint:
+            standing = {_other(colour) for colour in standing}
+        return standing | (set(COLOURS) - {one.colour for one in instances})
+
+    def _clear(self, router: Router, colour: Colour, drain_seconds: float) -> None:
+        """Remove a slot that gets no new requests, after those in flight were answered."""
+        instances = self._instances()
+        if any(one.colour == colour for one in instances):
+            deadline = time.monotonic() + drain_seconds
+            while time.monotonic() < deadline and _sessions(router, colour):
+                time.sleep(BETWEEN_SECONDS)
+            shares: dict[Colour, int] = {colour: 0, _other(colour): 100}
+            router.apply(self.sequence, backends([one for one in instances if one.colour != colour], shares))
+        remove_slot(self.client, self.names, colour, instances)
+
+    def _prove_idle(self, router: Router, colour: Colour) -> None:
+        """Return when the slot answered what it had and gets no more; Rejected when it still does after a while."""
+        deadline = time.monotonic() + DRAIN_SECONDS
+        while True:
+            before = _requests(router, colour)
+            time.sleep(STILL_SECONDS)
+            if _requests(router, colour) == before and not _sessions(router, colour):
+                return
+            if time.monotonic() > deadline:
+                if _requests(router, colour) != before:
+                    raise Rejected(f"the {colour} slot still gets requests; it is not removed")
+                return  # long-lived connections: their service's time to stop is all they get
+
+    def _router(self) -> Router:
+        router = find_router(self.client, self.names)
+        if router is None:
+            raise Misconfigured(
+                f"environment {self.place.environment} of {self.place.app}", "has no router", next_step="headway run"
+            )
+        router.check(self.sequence)
+        return router
+
+    def _instances(self, colour: Colour | None = None) -> list[Instance]:
+        found = list_instances(self.client, self.names)
+        return [one for one in found if colour in (None, one.colour)]
+
+    def _colour_of(self, release: Release) -> Colour:
+        for one in self._instances():
+            if one.release.fingerprint == release.fingerprint:
+                return one.colour
+        raise ReleaseUnhealthy(f"release {release.fingerprint} does not stand in any slot; somebody removed it")
+
+    def _slot(self, router: Router, colour: Colour) -> SlotState:
+        return next(slot for slot in self._state(router).slots if slot.colour == colour)
+
+    def _state(self, router: Router) -> TargetState:
+        stat = {(one.service, one.server): one for one in router.stat()}
+        weights = {key: one.weight for key, one in stat.items()} or haproxy.weights_in(router.file())
+        shares = haproxy.percents(weights)
+        instances = self._instances()
+        slots = [
+            SlotState(
+                colour=colour,
+                release=max(own, key=lambda one: one.sequence).release if own else None,
+                weight=shares[colour] if own else 0,
+                instances=tuple(self._look(router, one, stat) for one in own),
+            )
+            for colour in COLOURS
+            for own in [[one for one in instances if one.colour == colour]]
+        ]
+        return TargetState(slots=tuple(slots), url=self._url(router), sequence=router.obeyed())
+
+    def _look(self, router: Router, instance: Instance, stat: Mapping[tuple[str, str], ServerStat]) -> InstanceState:
+        server = stat.get((instance.service, instance.server))
+        routed = not instance.file.port or (server is not None and server.is_up)
+        return InstanceState(
+            service=instance.service,
+            name=str(instance.container.name),
+            digest=runtime_digest(self.client, instance),
+            served_digest=served_version(router, instance).get("digest") if stat else None,
+            healthy=instance.is_healthy and routed,
+        )
+
+    def _url(self, router: Router) -> str:
+        remote = urlparse(self.host or "").hostname
+        address = router.bind if router.bind != ANY_ADDRESS else remote or "127.0.0.1"
+        return f"http://{address}:{router.port}"
+
+
+def _other(colour: Colour) -> Colour:
+    return "green" if colour == "blue" else "blue"
+
+
+def _levels(app: App) -> list[list[str]]:
+    """Return the services in groups: each needs only services of groups before it."""
+    levels: list[list[str]] = []
+    started = set(app.backing)
+    waiting = list(app.services)
+    while waiting:
+        level = [name for name in waiting if started.issuperset(app.services[name].needs)]
+        levels.append(level)
+        started.update(level)
+        waiting = [name for name in waiting if name not in started]
+    return levels
+
+
+def _sessions(router: Router, colour: Colour) -> int:
+    return sum(one.sessions for one in router.stat() if one.colour == colour)
+
+
+def _requests(router: Router, colour: Colour) -> int:
+    return sum(one.requests for one in router.stat() if one.colour == colour)

@@ -1,0 +1,163 @@
+"""Releases in this process: a target that behaves, for trying pipelines out and for tests.
+
+It keeps slots, weights, the fence and what passed every watch like the others. It runs nothing: that a release is
+healthy, or what it serves, is what `Behaviour` says, and it is gone with the process.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from delivery.app import App, Watch
+from delivery.errors import Rejected, ReleaseUnhealthy
+from delivery.place import Place
+from delivery.release import Release
+from delivery.target import Colour, InstanceState, Observation, SlotCounts, SlotState, TargetState, TrafficSample
+from delivery.verdict import judge
+
+COLOURS: tuple[Colour, Colour] = ("blue", "green")
+
+
+@dataclass
+class Behaviour:
+    """How releases behave in one place, by fingerprint; everything else is healthy."""
+
+    never_healthy: set[str] = field(default_factory=set)
+    serves_another_version: set[str] = field(default_factory=set)
+    error_percent: dict[str, float] = field(default_factory=dict)
+    requests: int = 1000
+    during: Callable[[str], None] = field(default=lambda verb: None)
+
+
+@dataclass
+class MemoryPlace:
+    """What runs in one environment."""
+
+    releases: dict[Colour, Release] = field(default_factory=dict)
+    services: dict[Colour, tuple[str, ...]] = field(default_factory=dict)
+    weights: dict[Colour, int] = field(default_factory=dict)
+    settled: str = ""
+    sequence: int = 0
+    behaviour: Behaviour = field(default_factory=Behaviour)
+
+
+_PLACES: dict[tuple[str, str], MemoryPlace] = {}
+
+
+def memory_place(app: str, environment: str) -> MemoryPlace:
+    """Return what this process knows of an environment, to look at or to make it misbehave."""
+    return _PLACES.setdefault((app, environment), MemoryPlace())
+
+
+class MemoryHost:
+    """One environment in memory, for the holder of lease `sequence`."""
+
+    def __init__(self, place: Place, sequence: int) -> None:
+        self.place, self.sequence = memory_place(place.app, place.environment), sequence
+        self.url = f"memory://{place.app}/{place.environment}"
+
+    def observe(self) -> TargetState:
+        """Tell what is live and what is staged."""
+        return TargetState(
+            slots=tuple(self._slot(colour) for colour in COLOURS), url=self.url, sequence=self.place.sequence
+        )
+
+    def stage(self, app: App, release: Release) -> SlotState:
+        """Put `release` into the idle slot."""
+        self._obey("stage")
+        there = self.observe().slot_of(release)
+        if there and there.healthy:
+            return there
+        live = self.observe().live
+        colour: Colour = "green" if live and live.colour == "blue" else "blue"
+        self.place.releases[colour], self.place.weights[colour] = release, 0
+        self.place.services[colour] = tuple(app.services)
+        if release.fingerprint in self.place.behaviour.never_healthy:
+            raise ReleaseUnhealthy(f"release {release.fingerprint} was not healthy in time")
+        return self._slot(colour)
+
+    def shift(self, release: Release, percent: int) -> TargetState:
+        """Give `release` its share."""
+        self._obey("shift")
+        colour = self._colour_of(release)
+        share = percent if _other(colour) in self.place.releases else 100
+        self.place.weights |= {colour: share, _other(colour): 100 - share}
+        if release.fingerprint in self.place.behaviour.serves_another_version:
+            raise ReleaseUnhealthy(f"release {release.fingerprint} serves another version")
+        return self.observe()
+
+    def watch(self, release: Release, window: Watch, seconds: float) -> Observation:
+        """Judge the traffic the behaviour tells of; takes no time."""
+        self._obey("watch")
+        behaviour, colour = self.place.behaviour, self._colour_of(release)
+        percent = self.place.weights[colour]
+        live = self._counts(release, behaviour.requests * percent // 100)
+        other = self.place.releases.get(_other(colour))
+        baseline = self._counts(other, behaviour.requests * (100 - percent) // 100) if other else SlotCounts()
+        verdict, reason = judge(window, live, baseline)
+        now = datetime.now(UTC)
+        sample = TrafficSample(
+            at=now,
+            percent=percent,
+            live_requests=live.requests,
+            live_errors=live.errors,
+            baseline_requests=baseline.requests,
+            baseline_errors=baseline.errors,
+        )
+        return Observation(
+            verdict=verdict, reason=reason, started=now, seconds=0, live=live, baseline=baseline, samples=(sample,)
+        )
+
+    def withdraw(self, release: Release) -> TargetState:
+        """Leave the place as if `release` had never been staged; what had passed every watch stays."""
+        self._obey("withdraw")
+        for colour, found in list(self.place.releases.items()):
+            if found.fingerprint == release.fingerprint:
+                self._empty(_other(colour) if self.place.settled == release.fingerprint else colour)
+        return self.observe()
+
+    def retire(self, release: Release) -> TargetState:
+        """Empty the other slot."""
+        self._obey("retire")
+        self._empty(_other(self._colour_of(release)))
+        self.place.settled = release.fingerprint
+        return self.observe()
+
+    def _empty(self, colour: Colour) -> None:
+        self.place.releases.pop(colour, None)
+        self.place.weights[colour] = 0
+        if _other(colour) in self.place.releases:
+            self.place.weights[_other(colour)] = 100
+
+    def _obey(self, verb: str) -> None:
+        if self.sequence < self.place.sequence:
+            raise Rejected(
+                f"{self.url} obeyed lease {self.place.sequence} already; this change holds lease {self.sequence}"
+            )
+        self.place.sequence = self.sequence
+        self.place.behaviour.during(verb)
+
+    def _colour_of(self, release: Release) -> Colour:
+        for colour, found in self.place.releases.items():
+            if found.fingerprint == release.fingerprint:
+                return colour
+        raise ReleaseUnhealthy(f"release {release.fingerprint} does not stand in any slot")
+
+    def _counts(self, release: Release, requests: int) -> SlotCounts:
+        percent = self.place.behaviour.error_percent.get(release.fingerprint, 0)
+        return SlotCounts(requests=requests, errors=round(requests * percent / 100))
+
+    def _slot(self, colour: Colour) -> SlotState:
+        release = self.place.releases.get(colour)
+        if release is None:
+            return SlotState(colour=colour, release=None, weight=0)
+        healthy = release.fingerprint not in self.place.behaviour.never_healthy
+        instances = tuple(
+            InstanceState(service=service, name=f"{colour}-{service}-1", digest=None, healthy=healthy)
+            for service in self.place.services.get(colour, ())
+        )
+        return SlotState(colour=colour, release=release, weight=self.place.weights.get(colour, 0), instances=instances)
+
+
+def _other(colour: Colour) -> Colour:
+    return "green" if colour == "blue" else "blue"
