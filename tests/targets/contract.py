@@ -1,0 +1,176 @@
+"""What every target promises: one class, inherited by the tests of each target."""
+
+import pytest
+
+from delivery.app import Watch
+from delivery.errors import Rejected, ReleaseUnhealthy
+
+WATCH = Watch(min_requests=20, max_error_percent=1, interval_seconds=0.1)
+
+
+class TargetContract:
+    """A subclass brings the fixtures `app`, `release(number, **behaviour)` and `target(sequence)`."""
+
+    def put_live(self, app, target, release, sequence=1):
+        target(sequence).stage(app, release)
+        target(sequence).shift(release, 100)
+        return target(sequence).retire(release)
+
+    def test_nothing_is_live_before_the_first_release(self, target):
+        state = target(1).observe()
+
+        assert state.live is None
+        assert state.sequence == 0
+
+    def test_the_first_release_takes_all_traffic_whatever_is_asked(self, app, target, release):
+        first = release(1)
+        target(1).stage(app, first)
+
+        state = target(1).shift(first, 10)
+
+        assert state.live.release == first
+        assert state.live.weight == 100
+        assert state.live.healthy
+
+    def test_a_staged_release_gets_no_traffic(self, app, target, release):
+        first, second = release(1), release(2)
+        self.put_live(app, target, first)
+
+        slot = target(2).stage(app, second)
+
+        assert slot.release == second
+        assert slot.weight == 0
+        assert slot.healthy
+        assert target(2).observe().live.release == first
+
+    def test_traffic_moves_in_steps(self, app, target, release):
+        first, second = release(1), release(2)
+        self.put_live(app, target, first)
+        target(2).stage(app, second)
+
+        shares = [target(2).shift(second, percent).slot_of(second).weight for percent in (10, 50, 100)]
+
+        assert shares == [10, 50, 100]
+        assert target(2).observe().slot_of(first).weight == 0
+
+    def test_a_retired_release_is_gone(self, app, target, release):
+        first, second = release(1), release(2)
+        self.put_live(app, target, first)
+
+        state = self.put_live(app, target, second, 2)
+
+        assert state.live.release == second
+        assert state.slot_of(first) is None
+        assert state.sequence == 2
+
+    def test_a_withdrawn_release_leaves_everything_as_it_was(self, app, target, release):
+        first, second = release(1), release(2)
+        self.put_live(app, target, first)
+        before = target(2).observe()
+        target(2).stage(app, second)
+        target(2).shift(second, 50)
+
+        state = target(2).withdraw(second)
+
+        assert state.slots == before.slots
+
+    def test_the_first_release_can_be_withdrawn_too(self, app, target, release):
+        first = release(1)
+        target(1).stage(app, first)
+        target(1).shift(first, 100)
+
+        state = target(1).withdraw(first)
+
+        assert state.live is None
+        assert all(slot.release is None for slot in state.slots)
+
+    def test_what_passed_every_watch_cannot_be_withdrawn(self, app, target, release):
+        first = release(1)
+        self.put_live(app, target, first)
+
+        state = target(2).withdraw(first)
+
+        assert state.live.release == first
+        assert state.live.weight == 100
+
+    def test_every_verb_may_be_called_twice(self, app, target, release):
+        first, second = release(1), release(2)
+        self.put_live(app, target, first)
+
+        staged = [target(2).stage(app, second) for _ in range(2)]
+        shifted = [target(2).shift(second, 100) for _ in range(2)]
+        retired = [target(2).retire(second) for _ in range(2)]
+        withdrawn = [target(2).withdraw(first) for _ in range(2)]
+
+        assert staged[0] == staged[1]
+        assert shifted[0] == shifted[1]
+        assert retired[0] == retired[1] == withdrawn[0] == withdrawn[1]
+
+    def test_the_live_release_released_again_stays_live(self, app, target, release):
+        first = release(1)
+        self.put_live(app, target, first)
+
+        state = self.put_live(app, target, first, 2)
+
+        assert state.live.release == first
+        assert state.live.weight == 100
+
+    def test_a_lease_that_is_over_changes_nothing(self, app, target, release):
+        first, second = release(1), release(2)
+        self.put_live(app, target, first, 5)
+        late = target(4)
+
+        for verb in (
+            lambda: late.stage(app, second),
+            lambda: late.shift(first, 50),
+            lambda: late.withdraw(first),
+            lambda: late.retire(first),
+        ):
+            with pytest.raises(Rejected, match="lease 5 already"):
+                verb()
+
+        assert late.observe().live.release == first
+        assert late.observe().slot_of(second) is None
+
+    def test_a_sick_release_never_gets_traffic(self, app, target, release):
+        first, sick = release(1), release(2, never_healthy=True)
+        self.put_live(app, target, first)
+        before = target(2).observe()
+
+        with pytest.raises(ReleaseUnhealthy):
+            target(2).stage(app, sick)
+
+        assert target(2).observe().live.release == first
+        assert target(2).withdraw(sick).slots == before.slots
+
+    def test_a_release_that_serves_another_version_is_found_out(self, app, target, release):
+        first, liar = release(1), release(2, lies=True)
+        self.put_live(app, target, first)
+
+        with pytest.raises(ReleaseUnhealthy, match=r"serves"):
+            self.put_live(app, target, liar, 2)
+
+        assert target(2).withdraw(liar).live.release == first
+
+    def test_good_traffic_is_healthy(self, app, target, release):
+        first = release(1)
+        self.put_live(app, target, first)
+
+        seen = target(2).watch(first, WATCH, 0.5)
+
+        assert seen.verdict == "healthy"
+        assert seen.live.requests >= 20
+        assert seen.live.errors == 0
+        assert seen.samples
+
+    def test_failing_traffic_is_unhealthy(self, app, target, release):
+        first, failing = release(1), release(2, fails_when_live=True)
+        self.put_live(app, target, first)
+        target(2).stage(app, failing)
+        target(2).shift(failing, 100)
+
+        seen = target(2).watch(failing, WATCH, 0.5)
+
+        assert seen.verdict == "unhealthy"
+        assert seen.live.errors > 0
+        assert "requests failed" in seen.reason or "router finds" in seen.reason

@@ -1,0 +1,291 @@
+import json
+import secrets
+import threading
+import time
+
+import httpx
+import pytest
+
+from delivery.app import App, Watch
+from delivery.containers.client import connect
+from delivery.containers.names import EnvironmentNames
+from delivery.containers.registry import ensure_registry
+from delivery.containers.standing import pause_environments, purge_environments, resume_environments
+from delivery.errors import Misconfigured, ReleaseUnhealthy
+from delivery.ledger import LABEL_APP
+from delivery.place import Place
+from delivery.release import Release
+from delivery.targets.docker_host import DockerHost
+from tests.delivery.values import NOON, make_revision
+from tests.end_to_end.load import load_on
+from tests.support.platforms import free_port, own_platform
+from tests.targets.contract import WATCH, TargetContract
+from tests.targets.images import make_image
+
+pytestmark = [pytest.mark.docker, pytest.mark.xdist_group("docker-target")]
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    with own_platform(tmp_path_factory.mktemp("platform")) as home:
+        yield home
+
+
+@pytest.fixture(scope="module")
+def image(home):
+    registry = ensure_registry(home, preferred_port=free_port())
+    made = {}
+
+    def get(kind, number):
+        if (kind, number) not in made:
+            made[kind, number] = make_image(registry.address, home.cache, kind, number)
+        return made[kind, number]
+
+    yield get
+    for ref in made.values():
+        connect().images.remove(str(ref), force=True)
+
+
+@pytest.fixture
+def place(home):
+    place = Place(app=f"shop-{secrets.token_hex(3)}", environment="production")
+    yield place
+    client, label = connect(), {"label": f"{LABEL_APP}={place.app}"}
+    for container in client.containers.list(all=True, filters=label):
+        container.remove(force=True, v=True)
+    for network in client.networks.list(filters=label):
+        network.remove()
+
+
+def make_app(**service):
+    web = {"port": 8000, "health": "/healthz", "version": "/version", "stop_seconds": 2, "start_seconds": 8}
+    return App.model_validate(
+        {
+            "app": "shop",
+            "images": {"web": {}},
+            "services": {"web": web | service},
+            "environments": {"production": {"env": {"COLOUR_OF_THE_SKY": "grey"}}},
+        }
+    )
+
+
+@pytest.fixture
+def app():
+    return make_app()
+
+
+@pytest.fixture
+def release(image):
+    def make(number, never_healthy=False, lies=False, fails_when_live=False, kind="good"):
+        for chosen, wanted in (("sick", never_healthy), ("liar", lies), ("failing", fails_when_live)):
+            kind = chosen if wanted else kind
+        return Release(
+            app="shop",
+            revision=make_revision(number),
+            images={"web": image(kind, number)},
+            migrations_hash="m",
+            configuration_hash="c",
+            created=NOON,
+        )
+
+    return make
+
+
+@pytest.fixture
+def target(app, place, home):
+    environment = app.environments["production"]
+    return lambda sequence: DockerHost(app, environment, environment.target, place, sequence=sequence, home=home)
+
+
+class TestDockerHost(TargetContract):
+    """The whole contract on a real engine."""
+
+
+def put_live(app, target, release, sequence=1):
+    return TargetContract().put_live(app, target, release, sequence)
+
+
+def things_of(place):
+    label = {"label": f"{LABEL_APP}={place.app}"}
+    client = connect()
+    return {x.name for x in [*client.containers.list(all=True, filters=label), *client.networks.list(filters=label)]}
+
+
+def test_no_request_fails_while_a_release_is_replaced_under_load(app, target, release):
+    put_live(app, target, release(1))
+    url = target(1).observe().url
+    second = release(2)
+
+    with load_on(url, path="/", post=False) as counts:
+        target(2).stage(app, second)
+        for percent in (10, 50, 100):
+            target(2).shift(second, percent)
+            seen = target(2).watch(second, WATCH, 0.5)
+            assert seen.verdict == "healthy", seen.reason
+        target(2).retire(second)
+
+    assert counts.failures == []
+    assert counts.requests > 200
+    assert httpx.get(url).text == "2"
+
+
+def test_a_withdrawn_release_leaves_no_container_and_no_network(app, target, place, release):
+    put_live(app, target, release(1))
+    before = things_of(place)
+    crashing = release(2, kind="crashing")
+
+    with pytest.raises(ReleaseUnhealthy, match="out of luck"):
+        target(2).stage(app, crashing)
+    target(2).withdraw(crashing)
+
+    assert things_of(place) == before
+
+
+def test_requests_in_flight_are_answered_by_the_release_they_reached(app, target, release):
+    put_live(app, target, release(1))
+    url, answers = target(1).observe().url, []
+    slow = threading.Thread(target=lambda: answers.append(httpx.get(f"{url}/slow", timeout=10)))
+    second = release(2)
+    target(2).stage(app, second)
+
+    slow.start()
+    while not any(one.sessions for one in target(2)._router().stat()):
+        time.sleep(0.01)
+    target(2).shift(second, 100)
+    target(2).retire(second)
+    slow.join()
+
+    assert [(answer.status_code, answer.text) for answer in answers] == [(200, "1")]
+
+
+def test_a_container_that_dies_ends_the_watch_at_once(app, target, release):
+    first, second = release(1), release(2)
+    put_live(app, target, first)
+    target(2).stage(app, second)
+    target(2).shift(second, 50)
+    slot = target(2).observe().slot_of(second)
+    connect().containers.get(slot.instances[0].name).kill()
+
+    seen = target(2).watch(second, WATCH, 60)
+
+    assert seen.verdict == "unhealthy"
+    assert seen.seconds < 30
+    assert target(2).withdraw(second).live.release == first
+
+
+def test_without_a_version_path_the_runtime_tells_the_digest(target, release):
+    app, first = make_app(version=None), release(1)
+
+    slot = target(1).stage(app, first)
+
+    assert slot.instances[0].digest == first.images["web"].digest
+    assert slot.instances[0].served_digest is None
+
+
+def test_several_instances_share_the_traffic_of_their_slot(target, release):
+    app = make_app(instances=3)
+    put_live(app, target, release(1))
+    second = release(2)
+    target(2).stage(app, second)
+
+    state = target(2).shift(second, 10)
+
+    assert len(state.slot_of(second).instances) == 3
+    assert state.slot_of(second).weight == 10
+
+
+def test_a_worker_without_a_port_is_released_too(target, release):
+    app = App.model_validate(
+        {
+            **make_app().model_dump(mode="json"),
+            "services": {
+                "web": {"port": 8000},
+                "worker": {"image": "web", "command": ["python3", "-c", "import time; time.sleep(600)"]},
+            },
+        }
+    )
+
+    state = put_live(app, target, release(1))
+
+    assert {instance.service for instance in state.live.instances} == {"web", "worker"}
+    assert state.live.healthy
+
+
+def test_services_get_the_variables_of_service_environment_and_secrets(home, place, release):
+    from pydantic import SecretStr
+
+    app = make_app(env={"COLOUR_OF_THE_SKY": "blue", "OWN": "1"})
+    secret = Place(app=place.app, environment=place.environment, secrets={"TOKEN": SecretStr("t0p")})
+    environment, first = app.environments["production"], release(1)
+    host = DockerHost(app, environment, environment.target, secret, sequence=1, home=home)
+    host.stage(app, first)
+    url = host.shift(first, 100).url
+
+    env = httpx.get(f"{url}/env").json()
+
+    assert (env["COLOUR_OF_THE_SKY"], env["OWN"], env["TOKEN"]) == ("grey", "1", "t0p")
+    assert env["HEADWAY_DIGEST"] == first.images["web"].digest
+    assert env["HEADWAY_REVISION"] == first.revision.sha
+    labels = connect().containers.get(
+        EnvironmentNames(home.identity, place.app, "production").instance("blue", "web", 1)
+    )
+    assert "t0p" not in json.dumps(labels.labels)
+
+
+def test_a_port_that_is_taken_is_named(home, place, release):
+    import socket
+
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        app = App.model_validate(
+            {**make_app().model_dump(mode="json"), "environments": {"production": {"target": {"port": port}}}}
+        )
+        environment = app.environments["production"]
+        host = DockerHost(app, environment, environment.target, place, sequence=1, home=home)
+
+        with pytest.raises(Misconfigured, match=rf"environments.production.target.port: port {port} is taken"):
+            with host.guarded():
+                host.stage(app, release(1))
+
+
+def test_environments_pause_and_come_back_with_their_weights(app, target, home, place, release):
+    first, second = release(1), release(2)
+    put_live(app, target, first)
+    target(2).stage(app, second)
+    target(2).shift(second, 50)
+    name = f"production of {place.app}"
+
+    assert name in pause_environments(home)
+    assert name not in pause_environments(home)
+    assert name in resume_environments(home)
+    assert name not in resume_environments(home)
+
+    deadline = time.monotonic() + 10
+    while not all(slot.healthy for slot in target(2).observe().slots) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    state = target(2).observe()
+    assert state.slot_of(second).weight == 50
+    assert state.sequence == 2
+    assert httpx.get(state.url).status_code == 200
+
+
+def test_a_purged_environment_is_gone(app, target, home, place, release):
+    put_live(app, target, release(1))
+
+    assert f"production of {place.app}" in purge_environments(home)
+
+    assert things_of(place) == set()
+    assert target(2).observe().live is None
+
+
+def test_a_short_watch_is_filled_up_with_probes(app, target, release):
+    first = release(1)
+    put_live(app, target, first)
+
+    seen = target(2).watch(first, Watch(min_requests=50), 0.2)
+
+    assert seen.verdict == "healthy"
+    assert seen.live.requests >= 50
+    assert len(seen.live.latency_ms) >= 50
