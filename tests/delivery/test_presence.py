@@ -22,7 +22,8 @@ def test_a_run_that_ended_is_forgotten(tmp_path: Path) -> None:
 
 
 def test_a_run_of_a_killed_process_is_found_dead(tmp_path: Path) -> None:
-    code = f"import os; from pathlib import Path; from delivery.presence import Roll; Roll(Path({str(tmp_path)!r})).enter('r1'); os._exit(9)"
+    imports = "import os; from pathlib import Path; from delivery.presence import Roll"
+    code = f"{imports}; Roll(Path({str(tmp_path)!r})).enter('r1'); os._exit(9)"
     subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[2])
     found = Roll(tmp_path).find("r1")
     assert found is not None

@@ -1,0 +1,40 @@
+"""`headway init` and `headway schema`: the way to a first file."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cli.output import print_json, say
+from delivery.configuration import FILE, check_files, load_app_text
+from delivery.discovery import discover
+from delivery.errors import Misconfigured
+from delivery.schema import app_schema
+
+
+def init(
+    folder: Annotated[Path, typer.Argument(help="The application's folder.")] = Path(),
+    as_json: Annotated[bool, typer.Option("--json", help="Print file and guesses as data.")] = False,
+) -> None:
+    """Write a first headway.yaml from what lies in the folder and say what was guessed; never overwrites one."""
+    path = folder / FILE
+    if path.exists():
+        raise Misconfigured(str(path), "is there already", next_step="headway check; or remove it first")
+    if not folder.is_dir():
+        raise Misconfigured(str(folder), "is no folder", "the folder of an application")
+    draft = discover(folder)
+    check_files(load_app_text(draft.text), folder)
+    with path.open("x") as file:
+        file.write(draft.text)
+    if as_json:
+        print_json({"file": str(path), "content": draft.content, "guesses": draft.guesses})
+        return
+    say(f"wrote {path}; guessed:")
+    for guess in draft.guesses:
+        say(f"  · {guess}")
+    say("next: read it, then headway check, headway plan, git commit, headway run")
+
+
+def schema() -> None:
+    """Print the JSON Schema of headway.yaml, for editors."""
+    print_json(app_schema())
