@@ -154,7 +154,7 @@ def standard_variables(access: DatabaseAccess | None) -> dict[str, str]:
 def start_in_memory(bed: Bed, image: str, name: str, **options: object) -> tuple[Container, DatabaseAccess]:
     """Start a database in `bed` whose data is in memory; it need not answer yet."""
     access = DatabaseAccess(name=name, password=SecretStr(secrets.token_hex(16)))
-    container = bed.start(ALIAS, image, IN_MEMORY, env=_server_env(access), tmpfs={DATA: "rw"}, **options)
+    container = bed.start(ALIAS, image, IN_MEMORY, env=server_env(access), tmpfs={DATA: "rw"}, **options)
     return container, access
 
 
@@ -169,7 +169,8 @@ def accepts_queries(container: Container, access: DatabaseAccess) -> bool:
         return False  # it is not running; the caller finds out why
 
 
-def _server_env(access: DatabaseAccess) -> dict[str, str]:
+def server_env(access: DatabaseAccess) -> dict[str, str]:
+    """Return the variables with which the server's image makes the database at its first start."""
     password = access.password.get_secret_value()
     return {"POSTGRES_USER": access.user, "POSTGRES_PASSWORD": password, "POSTGRES_DB": access.name}
 
@@ -215,7 +216,7 @@ def _create(client: DockerClient, database: Database, names: EnvironmentNames, i
             image,
             name=names.database,
             labels=labels,
-            environment=_server_env(access),
+            environment=server_env(access),
             volumes={names.database: {"bind": DATA, "mode": "rw"}},
             restart_policy={"Name": "unless-stopped"},  # type: ignore[arg-type]  # the stubs know two of four
             network=names.backbone,
