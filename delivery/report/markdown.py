@@ -1,0 +1,125 @@
+"""The report and the question at the approval as Markdown, as the Prefect UI shows it."""
+
+from collections.abc import Iterable, Sequence
+
+from delivery.change import Change
+from delivery.matrix import CellResult
+from delivery.report.record import DeliveryRecord
+from delivery.report.timeline import critical_path
+
+LONGEST = 12
+
+
+def report_markdown(record: DeliveryRecord) -> str:
+    """Return the report in short; the page it names holds the pictures."""
+    verb = "rolled back" if record.kind == "rollback" and record.outcome == "delivered" else record.outcome
+    parts = [f"# {record.app or 'a run'} → {record.environment}: {verb} in {record.seconds:.1f} s"]
+    if record.reason:
+        parts.append(f"```\n{record.reason}\n```")
+    parts.append(_list(_facts(record)))
+    if record.cells or record.acceptance:
+        parts.append("## Tests\n\n" + _tests([*record.cells, *record.acceptance]))
+    if record.scans:
+        rows = [(scan.image, str(scan.findings), scan.worst or "–", scan.database) for scan in record.scans]
+        parts.append("## Scan\n\n" + _table(("image", "findings", "by severity", "database"), rows))
+    if record.releases:
+        parts.append("## Traffic\n\n" + _list(_traffic(record)))
+    if record.backups:
+        parts.append("## Backup\n\n" + _list(_backups(record)))
+    if record.steps:
+        parts.append(f"## The longest of {len(record.steps)} steps\n\n" + _steps(record))
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def change_markdown(change: Change) -> str:
+    """Return what a release changes against what is live."""
+    release, live = change.release, change.live
+    against = f"`{live.fingerprint}` ({live.revision.short})" if live else "nothing: this is the first release"
+    revision = release.revision
+    lines = [
+        f"release `{release.fingerprint}` of {release.app}, {revision.short}: {_plain(revision.subject)}",
+        f"live now: {against}",
+        f"images that change: {', '.join(change.images) or 'none'}",
+        f"migrations: {'yes' if change.migrations else 'no'}; configuration: {'yes' if change.configuration else 'no'}",
+        f"scan: {change.findings or 'not known'}",
+        f"tests: {change.tests or 'not known'}",
+    ]
+    commits = [f"`{commit.sha[:7]}` {_plain(commit.subject)} ({_plain(commit.author)})" for commit in change.commits]
+    parts = [f"**{change.environment}**: let this release in?", _list(lines)]
+    if commits:
+        parts += [f"{len(commits)} commits:", _list(commits)]
+    return "\n\n".join(parts) + "\n"
+
+
+def _facts(record: DeliveryRecord) -> Iterable[str]:
+    if record.revision:
+        revision = record.revision
+        yield f"revision `{revision.short}` {_plain(revision.subject)} ({_plain(revision.author)})"
+    if record.release:
+        yield f"release `{record.release.fingerprint}`"
+    if record.url:
+        yield f"application: <{record.url}>"
+    for decision in record.decisions:
+        who = "nobody was asked" if decision.unattended else f"{decision.decision} by {_plain(decision.approver)}"
+        yield f"approval of {decision.environment}: {who}" + (
+            f" – {_plain(decision.comment)}" if decision.comment else ""
+        )
+    for base in record.substitutes:
+        yield f"base `{base.asked}` was out of reach; `{base.used}` took its place"
+    if record.report:
+        yield f"the whole report: `{record.report}`"
+
+
+def _tests(cells: Sequence[CellResult]) -> str:
+    rows = [
+        (
+            cell.cell.name,
+            cell.outcome + (f": {_plain(cell.problem)}" if cell.problem else ""),
+            str(cell.tests) if cell.junit_found else "exit code only",
+            str(cell.failures + cell.errors),
+            f"{cell.seconds:.1f} s",
+        )
+        for cell in cells
+    ]
+    return _table(("cell", "outcome", "tests", "failed", "time"), rows)
+
+
+def _traffic(record: DeliveryRecord) -> Iterable[str]:
+    for release in record.releases:
+        share = release.max_failure_share
+        sure = f" (at most {100 * share:.2f} %, 95 % sure)" if share is not None else ""
+        yield f"{release.environment}: {release.requests} requests, {release.failures} failed{sure}"
+
+
+def _backups(record: DeliveryRecord) -> Iterable[str]:
+    for backup in record.backups:
+        figures = f"RPO {backup.rpo_seconds:.2f} s, RTO {backup.rto_seconds:.2f} s"
+        yield f"{backup.environment}: {backup.tables} tables, {backup.rows} rows came back; {figures}"
+
+
+def _steps(record: DeliveryRecord) -> str:
+    path = critical_path(record.steps)
+    longest = sorted(record.steps, key=lambda step: -step.seconds)[:LONGEST]
+    rows = [
+        (step.phase, _plain(step.name), f"{step.seconds:.1f} s", "critical" if step in path else "", step.outcome)
+        for step in record.steps
+        if step in longest
+    ]
+    return _table(("phase", "step", "time", "", "outcome"), rows)
+
+
+def _list(lines: Iterable[str]) -> str:
+    return "\n".join(f"* {line}" for line in lines)
+
+
+def _table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [columns, ["---"] * len(columns), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _plain(text: str) -> str:
+    """Return one line in which nothing is read as a table's or a link's sign."""
+    line = " ".join(text.split())
+    for sign in ("\\", "|", "<", "`", "[", "*", "_"):
+        line = line.replace(sign, "&lt;" if sign == "<" else f"\\{sign}")
+    return line
