@@ -68,7 +68,7 @@ def step(
             retry_jitter_factor=0.3,
             retry_condition_fn=_only_transient,
             timeout_seconds=timeout_seconds,
-            task_run_name=name,
+            task_run_name=name or function.__name__.replace("_", " "),
             persist_result=keep,
             cache_policy=INPUTS + TASK_SOURCE + RUN_ID if keep else NO_CACHE,
         )(timed)
