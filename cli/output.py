@@ -1,13 +1,15 @@
 """How the command line speaks: lines for people on the terminal, JSON for programs, errors on stderr."""
 
 import json
+import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
-console = Console(highlight=False, soft_wrap=True)
+WIDE = 160  # columns where there is no terminal: a pipe or a log wraps nothing
+console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else WIDE)
 errors = Console(stderr=True, highlight=False, soft_wrap=True)
 
 

@@ -23,9 +23,8 @@ def up(as_json: Annotated[bool, typer.Option("--json", help="Print data.")] = Fa
 
 def bring_up(*, quiet: bool = False) -> Orchestrator:
     """Make sure everything of the platform runs, saying what took how long."""
-    from delivery.containers.standing import resume_environments
-
     from delivery.containers.registry import ensure_registry
+    from delivery.containers.standing import resume_environments
     from delivery.platform.engine import ensure_engine
 
     home = Home.current()

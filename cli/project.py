@@ -2,9 +2,8 @@
 
 from pathlib import Path
 
-from delivery.configuration import load_app
-
 from delivery.app import App
+from delivery.configuration import load_app
 from delivery.errors import Misconfigured
 from delivery.home import Home
 from delivery.order import environment_of

@@ -1,9 +1,9 @@
 """Phase 8: a backup is a backup when it was restored."""
 
-from delivery.backup import BackupProof
 from prefect import flow
 from prefect.runtime import flow_run
 
+from delivery.backup import BackupProof
 from delivery.order import Order
 from tasks.database import prove_backup
 from tasks.known import known_places

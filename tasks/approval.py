@@ -4,7 +4,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
-from delivery.report.markdown import change_markdown
 from prefect.artifacts import create_markdown_artifact
 
 from blocks.artifact_store import current_store
@@ -14,6 +13,7 @@ from delivery.change import Change, Commit, compare
 from delivery.order import Order
 from delivery.programs import git
 from delivery.release import Evidence, Release
+from delivery.report.markdown import change_markdown
 from tasks.notes import note
 from tasks.place import open_environment
 from tasks.step import step

@@ -2,11 +2,10 @@
 
 from datetime import UTC, datetime
 
-from delivery.backup import BackupProof
-
 from blocks.artifact_store import current_store
 from delivery.app import App
 from delivery.archive import Archive
+from delivery.backup import BackupProof
 from delivery.containers import backup, database
 from delivery.containers.bases import resolve_base
 from delivery.containers.names import EnvironmentNames

@@ -2,10 +2,9 @@
 
 from pathlib import Path
 
-from delivery.configuration import check_files, configuration_hash, load_app
-
 from blocks.artifact_store import current_store
 from delivery.archive import Archive
+from delivery.configuration import check_files, configuration_hash, load_app
 from delivery.errors import Misconfigured
 from delivery.home import Home
 from delivery.order import Order, environment_of

@@ -4,8 +4,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
-from delivery.targets.opening import open_target
-
 from blocks.artifact_store import current_store
 from blocks.environment import DeliveryEnvironment, block_name
 from delivery.app import App
@@ -16,6 +14,7 @@ from delivery.order import Order, environment_of
 from delivery.place import Place
 from delivery.release import Release
 from delivery.target import Observation, SlotState, Target, TargetState
+from delivery.targets.opening import open_target
 from tasks.notes import note
 from tasks.step import log, step
 

@@ -2,11 +2,10 @@
 
 from datetime import UTC, datetime
 
-from delivery.configuration import configuration_hash
-
 from blocks.artifact_store import current_store
 from blocks.registry import current_registry
 from delivery.archive import Archive
+from delivery.configuration import configuration_hash
 from delivery.containers import pushing
 from delivery.home import Home
 from delivery.matrix import CellResult

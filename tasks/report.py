@@ -4,17 +4,17 @@ from collections import Counter
 from datetime import UTC, datetime
 from typing import Literal
 
-from delivery.backup import BackupProof
-from delivery.report.html import report_html
-from delivery.report.markdown import report_markdown
 from prefect.artifacts import create_markdown_artifact
 from prefect.runtime import flow_run
 
 from blocks.artifact_store import current_store
 from delivery.approval import Decision
+from delivery.backup import BackupProof
 from delivery.matrix import CellResult
 from delivery.order import Order
 from delivery.release import BaseImage, BuiltImage, Release
+from delivery.report.html import report_html
+from delivery.report.markdown import report_markdown
 from delivery.report.record import BackupFigures, DeliveryRecord, Outcome, ReleaseFigures, ScanSummary, StepTime
 from delivery.scanning import ScanReport, count_findings
 from delivery.target import Observation, TargetState

@@ -196,7 +196,8 @@ def _finish(container: Container, wanted: str, seconds: float) -> _Ended:
             container.reload()  # raises when it is the engine that does not answer
             return _Ended(-1, f"did not end within {seconds:g} s", b"", datetime.now(UTC))
         container.reload()
-        log = container.logs(stdout=False, tail=20).decode(errors="replace").strip()
+        # No `tail`: the engine counts the lines of both streams and leaves out those of the other one afterwards.
+        log = container.logs(stdout=False).decode(errors="replace").strip()
         return _Ended(code, log, _read(container, wanted), datetime.now(UTC))
     except NotFound as error:
         raise Interrupted("the scanner's container was removed: the run is being stopped") from error

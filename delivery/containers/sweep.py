@@ -18,6 +18,7 @@ Kind = Literal["container", "network", "volume"]
 Thing = tuple[Kind, str, str, dict[str, str], datetime]
 GONE_PASSES = 3
 PASSES_APART_SECONDS = 0.5
+REMOVE_SECONDS = 60
 
 
 class Orphan(Model):
@@ -73,8 +74,14 @@ def sweep(
 
 
 def remove_run(platform: str, run_id: str, *, host: str | None = None) -> None:
-    """Remove everything of a run; whoever still waits for one of its containers gets Interrupted."""
-    remove_labelled(connect(host), {LABEL_PLATFORM: platform, LABEL_RUN: run_id})
+    """Remove everything of a run; whoever still waits for one of its containers gets Interrupted.
+
+    The engine refuses to remove what it is just starting: what is found is looked for again, for a minute at most.
+    """
+    client, labels = connect(host), {LABEL_PLATFORM: platform, LABEL_RUN: run_id}
+    deadline = time.monotonic() + REMOVE_SECONDS
+    while remove_labelled(client, labels) and time.monotonic() < deadline:
+        time.sleep(PASSES_APART_SECONDS)
 
 
 def remove_labelled(client: DockerClient, labels: Mapping[str, str]) -> bool:

@@ -248,13 +248,14 @@ class DockerHost:
 
     def _look(self, router: Router, instance: Instance, stat: Mapping[tuple[str, str], ServerStat]) -> InstanceState:
         server = stat.get((instance.service, instance.server))
-        routed = not instance.file.port or (server is not None and server.is_up)
+        # The image's own check needs its interval to say anything; where the router asks, its word is enough.
+        routed = instance.is_running and server is not None and server.is_up
         return InstanceState(
             service=instance.service,
             name=str(instance.container.name),
             digest=runtime_digest(self.client, instance),
             served_digest=served_version(router, instance).get("digest") if stat else None,
-            healthy=instance.is_healthy and routed,
+            healthy=routed if instance.file.port else instance.is_healthy,
         )
 
     def _url(self, router: Router) -> str:
