@@ -5,12 +5,15 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
+from delivery.consistency import problems_of
 from delivery.model import Model, Name
 from delivery.shift import PRESETS, ShiftPlan, as_plan
 
 Severity = Literal["UNKNOWN", "LOW", "MEDIUM", "HIGH", "CRITICAL"]
 Port = Annotated[int, Field(ge=1, le=65535)]
-HttpPath = Annotated[str, StringConstraints(pattern=r"^/\S*$")]
+PATH_PATTERN = r"^/[A-Za-z0-9._~/%?&=:@+,-]*$"  # nothing that means something in the router's file
+DATABASE_PATTERN = r"^[a-z_][a-z0-9_]{0,62}$"
+HttpPath = Annotated[str, StringConstraints(pattern=PATH_PATTERN)]
 Tool = Literal["command", "jest", "pytest", "newman", "playwright", "cypress"]
 
 
@@ -33,7 +36,7 @@ class Service(Model):
     command: list[str] | None = Field(None, description="instead of the image's own command")
     port: Port | None = Field(None, description="port the container listens on; none: a worker without traffic")
     routes: tuple[HttpPath, ...] = Field((), description="path prefixes the router sends here; a lone service gets /")
-    instances: int = Field(1, ge=1, le=20)
+    instances: int = Field(1, ge=1, le=20, description="how many run side by side")
     health: HttpPath | None = Field(None, description="path that answers 2xx when ready; none: the port accepts")
     version: HttpPath | None = Field(
         None, description="path whose JSON tells `digest` (and `revision`); none: the digest is read from the runtime"
@@ -47,31 +50,33 @@ class Service(Model):
 class Backing(Model):
     """A service beside the application (cache, broker): kept across releases, fresh in every test cell."""
 
-    image: str
-    command: list[str] | None = None
-    port: Port | None = None
-    env: dict[str, str] = {}
+    image: str = Field(description="any image reference")
+    command: list[str] | None = Field(None, description="instead of the image's own command")
+    port: Port | None = Field(None, description="port the container listens on; ready when it accepts")
+    env: dict[str, str] = Field({}, description="environment variables, as they are")
     volume: HttpPath | None = Field(None, description="path in the container that is kept")
-    needs: tuple[Name, ...] = ()
+    needs: tuple[Name, ...] = Field((), description="backing services that must be up first")
 
 
 class Migration(Model):
     """How the schema is brought up to date: any command in any image."""
 
     image: str = Field(description="name under `images`, or an image reference")
-    command: list[str] | None = None
-    env: dict[str, str] = {}
+    command: list[str] | None = Field(None, description="instead of the image's own command")
+    env: dict[str, str] = Field(
+        {}, description="environment variables beside DATABASE_URL; ${database.url} is filled in"
+    )
     files: str | None = Field(None, description="folder of the migrations; its content is part of the release")
-    timeout_seconds: int = Field(600, ge=1)
+    timeout_seconds: int = Field(600, ge=1, description="after it the migration failed")
 
 
 class Database(Model):
     """The application's PostgreSQL database."""
 
-    engine: Literal["postgres"] = "postgres"
-    image: str = "postgres:15-alpine"
-    name: str = Field("app", pattern=r"^[a-z_][a-z0-9_]{0,62}$")
-    migrate: Migration | None = None
+    engine: Literal["postgres"] = Field("postgres", description="the one that is known")
+    image: str = Field("postgres:15-alpine", description="image of the server, in test cells as well")
+    name: str = Field("app", pattern=DATABASE_PATTERN, description="name of the database")
+    migrate: Migration | None = Field(None, description="none: the application sees to its schema itself")
 
 
 class Suite(Model):
@@ -82,14 +87,14 @@ class Suite(Model):
     build: Image | None = Field(None, description="an image only for this suite (a test stage, a folder of tests)")
     compose: str | None = Field(None, description="a Compose file to use as the environment")
     compose_service: str | None = Field(None, description="the Compose service whose exit code counts")
-    command: list[str] | None = None
+    command: list[str] | None = Field(None, description="instead of the image's own command; ${axis} is filled in")
     services: tuple[Name, ...] = Field((), description="services under test that run beside the suite")
     database: bool = Field(False, description="an own, migrated database for each cell")
-    env: dict[str, str] = {}
+    env: dict[str, str] = Field({}, description="environment variables; ${axis} and ${database.url} are filled in")
     junit: str | None = Field(None, description="glob of JUnit files in the container; none: the exit code alone")
     axes: dict[Name, tuple[str, ...]] = Field({}, description="every combination is a cell; given as variables")
-    shards: int = Field(1, ge=1, le=64)
-    timeout_seconds: int = Field(600, ge=1)
+    shards: int = Field(1, ge=1, le=64, description="cells the suite's tests are spread over")
+    timeout_seconds: int = Field(600, ge=1, description="after it the cell is stopped and did not pass")
 
     @model_validator(mode="after")
     def _one_way_to_run(self) -> Self:
@@ -99,8 +104,9 @@ class Suite(Model):
             raise ValueError(f"needs exactly one of image, build, compose (found {found})")
         if self.compose and not self.compose_service:
             raise ValueError("compose needs compose_service: the service whose exit code counts")
-        if any(not values for values in self.axes.values()):
-            raise ValueError("an axis needs at least one value")
+        for axis, values in self.axes.items():
+            if not values or len(set(values)) < len(values):
+                raise ValueError(f"axes.{axis}: needs at least one value, and none twice (found {list(values)})")
         return self
 
 
@@ -108,10 +114,10 @@ class Waiver(Model):
     """A finding that somebody answers for until a date."""
 
     id: str = Field(description="CVE, rule or secret id; licences by name")
-    package: str | None = None
-    owner: str = Field(min_length=2)
-    reason: str = Field(min_length=5)
-    expires: date
+    package: str | None = Field(None, description="only in this package; none: in any")
+    owner: str = Field(min_length=2, description="who answers for it")
+    reason: str = Field(min_length=5, description="why it may stay until then")
+    expires: date = Field(description="the last day it counts")
 
 
 class ScanPolicy(Model):
@@ -119,13 +125,13 @@ class ScanPolicy(Model):
 
     block: tuple[Severity, ...] = Field(("CRITICAL", "HIGH"), description="vulnerabilities that stop a release")
     ignore_unfixed: bool = Field(True, description="pass vulnerabilities for which there is no fix")
-    secrets: Literal["block", "allow"] = "block"
+    secrets: Literal["block", "allow"] = Field("block", description="what a secret in an image does")
     misconfigurations: tuple[Severity, ...] = Field(("CRITICAL",), description="image misconfigurations that stop")
-    forbidden_licences: tuple[str, ...] = ()
-    waivers: tuple[Waiver, ...] = ()
+    forbidden_licences: tuple[str, ...] = Field((), description="licences, by SPDX name, that stop a release")
+    waivers: tuple[Waiver, ...] = Field((), description="findings that pass until a date")
     database: str | None = Field(None, description="OCI repository of the vulnerability database; none: Trivy's own")
     max_age_hours: int = Field(72, ge=1, description="older databases are inconclusive")
-    when_inconclusive: Literal["block", "allow"] = "block"
+    when_inconclusive: Literal["block", "allow"] = Field("block", description="when a scan cannot say yes or no")
 
 
 class Approval(Model):
@@ -139,17 +145,19 @@ class Approval(Model):
 class Watch(Model):
     """How long and how strictly live traffic is looked at."""
 
-    seconds: float = Field(10, ge=0, description="after the last shift, before the old slot is retired")
-    interval_seconds: float = Field(0.2, gt=0, le=10)
-    max_error_percent: float = Field(1.0, ge=0, le=100)
+    seconds: float = Field(10, ge=0, le=86400, description="after the last shift, before the old slot is retired")
+    interval_seconds: float = Field(0.2, gt=0, le=10, description="between two looks at the counters")
+    max_error_percent: float = Field(1.0, ge=0, le=100, description="share of requests that may fail")
     min_requests: int = Field(20, ge=0, description="below it Headway sends its own probes")
-    when_inconclusive: Literal["withdraw", "continue"] = "withdraw"
+    when_inconclusive: Literal["withdraw", "continue"] = Field(
+        "withdraw", description="when too little was seen to tell"
+    )
 
 
 class DockerTarget(Model):
     """Releases run on a Docker host behind HAProxy."""
 
-    kind: Literal["docker"] = "docker"
+    kind: Literal["docker"] = Field("docker", description="may be left out")
     host: str | None = Field(None, description="DOCKER_HOST of the machine; none: the one Headway uses itself")
     port: Port | None = Field(None, description="where the router listens; none: a free port, kept from then on")
     bind: str = Field("127.0.0.1", description="address the router listens on")
@@ -158,7 +166,7 @@ class DockerTarget(Model):
 class MemoryTarget(Model):
     """Releases run in this process; for trying pipelines out without Docker."""
 
-    kind: Literal["memory"]
+    kind: Literal["memory"] = Field(description="said, for the default is docker")
 
 
 TargetConfig = Annotated[DockerTarget | MemoryTarget, Field(discriminator="kind")]
@@ -167,13 +175,15 @@ TargetConfig = Annotated[DockerTarget | MemoryTarget, Field(discriminator="kind"
 class Environment(Model):
     """A named place with a target and the policy for getting there."""
 
-    target: TargetConfig = DockerTarget()
+    target: TargetConfig = Field(
+        DockerTarget(), description="where releases run: a Docker host when `kind` is left out"
+    )
     after: Name | None = Field(None, description="the environment a release passes first")
-    approval: Approval = Approval(by="nobody")
+    approval: Approval = Field(Approval(by="nobody"), description="who lets a release in; left out: nobody is asked")
     shift: ShiftPlan = Field(as_plan("AllAtOnce"), description="preset name or plan", validate_default=True)
-    watch: Watch = Watch()
+    watch: Watch = Field(Watch(), description="how live traffic is looked at before the old slot is retired")
     acceptance: tuple[Name, ...] = Field((), description="suites run against the environment; BASE_URL says where")
-    env: dict[str, str] = {}
+    env: dict[str, str] = Field({}, description="variables of every service here, over those of the service itself")
     secrets: dict[str, str] = Field({}, description="variable: name of the Prefect secret block that holds it")
     busy: Literal["queue", "supersede", "reject"] = Field("queue", description="while another change holds it")
     prove_backup: bool = Field(False, description="restore a backup before a release may migrate the database")
@@ -182,10 +192,10 @@ class Environment(Model):
     @field_validator("shift", mode="before")
     @classmethod
     def _preset(cls, value: object) -> object:
-        if isinstance(value, str):
-            if value not in PRESETS:
-                raise ValueError(f"unknown shift plan (found {value}); allowed: {', '.join(PRESETS)}, or a plan")
+        if isinstance(value, str) and value in PRESETS:
             return as_plan(value)
+        if not isinstance(value, dict | ShiftPlan):
+            raise ValueError(f"unknown shift plan (found {value}); allowed: {', '.join(PRESETS)}, or a plan")
         return value
 
     @field_validator("target", mode="before")
@@ -201,11 +211,11 @@ class App(Model):
     images: dict[Name, Image] = Field(min_length=1, description="built on every commit")
     services: dict[Name, Service] = Field({}, description="released blue-green, all together")
     backing: dict[Name, Backing] = Field({}, description="kept beside the application")
-    database: Database | None = None
-    suites: dict[Name, Suite] = {}
-    environments: dict[Name, Environment] = Field(min_length=1)
-    scan: ScanPolicy = ScanPolicy()
-    parallel_builds: int = Field(2, ge=1, le=32)
+    database: Database | None = Field(None, description="one in each environment, and one for each test cell")
+    suites: dict[Name, Suite] = Field({}, description="the test matrix; what an environment accepts by runs only there")
+    environments: dict[Name, Environment] = Field(min_length=1, description="where releases go")
+    scan: ScanPolicy = Field(ScanPolicy(), description="what a scan of the images must not show")
+    parallel_builds: int = Field(2, ge=1, le=32, description="images built at once")
     parallel_cells: int = Field(4, ge=1, le=64, description="test cells at once")
 
     def service_image(self, name: str) -> str:
@@ -219,52 +229,8 @@ class App(Model):
         return named or ({"/": with_port[0]} if len(with_port) == 1 else {})
 
     @model_validator(mode="after")
-    def _names_exist(self) -> Self:
-        problems: list[str] = []
-
-        def known(where: str, found: str, allowed: list[str]) -> None:
-            if found not in allowed:
-                problems.append(f"{where}: no such name (found {found}); allowed: {', '.join(allowed) or 'none'}")
-
-        beside = [*self.services, *self.backing]
-        for name, service in self.services.items():
-            if service.image is None:
-                known(f"services.{name}.image", name, list(self.images))
-            for need in service.needs:
-                known(f"services.{name}.needs", need, beside)
-        for name, backing in self.backing.items():
-            for need in backing.needs:
-                known(f"backing.{name}.needs", need, list(self.backing))
-        for name, suite in self.suites.items():
-            for service_name in suite.services:
-                known(f"suites.{name}.services", service_name, beside)
-            if suite.database and not self.database:
-                problems.append(f"suites.{name}.database: there is no `database` in the file")
-        for name, environment in self.environments.items():
-            if environment.after:
-                known(f"environments.{name}.after", environment.after, [e for e in self.environments if e != name])
-            for suite_name in environment.acceptance:
-                known(f"environments.{name}.acceptance", suite_name, list(self.suites))
-        for both in sorted(set(self.services) & set(self.backing)):
-            problems.append(f"backing.{both}: the name is used under services already")
-        if self.services and not self.routes():
-            problems.append("services: several have a port; say with `routes` which paths go where")
-        prefixes = [prefix for service in self.services.values() for prefix in service.routes]
-        for prefix in sorted({p for p in prefixes if prefixes.count(p) > 1}):
-            problems.append(f"services: the route {prefix} is given to more than one service")
-        for name, service in self.services.items():
-            if service.routes and not service.port:
-                problems.append(f"services.{name}.port: is needed, because routes go to it")
-        needs: dict[str, tuple[str, ...]] = {name: service.needs for name, service in self.services.items()}
-        needs |= {name: backing.needs for name, backing in self.backing.items()}
-        after: dict[str, tuple[str, ...]] = {
-            name: (environment.after,) if environment.after else () for name, environment in self.environments.items()
-        }
-        for where, graph in (("services", needs), ("environments", after)):
-            if circle := _circle(graph):
-                key = "needs" if where == "services" else "after"
-                problems.append(f"{where}.{circle[0]}.{key}: a circle: {' → '.join(circle)}")
-        if problems:
+    def _fits_together(self) -> Self:
+        if problems := problems_of(self):
             raise ValueError("\n".join(problems))
         return self
 
@@ -282,20 +248,3 @@ class App(Model):
         for name in [*self.backing, *self.services]:
             add(name)
         return order
-
-
-def _circle(graph: dict[str, tuple[str, ...]]) -> list[str]:
-    """Return one circle of `graph` with its first name repeated at the end, or nothing."""
-
-    def walk(name: str, path: list[str]) -> list[str]:
-        if name in path:
-            return [*path[path.index(name) :], name]
-        for following in graph.get(name, ()):
-            if found := walk(following, [*path, name]):
-                return found
-        return []
-
-    for start in graph:
-        if found := walk(start, []):
-            return found
-    return []

@@ -1,27 +1,33 @@
 """Read `headway.yaml`: every mistake is told with its place, what was found, what is allowed and what to do next."""
 
 import difflib
+import os
 from collections.abc import Hashable, Iterable, Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from delivery.app import App, Image
+from delivery.app import DATABASE_PATTERN, PATH_PATTERN, App, Image
 from delivery.errors import Misconfigured
+from delivery.model import NAME_PATTERN
 from delivery.order import environment_of, passed_before
 from delivery.release import hash_of
+from delivery.shift import ShiftPlan, Step
 
 FILE = "headway.yaml"
 NEXT_STEP = "every key is explained in docs/headway-yaml.md; `headway schema` prints the schema for editors"
 MISSING_STEP = "correct the path, which is relative to headway.yaml, or commit the file"
-NAME_RULE = "lower-case letters, digits, dashes, beginning with a letter"
+_RULES = {
+    NAME_PATTERN: "lower-case letters, digits, dashes, beginning with a letter, at most 39",
+    PATH_PATTERN: "a path that begins with /, of letters, digits and ._~/%?&=:@+,-",
+    DATABASE_PATTERN: "lower-case letters, digits, underscores, beginning with no digit",
+}
 # Names of a union's members, which pydantic puts into the path of a key although they are not in the file.
 _TAGS = {("target", "docker"), ("target", "memory")}
 _KINDS = {
-    "string_type": "text",
     "int_type": "a whole number",
     "int_parsing": "a whole number",
     "int_from_float": "a whole number",
@@ -35,19 +41,31 @@ _KINDS = {
     "model_type": "keys with values",
     "model_attributes_type": "keys with values",
     "date_from_datetime_parsing": "a date like 2030-12-31",
+    "date_from_datetime_inexact": "a date like 2030-12-31",
     "date_type": "a date like 2030-12-31",
 }
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML as JSON knows it: a key that is given twice is a mistake."""
+    """YAML as JSON knows it: a key that is given twice is a mistake, and a value that is none says where it stands."""
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        try:
+            return super().construct_object(node, deep)
+        except (ValueError, TypeError, LookupError, AttributeError) as error:  # the 31st of February, `!!int x`
+            line, value = node.start_mark.line + 1, _short(getattr(node, "value", ""))
+            raise yaml.YAMLError(f"line {line}: {value} cannot be read: {_short(str(error))}") from error
 
 
 def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Hashable, Any]:
     seen: dict[Hashable, int] = {}
     for key_node, _ in node.value:
-        key = loader.construct_object(key_node)
+        if key_node.tag == "tag:yaml.org,2002:merge":
+            continue  # what it brings may be overridden
+        key = loader.construct_object(key_node, deep=True)
         line = key_node.start_mark.line + 1
+        if not isinstance(key, Hashable):
+            raise yaml.YAMLError(f"line {line}: a key must be text")
         if key in seen:
             raise yaml.YAMLError(f"line {line}: {key} is given twice, first in line {seen[key]}")
         seen[key] = line
@@ -60,7 +78,7 @@ _Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping
 def load_app(path: Path) -> App:
     """Return what the file says; Misconfigured, with every mistake in it, when it cannot be taken."""
     try:
-        text = path.read_text()
+        text = path.read_text(encoding="utf-8")
     except FileNotFoundError as error:
         raise Misconfigured(str(path), "there is no such file", next_step="headway init") from error
     except (OSError, UnicodeDecodeError) as error:
@@ -70,33 +88,30 @@ def load_app(path: Path) -> App:
 
 def load_app_text(text: str, where: str = FILE) -> App:
     """Return what `text` says; Misconfigured, with every mistake in it, when it cannot be taken."""
-    try:
-        content = yaml.load(text, _Loader)  # noqa: S506  # a SafeLoader
-    except yaml.YAMLError as error:
-        raise Misconfigured(where, f"is not YAML: {_yaml_problem(error)}") from error
+    content = _parse(text, where)
     if not isinstance(content, dict):
-        found = "is empty" if content is None else f"is {type(content).__name__}, not keys with values"
+        found = "is empty" if content is None else f"is not keys with values (found {_short(content)})"
         raise Misconfigured(where, found, "a file that starts with app:", "headway init")
     try:
         return App.model_validate(content)
     except ValidationError as error:
-        problems = [line for detail in error.errors() for line in _explain(detail, content)]
+        problems = [line for detail in _worth_telling(error.errors()) for line in _explain(detail)]
         found = problems[0] if len(problems) == 1 else "\n  ".join([f"{len(problems)} mistakes", *problems])
         raise Misconfigured(where, found, next_step=NEXT_STEP) from error
 
 
 def check_files(app: App, folder: Path) -> None:
     """Return when every file that `app` names is below `folder`; Misconfigured with all that are missing."""
-    missing = [
-        f"{key}: there is no {kind} {path}"
-        for key, path, kind in _named_files(app)
-        if not ((folder / path).is_dir() if kind == "folder" else (folder / path).is_file())
-    ]
+    exists = {"folder": os.path.isdir, "file": os.path.isfile}  # neither raises, whatever the path is
+    missing = []
+    for key, path, kind in _named_files(app):
+        if os.path.isabs(path) or os.path.normpath(path).startswith(".."):
+            missing.append(f"{key}: {path} is outside the folder of headway.yaml")
+        elif not exists[kind](folder / path):
+            missing.append(f"{key}: there is no {kind} {path}")
     if missing:
         found = missing[0] if len(missing) == 1 else "\n  ".join([f"{len(missing)} files are missing", *missing])
-        raise Misconfigured(
-            FILE, found, next_step="correct the path, which is relative to headway.yaml, or commit the file"
-        )
+        raise Misconfigured(FILE, found, next_step=MISSING_STEP)
 
 
 def configuration_hash(app: App, environment: str) -> str:
@@ -123,12 +138,21 @@ def _named_files(app: App) -> Iterable[tuple[str, str, str]]:
     builds |= {f"suites.{name}.build": suite.build for name, suite in app.suites.items() if suite.build}
     for key, image in builds.items():
         yield f"{key}.context", image.context, "folder"
-        yield f"{key}.dockerfile", f"{image.context}/{image.dockerfile}", "file"
+        yield f"{key}.dockerfile", str(PurePosixPath(image.context) / image.dockerfile), "file"
     for name, suite in app.suites.items():
         if suite.compose:
             yield f"suites.{name}.compose", suite.compose, "file"
     if app.database and app.database.migrate and app.database.migrate.files:
         yield "database.migrate.files", app.database.migrate.files, "folder"
+
+
+def _parse(text: str, where: str) -> object:
+    try:
+        return yaml.load(text, _Loader)  # noqa: S506  # a SafeLoader
+    except yaml.YAMLError as error:
+        raise Misconfigured(where, f"is not YAML: {_yaml_problem(error)}") from error
+    except RecursionError as error:
+        raise Misconfigured(where, "is nested too deeply to be read") from error
 
 
 def _yaml_problem(error: yaml.YAMLError) -> str:
@@ -137,29 +161,52 @@ def _yaml_problem(error: yaml.YAMLError) -> str:
     return f"line {mark.line + 1}: {problem}" if mark and problem else str(error).splitlines()[0]
 
 
-def _explain(detail: ErrorDetails, content: object) -> list[str]:
+def _worth_telling(details: list[ErrorDetails]) -> list[ErrorDetails]:
+    """Leave out that a list is too short when its items were not taken: those are told."""
+    places = [detail["loc"] for detail in details]
+
+    def is_told_below(place: tuple[int | str, ...]) -> bool:
+        return any(other[: len(place)] == place and len(other) > len(place) for other in places)
+
+    return [one for one in details if one["type"] != "too_short" or not is_told_below(one["loc"])]
+
+
+def _explain(detail: ErrorDetails) -> list[str]:
     """Return one line for each mistake an error stands for: key, what was found, what is allowed."""
-    place = _key(detail["loc"])
-    context = detail.get("ctx", {})
+    location, found, context = detail["loc"], detail["input"], detail.get("ctx", {})
+    place = _key(location)
     match detail["type"]:
         case "extra_forbidden":
-            return [f"{place}: there is no such key; {_allowed_keys(detail['loc'], content)}"]
+            return [f"{place}: there is no such key; {_allowed_keys(location)}"]
         case "missing":
             return [f"{place}: is missing"]
         case "value_error":
             lines = str(context["error"]).splitlines()
             return [f"{place}: {line}" if place else line for line in lines]
+        case "too_short":
+            return [f"{place}: is empty; allowed: at least {context['min_length']}"]
+        case "invalid_key":
+            return [f"{_inside(location[:-1])}the key {found} is not text; write it in quotes"]
+        case "string_type" if location[-1:] == ("[key]",):
+            return [f"{_inside(location[:-2])}the key {found} is not text; write it in quotes"]
+        case "string_type" if isinstance(found, int | float):
+            return [f"{place}: found {_short(found)}; allowed: text, which a number or true becomes in quotes"]
+        case "string_type":
+            return [f"{place}: found {_short(found)}; allowed: text"]
         case "string_pattern_mismatch":
-            allowed = (
-                "lower-case letters, digits, dashes, beginning with a letter" if "38" in context["pattern"] else ""
-            )
-            return [f"{place}: found {detail['input']!r}; allowed: {allowed or 'text like ' + context['pattern']}"]
+            rule = _RULES.get(context["pattern"], f"text like {context['pattern']}")
+            return [f"{place}: found {_short(found)}; allowed: {rule}"]
         case "union_tag_invalid":
             return [f"{place}.kind: found {context['tag']}; allowed: {context['expected_tags'].replace(chr(39), '')}"]
         case kind if kind in _KINDS:
-            return [f"{place}: found {_short(detail['input'])}; allowed: {_KINDS[kind]}"]
-    problem = detail["msg"].removeprefix("Input should be ").removeprefix("String should have ").replace("'", "")
-    return [f"{place}: found {_short(detail['input'])}; allowed: {problem}"]
+            return [f"{place}: found {_short(found)}; allowed: {_KINDS[kind]}"]
+    allowed = detail["msg"].removeprefix("Input should be ").removeprefix("String should have ").replace("'", "")
+    return [f"{place}: found {_short(found)}; allowed: {allowed}"]
+
+
+def _inside(location: tuple[int | str, ...]) -> str:
+    place = _key(location)
+    return f"{place}: " if place else ""
 
 
 def _key(location: Iterable[int | str]) -> str:
@@ -174,7 +221,7 @@ def _key(location: Iterable[int | str]) -> str:
     return path
 
 
-def _allowed_keys(location: tuple[int | str, ...], content: object) -> str:
+def _allowed_keys(location: tuple[int | str, ...]) -> str:
     """Say which keys are allowed beside the unknown one, and which of them was probably meant."""
     model = _model_at(location[:-1])
     names = list(model.model_fields) if model else []
@@ -189,6 +236,8 @@ def _model_at(location: tuple[int | str, ...]) -> type[BaseModel] | None:
     for part in location:
         if model is None:
             return None
+        if model is ShiftPlan and part in ("canary", "linear"):
+            model = Step
         field = model.model_fields.get(str(part))
         if field is None:
             continue  # a name the user gave, an index, or the name of a union's member
@@ -211,5 +260,8 @@ def _tag(model: type[BaseModel]) -> str:
 
 
 def _short(value: object) -> str:
-    text = repr(value) if not isinstance(value, dict) else "keys with values"
+    try:
+        text = "keys with values" if isinstance(value, dict) else repr(value)
+    except ValueError:  # a number of thousands of digits
+        return "a very large number"
     return text if len(text) <= 60 else f"{text[:57]}…"

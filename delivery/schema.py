@@ -3,31 +3,25 @@
 from typing import Any
 
 from delivery.app import App
-from delivery.shift import PRESETS
+from delivery.model import Model
+from delivery.shift import PRESETS, Canary, Linear, ShiftPlan
 
 
 def app_schema() -> dict[str, Any]:
     """Return the JSON Schema (draft 2020-12) of the file."""
     schema = App.model_json_schema()
     definitions = schema["$defs"]
+    definitions |= {model.__name__: _described(model) for model in (Canary, Linear)}
     environment = definitions["Environment"]["properties"]
-    environment["shift"] = {
-        "description": "preset name, or one of canary, linear, steps",
-        "default": "AllAtOnce",
-        "anyOf": [
-            {"enum": list(PRESETS)},
-            _only("canary", {"$ref": "#/$defs/Step"}),
-            _only("linear", {"$ref": "#/$defs/Step"}),
-            {"$ref": "#/$defs/ShiftPlan"},
-        ],
-    }
+    plans = [{"$ref": f"#/$defs/{model.__name__}"} for model in (Canary, Linear, ShiftPlan)]
+    environment["shift"] |= {"default": "AllAtOnce", "anyOf": [{"enum": list(PRESETS)}, *plans]}
+    del environment["shift"]["$ref"]
     # `kind` may be left out: then the target is a Docker host.
-    environment["target"] = {
-        "anyOf": [{"$ref": "#/$defs/DockerTarget"}, {"$ref": "#/$defs/MemoryTarget"}],
-        "default": {},
-    }
+    targets = [{"$ref": "#/$defs/DockerTarget"}, {"$ref": "#/$defs/MemoryTarget"}]
+    environment["target"] = {"description": environment["target"]["description"], "anyOf": targets, "default": {}}
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "headway.yaml"}
 
 
-def _only(key: str, value: dict[str, Any]) -> dict[str, Any]:
-    return {"type": "object", "properties": {key: value}, "required": [key], "additionalProperties": False}
+def _described(model: type[Model]) -> dict[str, Any]:
+    """Return a model's schema without the definitions, which the whole schema has already."""
+    return {key: value for key, value in model.model_json_schema().items() if key != "$defs"}

@@ -10,23 +10,41 @@ from delivery.model import Model
 class Step(Model):
     """Give the new slot `percent` of new requests, then hold for `hold_seconds`."""
 
-    percent: int = Field(ge=1, le=100)
-    hold_seconds: float = Field(0, ge=0, le=86400)
+    percent: int = Field(ge=1, le=100, description="share of new requests")
+    hold_seconds: float = Field(0, ge=0, le=86400, description="watched for so long before the next step")
+
+
+class Canary(Model):
+    """A plan of two steps."""
+
+    canary: Step = Field(description="this share first, held; then everything")
+
+
+class Linear(Model):
+    """A plan of equal steps."""
+
+    linear: Step = Field(description="this share more at every step, each held, until everything")
 
 
 class ShiftPlan(Model):
     """Steps of rising weight that end at 100; a plan is given by one of `canary`, `linear` or `steps`."""
 
-    steps: tuple[Step, ...] = Field(min_length=1)
+    steps: tuple[Step, ...] = Field(min_length=1, description="rising, the last one 100 percent")
 
     @model_validator(mode="before")
     @classmethod
     def _expand(cls, value: object) -> object:
-        if isinstance(value, dict) and set(value) == {"canary"}:
-            return {"steps": _canary(Step.model_validate(value["canary"]))}
-        if isinstance(value, dict) and set(value) == {"linear"}:
-            return {"steps": _linear(Step.model_validate(value["linear"]))}
-        return value
+        if not isinstance(value, dict):
+            return value
+        match list(value):
+            case ["canary"]:
+                return {"steps": _canary(Canary.model_validate(value).canary)}
+            case ["linear"]:
+                return {"steps": _linear(Linear.model_validate(value).linear)}
+            case ["steps"]:
+                return value
+        found = ", ".join(map(str, value)) or "none of them"
+        raise ValueError(f"needs exactly one of canary, linear, steps (found {found})")
 
     @model_validator(mode="after")
     def _rises_to_100(self) -> Self:

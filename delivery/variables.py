@@ -10,6 +10,15 @@ from delivery.errors import Misconfigured
 _PLACEHOLDER = re.compile(r"\$\{([a-z_]+(?:\.[a-z_]+)*)\}")
 
 
+# What `${…}` stands for when the application has a database.
+DATABASE_FACTS = tuple(f"database.{fact}" for fact in ("url", "host", "port", "name", "user", "password"))
+
+
+def placeholders(text: str) -> list[str]:
+    """Return the names that `text` wants filled in."""
+    return _PLACEHOLDER.findall(text)
+
+
 def fill(where: str, env: Mapping[str, str], facts: Mapping[str, str | SecretStr]) -> dict[str, str]:
     """Return `env` with every `${name}` replaced from `facts`.
 

@@ -1,0 +1,116 @@
+"""What the parts of `headway.yaml` say of each other: names exist, nothing is taken twice, nothing goes in circles."""
+
+from collections.abc import Collection, Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from delivery.variables import DATABASE_FACTS, placeholders
+
+if TYPE_CHECKING:
+    from delivery.app import App
+
+
+def problems_of(app: "App") -> list[str]:
+    """Return what does not fit together, one line each."""
+    checks = (_unknown_names, _unknown_placeholders, _taken_twice, _without_way, _circles)
+    return [line for check in checks for line in check(app)]
+
+
+def _unknown_names(app: "App") -> Iterator[str]:
+    beside = [*app.services, *app.backing]
+    for name, service in app.services.items():
+        if service.image is None:
+            yield from _known(f"services.{name}.image", [name], app.images)
+        yield from _known(f"services.{name}.needs", service.needs, beside)
+    for name, backing in app.backing.items():
+        yield from _known(f"backing.{name}.needs", backing.needs, app.backing)
+    for name, suite in app.suites.items():
+        yield from _known(f"suites.{name}.services", suite.services, beside)
+        if suite.database and not app.database:
+            yield f"suites.{name}.database: there is no `database` in the file"
+    for name, environment in app.environments.items():
+        if environment.after not in (None, name):
+            others = [other for other in app.environments if other != name]
+            yield from _known(f"environments.{name}.after", [str(environment.after)], others)
+        yield from _known(f"environments.{name}.acceptance", environment.acceptance, app.suites)
+
+
+def _unknown_placeholders(app: "App") -> Iterator[str]:
+    facts = DATABASE_FACTS if app.database else ()
+    places = {f"services.{name}.env": (service.env, facts) for name, service in app.services.items()}
+    places |= {f"environments.{name}.env": (one.env, facts) for name, one in app.environments.items()}
+    for name, suite in app.suites.items():
+        own = facts if suite.database or suite.services else ()
+        places[f"suites.{name}.env"] = (suite.env, (*suite.axes, *own))
+    if app.database and app.database.migrate:
+        places["database.migrate.env"] = (app.database.migrate.env, facts)
+    for where, (env, allowed) in places.items():
+        for variable, text in env.items():
+            for name in placeholders(text):
+                if name not in allowed:
+                    shown = ", ".join(f"${{{one}}}" for one in allowed) or "none, because no database is there"
+                    yield f"{where}.{variable}: found ${{{name}}}; allowed: {shown}"
+
+
+def _taken_twice(app: "App") -> Iterator[str]:
+    for both in sorted(set(app.services) & set(app.backing)):
+        yield f"backing.{both}: the name is used under services already"
+    routes = [prefix.rstrip("/") for service in app.services.values() for prefix in service.routes]
+    for prefix in _doubles(routes):
+        yield f"services: the route {prefix or '/'} is given more than once"
+    ports: dict[tuple[str | None, str, int], str] = {}
+    for name, environment in app.environments.items():
+        target = environment.target
+        if target.kind != "docker" or target.port is None:
+            continue
+        first = ports.setdefault((target.host, target.bind, target.port), name)
+        if first != name:
+            yield f"environments.{name}.target.port: {target.port} is taken by environments.{first} already"
+
+
+def _without_way(app: "App") -> Iterator[str]:
+    """Yield what keeps requests from reaching a service: a release is judged by its requests."""
+    if app.services and not any(service.port for service in app.services.values()):
+        yield "services: none has a `port`; at least one must take requests, because a release is judged by them"
+    elif app.services and not app.routes():
+        yield "services: several have a port; say with `routes` which paths go where"
+    for name, service in app.services.items():
+        if service.routes and not service.port:
+            yield f"services.{name}.port: is needed, because routes go to it"
+
+
+def _circles(app: "App") -> Iterator[str]:
+    needs = {name: service.needs for name, service in app.services.items()}
+    needs |= {name: backing.needs for name, backing in app.backing.items()}
+    if circle := _circle(needs):
+        section = "services" if circle[0] in app.services else "backing"
+        yield f"{section}.{circle[0]}.needs: a circle: {' → '.join(circle)}"
+    after = {name: (one.after,) if one.after else () for name, one in app.environments.items()}
+    if circle := _circle(after):
+        yield f"environments.{circle[0]}.after: a circle: {' → '.join(circle)}"
+
+
+def _known(where: str, found: Collection[str], allowed: Collection[str]) -> Iterator[str]:
+    for name in found:
+        if name not in allowed:
+            yield f"{where}: no such name (found {name}); allowed: {', '.join(allowed) or 'none'}"
+
+
+def _doubles(values: list[str]) -> list[str]:
+    return sorted({value for value in values if values.count(value) > 1})
+
+
+def _circle(graph: Mapping[str, Collection[str]]) -> list[str]:
+    """Return one circle of `graph` with its first name repeated at the end, or nothing."""
+
+    def walk(name: str, path: list[str]) -> list[str]:
+        if name in path:
+            return [*path[path.index(name) :], name]
+        for following in graph.get(name, ()):
+            if found := walk(following, [*path, name]):
+                return found
+        return []
+
+    for start in graph:
+        if found := walk(start, []):
+            return found
+    return []
