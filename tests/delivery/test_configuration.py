@@ -1,0 +1,238 @@
+"""A mistake in headway.yaml is told with its place, what was found, what is allowed and what to do next."""
+
+from pathlib import Path
+
+import pytest
+
+from delivery.app import App
+from delivery.configuration import check_files, configuration_hash, load_app, load_app_text
+from delivery.errors import Misconfigured
+
+HEAD = """\
+app: shop
+images: {web: {}, api: {}}
+services:
+  web: {port: 8000, routes: [/]}
+  api: {port: 3000, routes: [/api]}
+"""
+WHOLE = HEAD + "environments: {staging: {}, production: {after: staging}}\n"
+
+
+def complaint(text: str) -> str:
+    with pytest.raises(Misconfigured) as caught:
+        load_app_text(text)
+    return str(caught.value)
+
+
+def with_service(fields: str) -> str:
+    services = f"services: {{web: {{port: 80, {fields}}}}}"
+    return f"app: shop\nimages: {{web: {{}}}}\n{services}\nenvironments: {{production: {{}}}}\n"
+
+
+def with_environment(fields: str) -> str:
+    return f"{HEAD}environments: {{production: {{{fields}}}}}\n"
+
+
+def test_a_message_says_place_found_allowed_and_next_step() -> None:
+    said = complaint(with_environment("watch: {max_error_percent: 250}"))
+    assert said.splitlines() == [
+        "headway.yaml: environments.production.watch.max_error_percent: found 250; allowed: less than or equal to 100",
+        "  next: every key is explained in docs/headway-yaml.md; `headway schema` prints the schema for editors",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (WHOLE + "service: {}", "service: there is no such key; did you mean services? allowed: app, images, services"),
+        (with_service("healht: /"), "services.web.healht: there is no such key; did you mean health? allowed: image,"),
+        (with_environment("target: {prot: 1}"), "production.target.prot: there is no such key; did you mean port?"),
+        (with_environment("target: {kind: memory, port: 1}"), "target.port: there is no such key; allowed: kind"),
+        (with_environment("shift: {canary: {percnt: 1}}"), "shift.canary.percnt: there is no such key; did you mean p"),
+        (with_service("port_: 1, zzz: 1"), "services.web.zzz: there is no such key; allowed: image, command, port"),
+    ],
+)
+def test_an_unknown_key_is_told_with_the_one_that_was_meant(text: str, said: str) -> None:
+    assert said in complaint(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (with_service("instances: many"), "services.web.instances: found 'many'; allowed: a whole number"),
+        (with_service("command: run it"), "services.web.command: found 'run it'; allowed: a list"),
+        (with_service("env: {PORT: 80}"), "services.web.env.PORT: found 80; allowed: text, which a number or true bec"),
+        (with_service("env: {on: x}"), "services.web.env: the key True is not text; write it in quotes"),
+        (with_service("health: healthz"), "services.web.health: found 'healthz'; allowed: a path that begins with /"),
+        (with_service("health: '/a#b'"), "services.web.health: found '/a#b'; allowed: a path that begins with /"),
+        (with_environment("prove_backup: perhaps"), "production.prove_backup: found 'perhaps'; allowed: true or false"),
+        (with_environment("watch: 10"), "environments.production.watch: found 10; allowed: keys with values"),
+        (with_environment("target: {kind: ecs}"), "production.target.kind: found ecs; allowed: docker, memory"),
+        (with_environment("target: {port: 70000}"), "target.port: found 70000; allowed: less than or equal to 65535"),
+        (with_environment("target: {port: 0}"), "target.port: found 0; allowed: greater than or equal to 1"),
+        (with_environment("busy: wait"), "production.busy: found 'wait'; allowed: queue, supersede or reject"),
+        (with_environment("watch: {seconds: .inf}"), "watch.seconds: found inf; allowed: less than or equal to 86400"),
+        (HEAD + "environments: {}", "environments: is empty; allowed: at least 1"),
+        (HEAD + "environments: {1: {}}", "environments: the key 1 is not text; write it in quotes"),
+        (HEAD + "environments: {Prod: {}}", "environments.Prod: found 'Prod'; allowed: lower-case letters, digits"),
+        (HEAD, "environments: is missing"),
+        (WHOLE + "database: {name: My-App}", "database.name: found 'My-App'; allowed: lower-case letters, digits, un"),
+        (WHOLE + "database: {migrate: {}}", "database.migrate.image: is missing"),
+        (WHOLE + "scan: {block: [high]}", "scan.block[0]: found 'high'; allowed: UNKNOWN, LOW, MEDIUM, HIGH or CRIT"),
+        (WHOLE + "1: 2", "headway.yaml: the key 1 is not text; write it in quotes"),
+    ],
+)
+def test_a_wrong_value_is_told_with_what_is_allowed(text: str, said: str) -> None:
+    assert said in complaint(text)
+
+
+@pytest.mark.parametrize(
+    ("suite", "said"),
+    [
+        ("{image: web, tool: nose}", "suites.unit.tool: found 'nose'; allowed: command, jest, pytest, newman, playw"),
+        ("{}", "suites.unit: needs exactly one of image, build, compose (found none of them)"),
+        ("{image: web, build: {}}", "suites.unit: needs exactly one of image, build, compose (found image and build)"),
+        ("{compose: c.yaml}", "suites.unit: compose needs compose_service: the service whose exit code counts"),
+        ("{image: web, axes: {node: []}}", "axes.node: needs at least one value, and none twice (found [])"),
+        ("{image: web, axes: {node: ['22', '22']}}", "axes.node: needs at least one value, and none twice"),
+        ("{image: web, axes: {node: [22]}}", "suites.unit.axes.node[0]: found 22; allowed: text, which a number"),
+        ("{image: web, shards: 0}", "suites.unit.shards: found 0; allowed: greater than or equal to 1"),
+        ("{image: web, services: [wbe]}", "suites.unit.services: no such name (found wbe); allowed: web, api"),
+        ("{image: web, database: true}", "suites.unit.database: there is no `database` in the file"),
+    ],
+)
+def test_a_wrong_suite_is_told(suite: str, said: str) -> None:
+    assert said in complaint(f"{WHOLE}suites: {{unit: {suite}}}\n")
+
+
+@pytest.mark.parametrize(
+    ("plan", "said"),
+    [
+        ("Canary10", "shift: unknown shift plan (found Canary10); allowed: AllAtOnce, Canary10Percent5Minutes, Canary"),
+        ("10", "shift: unknown shift plan (found 10); allowed: AllAtOnce"),
+        ("{}", "shift: needs exactly one of canary, linear, steps (found none of them)"),
+        ("{canary: {percent: 5}, linear: {percent: 5}}", "exactly one of canary, linear, steps (found canary, linear)"),
+        ("{canary: {percent: 0}}", "shift.canary.percent: found 0; allowed: greater than or equal to 1"),
+        ("{linear: 10}", "shift.linear: found 10; allowed: keys with values"),
+        ("{steps: []}", "shift.steps: is empty; allowed: at least 1"),
+        ("{steps: [{percent: 10}]}", "shift: the last step must be 100 percent (found 10)"),
+        ("{steps: [{percent: 50}, {percent: 9}, {percent: 100}]}", "weights must rise from step to step (found [50, 9"),
+    ],
+)
+def test_a_plan_that_cannot_be_followed_is_told(plan: str, said: str) -> None:
+    assert said in complaint(with_environment(f"shift: {plan}"))
+
+
+def test_a_step_beyond_100_percent_is_one_mistake() -> None:
+    said = complaint(with_environment("shift: {steps: [{percent: 150}]}"))
+    assert "shift.steps[0].percent: found 150; allowed: less than or equal to 100" in said.splitlines()[0]
+    assert "mistakes" not in said
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "headway.yaml: is empty; allowed: a file that starts with app:\n  next: headway init"),
+        ("# nothing yet", "headway.yaml: is empty"),
+        ("- app", "headway.yaml: is not keys with values (found ['app'])"),
+        ("app: [", "headway.yaml: is not YAML: line 1: "),
+        ("app:\n\tweb: x", "headway.yaml: is not YAML: line 2: found character '\\t' that cannot start any token"),
+        ("app: a\x00", "headway.yaml: is not YAML: "),
+        ("app: !!python/name:os.system", "is not YAML: line 1: could not determine a constructor for the tag"),
+        ("app: shop\n---\napp: shop", "is not YAML: line 2: but found another document"),
+        ("app: a\n? [x]\n: b", "is not YAML: line 2: a key must be text"),
+        ("app: a\n? {x: y}\n: b", "is not YAML: line 2: a key must be text"),
+        ("app: a\nborn: 2030-02-31", "is not YAML: line 2: '2030-02-31' cannot be read: 'day is out of range"),
+        ("app: a\nport: " + "9" * 5000, "is not YAML: line 2: '9999"),
+        ("app: " + "[" * 5000, "headway.yaml: is nested too deeply to be read"),
+    ],
+)
+def test_a_file_that_is_no_yaml_is_told_with_its_line(text: str, said: str) -> None:
+    assert said in complaint(text)
+
+
+def test_a_key_given_twice_is_told_with_both_lines() -> None:
+    text = "app: shop\nimages:\n  web: {}\n  api: {}\n  web: {context: x}\n"
+    assert "line 5: web is given twice, first in line 3" in complaint(text)
+
+
+def test_what_is_merged_in_may_be_overridden() -> None:
+    text = WHOLE.replace("{web: {}, api: {}}", "{web: &it {context: web, target: run}, api: {<<: *it, context: api}}")
+    api = load_app_text(text).images["api"]
+    assert (api.context, api.target) == ("api", "run")
+
+
+def test_every_mistake_is_told_at_once() -> None:
+    said = complaint("app: Shop\nimagess: {}\nservices: {web: {port: 99999}}\nenvironments: {production: {shift: X}}\n")
+    starts = [line.strip().partition(" ")[0] for line in said.splitlines()[1:-1]]
+    assert said.startswith("headway.yaml: 5 mistakes\n")
+    assert starts == ["app:", "images:", "services.web.port:", "environments.production.shift:", "imagess:"]
+
+
+def test_a_file_that_is_not_there_is_told_with_how_to_make_one(tmp_path: Path) -> None:
+    with pytest.raises(Misconfigured, match=r"there is no such file\n  next: headway init"):
+        load_app(tmp_path / "headway.yaml")
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe", b"app: caf\xe9"])
+def test_a_file_that_is_no_text_is_told(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "headway.yaml").write_bytes(content)
+    with pytest.raises(Misconfigured, match="cannot be read"):
+        load_app(tmp_path / "headway.yaml")
+
+
+FILES = """\
+app: shop
+images: {web: {context: web}}
+database: {migrate: {image: web, files: migrations}}
+suites: {all: {compose: compose.yaml, compose_service: tests}, unit: {build: {context: web, dockerfile: Test}}}
+environments: {production: {}}
+"""
+
+
+def test_every_missing_file_is_told_with_its_key(tmp_path: Path) -> None:
+    with pytest.raises(Misconfigured) as caught:
+        check_files(load_app_text(FILES), tmp_path)
+    assert str(caught.value).splitlines() == [
+        "headway.yaml: 6 files are missing",
+        "  images.web.context: there is no folder web",
+        "  images.web.dockerfile: there is no file web/Dockerfile",
+        "  suites.unit.build.context: there is no folder web",
+        "  suites.unit.build.dockerfile: there is no file web/Test",
+        "  suites.all.compose: there is no file compose.yaml",
+        "  database.migrate.files: there is no folder migrations",
+        "  next: correct the path, which is relative to headway.yaml, or commit the file",
+    ]
+
+
+def test_files_that_are_there_pass(tmp_path: Path) -> None:
+    for folder in ("web", "migrations"):
+        (tmp_path / folder).mkdir()
+    for file in ("web/Dockerfile", "web/Test", "compose.yaml"):
+        (tmp_path / file).touch()
+    check_files(load_app_text(FILES), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("..", "images.web.context: .. is outside the folder of headway.yaml"),
+        ("web/../../other", "is outside the folder of headway.yaml"),
+        ("/", "images.web.context: / is outside the folder of headway.yaml"),
+        ("a" * 5000, "there is no folder aaa"),
+        ("a\x00b", "there is no folder a\x00b"),
+    ],
+)
+def test_a_path_that_cannot_be_in_the_commit_is_told(tmp_path: Path, path: str, said: str) -> None:
+    app = App.model_validate({"app": "shop", "images": {"web": {"context": path}}, "environments": {"production": {}}})
+    with pytest.raises(Misconfigured, match="next: correct the path") as caught:
+        check_files(app, tmp_path)
+    assert said in str(caught.value)
+
+
+def test_what_runs_is_part_of_a_release_and_how_it_is_tested_is_not() -> None:
+    before = configuration_hash(load_app_text(WHOLE), "production")
+    tested = WHOLE + "suites: {unit: {image: web}}\nscan: {block: []}\n"
+    changed = WHOLE.replace("port: 3000", "port: 3001")
+    assert configuration_hash(load_app_text(tested), "production") == before
+    assert configuration_hash(load_app_text(changed), "production") != before

@@ -1,0 +1,145 @@
+"""What the parts of headway.yaml say of each other must fit together."""
+
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from delivery.app import App
+
+WEB_AND_API = {"web": {"port": 8000, "routes": ["/"]}, "api": {"port": 3000, "routes": ["/api"]}}
+
+
+def problems(**more: Any) -> list[str]:
+    """Return what is wrong with a file of two services and `more`."""
+    fields = {"app": "shop", "images": {"web": {}, "api": {}}, "services": WEB_AND_API, "environments": {"live": {}}}
+    try:
+        App.model_validate(fields | more)
+    except ValidationError as error:
+        return str(error.errors()[0]["ctx"]["error"]).splitlines()
+    return []
+
+
+def test_a_file_that_fits_together_has_no_problem() -> None:
+    assert problems() == []
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (
+            {"services": {"shop": {"port": 1}}},
+            "services.shop.image: no such name (found shop); allowed: web, api",
+        ),
+        (
+            {"services": {"web": {"port": 1, "needs": ["cahce"]}}, "backing": {"cache": {"image": "redis:7"}}},
+            "services.web.needs: no such name (found cahce); allowed: web, cache",
+        ),
+        (
+            {"backing": {"cache": {"image": "redis:7", "needs": ["web"]}}},
+            "backing.cache.needs: no such name (found web); allowed: cache",
+        ),
+        (
+            {"environments": {"live": {"after": "stagin"}, "staging": {}}},
+            "environments.live.after: no such name (found stagin); allowed: staging",
+        ),
+        (
+            {"environments": {"live": {"acceptance": ["e2e"]}}},
+            "environments.live.acceptance: no such name (found e2e); allowed: none",
+        ),
+        (
+            {"suites": {"unit": {"image": "web", "services": ["db"]}}},
+            "suites.unit.services: no such name (found db); allowed: web, api",
+        ),
+        (
+            {"suites": {"unit": {"image": "web", "database": True}}},
+            "suites.unit.database: there is no `database` in the file",
+        ),
+    ],
+)
+def test_an_unknown_name_is_told_with_the_known_ones(more: dict[str, Any], said: str) -> None:
+    assert problems(**more) == [said]
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (
+            {"services": {"web": {"port": 1, "needs": ["api"]}, "api": {"needs": ["web"]}}},
+            "services.web.needs: a circle: web → api → web",
+        ),
+        (
+            {"backing": {"a": {"image": "a", "needs": ["b"]}, "b": {"image": "b", "needs": ["a"]}}},
+            "backing.a.needs: a circle: a → b → a",
+        ),
+        (
+            {"environments": {"live": {"after": "next"}, "next": {"after": "live"}}},
+            "environments.live.after: a circle: live → next → live",
+        ),
+        ({"environments": {"live": {"after": "live"}}}, "environments.live.after: a circle: live → live"),
+    ],
+)
+def test_a_circle_is_told_with_all_its_names(more: dict[str, Any], said: str) -> None:
+    assert problems(**more) == [said]
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ({"backing": {"web": {"image": "redis:7"}}}, "backing.web: the name is used under services already"),
+        (
+            {"services": {"web": {"port": 1, "routes": ["/api"]}, "api": {"port": 2, "routes": ["/api/", "/"]}}},
+            "services: the route /api is given more than once",
+        ),
+        (
+            {"environments": {"staging": {"target": {"port": 8080}}, "live": {"target": {"port": 8080}}}},
+            "environments.live.target.port: 8080 is taken by environments.staging already",
+        ),
+    ],
+)
+def test_what_is_taken_twice_is_told(more: dict[str, Any], said: str) -> None:
+    assert problems(**more) == [said]
+
+
+def test_two_hosts_may_listen_on_the_same_port() -> None:
+    hosts = {name: {"target": {"host": f"ssh://{name}", "port": 8080}} for name in ("staging", "live")}
+    assert problems(environments=hosts) == []
+
+
+@pytest.mark.parametrize(
+    ("services", "said"),
+    [
+        ({"web": {}}, "services: none has a `port`; at least one must take requests"),
+        ({"web": {"port": 1}, "api": {"port": 2}}, "services: several have a port; say with `routes` which paths go"),
+        ({"web": {"port": 1}, "api": {"routes": ["/"]}}, "services.api.port: is needed, because routes go to it"),
+    ],
+)
+def test_services_that_no_request_can_reach_are_told(services: dict[str, Any], said: str) -> None:
+    [problem] = problems(services=services)
+    assert problem.startswith(said)
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (
+            {"services": {"web": {"port": 1, "env": {"DB": "${database.uri}"}}}, "database": {}},
+            "services.web.env.DB: found ${database.uri}; allowed: ${database.url}, ${database.host}, ${database.port}, "
+            "${database.name}, ${database.user}, ${database.password}",
+        ),
+        (
+            {"services": {"web": {"port": 1, "env": {"DB": "${database.url}"}}}},
+            "services.web.env.DB: found ${database.url}; allowed: none, because no database is there",
+        ),
+        (
+            {"suites": {"unit": {"image": "web", "axes": {"node": ["22"]}, "env": {"V": "${node} ${nodes}"}}}},
+            "suites.unit.env.V: found ${nodes}; allowed: ${node}",
+        ),
+    ],
+)
+def test_a_variable_that_cannot_be_filled_in_is_told(more: dict[str, Any], said: str) -> None:
+    assert problems(**more) == [said]
+
+
+def test_what_a_shell_fills_in_is_left_alone() -> None:
+    assert problems(services={"web": {"port": 1, "env": {"HOME": "${HOME}/x", "PRICE": "$5"}}}) == []
