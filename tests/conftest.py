@@ -1,0 +1,6 @@
+"""What holds for every test: made-up examples have no deadline, because a test asserts no time."""
+
+from hypothesis import settings
+
+settings.register_profile("headway", deadline=None, database=None, print_blob=True)
+settings.load_profile("headway")
