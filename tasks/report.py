@@ -4,7 +4,6 @@ from collections import Counter
 from datetime import UTC, datetime
 from typing import Literal
 
-from prefect.artifacts import create_markdown_artifact
 from prefect.runtime import flow_run
 
 from blocks.artifact_store import current_store
@@ -19,7 +18,7 @@ from delivery.report.record import BackupFigures, DeliveryRecord, Outcome, Relea
 from delivery.scanning import ScanReport, count_findings
 from delivery.target import Observation, TargetState
 from tasks.notes import last_notes, read_notes
-from tasks.step import log, step
+from tasks.step import log, show, step
 
 
 @step(timeout_seconds=120, retries=0, name="write the report", keep=False)
@@ -33,12 +32,12 @@ def write_report(
 ) -> str:
     """Keep the run's record as JSON and as a page, show it in the UI, and return the page's path."""
     store = current_store()
-    moment = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")  # a resumed run has a report of its own
+    moment = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")  # a resumed run has a report of its own
     page = f"runs/{run}/report-{moment}.html"
     record = _record(run, environment, kind, outcome, reason, started, store.locate(page))
     store.put(f"runs/{run}/record-{moment}.json", record.model_dump_json(indent=2).encode())
     store.put(page, report_html(record).encode())
-    create_markdown_artifact(report_markdown(record), key=f"report-{run[:8]}", description="What this run did")
+    show(report_markdown(record), f"report-{run[:8]}", "What this run did")
     log().info("%s in %.1f s; report: %s", outcome, record.seconds, record.report)
     return record.report
 

@@ -1,17 +1,22 @@
 """How a step of a delivery becomes a Prefect task: the one place that knows retries, timeouts and records."""
 
 import asyncio
+import contextvars
 import functools
 import inspect
 import logging
 from collections.abc import Callable, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any, ParamSpec, Protocol, TypeVar, cast, overload
+from uuid import UUID
 
 from prefect import task
 from prefect.cache_policies import INPUTS, NO_CACHE, RUN_ID, TASK_SOURCE
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.actions import ArtifactCreate
 from prefect.client.schemas.objects import State
 from prefect.exceptions import MissingContextError
 from prefect.logging import get_run_logger
@@ -25,6 +30,8 @@ from delivery.report.record import StepTime
 P = ParamSpec("P")
 R = TypeVar("R")
 
+# asyncio's own pool has a handful of threads on a small machine; how many steps run at once is the application's word.
+_THREADS = ThreadPoolExecutor(max_workers=256, thread_name_prefix="step")
 _run: ContextVar[str | None] = ContextVar("headway_run", default=None)
 
 
@@ -55,7 +62,7 @@ def step(
                 if inspect.iscoroutinefunction(function):
                     result = await function(*args, **kwargs)
                 else:
-                    result = await asyncio.to_thread(function, *args, **kwargs)
+                    result = await _in_thread(function, *args, **kwargs)
             except BaseException as error:
                 _note(started, "failed" if isinstance(error, Exception) else "interrupted")
                 raise
@@ -92,6 +99,27 @@ def log() -> logging.Logger | logging.LoggerAdapter[Any]:
         return get_run_logger()
     except MissingContextError:
         return logging.getLogger("headway")
+
+
+def show(markdown: str, key: str, description: str) -> None:
+    """Show `markdown` beside the run in the UI."""
+    # Prefect's create_markdown_artifact returns a coroutine here, which nobody awaits: it takes a step's thread for
+    # the event loop.
+    artifact = ArtifactCreate(
+        type="markdown",
+        key=key,
+        description=description,
+        data=markdown,
+        task_run_id=UUID(task_run.id),
+        flow_run_id=UUID(flow_run.id),
+    )
+    with get_client(sync_client=True) as client:
+        client.create_artifact(artifact)
+
+
+async def _in_thread(function: Callable[..., R], *args: Any, **kwargs: Any) -> R:
+    call = functools.partial(contextvars.copy_context().run, function, *args, **kwargs)
+    return await asyncio.get_running_loop().run_in_executor(_THREADS, call)
 
 
 def _only_transient(_task: object, _task_run: object, state: State[Any]) -> bool:
