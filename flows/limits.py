@@ -1,7 +1,7 @@
 """How many steps run at once."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import TypeVar, cast
 
 from delivery.errors import HeadwayError, Rejected
@@ -14,7 +14,8 @@ B = TypeVar("B")
 def at_most(count: int) -> Callable[[Iterable[Awaitable[R]]], Awaitable[list[R]]]:
     """Return a `gather` under which no more than `count` steps run at once, over all its calls.
 
-    When one fails, the others are waited for first: what they left behind is known, and nothing goes on unwatched.
+    When one fails, the others are waited for first: what they left behind is known, nothing goes on unwatched, and
+    all failures are told.
     """
     gate = asyncio.Semaphore(count)
 
@@ -24,9 +25,7 @@ def at_most(count: int) -> Callable[[Iterable[Awaitable[R]]], Awaitable[list[R]]
 
     async def together(steps: Iterable[Awaitable[R]]) -> list[R]:
         done = await asyncio.gather(*(one(step) for step in steps), return_exceptions=True)
-        for result in done:
-            if isinstance(result, BaseException):
-                raise result
+        raise_failures([result for result in done if isinstance(result, BaseException)])
         return [result for result in done if not isinstance(result, BaseException)]
 
     return together
@@ -35,10 +34,26 @@ def at_most(count: int) -> Callable[[Iterable[Awaitable[R]]], Awaitable[list[R]]
 async def both(first: Awaitable[A], second: Awaitable[B]) -> tuple[A, B]:
     """Return both results; when one fails the other is waited for, and what both have to say is raised as one."""
     one, other = await asyncio.gather(first, second, return_exceptions=True)
-    failures = [result for result in (one, other) if isinstance(result, BaseException)]
-    if len(failures) == 2 and all(type(failure) is Rejected for failure in failures):
+    raise_failures([result for result in (one, other) if isinstance(result, BaseException)])
+    return cast(A, one), cast(B, other)
+
+
+async def one_by_one(steps: Iterable[Awaitable[R]]) -> tuple[list[R], list[Exception]]:
+    """Return the results of the steps that succeeded and the errors of the others: none keeps the next from running."""
+    results: list[R] = []
+    failures: list[Exception] = []
+    for step in steps:
+        try:
+            results.append(await step)
+        except Exception as error:
+            failures.append(error)
+    return results, failures
+
+
+def raise_failures(failures: Sequence[BaseException]) -> None:
+    """Raise what all failures say as one, or return when there are none."""
+    if len(failures) > 1 and all(isinstance(failure, Rejected) for failure in failures):
         raise Rejected("\n".join(str(failure) for failure in failures))
     if failures:
         # An error that is not ours says more about what is wrong than a gate that said no.
         raise next((failure for failure in failures if not isinstance(failure, HeadwayError)), failures[0])
-    return cast(A, one), cast(B, other)

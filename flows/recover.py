@@ -3,6 +3,7 @@
 from prefect import flow
 from prefect.runtime import flow_run
 
+from flows.limits import one_by_one, raise_failures
 from tasks.known import known_places
 from tasks.recover import recover_place, recover_runs, sweep_orphans
 
@@ -13,5 +14,8 @@ async def recover() -> list[str]:
 
     Nothing here asks what a process remembers: the lease, the journal and the target itself say what to do.
     """
-    done = [await recover_place(place, str(flow_run.id)) for place in await known_places()]
-    return [*filter(None, done), *await recover_runs(), *await sweep_orphans()]
+    places = await known_places()
+    ended, failures = await one_by_one(recover_place(place, str(flow_run.id)) for place in places)
+    done = [*filter(None, ended), *await recover_runs(), *await sweep_orphans()]
+    raise_failures(failures)
+    return done

@@ -1,12 +1,16 @@
 """Take, renew and give back the lease of an environment."""
 
 import asyncio
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
 from blocks.artifact_store import current_store
-from delivery.errors import Transient
+from delivery.errors import HeadwayError, Rejected, Transient
 from delivery.home import Home
-from delivery.journal import Decision, Journal, decide_recovery
-from delivery.lease import Lease, LeaseBook
+from delivery.journal import Decision, Entry, Journal, decide_recovery
+from delivery.lease import RENEW_SECONDS, Lease, LeaseBook
 from delivery.release import Release
 from tasks.step import log, step
 
@@ -19,10 +23,13 @@ def lease_book() -> LeaseBook:
     return LeaseBook(Home.current().leases)
 
 
-@step(timeout_seconds=WAIT_SECONDS, name="take {environment}", keep=False)
+@step(timeout_seconds=WAIT_SECONDS + 60, name="take {environment}", keep=False)
 async def take_lease(app: str, environment: str, holder: str, reason: str, policy: str) -> Lease:
-    """Return the environment's lease, after waiting for whoever holds it unless `policy` is reject."""
-    said = ""
+    """Return the environment's lease, after waiting for whoever holds it unless `policy` is reject.
+
+    Raises Rejected when it is still held after an hour.
+    """
+    said, started = "", time.monotonic()
     while True:
         try:
             return await asyncio.to_thread(
@@ -32,6 +39,8 @@ async def take_lease(app: str, environment: str, holder: str, reason: str, polic
             if str(busy) != said:
                 log().info("waiting: %s", busy)
                 said = str(busy)
+            if time.monotonic() - started > WAIT_SECONDS:
+                raise Rejected(f"waited for {WAIT_SECONDS} s: {busy}") from busy
         await asyncio.sleep(POLL_SECONDS)
 
 
@@ -45,12 +54,44 @@ async def renew(lease: Lease) -> None:
 
 async def give_back(lease: Lease) -> None:
     """Free the environment, unless a change is left half done: then the lease runs out and recovery ends the change."""
-    decision, release = await asyncio.to_thread(_left_to_do, lease)
-    if decision == "nothing":
-        await asyncio.to_thread(lease_book().give_back, lease)
-    elif release is not None:
-        log().error("%s of %s is left to recovery: %s", decision, release.fingerprint, lease.describe())
+    try:
+        journal = Journal(current_store(), lease.app, lease.environment)
+        decision, release = await asyncio.to_thread(left_to_do, journal)
+        if decision == "nothing":
+            await asyncio.to_thread(lease_book().give_back, lease)
+        elif release is not None:
+            log().error("%s of %s is left to recovery: %s", decision, release.fingerprint, lease.describe())
+    except OSError as error:  # how the run ended says more than this
+        log().error("the lease was not given back, it runs out: %s", error)
 
 
-def _left_to_do(lease: Lease) -> tuple[Decision, Release | None]:
-    return decide_recovery(Journal(current_store(), lease.app, lease.environment).entries(lease.sequence))
+@contextmanager
+def renewed(lease: Lease) -> Iterator[None]:
+    """Renew the lease while a blocking body runs."""
+    ended = threading.Event()
+
+    def keep() -> None:
+        while not ended.wait(RENEW_SECONDS):
+            with suppress(HeadwayError, OSError):
+                lease_book().renew(lease)
+
+    threading.Thread(target=keep, daemon=True).start()
+    try:
+        yield
+    finally:
+        ended.set()
+
+
+def left_to_do(journal: Journal) -> tuple[Decision, Release | None]:
+    """Say how to end the newest change of an environment: whoever began it, and whoever tried to end it since."""
+    entries: list[Entry] = []
+    sequence = journal.last_sequence() or 0
+    while sequence and not any(_begins_change(entry) for entry in entries):
+        entries = [*journal.entries(sequence), *entries]
+        sequence -= 1
+    begun = [number for number, entry in enumerate(entries) if _begins_change(entry)]
+    return decide_recovery(entries[begun[-1] :] if begun else [])
+
+
+def _begins_change(entry: Entry) -> bool:
+    return (entry.verb, entry.stage) == ("stage", "intent")

@@ -3,25 +3,35 @@
 from datetime import UTC, datetime
 
 from prefect.client.orchestration import SyncPrefectClient, get_client
-from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterState, FlowRunFilterStateType
+from prefect.client.schemas.filters import (
+    FlowRunFilter,
+    FlowRunFilterStartTime,
+    FlowRunFilterState,
+    FlowRunFilterStateType,
+)
 from prefect.client.schemas.objects import FlowRun, State, StateType
-from prefect.states import AwaitingRetry, Crashed
+from prefect.states import AwaitingRetry, Cancelled, Crashed
 
 from blocks.artifact_store import current_store
+from delivery.app import App
 from delivery.archive import Archive, HistoryEntry
 from delivery.containers.sweep import sweep
 from delivery.errors import Transient
 from delivery.home import Home
-from delivery.journal import Entry, Journal, decide_recovery
+from delivery.journal import Entry, Journal
 from delivery.lease import Lease
-from delivery.presence import Roll
+from delivery.order import Order
+from delivery.presence import Presence, Roll
 from tasks.known import KnownPlace
-from tasks.lease import lease_book
+from tasks.lease import lease_book, left_to_do, renewed
 from tasks.place import open_environment
 from tasks.step import log, step
 
 MOST_ATTEMPTS = 2
 UNENDED = [StateType.RUNNING, StateType.PAUSED, StateType.PENDING, StateType.SCHEDULED, StateType.CANCELLING]
+CARRIED = (StateType.RUNNING, StateType.PAUSED, StateType.CANCELLING)
+NOTHING = "nothing had been changed"
+PAGE = 200
 
 
 @step(timeout_seconds=900, retries=0, name="recover {place.environment} of {place.app.app}", keep=False)
@@ -35,28 +45,35 @@ def recover_place(place: KnownPlace, run: str) -> str | None:
         lease = book.take(app, environment, holder=run, reason=f"recovery of {abandoned.holder}")
     except Transient:
         return None  # another run was faster
-    try:
-        done = _end(place, abandoned, lease, run)
-    finally:
-        book.give_back(lease)
+    with renewed(lease):
+        done = _end_change(place.app, environment, lease, run)
+    book.give_back(lease)  # not when that failed: the lease runs out and the next recovery tries again
     log().warning("%s of %s, left by %s: %s", environment, app, abandoned.holder, done)
     return done
 
 
-def _end(place: KnownPlace, abandoned: Lease, lease: Lease, run: str) -> str:
+@step(timeout_seconds=900, name="end what was left in {environment}", keep=False)
+def end_earlier_change(order: Order, environment: str, lease: Lease) -> None:
+    """Finish or withdraw what somebody left half done: whoever waits for a lease takes it before recovery looks."""
+    done = _end_change(order.app, environment, lease, order.run)
+    if done != NOTHING:
+        log().warning("an earlier change was left half done: %s", done)
+
+
+def _end_change(app: App, environment: str, lease: Lease, run: str) -> str:
     store = current_store()
-    journal = Journal(store, place.app.app, place.environment)
-    entries = journal.entries(abandoned.sequence)
-    decision, release = decide_recovery(entries)
+    journal = Journal(store, app.app, environment)
+    decision, release = left_to_do(journal)
     if decision == "nothing" or release is None:
-        return "nothing had been changed"
+        return NOTHING
 
     def note(stage: str) -> None:
-        fields = {"at": datetime.now(UTC), "sequence": lease.sequence, "run": run, "verb": decision, "stage": stage}
-        journal.write(Entry.model_validate(entries[-1].model_dump() | fields | {"detail": "recovery"}))
+        fields = {"at": datetime.now(UTC), "app": app.app, "environment": environment, "sequence": lease.sequence}
+        fields |= {"run": run, "verb": decision, "stage": stage, "release": release, "detail": "recovery"}
+        journal.write(Entry.model_validate(fields))
 
     note("intent")
-    with open_environment(place.app, place.environment, lease.sequence) as target:
+    with open_environment(app, environment, lease.sequence) as target:
         if decision == "retire":
             target.retire(release)
         else:
@@ -64,9 +81,9 @@ def _end(place: KnownPlace, abandoned: Lease, lease: Lease, run: str) -> str:
     note("done")
     happening = "released" if decision == "retire" else "withdrawn"
     entry = HistoryEntry.model_validate(
-        {"at": datetime.now(UTC), "run": str(abandoned.holder), "happening": happening, "release": release}
+        {"at": datetime.now(UTC), "run": run, "happening": happening, "release": release}
     )
-    Archive(store).add_history(place.environment, entry)
+    Archive(store).add_history(environment, entry)
     return f"{decision} of {release.fingerprint} done"
 
 
@@ -77,18 +94,26 @@ def recover_runs() -> list[str]:
     with get_client(sync_client=True) as client:
         for run in _unended(client):
             presence = roll.find(str(run.id))
-            if presence is None or presence.is_alive or run.state_type not in (StateType.RUNNING, StateType.PAUSED):
+            if presence is None or presence.is_alive or run.state_type not in CARRIED:
                 continue
             if run.state_name == "Suspended":  # nobody has to be there while it waits
                 continue
-            again = presence.attempts < MOST_ATTEMPTS
-            state: State[None] = (
-                AwaitingRetry(message="its process died") if again else Crashed(message="its process died again")
-            )
+            state, words = _after_death(run, presence)
             client.set_flow_run_state(run.id, state, force=True)
-            ended.append(f"{run.name}: {'started again' if again else 'crashed'}")
-            log().warning("the process of run %s (%s) died: %s", run.name, run.id, ended[-1])
+            if state.is_final():
+                roll.leave(str(run.id))
+            ended.append(f"{run.name}: {words}")
+            log().warning("the process of run %s (%s) died: %s", run.name, run.id, words)
     return ended
+
+
+def _after_death(run: FlowRun, presence: Presence) -> tuple[State[None], str]:
+    """Return the state of a run whose process died, and what that means in words."""
+    if run.state_type == StateType.CANCELLING:
+        return Cancelled(message="its process died while it was cancelled"), "cancelled"
+    if presence.attempts < MOST_ATTEMPTS:
+        return AwaitingRetry(message="its process died"), "started again"
+    return Crashed(message="its process died again"), "crashed"
 
 
 @step(timeout_seconds=300, keep=False)
@@ -104,7 +129,12 @@ def sweep_orphans() -> list[str]:
 
 
 def _unended(client: SyncPrefectClient) -> list[FlowRun]:
-    """Return every run that has not ended, without the ones that only wait for their schedule."""
-    states = FlowRunFilterState(type=FlowRunFilterStateType(any_=UNENDED))
-    runs = client.read_flow_runs(flow_run_filter=FlowRunFilter(state=states), limit=200)
-    return [run for run in runs if run.state_type != StateType.SCHEDULED or run.start_time is not None]
+    """Return every run that has begun and not ended; there are hundreds that only wait for their schedule."""
+    unended = FlowRunFilter(
+        state=FlowRunFilterState(type=FlowRunFilterStateType(any_=UNENDED)),
+        start_time=FlowRunFilterStartTime(is_null_=False),
+    )
+    found: list[FlowRun] = []
+    while page := client.read_flow_runs(flow_run_filter=unended, limit=PAGE, offset=len(found)):
+        found += page
+    return found
