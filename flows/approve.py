@@ -6,6 +6,7 @@ from prefect.exceptions import FlowPauseTimeout
 from prefect.input import RunInput
 from pydantic import Field
 
+from delivery.approval import Decision
 from delivery.errors import Rejected
 from delivery.order import Order
 from delivery.release import Release
@@ -17,26 +18,25 @@ class Approval(RunInput):
     """The form in the Prefect UI."""
 
     decision: Literal["approve", "reject"] = Field(description="Let this release into the environment?")
-    approver: str = Field(min_length=2, description="Who decides (name or e-mail)")
+    approver: str = Field(min_length=2, pattern=r"\S.*\S", description="Who decides (name or e-mail)")
     comment: str = Field("", description="Kept with the decision")
 
 
-async def await_approval(order: Order, release: Release) -> None:
-    """Return when the release may go into the order's environment; Rejected when it may not, or nobody answers.
+async def await_approval(order: Order, release: Release) -> Decision:
+    """Return who let the release into the order's environment; Rejected when it may not, or nobody answers.
 
     Called in the delivery itself, never in a phase of its own: Prefect suspends no subflows.
     """
     policy = order.policy.approval
     change, text = await describe_change(order, release)
     if policy.by == "nobody":
-        await keep_decision(
+        return await keep_decision(
             order, change, "approve", "policy", "unattended: the environment's policy asks nobody", True
         )
-        return
     form = Approval.with_initial_data(description=text)
     try:
         answer = await ask(form, f"approve-{order.environment}", policy.wait, policy.timeout_seconds)
     except FlowPauseTimeout as timeout:
         raise Rejected(f"nobody answered within {policy.timeout_seconds} s") from timeout
     now, _ = await describe_change(order, release)
-    await keep_decision(order, change, answer.decision, answer.approver, answer.comment, False, now.binding)
+    return await keep_decision(order, change, answer.decision, answer.approver, answer.comment, False, now.binding)

@@ -18,7 +18,7 @@ from flows.release import put_live
 from flows.report import reported
 from flows.scan import scan
 from flows.stage import stage
-from tasks.order import find_unchanged, take_order
+from tasks.order import find_unchanged, lay_out_sources, take_order
 
 
 @flow(name="deliver", flow_run_name="{revision} → {environment}", persist_result=True)
@@ -36,11 +36,12 @@ async def deliver(
         if live := await find_unchanged(order):
             ending.outcome = "unchanged"
             return Completed(name="Unchanged", message=f"{live.fingerprint} is live already, made from the same files")
+        await lay_out_sources(order)
         built = await build(order)
         reports, results = await both(scan(order, built), run_matrix(order, built))
         release = await publish(order, built, reports, results)
         for before in order.stops:
             await stage(order, built, release, before)
-        await await_approval(order, release)
-        await put_live(order, built, release, environment)
+        decision = await await_approval(order, release)
+        await put_live(order, built, release, environment, decision)
     return release

@@ -4,25 +4,32 @@ from collections.abc import Sequence
 
 from prefect import flow
 
+from delivery.approval import Decision
+from delivery.errors import Rejected, ReleaseUnhealthy
 from delivery.order import Built, Order, environment_of
 from delivery.release import Release
 from delivery.target import TargetState
 from flows.holding import holding
 from flows.verify_backup import verify_backup
+from tasks.approval import check_still_approved
 from tasks.database import migrate_database, start_database
 from tasks.place import remember, retire_previous, shift_release, stage_release, watch_release, withdraw_release
 from tasks.tests import run_acceptance
 
 
 @flow(name="release", flow_run_name="{release.fingerprint} → {environment}", persist_result=True)
-async def put_live(order: Order, built: Built, release: Release, environment: str) -> TargetState:
-    """Put `release` live in `environment` and return what runs there then.
+async def put_live(
+    order: Order, built: Built, release: Release, environment: str, decision: Decision | None = None
+) -> TargetState:
+    """Put `release` live in `environment` and return what runs there then; `decision` is who let it in.
 
     Raises ReleaseUnhealthy when live traffic was at risk, Rejected when a gate said no before. Either way the
     environment is left as it was found.
     """
     policy = environment_of(order.app, environment)
     async with holding(order, environment, f"release {release.fingerprint}") as hold:
+        if decision:  # somebody else may have changed the environment while this run waited for it
+            await check_still_approved(order, release, decision)
         had_data = await start_database(order, environment)
         if had_data and policy.prove_backup:
             await verify_backup(order, environment)
@@ -47,7 +54,20 @@ async def blue_green(
         for suite in acceptance:
             await run_acceptance(order, built, environment, suite)
         await watch_release(order, environment, release, policy.watch.seconds, sequence)
-    except BaseException:  # a cancelled run must not leave traffic half shifted either
-        await withdraw_release(order, environment, release, sequence)
+    except BaseException as error:  # a cancelled run must not leave traffic half shifted either
+        await _withdraw(order, environment, release, sequence, error)
         raise
     return await retire_previous(order, environment, release, sequence)
+
+
+async def _withdraw(order: Order, environment: str, release: Release, sequence: int, error: BaseException) -> None:
+    """Withdraw because of `error`; when that fails, say both, unless `error` alone says what the run came to."""
+    try:
+        await withdraw_release(order, environment, release, sequence)
+    except Exception as problem:
+        lost_lease = isinstance(error, Rejected) and isinstance(problem, Rejected)
+        if isinstance(error, Exception) and not lost_lease:
+            left = (
+                f"it is not withdrawn yet: {problem}\n  next: recovery tries again, headway status tells what is live"
+            )
+            raise ReleaseUnhealthy(f"{error}\n  {left}") from error

@@ -4,8 +4,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
-from prefect.artifacts import create_markdown_artifact
-
 from blocks.artifact_store import current_store
 from delivery.approval import Decision, check_approval
 from delivery.archive import Archive
@@ -16,15 +14,13 @@ from delivery.release import Evidence, Release
 from delivery.report.markdown import change_markdown
 from tasks.notes import note
 from tasks.place import open_environment
-from tasks.step import step
+from tasks.step import show, step
 
 
 @step(timeout_seconds=120, keep=False)
 def describe_change(order: Order, release: Release) -> tuple[Change, str]:
     """Return what the release changes against what is live, as a value and as Markdown, and show it in the UI."""
-    with open_environment(order.app, order.environment) as target:
-        slot = target.observe().live
-    live = slot.release if slot else None
+    live = _live(order)
     commits: tuple[Commit, ...] = ()
     if live:
         commits = git.log_between(Path(order.repository), live.revision.sha, order.revision.sha, order.folder)
@@ -37,11 +33,20 @@ def describe_change(order: Order, release: Release) -> tuple[Change, str]:
         }
     )
     text = change_markdown(change)
-    create_markdown_artifact(text, key=f"change-{order.app.app}-{order.environment}", description="What would change")
+    show(text, f"change-{order.app.app}-{order.environment}", "What would change")
     return change, text
 
 
-@step(timeout_seconds=60)
+@step(timeout_seconds=120, keep=False)
+def check_still_approved(order: Order, release: Release, decision: Decision) -> None:
+    """Pass when what was approved is what would be done now; Rejected when the environment changed since."""
+    live = _live(order)
+    if decision.unattended or (live and live.fingerprint == release.fingerprint):
+        return
+    check_approval(decision, compare(order.environment, release, live, ()).binding)
+
+
+@step(timeout_seconds=60, keep=False)
 def keep_decision(
     order: Order,
     change: Change,
@@ -73,3 +78,9 @@ def keep_decision(
     note(order.run, "decisions", order.environment, decision)
     check_approval(decision, binding or change.binding)
     return decision
+
+
+def _live(order: Order) -> Release | None:
+    with open_environment(order.app, order.environment) as target:
+        slot = target.observe().live
+    return slot.release if slot else None

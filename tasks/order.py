@@ -26,8 +26,7 @@ def take_order(project: str | None, revision: str, environment: str, run: str) -
     relative = folder.relative_to(repository).as_posix()
     found = git.resolve(repository, revision, relative)
     source = Home.current().work / run / "source"
-    if not (source / "headway.yaml").exists():
-        git.export(repository, found.sha, relative, source)
+    git.export(repository, found.sha, relative, source)
     app = load_app(source / "headway.yaml")
     check_files(app, source)
     environment_of(app, environment)
@@ -45,7 +44,14 @@ def take_order(project: str | None, revision: str, environment: str, run: str) -
     return order
 
 
-@step(timeout_seconds=120)
+@step(timeout_seconds=300, keep=False)
+def lay_out_sources(order: Order) -> None:
+    """Make sure the application's files lie where the order says: an earlier attempt of the run removed them."""
+    if not order.path.exists():
+        git.export(Path(order.repository), order.revision.sha, order.folder, order.path)
+
+
+@step(timeout_seconds=120, keep=False)
 def find_unchanged(order: Order) -> Release | None:
     """Return the live release when it was made from the same files and runs well, else none."""
     with open_environment(order.app, order.environment) as target:

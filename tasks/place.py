@@ -1,5 +1,6 @@
 """The verbs of a target as steps: each writes its intent to the journal before its effect."""
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -17,6 +18,8 @@ from delivery.target import Observation, SlotState, Target, TargetState
 from delivery.targets.opening import open_target
 from tasks.notes import note
 from tasks.step import log, step
+
+_CHANGES: dict[tuple[str, str], threading.Lock] = {}
 
 OBSERVER = 0  # a sequence under which nothing can be changed once an environment was changed
 
@@ -46,29 +49,25 @@ def _journaled(
     journal = Journal(current_store(), order.app.app, environment)
 
     def write(stage: str, text: str) -> None:
-        journal.write(
-            Entry.model_validate(
-                {
-                    "at": datetime.now(UTC),
-                    "app": order.app.app,
-                    "environment": environment,
-                    "sequence": sequence,
-                    "run": order.run,
-                    "verb": verb,
-                    "stage": stage,
-                    "release": release,
-                    "detail": text,
-                }
-            )
-        )
+        fields = {"at": datetime.now(UTC), "app": order.app.app, "environment": environment, "sequence": sequence}
+        fields |= {"run": order.run, "verb": verb, "stage": stage, "release": release, "detail": text}
+        try:
+            journal.write(Entry.model_validate(fields))
+        except OSError as error:
+            if verb != "withdraw" and stage != "failed":
+                raise
+            # Traffic comes before paper: what is withdrawn twice, because it is not written down, does no harm.
+            log().error("the journal was not written: %s", error)
 
-    write("intent", detail)
-    try:
-        yield
-    except BaseException as error:
-        write("failed", f"{type(error).__name__}: {error}")
-        raise
-    write("done", detail)
+    # The thread of a cancelled step goes on: whoever withdraws what it makes has to come after it.
+    with _CHANGES.setdefault((order.app.app, environment), threading.Lock()):
+        write("intent", detail)
+        try:
+            yield
+        except BaseException as error:
+            write("failed", f"{type(error).__name__}: {error}")
+            raise
+        write("done", detail)
 
 
 @step(timeout_seconds=1800, name="stage {release.fingerprint}", keep=False)
@@ -113,7 +112,10 @@ def withdraw_release(order: Order, environment: str, release: Release, sequence:
     with open_environment(order.app, environment, sequence) as target:
         with _journaled(order, environment, "withdraw", release, sequence):
             state = target.withdraw(release)
-    _remember(order, environment, release, "withdrawn")
+    try:
+        _remember(order, environment, release, "withdrawn")
+    except OSError as error:
+        log().error("the history does not say that %s was withdrawn: %s", release.fingerprint, error)
     return state
 
 
