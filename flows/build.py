@@ -1,11 +1,9 @@
 """Phase 1: all images of a revision, side by side."""
 
-import asyncio
-
 from prefect import flow
 
 from delivery.order import Built, Order
-from flows.limits import at_most
+from flows.limits import at_most, both
 from tasks.build import build_image, build_suite
 
 
@@ -14,7 +12,7 @@ async def build(order: Order) -> Built:
     """Build and push every image of the application and of its suites."""
     together = at_most(order.app.parallel_builds)
     suites = [name for name, suite in order.app.suites.items() if suite.build]
-    images, tests = await asyncio.gather(
+    images, tests = await both(
         together(build_image(order, name) for name in order.app.images),
         together(build_suite(order, name) for name in suites),
     )

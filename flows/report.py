@@ -1,6 +1,6 @@
 """Phase 9: every run, however it ends, leaves a report and nothing else."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,7 +13,7 @@ from delivery.report.record import Outcome
 from tasks.cleanup import remove_traces, stop_programs
 from tasks.presence import enter, leave
 from tasks.report import write_report
-from tasks.step import recorded
+from tasks.step import log, recorded
 
 Kind = Literal["delivery", "rollback"]
 
@@ -47,9 +47,19 @@ async def reported(run: str, environment: str, kind: Kind = "delivery") -> Async
 
 
 async def _end(run: str, environment: str, kind: Kind, ending: Ending, started: datetime) -> None:
-    await remove_traces(run)
-    await write_report(run, environment, kind, ending.outcome, ending.reason, started)
-    leave(run)
+    """Clean up and write the report; neither may change how the run ends."""
+    try:
+        await _try(remove_traces(run))
+        await _try(write_report(run, environment, kind, ending.outcome, ending.reason, started))
+    finally:
+        leave(run)
+
+
+async def _try(step: Awaitable[object]) -> None:
+    try:
+        await step
+    except Exception as error:
+        log().error("the run has ended, but not everything was done after it: %s", error)
 
 
 def _outcome(error: BaseException) -> Outcome:

@@ -1,11 +1,10 @@
 """Phase 2: what is in the images, and whether the policy allows it."""
 
-import asyncio
-
 from prefect import flow
 
 from delivery.order import Built, Order
 from delivery.scanning import ScanReport
+from flows.limits import at_most
 from tasks.scan import check_findings, keep_sbom, prepare_scanner, scan_image
 
 
@@ -13,7 +12,8 @@ from tasks.scan import check_findings, keep_sbom, prepare_scanner, scan_image
 async def scan(order: Order, built: Built) -> list[ScanReport]:
     """Scan every image by digest and keep its SBOM; Rejected when the policy does not allow what was found."""
     await prepare_scanner(order)
-    reports = await asyncio.gather(*(scan_image(order, image) for image in built.images))
-    await asyncio.gather(*(keep_sbom(order, image) for image in built.images))
+    together = at_most(len(built.images))
+    reports = await together(scan_image(order, image) for image in built.images)
+    await together(keep_sbom(order, image) for image in built.images)
     await check_findings(order, reports)
-    return list(reports)
+    return reports

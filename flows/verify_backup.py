@@ -5,6 +5,7 @@ from prefect.runtime import flow_run
 
 from delivery.backup import BackupProof
 from delivery.order import Order
+from flows.limits import one_by_one, raise_failures
 from tasks.database import prove_backup
 from tasks.known import known_places
 
@@ -17,9 +18,10 @@ async def verify_backup(order: Order, environment: str) -> BackupProof | None:
 
 @flow(name="verify backups")
 async def verify_backups() -> list[BackupProof]:
-    """Do so for every environment that has a database; runs every night."""
-    proofs: list[BackupProof] = []
-    for place in await known_places():
-        proof = await prove_backup(place.app, place.environment, str(flow_run.id))
-        proofs += [proof] if proof else []
-    return proofs
+    """Do so for every environment that has a database; runs every night. One that fails hides none of the others."""
+    places = await known_places()
+    proofs, failures = await one_by_one(
+        prove_backup(place.app, place.environment, str(flow_run.id)) for place in places
+    )
+    raise_failures(failures)
+    return [proof for proof in proofs if proof]

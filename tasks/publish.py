@@ -1,5 +1,6 @@
 """Make a release of what was built and keep it with its evidence."""
 
+from contextlib import suppress
 from datetime import UTC, datetime
 
 from blocks.artifact_store import current_store
@@ -32,7 +33,8 @@ def publish_release(order: Order, built: Built, reports: list[ScanReport], resul
     archive = Archive(current_store())
     archive.keep_release(order.app, release)
     for evidence in _evidence(release, reports, results):
-        archive.add_evidence(release, evidence)
+        with suppress(FileExistsError):  # kept by an earlier attempt
+            archive.add_evidence(release, evidence)
     ref = pushing.publish_release(release, registry=current_registry(), home=Home.current(), run_id=order.run)
     log().info("published release %s as %s", release.fingerprint, ref)
     return release

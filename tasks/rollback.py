@@ -11,7 +11,7 @@ from tasks.place import open_environment
 from tasks.step import log, step
 
 
-@step(timeout_seconds=120, keep=False)
+@step(timeout_seconds=120)
 def choose_release(app: str, environment: str, asked: str | None, override: bool, run: str) -> tuple[Order, Release]:
     """Return the release to go back to, as an order with the file it was described by.
 

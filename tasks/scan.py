@@ -1,5 +1,6 @@
 """Look into the images, and decide whether the policy allows what was found."""
 
+from contextlib import suppress
 from datetime import UTC, datetime
 
 from blocks.artifact_store import current_store
@@ -31,7 +32,10 @@ def scan_image(order: Order, image: BuiltImage) -> ScanReport:
 def keep_sbom(order: Order, image: BuiltImage) -> str:
     """Keep the image's CycloneDX SBOM and return where."""
     content = scanner.sbom(image.ref, Home.current(), run_id=order.run)
-    return current_store().put(f"runs/{order.run}/sbom/{image.name}.cdx.json", content)
+    key = f"runs/{order.run}/sbom/{image.name}.cdx.json"
+    with suppress(FileExistsError):  # kept by an earlier attempt
+        current_store().put(key, content)
+    return current_store().locate(key)
 
 
 @step(timeout_seconds=30)
