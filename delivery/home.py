@@ -1,7 +1,9 @@
 """Where this platform keeps what it must find again: one folder, named by HEADWAY_HOME."""
 
+import contextlib
 import os
 import secrets
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,11 +25,12 @@ class Home:
         path = self.root / "identity"
         if not path.exists():
             self.root.mkdir(parents=True, exist_ok=True)
-            try:
-                with path.open("x") as file:
-                    file.write(secrets.token_hex(3))
-            except FileExistsError:
-                pass  # another process of this platform was first
+            # Linked when it is whole, so that nobody reads half of it; whoever was first stays.
+            with tempfile.NamedTemporaryFile("w", dir=self.root, prefix="identity-") as file:
+                file.write(secrets.token_hex(3))
+                file.flush()
+                with contextlib.suppress(FileExistsError):
+                    path.hardlink_to(file.name)
         return path.read_text().strip()
 
     @property

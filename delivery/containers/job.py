@@ -15,6 +15,8 @@ from delivery.matrix import Cell, CellResult
 from delivery.runners import REPORTS, ToolCommand, tool_command
 from delivery.variables import fill
 
+NOT_RUN = (126, 127)  # what shells and init programs say of a command that is not there or is no program
+
 
 @dataclass(frozen=True)
 class Job:
@@ -62,6 +64,9 @@ class Job:
         outcome, problem = judge(exit_code or 0, totals if junit else None, junit_expected=tool.junit_expected)
         if exit_code is None:
             outcome, problem = "timed-out", f"did not end within {self.suite.timeout_seconds} s"
+        elif exit_code in NOT_RUN and not junit:
+            said = last_lines(self.log, 1) or f"exit code {exit_code}"
+            outcome, problem = "error", f"the command {' '.join(tool.command or ())} could not be run: {said}"
         return CellResult(
             cell=self.cell,
             outcome=outcome,

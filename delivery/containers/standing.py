@@ -48,7 +48,7 @@ def purge_environments(home: Home, host: str | None = None) -> list[str]:
 
 
 def _containers(client: DockerClient, home: Home) -> list[Container]:
-    found = client.containers.list(all=True, filters=_filter(home))
+    found = client.containers.list(all=True, filters=_filter(home), ignore_removed=True)
     return sorted((one for one in found if one.labels.get(LABEL_ROLE) in START_ORDER), key=_place)
 
 

@@ -217,7 +217,7 @@ def test_the_scanners_container_is_on_the_ledger_and_gone_afterwards(home, clean
     ((identity, labels),) = seen
     assert (labels[LABEL_PLATFORM], labels[LABEL_RUN], labels[LABEL_ROLE]) == (home.identity, "r7", "scanner")
     assert LABEL_EXPIRES in labels
-    assert identity not in [container.id for container in connect().containers.list(all=True)]
+    assert identity not in [container.id for container in connect().containers.list(all=True, ignore_removed=True)]
 
 
 def test_a_scanner_that_is_removed_under_the_scan_is_an_interruption(home, clean_image, fresh, monkeypatch):

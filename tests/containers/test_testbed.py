@@ -38,7 +38,10 @@ def home(tmp_path, monkeypatch):
 def things_of(home):
     filters = {"label": f"{LABEL_PLATFORM}={home.identity}"}
     client = connect()
-    found = [*client.containers.list(all=True, filters=filters), *client.networks.list(filters=filters)]
+    found = [
+        *client.containers.list(all=True, filters=filters, ignore_removed=True),
+        *client.networks.list(filters=filters),
+    ]
     return [thing.name for thing in [*found, *client.volumes.list(filters=filters)]]
 
 

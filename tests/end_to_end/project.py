@@ -123,7 +123,10 @@ class Project:
         label = {"label": f"headway.platform={self.identity()}"}
         client = docker.from_env()
         try:
-            containers = [f"container {found.name}" for found in client.containers.list(all=True, filters=label)]
+            containers = [
+                f"container {found.name}"
+                for found in client.containers.list(all=True, filters=label, ignore_removed=True)
+            ]
             networks = [f"network {found.name}" for found in client.networks.list(filters=label)]
             volumes = [
                 f"volume {found.name}"

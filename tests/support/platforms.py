@@ -28,7 +28,7 @@ def remove_platform(home: Home) -> None:
     """Remove the containers, networks and volumes that carry the platform's label, and its images."""
     client = connect()
     labelled = {"label": f"{LABEL_PLATFORM}={home.identity}"}
-    for container in client.containers.list(all=True, filters=labelled):
+    for container in client.containers.list(all=True, filters=labelled, ignore_removed=True):
         container.remove(force=True, v=True)
     for network in client.networks.list(filters=labelled):
         network.remove()

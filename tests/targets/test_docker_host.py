@@ -51,7 +51,7 @@ def place(home):
     place = Place(app=f"shop-{secrets.token_hex(3)}", environment="production")
     yield place
     client, label = connect(), {"label": f"{LABEL_APP}={place.app}"}
-    for container in client.containers.list(all=True, filters=label):
+    for container in client.containers.list(all=True, filters=label, ignore_removed=True):
         container.remove(force=True, v=True)
     for network in client.networks.list(filters=label):
         network.remove()
@@ -108,7 +108,13 @@ def put_live(app, target, release, sequence=1):
 def things_of(place):
     label = {"label": f"{LABEL_APP}={place.app}"}
     client = connect()
-    return {x.name for x in [*client.containers.list(all=True, filters=label), *client.networks.list(filters=label)]}
+    return {
+        x.name
+        for x in [
+            *client.containers.list(all=True, filters=label, ignore_removed=True),
+            *client.networks.list(filters=label),
+        ]
+    }
 
 
 def test_no_request_fails_while_a_release_is_replaced_under_load(app, target, release):
