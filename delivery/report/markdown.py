@@ -1,5 +1,6 @@
 """The report and the question at the approval as Markdown, as the Prefect UI shows it."""
 
+import re
 from collections.abc import Iterable, Sequence
 
 from delivery.change import Change
@@ -15,7 +16,7 @@ def report_markdown(record: DeliveryRecord) -> str:
     verb = "rolled back" if record.kind == "rollback" and record.outcome == "delivered" else record.outcome
     parts = [f"# {record.app or 'a run'} → {record.environment}: {verb} in {record.seconds:.1f} s"]
     if record.reason:
-        parts.append(f"```\n{record.reason}\n```")
+        parts.append(_block(record.reason))
     parts.append(_list(_facts(record)))
     if record.cells or record.acceptance:
         parts.append("## Tests\n\n" + _tests([*record.cells, *record.acceptance]))
@@ -73,7 +74,7 @@ def _facts(record: DeliveryRecord) -> Iterable[str]:
 def _tests(cells: Sequence[CellResult]) -> str:
     rows = [
         (
-            cell.cell.name,
+            _plain(cell.cell.name),
             cell.outcome + (f": {_plain(cell.problem)}" if cell.problem else ""),
             str(cell.tests) if cell.junit_found else "exit code only",
             str(cell.failures + cell.errors),
@@ -115,6 +116,12 @@ def _list(lines: Iterable[str]) -> str:
 def _table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     lines = [columns, ["---"] * len(columns), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _block(text: str) -> str:
+    """Return `text` as it is, in a fence that it cannot end."""
+    fence = "`" * max(3, 1 + max((len(ticks) for ticks in re.findall("`+", text)), default=0))
+    return f"{fence}\n{text}\n{fence}"
 
 
 def _plain(text: str) -> str:

@@ -83,8 +83,9 @@ def _figure(width: float, height: float) -> "Figure":
     import matplotlib  # a second to import, and only needed here
     from matplotlib.figure import Figure
 
-    # Names as text, so that they can be searched; ids that do not change from run to run.
+    # Names as text, so that they can be searched, and as they are; ids that do not change from run to run.
     matplotlib.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": "headway", "font.family": "sans-serif"})
+    matplotlib.rcParams["text.parse_math"] = False
     return Figure(figsize=(width, height), layout="constrained")
 
 
