@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict
 
 from delivery.errors import CommandFailed, Interrupted, Rejected
 
+OUTPUT_SECONDS = 5
 _running: set[subprocess.Popen[str]] = set()
 _lock = threading.Lock()
 _stopping = threading.Event()
@@ -46,7 +47,7 @@ def run(
     """Run a program to its end and return what it printed.
 
     `env` is added to this process's environment; secrets go there or to `stdin`, never into `argv`. `log` receives
-    both outputs whole. Raises CommandFailed for an exit code not in `accept`, Rejected when it is not installed or
+    both outputs whole. Raises CommandFailed for an exit code not in `accept`, Rejected when it cannot be started or
     runs longer than `timeout_seconds`, Interrupted when `stop_all` was called.
     """
     if _stopping.is_set():
@@ -64,18 +65,20 @@ def run(
             start_new_session=True,
         )
     except FileNotFoundError as error:
+        if cwd and not cwd.is_dir():
+            raise Rejected(f"{argv[0]} was not started: there is no folder {cwd}") from error
         raise Rejected(f"{argv[0]} is not installed") from error
+    except (OSError, ValueError) as error:  # not executable, too many arguments, a NUL in one
+        raise Rejected(f"{argv[0]} could not be started: {error}") from error
     with _lock:
         _running.add(process)
     try:
         stdout, stderr = process.communicate(stdin, timeout=timeout_seconds)
     except subprocess.TimeoutExpired as error:
-        _kill(process)
-        stdout, stderr = process.communicate()
+        _end(process)
         raise Rejected(f"{argv[0]} did not end within {timeout_seconds:g} s") from error
     except BaseException:
-        _kill(process)
-        process.communicate()
+        _end(process)
         raise
     finally:
         with _lock:
@@ -98,6 +101,12 @@ def stop_all() -> None:
         running = list(_running)
     for process in running:
         _kill(process)
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    _kill(process)
+    with contextlib.suppress(subprocess.TimeoutExpired):  # a child that left the group still holds the outputs
+        process.communicate(timeout=OUTPUT_SECONDS)
 
 
 def _kill(process: subprocess.Popen[str]) -> None:

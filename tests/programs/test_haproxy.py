@@ -1,0 +1,207 @@
+"""HAProxy: its file, its runtime commands, and what its counters say."""
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from delivery.app import Service
+from delivery.programs import haproxy
+from delivery.programs.haproxy import MAX_WEIGHT, RouterBackend, RouterServer
+
+FIGURES = "pxname,svname,qcur,scur,stot,econ,eresp,wretr,wredis,status,weight,hrsp_5xx,req_tot"
+
+
+def server(colour="blue", number=1, weight=100):
+    return RouterServer(colour=colour, number=number, address=f"shop-{colour}-{number}", port=8000, weight=weight)
+
+
+def backend(service="web", *servers, prefixes=("/",), health=None):
+    return RouterBackend(service=service, prefixes=prefixes, servers=servers or (server(),), health=health)
+
+
+def stat(*lines):
+    return "\n".join([f"# {FIGURES},", *lines, ""])
+
+
+def section(text, name):
+    """Return the lines of one section."""
+    return re.search(rf"^{name}\n((?:  .*\n)*)", text, re.MULTILINE)[1].splitlines()
+
+
+def test_a_service_of_two_slots_is_one_backend():
+    text = haproxy.configuration([backend("web", server("blue"), server("green", weight=0), health="/healthz")])
+
+    assert section(text, "backend web") == [
+        "  balance roundrobin",
+        "  http-reuse safe",
+        "  option httpchk",
+        "  http-check send meth GET uri /healthz hdr Host headway",
+        "  http-check expect status 200-299",
+        "  http-response set-header x-headway-instance %s",
+        "  use-server blue-1 if { req.hdr(x-headway-instance) -m str blue-1 }",
+        "  use-server green-1 if { req.hdr(x-headway-instance) -m str green-1 }",
+        "  default-server inter 300ms fastinter 150ms downinter 300ms fall 2 rise 1",
+        "  server blue-1 shop-blue-1:8000 check weight 100 resolvers docker resolve-prefer ipv4 init-addr libc,none",
+        "  server green-1 shop-green-1:8000 check weight 0 resolvers docker resolve-prefer ipv4 init-addr libc,none",
+    ]
+
+
+def test_without_a_health_path_the_port_is_checked():
+    assert "httpchk" not in haproxy.configuration([backend()])
+
+
+def test_the_longest_prefix_is_asked_first_and_only_whole_parts_match():
+    routed = [backend("web"), backend("api", prefixes=("/api", "/api/v2/")), backend("worker", prefixes=())]
+
+    lines = [line for line in section(haproxy.configuration(routed), "frontend public") if "use_backend" in line]
+
+    assert lines == [
+        "  use_backend api if { path /api/v2 } or { path_beg /api/v2/ }",
+        "  use_backend api if { path /api } or { path_beg /api/ }",
+        "  use_backend web",
+    ]
+
+
+def test_nobody_outside_chooses_an_instance_and_no_post_is_sent_twice():
+    public = section(haproxy.configuration([backend()]), "frontend public")
+
+    assert public[:3] == [
+        "  bind :8080",
+        "  http-request disable-l7-retry if !{ method GET HEAD OPTIONS PUT DELETE }",
+        "  http-request del-header x-headway- -m beg",
+    ]
+
+
+def test_only_the_loopback_reaches_one_chosen_instance():
+    probe = section(haproxy.configuration([backend("web"), backend("api", prefixes=("/api",))]), "frontend probe")
+
+    assert probe[0] == "  bind 127.0.0.1:8079"
+    assert probe[2:] == [
+        "  use_backend web if { req.hdr(x-headway-service) -m str web }",
+        "  use_backend api if { req.hdr(x-headway-service) -m str api }",
+    ]
+
+
+@pytest.mark.parametrize("settled", ["", "0123456789ab"])
+def test_the_file_remembers_the_release_that_passed_last(settled):
+    assert haproxy.settled_in(haproxy.configuration([backend()], settled)) == settled
+
+
+def test_a_file_of_something_else_remembers_nothing():
+    assert haproxy.settled_in("global\n") == ""
+    assert haproxy.settled_in("") == ""
+
+
+def test_weights_are_read_back_from_the_file():
+    routed = [backend("web", server("blue", weight=90), server("green", weight=10)), backend("api", prefixes=("/a",))]
+
+    assert haproxy.weights_in(haproxy.configuration(routed)) == {
+        ("web", "blue-1"): 90,
+        ("web", "green-1"): 10,
+        ("api", "blue-1"): 100,
+    }
+
+
+def test_every_server_gets_its_weight_by_a_runtime_command():
+    assert haproxy.weight_commands([backend("web", server("blue", 2, 7), server("green", weight=0))]) == [
+        "set server web/blue-2 weight 7",
+        "set server web/green-1 weight 0",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("percents", "counts", "expected"),
+    [
+        ({"blue": 90, "green": 10}, {"blue": 1, "green": 1}, {"blue": 90, "green": 10}),
+        ({"blue": 0, "green": 100}, {"blue": 2, "green": 2}, {"blue": 0, "green": 50}),
+        ({"blue": 100, "green": 0}, {"blue": 1}, {"blue": MAX_WEIGHT}),
+        ({"blue": 0, "green": 100}, {"blue": 1}, {"blue": 0}),
+        ({"blue": 0, "green": 0}, {"blue": 1, "green": 1}, {"blue": 0, "green": 0}),
+        ({"blue": 50, "green": 50}, {"blue": 1, "green": 4}, {"blue": 50, "green": 12}),
+        ({"blue": 100, "green": 0}, {}, {}),
+    ],
+)
+def test_slots_get_weights_by_their_share(percents, counts, expected):
+    assert haproxy.weights(percents, counts) == expected
+
+
+@given(st.integers(0, 100), st.integers(1, 20))
+def test_slots_of_equal_size_share_as_said(percent, count):
+    found = haproxy.weights({"blue": 100 - percent, "green": percent}, {"blue": count, "green": count})
+
+    assert abs(100 * found["green"] / sum(found.values()) - percent) < 1
+    assert all(0 <= weight <= MAX_WEIGHT for weight in found.values())
+
+
+@given(st.integers(1, 99), st.integers(1, 20), st.integers(1, 20))
+def test_a_slot_gets_requests_exactly_when_it_shall(percent, blue, green):
+    found = haproxy.weights({"blue": 100 - percent, "green": percent}, {"blue": blue, "green": green})
+
+    assert min(found.values()) > 0
+    assert haproxy.weights({"blue": 100, "green": 0}, {"blue": blue, "green": green})["green"] == 0
+
+
+@given(st.integers(0, 100), st.integers(1, 5))
+def test_the_share_is_read_back_as_it_was_given(percent, count):
+    weights = haproxy.weights({"blue": 100 - percent, "green": percent}, {"blue": count, "green": count})
+    servers = [server(colour, number, weights[colour]) for colour in haproxy.COLOURS for number in range(1, count + 1)]
+
+    found = haproxy.percents(haproxy.weights_in(haproxy.configuration([backend("web", *servers)])))
+
+    assert found == {"blue": 100 - percent, "green": percent}
+
+
+def test_the_share_comes_from_a_service_that_both_slots_have():
+    found = haproxy.percents({("api", "green-1"): 256, ("web", "blue-1"): 90, ("web", "green-1"): 10})
+
+    assert found == {"blue": 90, "green": 10}
+
+
+def test_without_a_server_no_slot_has_a_share():
+    assert haproxy.percents({}) == {"blue": 0, "green": 0}
+
+
+def test_counters_are_read_for_each_server_and_nothing_else():
+    found = haproxy.parse_stat(
+        stat(
+            "public,FRONTEND,,0,9,,,,,OPEN,,0,9",
+            "web,blue-1,1,2,90,1,2,3,4,UP,100,5,95",
+            "web,green-1,0,0,0,0,0,0,0,DOWN 1/2,0,0,0",
+            "web,BACKEND,0,2,90,1,2,3,4,UP,100,5,95",
+        )
+    )
+
+    assert [(one.service, one.server, one.colour, one.is_up) for one in found] == [
+        ("web", "blue-1", "blue", True),
+        ("web", "green-1", "green", False),
+    ]
+    assert (found[0].weight, found[0].sessions, found[0].requests, found[0].errors) == (100, 3, 95, 15)
+
+
+@pytest.mark.parametrize(
+    ("status", "is_up"),
+    [("UP", True), ("UP 1/2", True), ("DOWN", False), ("no check", False), ("MAINT", False), ("NOLB", False)],
+)
+def test_only_a_server_whose_checks_pass_is_up(status, is_up):
+    [found] = haproxy.parse_stat(stat(f"web,blue-1,0,0,0,0,0,0,0,{status},1,0,0"))
+
+    assert found.is_up is is_up
+
+
+def test_a_version_without_request_counters_counts_sessions():
+    [found] = haproxy.parse_stat(stat("web,blue-1,0,0,7,0,0,0,0,UP,1,,"))
+
+    assert (found.requests, found.errors) == (7, 0)
+
+
+@pytest.mark.parametrize("text", ["", "Unknown command.\n", f"# {FIGURES},\n"])
+def test_an_answer_without_servers_has_none(text):
+    assert haproxy.parse_stat(text) == []
+
+
+@pytest.mark.parametrize("sign", list(" \t\n\"'\\#{}$`|;"))
+def test_a_path_with_a_sign_that_means_something_to_the_router_is_refused(sign):
+    with pytest.raises(ValueError, match="pattern"):
+        Service(health=f"/a{sign}b")

@@ -1,0 +1,134 @@
+"""The one place where a program is started: how it ends, each way it can end."""
+
+import os
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from delivery.errors import CommandFailed, Interrupted, Rejected
+from delivery.programs import run as module
+from delivery.programs.run import Completed, run, stop_all
+
+LONG = 30
+
+
+def test_both_outputs_and_the_exit_code_come_back():
+    done = run(["sh", "-c", "echo out; echo err >&2"], timeout_seconds=LONG)
+
+    assert (done.returncode, done.stdout, done.stderr) == (0, "out\n", "err\n")
+
+
+def test_arguments_are_never_read_by_a_shell():
+    done = run(["printf", "%s|", "$HOME", "a b", "; false", "*"], timeout_seconds=LONG)
+
+    assert done.stdout == "$HOME|a b|; false|*|"
+
+
+def test_input_environment_and_folder_are_given(tmp_path):
+    done = run(
+        ["sh", "-c", "pwd; cat; echo $GREETING $PATH"],
+        timeout_seconds=LONG,
+        cwd=tmp_path,
+        env={"GREETING": "hello"},
+        stdin="from stdin\n",
+    )
+
+    assert done.stdout.splitlines() == [str(tmp_path), "from stdin", f"hello {os.environ['PATH']}"]
+
+
+def test_without_input_nothing_is_waited_for():
+    assert run(["cat"], timeout_seconds=LONG).stdout == ""
+
+
+def test_an_exit_code_that_was_not_expected_shows_the_last_lines():
+    with pytest.raises(CommandFailed) as caught:
+        run(["sh", "-c", "seq 40; echo reason >&2; exit 3"], timeout_seconds=LONG)
+
+    assert caught.value.returncode == 3
+    assert str(caught.value).splitlines()[0] == "sh -c seq 40; echo reason >&2; exit 3 … ended with exit code 3"
+    assert caught.value.last_lines.splitlines() == [*map(str, range(22, 41)), "reason"]
+
+
+def test_an_exit_code_may_be_expected():
+    assert run(["sh", "-c", "exit 3"], timeout_seconds=LONG, accept=(0, 3)).returncode == 3
+
+
+def test_what_is_secret_in_the_environment_is_in_no_message():
+    with pytest.raises(CommandFailed) as caught:
+        run(["sh", "-c", "exit 1"], timeout_seconds=LONG, env={"TOKEN": "s3cret"}, stdin="s3cret")
+
+    assert "s3cret" not in f"{caught.value} {caught.value.__reduce__()}"
+
+
+def test_a_program_that_runs_too_long_is_ended_with_its_children(tmp_path):
+    alive = tmp_path / "alive"
+    os.mkfifo(alive)
+    held = os.open(alive, os.O_RDONLY | os.O_NONBLOCK)
+
+    with pytest.raises(Rejected, match=r"sh did not end within 0\.3 s"):
+        run(["sh", "-c", f"sleep 600 > {alive} & wait"], timeout_seconds=0.3)
+
+    os.set_blocking(held, True)
+    assert os.read(held, 1) == b""  # nobody is left who could write
+    os.close(held)
+
+
+@pytest.mark.parametrize(
+    ("argv", "said"),
+    [
+        (["no-such-program"], "no-such-program is not installed"),
+        (["echo", "a\x00b"], "echo could not be started: embedded null byte"),
+        (["echo", "a" * 5_000_000], "echo could not be started: .*Argument list too long"),
+    ],
+)
+def test_a_program_that_cannot_be_started_is_told(argv, said):
+    with pytest.raises(Rejected, match=said):
+        run(argv, timeout_seconds=LONG)
+
+
+def test_a_file_that_is_no_program_is_told(tmp_path):
+    (tmp_path / "notes").touch(mode=0o644)
+
+    with pytest.raises(Rejected, match=r"notes could not be started: .*Permission denied"):
+        run([str(tmp_path / "notes")], timeout_seconds=LONG)
+
+
+def test_a_folder_that_is_not_there_is_told(tmp_path):
+    with pytest.raises(Rejected, match=f"echo was not started: there is no folder {tmp_path}/gone"):
+        run(["echo"], timeout_seconds=LONG, cwd=tmp_path / "gone")
+
+
+def test_output_that_is_no_text_is_kept_as_far_as_it_can_be():
+    code = r"import sys; sys.stdout.buffer.write(b'caf\xe9\n')"
+
+    assert run([sys.executable, "-c", code], timeout_seconds=LONG).stdout == "caf�\n"
+
+
+def test_the_log_holds_both_outputs_also_of_a_failure(tmp_path):
+    with pytest.raises(CommandFailed):
+        run(["sh", "-c", "echo out; echo err >&2; exit 1"], timeout_seconds=LONG, log=tmp_path / "logs" / "one.txt")
+
+    assert (tmp_path / "logs" / "one.txt").read_text() == "out\nerr\n"
+
+
+def test_blank_lines_are_no_last_lines():
+    done = Completed(argv=("x",), returncode=1, stdout="a\n\n\nb\n", stderr="\nc\n")
+
+    assert done.last_lines(2) == "b\nc"
+
+
+def test_everything_that_runs_is_stopped_and_nothing_is_started_afterwards(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "_stopping", threading.Event())
+    runs = tmp_path / "runs"
+    os.mkfifo(runs)
+
+    with ThreadPoolExecutor(1) as pool:
+        future = pool.submit(run, ["sh", "-c", f"echo up > {runs}; sleep 600"], timeout_seconds=LONG)
+        assert runs.read_text() == "up\n"
+        stop_all()
+        with pytest.raises(Interrupted, match="sh was stopped"):
+            future.result(LONG)
+    with pytest.raises(Interrupted, match="echo was not started: the run is being stopped"):
+        run(["echo"], timeout_seconds=LONG)
