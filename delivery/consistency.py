@@ -38,6 +38,7 @@ def _unknown_placeholders(app: "App") -> Iterator[str]:
     facts = DATABASE_FACTS if app.database else ()
     places = {f"services.{name}.env": (service.env, facts) for name, service in app.services.items()}
     places |= {f"environments.{name}.env": (one.env, facts) for name, one in app.environments.items()}
+    places |= {f"backing.{name}.env": (one.env, ()) for name, one in app.backing.items()}
     for name, suite in app.suites.items():
         own = facts if suite.database or suite.services else ()
         places[f"suites.{name}.env"] = (suite.env, (*suite.axes, *own))
@@ -47,7 +48,7 @@ def _unknown_placeholders(app: "App") -> Iterator[str]:
         for variable, text in env.items():
             for name in placeholders(text):
                 if name not in allowed:
-                    shown = ", ".join(f"${{{one}}}" for one in allowed) or "none, because no database is there"
+                    shown = ", ".join(f"${{{one}}}" for one in allowed) or "none here"
                     yield f"{where}.{variable}: found ${{{name}}}; allowed: {shown}"
 
 

@@ -129,7 +129,11 @@ def test_services_that_no_request_can_reach_are_told(services: dict[str, Any], s
         ),
         (
             {"services": {"web": {"port": 1, "env": {"DB": "${database.url}"}}}},
-            "services.web.env.DB: found ${database.url}; allowed: none, because no database is there",
+            "services.web.env.DB: found ${database.url}; allowed: none here",
+        ),
+        (
+            {"backing": {"cache": {"image": "redis:7", "env": {"DB": "${database.url}"}}}, "database": {}},
+            "backing.cache.env.DB: found ${database.url}; allowed: none here",
         ),
         (
             {"suites": {"unit": {"image": "web", "axes": {"node": ["22"]}, "env": {"V": "${node} ${nodes}"}}}},
