@@ -8,9 +8,8 @@ import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict
-
 from delivery.errors import CommandFailed, Interrupted, Rejected
+from delivery.model import Model
 
 OUTPUT_SECONDS = 5
 _running: set[subprocess.Popen[str]] = set()
@@ -18,10 +17,8 @@ _lock = threading.Lock()
 _stopping = threading.Event()
 
 
-class Completed(BaseModel):
+class Completed(Model):
     """What a program that ended left behind."""
-
-    model_config = ConfigDict(frozen=True)
 
     argv: tuple[str, ...]
     returncode: int

@@ -1,0 +1,131 @@
+"""What users read is true: commands and options exist, links lead somewhere, every key is explained."""
+
+import re
+from pathlib import Path
+
+import pytest
+import typer
+import yaml
+from jsonschema import Draft202012Validator
+
+from cli.main import app
+from delivery.app import App
+from delivery.configuration import check_files, load_app
+from delivery.errors import HeadwayError
+from delivery.schema import app_schema
+from tests.architecture.sources import ROOT, text, tracked
+
+PAGES = ["README.md", *(name for name in tracked() if name.startswith("docs/") and name.endswith(".md"))]
+EXAMPLES = sorted(path.parent.name for path in (ROOT / "examples").glob("*/headway.yaml"))
+COMMANDS = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+LINKS = [(page, link) for page in PAGES for link in re.findall(r"\]\(([^)\s]+)\)", text(page))]
+
+
+def code(page: str) -> list[str]:
+    """Return what stands as code in a page: spans and blocks, line by line."""
+    spans = re.findall(r"(?<!`)`([^`\n]+)`(?!`)", text(page))
+    return spans + re.findall(r"^(?: {4}|\t)(\S.*)$", text(page), re.MULTILINE)
+
+
+def commands(page: str) -> list[tuple[str, list[str]]]:
+    """Return each verb of `headway` in the code of a page, with the options beside it."""
+    found = [re.match(r"(?:\S*/)?headway ([a-z]+)(.*)$", line.partition("#")[0]) for line in code(page)]
+    return [(match[1], re.findall(r"--[a-z-]+", match[2])) for match in found if match]
+
+
+def options(verb: str) -> set[str]:
+    names = {name for parameter in COMMANDS[verb].params for name in (*parameter.opts, *parameter.secondary_opts)}
+    return names | {"--help"}
+
+
+def anchors(page: str) -> set[str]:
+    headings = re.findall(r"^#+ (.+)$", text(page), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_every_verb_is_described_once_and_no_other() -> None:
+    described = re.findall(r"^\| `headway ([a-z]+)", text("docs/commands.md"), re.MULTILINE)
+    assert sorted(described) == sorted(COMMANDS)
+
+
+def test_every_argument_and_option_that_is_described_exists() -> None:
+    rows = re.findall(r"^\| `headway ([a-z]+)(?: \[([A-Z]+)\])?` \| (.*) \|$", text("docs/commands.md"), re.MULTILINE)
+    for verb, argument, meaning in rows:
+        assert set(re.findall(r"--[a-z-]+", meaning)) <= options(verb), verb
+        assert argument.lower() in {"", *(parameter.name for parameter in COMMANDS[verb].params)}, verb
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_command_in_a_page_exists_with_its_options(page: str) -> None:
+    for verb, used in commands(page):
+        assert verb in COMMANDS
+        assert set(used) <= options(verb), verb
+
+
+def test_the_pages_show_how_to_use_headway() -> None:
+    assert {"run", "status", "rollback", "down", "init", "check", "plan"} <= {verb for verb, _ in commands("README.md")}
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_goal_of_make_in_a_page_exists(page: str) -> None:
+    goals = re.findall(r"^([a-z]+):", text("Makefile"), re.MULTILINE)
+    used = [match[1] for line in code(page) for match in [re.match(r"make ([a-z]+)", line)] if match]
+    assert set(used) <= set(goals)
+
+
+@pytest.mark.parametrize(("page", "link"), LINKS)
+def test_every_link_leads_somewhere(page: str, link: str) -> None:
+    if re.match(r"https?://", link):
+        return
+    path, _, anchor = link.partition("#")
+    target = (ROOT / page).parent / path if path else ROOT / page
+    assert target.exists()
+    assert not anchor or anchor in anchors(str(target.resolve().relative_to(ROOT)))
+
+
+def test_every_page_can_be_reached_from_the_readme() -> None:
+    assert {f"docs/{Path(page).name}" for page in PAGES[1:]} <= {link for page, link in LINKS if page == "README.md"}
+
+
+def test_the_exit_codes_are_the_documented_ones() -> None:
+    documented = re.findall(r"^\| (\d+) \|", text("docs/commands.md"), re.MULTILINE)
+    ours = {0, HeadwayError.exit_code, *(error.exit_code for error in HeadwayError.__subclasses__())}
+    assert sorted(map(int, documented)) == sorted(ours)
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_an_example_is_taken_with_every_file_it_names(example: str) -> None:
+    folder = ROOT / "examples" / example
+    check_files(load_app(folder / "headway.yaml"), folder)
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_an_editor_takes_an_example_and_marks_a_wrong_key(example: str) -> None:
+    content = yaml.safe_load(text(f"examples/{example}/headway.yaml"))
+    validator = Draft202012Validator(app_schema())
+    assert list(validator.iter_errors(content)) == []
+    content["environments"]["production"]["wach"] = {}
+    assert [error.json_path for error in validator.iter_errors(content)] == ["$.environments.production"]
+
+
+@pytest.mark.parametrize(
+    "shift",
+    ["AllAtOnce", {"canary": {"percent": 5}}, {"linear": {"percent": 5}}, {"steps": [{"percent": 100}]}],
+    ids=str,
+)
+def test_an_editor_takes_every_way_to_write_a_plan(shift: object) -> None:
+    content = {"app": "a", "images": {"a": {}}, "environments": {"b": {"shift": shift, "target": {"port": 80}}}}
+    assert list(Draft202012Validator(app_schema()).iter_errors(content)) == []
+    assert App.model_validate(content).environments["b"].shift.steps[-1].percent == 100
+
+
+def test_every_key_is_explained_in_the_schema() -> None:
+    schema = app_schema()
+    models = {"App": schema, **schema["$defs"]}
+    silent = [
+        f"{name}.{key}"
+        for name, model in models.items()
+        for key, described in model.get("properties", {}).items()
+        if not described.get("description")
+    ]
+    assert silent == []

@@ -1,0 +1,76 @@
+"""What stands in the repository's files: pins, and nothing of one machine or one network."""
+
+import itertools
+import re
+
+import pytest
+
+from tests.architecture.sources import ROOT, modules, text, tracked
+
+LOCKS = ["requirements.lock", "requirements-dev.lock", "requirements-uv.lock"]
+PIN = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]*(\[[a-z,-]+\])?==[^\s;]+( ; [^\\]+)? \\$")
+HASH = re.compile(r"^    --hash=sha256:[0-9a-f]{64}( \\)?$")
+# Where packages come from is the machine's affair. (`docker.io` is no place here but a part of the names of images.)
+HOSTS = re.compile(
+    r"\bpythonhosted\.org\b|\b(?:pypi|npmjs|yarnpkg|golang|goproxy|crates|rubygems|maven)\.(?:org|com|io)\b"
+    r"|\bamazonaws\.com\b|\bpkg\.dev\b",
+    re.IGNORECASE,
+)
+# Folders of one machine; `node` is a user inside an image.
+MACHINES = re.compile(r"(?<![\w.$}])/(?:(?:home|Users)/(?!node\b)\w|(?:root|work|workspace)/)")
+BINARY = (".png", ".ico", ".gz", ".zip", ".tar")
+
+
+def packages(lock: str) -> set[str]:
+    names = re.findall(r"^([A-Za-z0-9._-]+)(?:\[.*\])?==", text(lock), re.MULTILINE)
+    return {name.lower().replace("_", "-") for name in names}
+
+
+@pytest.mark.parametrize("lock", LOCKS)
+def test_a_lock_pins_every_package_with_its_hashes_and_nothing_else(lock: str) -> None:
+    lines = [line for line in text(lock).splitlines() if line and not line.lstrip().startswith("#")]
+    assert [line for line in lines if not PIN.match(line) and not HASH.match(line)] == []
+    assert all(HASH.match(after) for line, after in itertools.pairwise(lines) if PIN.match(line))
+
+
+@pytest.mark.parametrize("lock", LOCKS)
+def test_a_lock_names_no_place(lock: str) -> None:
+    assert "://" not in text(lock)
+    assert "--index-url" not in text(lock)
+    assert " @ " not in text(lock)
+
+
+def test_what_is_used_is_tested() -> None:
+    assert packages("requirements.lock") <= packages("requirements-dev.lock")
+
+
+def test_every_dependency_is_locked() -> None:
+    declared = re.search(r"^dependencies = \[\n(.*?)^\]", text("pyproject.toml"), re.MULTILINE | re.DOTALL)
+    assert declared
+    names = re.findall(r'^  "([a-z0-9-]+)', declared[1], re.MULTILINE)
+    assert len(names) > 10
+    assert set(names) <= packages("requirements.lock")
+
+
+@pytest.mark.parametrize("pattern", [HOSTS, MACHINES], ids=["registry", "machine"])
+def test_no_file_names_a_registry_or_a_folder_of_one_machine(pattern: re.Pattern[str]) -> None:
+    found = [
+        f"{name}: {match[0]}"
+        for name in tracked()
+        if not name.endswith(BINARY)
+        for match in [pattern.search((ROOT / name).read_text(encoding="utf-8", errors="replace"))]
+        if match
+    ]
+    assert found == []
+
+
+def test_every_package_says_what_it_is() -> None:
+    packages_ = [
+        name for name in modules("cli/", "flows/", "tasks/", "blocks/", "delivery/") if name.endswith("__init__.py")
+    ]
+    assert all(text(name).startswith('"""') for name in packages_)
+
+
+def test_the_continuous_check_is_what_the_readme_calls_the_tests() -> None:
+    assert text(".ci/run").rstrip().endswith("exec make test")
+    assert "    make test\n" in text("README.md")
