@@ -14,6 +14,7 @@ from delivery.home import Home
 from delivery.order import Order
 from delivery.release import Evidence, Release
 from tasks.notes import note
+from tasks.place import open_environment
 from tasks.step import log, step
 
 
@@ -66,15 +67,19 @@ def prove_backup(app: App, environment: str, run: str) -> BackupProof | None:
     if proof.outcome != "pass":
         raise Rejected(f"the backup of {environment} cannot be restored as it was: {'; '.join(proof.differences)}")
     note(run, "backup", environment, proof)
+    _keep_proof(app, environment, proof)
     log().info("backup proven: RPO %.2f s, RTO %.2f s, %d tables", proof.rpo_seconds, proof.rto_seconds, proof.tables)
     return proof
 
 
-@step(timeout_seconds=30, keep=False)
-def keep_proof(app: App, environment: str, release: Release, proof: BackupProof) -> None:
+def _keep_proof(app: App, environment: str, proof: BackupProof) -> None:
     """Keep the proof as evidence of the release that is live."""
+    with open_environment(app, environment) as target:
+        live = target.observe().live
+    if live is None or live.release is None:
+        return
     Archive(current_store()).add_evidence(
-        release,
+        live.release,
         Evidence(
             kind="restore",
             subject=environment,

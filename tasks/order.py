@@ -7,11 +7,11 @@ from delivery.archive import Archive
 from delivery.configuration import check_files, configuration_hash, load_app
 from delivery.errors import Misconfigured
 from delivery.home import Home
-from delivery.order import Order, environment_of
+from delivery.order import Order, passed_before
 from delivery.programs import git
 from delivery.release import Release
 from tasks.notes import note
-from tasks.place import open_environment
+from tasks.place import load_place, open_environment
 from tasks.step import log, step
 
 
@@ -29,7 +29,8 @@ def take_order(project: str | None, revision: str, environment: str, run: str) -
     git.export(repository, found.sha, relative, source)
     app = load_app(source / "headway.yaml")
     check_files(app, source)
-    environment_of(app, environment)
+    for place in (*passed_before(app, environment), environment):
+        load_place(app, place, with_secrets=True)  # a secret that is not there is told now, not after the tests
     log().info("checked out %s (%s)", found.short, found.subject)
     order = Order(
         run=run,
@@ -55,14 +56,18 @@ def lay_out_sources(order: Order) -> None:
 def find_unchanged(order: Order) -> Release | None:
     """Return the live release when it was made from the same files and runs well, else none."""
     with open_environment(order.app, order.environment) as target:
-        live = target.observe().live
+        state = target.observe()
+    live = state.live
     if live is None or live.release is None or not live.healthy or live.weight != 100:
         return None
     kept = Archive(current_store())
     if live.release.fingerprint not in kept.fingerprints(order.app.app):
         return None
     same_file = live.release.configuration_hash == configuration_hash(order.app, order.environment)
-    return live.release if same_file and live.release.revision.tree == order.revision.tree else None
+    if not same_file or live.release.revision.tree != order.revision.tree:
+        return None
+    note(order.run, "state", order.environment, state)
+    return live.release
 
 
 def _project(asked: str | None) -> Path:

@@ -3,13 +3,18 @@
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
+from typing import cast
+
+from prefect.blocks.system import Secret
+from pydantic import SecretStr
 
 from blocks.artifact_store import current_store
 from blocks.environment import DeliveryEnvironment, block_name
 from delivery.app import App
 from delivery.archive import Archive, Happening, HistoryEntry
-from delivery.errors import ReleaseUnhealthy
+from delivery.errors import Misconfigured, ReleaseUnhealthy
 from delivery.journal import Entry, Journal, Verb
 from delivery.order import Order, environment_of
 from delivery.place import Place
@@ -24,20 +29,38 @@ _CHANGES: dict[tuple[str, str], threading.Lock] = {}
 OBSERVER = 0  # a sequence under which nothing can be changed once an environment was changed
 
 
-def load_place(app: str, environment: str) -> Place:
-    """Return what the environment's block holds, or a place without secrets when there is no block."""
+def load_place(app: App, environment: str, *, with_secrets: bool = False) -> Place:
+    """Return what the environment's block holds; `with_secrets` also those that headway.yaml names.
+
+    Raises Misconfigured when one of them is not there.
+    """
+    named = environment_of(app, environment).secrets if with_secrets else {}
+    where = f"headway.yaml: environments.{environment}.secrets"
+    secrets = {variable: _load_secret(f"{where}.{variable}", name) for variable, name in named.items()}
     try:
-        block = DeliveryEnvironment.load(block_name(app, environment), _sync=True)  # type: ignore[call-arg]
+        block = DeliveryEnvironment.load(block_name(app.app, environment), _sync=True)  # type: ignore[call-arg]
     except ValueError:
-        return Place(app=app, environment=environment)
+        return Place(app=app.app, environment=environment, secrets=secrets)
     assert isinstance(block, DeliveryEnvironment)
-    return block.place(app, environment)
+    place = block.place(app.app, environment)
+    return replace(place, secrets={**place.secrets, **secrets})
+
+
+def _load_secret(where: str, name: str) -> SecretStr:
+    try:
+        block = cast(Secret[str], Secret.load(name, _sync=True))  # type: ignore[call-arg]
+    except ValueError as error:
+        next_step = f"create {name} under Blocks in the UI, of the type Secret"
+        raise Misconfigured(where, f"there is no secret {name}", next_step=next_step) from error
+    return SecretStr(str(block.get()))
 
 
 @contextmanager
-def open_environment(app: App, environment: str, sequence: int = OBSERVER) -> Iterator[Target]:
+def open_environment(
+    app: App, environment: str, sequence: int = OBSERVER, *, with_secrets: bool = False
+) -> Iterator[Target]:
     """Open the target of an environment for the holder of lease `sequence`."""
-    place = load_place(app.app, environment)
+    place = load_place(app, environment, with_secrets=with_secrets)
     with open_target(app, environment_of(app, environment), place, sequence=sequence) as target:
         yield target
 
@@ -73,7 +96,7 @@ def _journaled(
 @step(timeout_seconds=1800, name="stage {release.fingerprint}", keep=False)
 def stage_release(order: Order, environment: str, release: Release, sequence: int) -> SlotState:
     """Run the release in the idle slot, without live traffic, until it is healthy."""
-    with open_environment(order.app, environment, sequence) as target:
+    with open_environment(order.app, environment, sequence, with_secrets=True) as target:
         with _journaled(order, environment, "stage", release, sequence):
             slot = target.stage(order.app, release)
     log().info("staged %s with %d instances", slot.colour, len(slot.instances))
