@@ -34,8 +34,10 @@ async def await_approval(order: Order, release: Release) -> Decision:
             order, change, "approve", "policy", "unattended: the environment's policy asks nobody", True
         )
     form = Approval.with_initial_data(description=text)
+    # The key names what is asked about: a resumed run whose change is another one by now asks again.
+    key = f"approve-{order.environment}-{change.binding}"
     try:
-        answer = await ask(form, f"approve-{order.environment}", policy.wait, policy.timeout_seconds)
+        answer = await ask(form, key, policy.wait, policy.timeout_seconds)
     except FlowPauseTimeout as timeout:
         raise Rejected(f"nobody answered within {policy.timeout_seconds} s") from timeout
     now, _ = await describe_change(order, release)

@@ -1,11 +1,12 @@
 """Ask a person through Prefect, so that the question survives restarts and retries."""
 
+import asyncio
 from typing import Literal, TypeVar
 
 import prefect.runtime
 from prefect import get_client
 from prefect.context import FlowRunContext
-from prefect.exceptions import PrefectHTTPStatusError
+from prefect.exceptions import FlowPauseTimeout, PrefectHTTPStatusError
 from prefect.flow_runs import apause_flow_run, asuspend_flow_run
 from prefect.input import RunInput
 from prefect.input.run_input import keyset_from_base_key
@@ -13,6 +14,7 @@ from prefect.input.run_input import keyset_from_base_key
 T = TypeVar("T", bound=RunInput)
 
 POLL_SECONDS = 2
+GRACE_SECONDS = 60
 
 
 async def ask(form: type[T], key: str, wait: Literal["pause", "suspend"], timeout_seconds: int) -> T:
@@ -21,14 +23,28 @@ async def ask(form: type[T], key: str, wait: Literal["pause", "suspend"], timeou
     `pause` keeps the process; `suspend` ends it, and the flow starts again, with its results kept, on the answer.
     """
     await _forget_earlier_answer(key, "paused" if wait == "pause" else "suspended")
+    answer: T | None
     if wait == "suspend":
         answer = await asuspend_flow_run(wait_for_input=form, timeout=timeout_seconds, key=key)
     else:
-        answer = await apause_flow_run(
-            wait_for_input=form, timeout=timeout_seconds, poll_interval=POLL_SECONDS, key=key
-        )
+        answer = await _pause(form, key, timeout_seconds)
     # Prefect 3.8 loses the answer when the pause was over before it was asked for again.
     return answer or await _load(form, key, wait)
+
+
+async def _pause(form: type[T], key: str, timeout_seconds: int) -> T | None:
+    """Wait in this process. The server fails a run whose pause is over, in words of its own: be there before it."""
+    try:
+        async with asyncio.timeout(timeout_seconds):
+            return await apause_flow_run(
+                wait_for_input=form, timeout=timeout_seconds + GRACE_SECONDS, poll_interval=POLL_SECONDS, key=key
+            )
+    except TimeoutError as error:
+        async with get_client() as client:
+            run = await client.read_flow_run(prefect.runtime.flow_run.id)
+        if run.state and run.state.is_running():
+            return None  # answered in the last moment
+        raise FlowPauseTimeout(f"nobody answered within {timeout_seconds} s") from error
 
 
 async def _load(form: type[T], key: str, wait: str) -> T:
