@@ -1,0 +1,150 @@
+"""Stand-ins for what a delivery does in containers: they keep, build, scan, test and restore, only not for real."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from delivery.backup import BackupProof
+from delivery.containers.database import MigrationResult
+from delivery.matrix import CellResult, cells_of
+from delivery.model import Model
+from delivery.release import BaseImage, BuiltImage, ImageRef
+from delivery.report.record import DeliveryRecord
+from delivery.scanning import Finding, ScanReport
+
+CRITICAL = Finding(
+    kind="vulnerability", id="CVE-2030-1", severity="CRITICAL", package="libweb", version="1.0", fixed_version="1.1"
+)
+
+
+class Access(Model):
+    """How a database is reached, as far as anybody asks here."""
+
+    name: str
+
+
+@dataclass
+class Containers:
+    """What a container engine, its registry and its databases would do; `calls` counts what was asked for."""
+
+    calls: Counter[str] = field(default_factory=Counter)
+    troubles: dict[str, list[BaseException]] = field(default_factory=dict)
+    during: dict[str, Callable[[], object]] = field(default_factory=dict)
+    findings: dict[str, tuple[Finding, ...]] = field(default_factory=dict)
+    database_status: str = "fresh"
+    outcomes: dict[str, str] = field(default_factory=dict)
+    databases: dict[str, list[str]] = field(default_factory=dict)
+    damaged: set[str] = field(default_factory=set)
+    published: list[str] = field(default_factory=list)
+    removed: list[str] = field(default_factory=list)
+    living: set[str] = field(default_factory=set)
+
+    def fail(self, what: str, *errors: BaseException) -> None:
+        """Let the next calls of `what` fail, one error for each."""
+        self.troubles[what] = list(errors)
+
+    def _begin(self, what: str) -> None:
+        self.calls[what] += 1
+        self.during.get(what, lambda: None)()
+        if self.troubles.get(what):
+            raise self.troubles[what].pop(0)
+
+    def build_image(self, source: Path, name, image, revision, *, repository, **_) -> BuiltImage:
+        self._begin(f"build {name}")
+        content = b"".join(path.read_bytes() for path in sorted(source.rglob("*")) if path.is_file())
+        digest = f"sha256:{hashlib.sha256(name.encode() + content).hexdigest()}"
+        ref = ImageRef(repository=repository, digest=digest)
+        return BuiltImage(name=name, ref=ref, builder="in memory")
+
+    def build_suite(self, source, suite, image, revision, **more) -> BuiltImage:
+        return self.build_image(source, f"suite-{suite}", image, revision, **more)
+
+    def prepare(self, policy, home, *, run_id: str) -> None:
+        self._begin("prepare scanner")
+
+    def scan(self, name, ref, policy, home, *, run_id: str) -> ScanReport:
+        self._begin(f"scan {name}")
+        now = datetime.now(UTC)
+        fields = {"image": name, "ref": ref, "findings": self.findings.get(name, ()), "scanned_at": now, "scanner": "0"}
+        built = None if self.database_status == "missing" else now
+        return ScanReport.model_validate(
+            fields | {"packages": 3, "database_built": built, "database_status": self.database_status}
+        )
+
+    def sbom(self, ref, home, *, run_id: str) -> bytes:
+        self._begin("sbom")
+        return b'{"bomFormat": "CycloneDX"}'
+
+    def run_cell(self, app, cell, images, *, log: Path, report_dir: Path, **_) -> CellResult:
+        self._begin(f"test {cell.name}")
+        report_dir.mkdir(parents=True, exist_ok=True)
+        log.write_text(f"{cell.name} with {sorted(images)}\n")
+        outcome = self.outcomes.get(cell.suite, "passed")
+        failing = ("adds up",) if outcome == "failed" else ()
+        return CellResult.model_validate({"cell": cell, "outcome": outcome, "tests": 2, "failing": failing})
+
+    def run_acceptance(self, app, environment, suite, images, *, log, report_dir, **more) -> CellResult:
+        self._begin(f"accept {environment}")
+        return self.run_cell(app, cells_of(suite, app.suites[suite])[0], images, log=log, report_dir=report_dir)
+
+    def publish_release(self, release, *, registry: str, **_) -> ImageRef:
+        self._begin("publish")
+        self.published.append(release.fingerprint)
+        return ImageRef(repository=f"{registry}/{release.app}/release", digest=f"sha256:{'0' * 64}")
+
+    def find_database(self, names) -> Access | None:
+        self._begin("find database")
+        return Access(name=names.environment) if names.environment in self.databases else None
+
+    def ensure_database(self, database, names, *, image: str) -> Access:
+        self._begin(f"start database {names.environment}")
+        self.databases.setdefault(names.environment, [])
+        return Access(name=names.environment)
+
+    def migrate(self, database, names, access, ref, *, run_id, log) -> MigrationResult:
+        self._begin(f"migrate {names.environment}")
+        self.databases[names.environment].append(ref)
+        return MigrationResult(seconds=0.1)
+
+    def prove_backup(self, database, names, access, *, image, home, run_id) -> BackupProof:
+        self._begin(f"restore {names.environment}")
+        differences = ("table orders: 3 in the database, 2 in the copy",) if names.environment in self.damaged else ()
+        fields = {"tables": 2, "rows": 3, "size_bytes": 100, "rpo_seconds": 0.1, "rto_seconds": 0.2}
+        outcome = "fail" if differences else "pass"
+        return BackupProof.model_validate(fields | {"outcome": outcome, "differences": differences})
+
+    def remove_run(self, platform: str, run: str) -> None:
+        self._begin("remove run")
+        self.removed.append(run)
+
+    def sweep(self, platform: str, *, living: set[str]) -> list[SimpleNamespace]:
+        self._begin("sweep")
+        self.living = set(living)
+        return []
+
+    def stand_in(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Take the engine's place in everything the tasks use of it."""
+        for where, names in {
+            "delivery.containers.builder": ("build_image", "build_suite"),
+            "delivery.containers.scanner": ("prepare", "scan", "sbom"),
+            "delivery.containers.testbed": ("run_cell", "run_acceptance"),
+            "delivery.containers.pushing": ("publish_release",),
+            "delivery.containers.database": ("find_database", "ensure_database", "migrate"),
+            "delivery.containers.backup": ("prove_backup",),
+            "tasks.cleanup": ("remove_run",),
+            "tasks.recover": ("sweep",),
+        }.items():
+            for name in names:
+                monkeypatch.setattr(f"{where}.{name}", getattr(self, name))
+        monkeypatch.setattr("tasks.database.resolve_base", _present)
+        monkeypatch.setattr("tasks.report.report_html", DeliveryRecord.model_dump_json)  # pictures take a second
+
+
+def _present(asked: str, *, cache: Path) -> BaseImage:
+    return BaseImage(asked=asked, used=asked, substitute=False)

@@ -1,0 +1,86 @@
+"""The database on the way of a release, and its backups."""
+
+import pytest
+
+from delivery.errors import Rejected
+from flows.verify_backup import verify_backups
+from tests.flows.platform import MEMORY
+
+pytestmark = [pytest.mark.prefect, pytest.mark.xdist_group("prefect")]
+
+PROVEN = {"target": MEMORY, "prove_backup": True}
+
+
+@pytest.fixture(autouse=True)
+def database(platform):
+    environments = {"staging": {"target": MEMORY}, "production": PROVEN}
+    platform.describe(database={"migrate": {"image": "web"}}, environments=environments)
+
+
+def evidence_of(platform, environment="production"):
+    return [found.kind for found in platform.archive.evidence(platform.live(environment))]
+
+
+def test_the_first_release_is_migrated_and_then_its_backup_is_proven(platform):
+    run = platform.put_live(1)
+
+    assert run.state.is_completed(), run.ended
+    assert platform.containers.databases["production"] == [str(platform.release(1).images["web"])]
+    assert platform.containers.calls["restore production"] == 1
+    assert evidence_of(platform) == ["restore"]
+
+
+def test_a_backup_that_cannot_be_restored_stops_the_migration(platform):
+    platform.put_live(1)
+    platform.containers.damaged.add("production")
+
+    run = platform.put_live(2)
+
+    assert isinstance(run.error, Rejected)
+    assert "the backup of production cannot be restored as it was: table orders" in str(run.error)
+    assert len(platform.containers.databases["production"]) == 1
+    assert platform.live() == platform.release(1)
+
+
+def test_a_migration_that_fails_keeps_the_release_out(platform):
+    platform.put_live(1)
+    platform.containers.fail("migrate production", Rejected("the migration failed: exit code 1"))
+
+    run = platform.put_live(2)
+
+    assert str(run.error) == "the migration failed: exit code 1"
+    assert platform.live() == platform.release(1)
+    assert platform.leases.read("shop", "production").holder is None
+
+
+def test_every_night_every_backup_is_proven(platform):
+    platform.put_live(1)
+    platform.put_live(2, "staging")
+
+    run = platform.run(verify_backups, {})
+
+    assert [proof.outcome for proof in run.error] == ["pass", "pass"]
+    assert evidence_of(platform, "staging") == ["restore"]
+
+
+def test_a_backup_that_differs_hides_none_of_the_others(platform):
+    platform.put_live(1)
+    platform.put_live(2, "staging")
+    platform.containers.damaged |= {"production"}
+    proven = platform.containers.calls["restore staging"]
+
+    run = platform.run(verify_backups, {})
+
+    assert isinstance(run.error, Rejected)
+    assert "the backup of production" in str(run.error)
+    assert platform.containers.calls["restore staging"] == proven + 1
+
+
+def test_all_backups_that_differ_are_told(platform):
+    platform.put_live(1)
+    platform.put_live(2, "staging")
+    platform.containers.damaged |= {"production", "staging"}
+
+    run = platform.run(verify_backups, {})
+
+    assert str(run.error).count("cannot be restored as it was") == 2

@@ -1,0 +1,126 @@
+"""A revision on its way into production, as a user sees it."""
+
+from pathlib import Path
+
+import pytest
+
+from blocks.artifact_store import current_store
+from delivery.errors import Transient
+from delivery.presence import Roll
+from delivery.report.html import report_html
+from tests.flows.platform import MEMORY, artifacts
+
+pytestmark = [pytest.mark.prefect, pytest.mark.xdist_group("prefect")]
+
+ON_THE_WAY = {
+    "staging": {"target": MEMORY, "acceptance": ["smoke"]},
+    "production": {"target": MEMORY, "after": "staging"},
+}
+SUITES = {"unit": {"image": "web"}, "smoke": {"image": "web"}}
+
+
+def test_a_good_revision_goes_through_staging_into_production(platform, monkeypatch):
+    monkeypatch.setattr("tasks.report.report_html", report_html)
+    platform.describe(environments=ON_THE_WAY, suites=SUITES)
+
+    run = platform.deliver()
+
+    record = platform.record(run.id)
+    assert run.state.is_completed(), run.ended
+    assert platform.live().fingerprint == platform.live("staging").fingerprint == record.release.fingerprint
+    assert platform.live().revision.sha == platform.git("rev-parse", "HEAD")
+    assert platform.containers.calls["accept staging"] == 1
+    assert (record.outcome, [figures.environment for figures in record.releases]) == (
+        "delivered",
+        ["staging", "production"],
+    )
+    assert "<html" in Path(record.report).read_text()
+
+
+def test_every_step_is_on_record_and_nothing_else_stays(platform):
+    run = platform.deliver()
+
+    steps = {step.name: step for step in platform.record(run.id).steps}
+    assert {"check out HEAD", "build web", "scan web", "unit", "publish release", "shift to 100 %"} <= set(steps)
+    assert {step.outcome for step in steps.values()} == {"done"}
+    assert steps["unit"].phase == "test matrix"
+    assert platform.containers.removed == [run.id]
+    assert not (platform.home.work / run.id / "source").exists()
+    assert Roll(platform.home.roll).find(run.id) is None
+    assert not platform.leases.read("shop", "production").holder
+
+
+def test_the_report_and_the_change_are_shown_beside_the_run(platform):
+    run = platform.deliver()
+
+    shown = artifacts(run.id)
+    assert "change-shop-production" in shown
+    assert "delivered" in shown[f"report-{run.id[:8]}"].lower()
+
+
+def test_the_release_is_kept_with_its_evidence(platform):
+    platform.deliver()
+
+    release = platform.live()
+    assert [(found.kind, found.outcome) for found in platform.archive.evidence(release)] == [
+        ("scan", "pass"),
+        ("tests", "pass"),
+        ("approval", "pass"),
+    ]
+    assert platform.containers.published == [release.fingerprint]
+    assert platform.happenings() == ["released"]
+
+
+def test_the_same_revision_again_changes_nothing(platform):
+    platform.deliver()
+
+    again = platform.deliver()
+
+    assert again.state.is_completed()
+    assert again.ended == ("Unchanged", f"{platform.live().fingerprint} is live already, made from the same files")
+    assert platform.containers.calls["build web"] == 1
+    assert platform.record(again.id).outcome == "unchanged"
+
+
+def test_the_next_revision_takes_the_place_of_the_last(platform):
+    platform.deliver()
+    first = platform.live()
+    revision = platform.commit("Improve")
+
+    platform.deliver()
+
+    state = platform.host().observe()
+    assert state.live.release.revision.sha == revision
+    assert state.slot_of(first) is None
+    assert platform.happenings() == ["released", "released"]
+
+
+def test_a_project_that_was_delivered_before_need_not_be_named(platform):
+    platform.home.root.mkdir(exist_ok=True)
+    platform.home.project.write_text(str(platform.project))
+
+    assert platform.deliver(project=None).state.is_completed()
+
+
+def test_trouble_that_passes_does_not_cost_the_delivery(platform):
+    platform.containers.fail("publish", Transient("the registry did not answer"))
+
+    run = platform.deliver()
+
+    steps = [step for step in platform.record(run.id).steps if step.name == "publish release"]
+    assert run.state.is_completed(), run.ended
+    assert [(step.outcome, step.attempts) for step in steps] == [("failed", 1), ("done", 2)]
+
+
+def test_a_run_without_report_still_ends_as_it_ended(platform, monkeypatch):
+    def unwritable(self: object, **_: object) -> str:
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr("tasks.report.report_html", unwritable)
+
+    run = platform.deliver()
+
+    assert run.state.is_completed(), run.ended
+    assert platform.live() is not None
+    assert Roll(platform.home.roll).find(run.id) is None
+    assert any("/steps/" in key for key in current_store().keys(f"runs/{run.id}"))

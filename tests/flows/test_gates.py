@@ -1,0 +1,132 @@
+"""What keeps a revision out, and that production does not notice."""
+
+import pytest
+
+from delivery.errors import Rejected, Transient
+from tests.flows.fakes import CRITICAL
+from tests.flows.platform import MEMORY
+
+pytestmark = [pytest.mark.prefect, pytest.mark.xdist_group("prefect")]
+
+
+def test_a_failing_test_keeps_the_revision_out(platform):
+    platform.deliver()
+    before = platform.host().observe()
+    platform.commit("Break")
+    platform.containers.outcomes["unit"] = "failed"
+
+    run = platform.deliver()
+
+    name, message = run.ended
+    assert run.state.is_failed()
+    assert name == "Rejected"
+    assert "unit: failed" in message
+    assert "adds up" in message
+    assert "logs:" in message
+    assert platform.host().observe() == before
+    assert platform.record(run.id).outcome == "rejected"
+    assert platform.record(run.id).reason == message
+
+
+def test_a_finding_that_the_policy_blocks_keeps_the_revision_out(platform):
+    platform.containers.findings["web"] = (CRITICAL,)
+
+    run = platform.deliver()
+
+    assert run.ended[0] == "Rejected"
+    assert "1 critical vulnerability, 0 allowed; first: CVE-2030-1 in libweb 1.0 (fixed in 1.1)" in run.ended[1]
+    assert platform.live() is None
+
+
+def test_tests_and_scan_both_say_why(platform):
+    platform.containers.findings["web"] = (CRITICAL,)
+    platform.containers.outcomes["unit"] = "no-tests"
+
+    run = platform.deliver()
+
+    assert run.ended[0] == "Rejected"
+    assert "CVE-2030-1" in run.ended[1]
+    assert "unit: no-tests" in run.ended[1]
+    assert platform.containers.published == []
+
+
+def test_a_scan_that_cannot_tell_keeps_the_revision_out(platform):
+    platform.containers.database_status = "missing"
+
+    run = platform.deliver()
+
+    assert run.ended[0] == "Rejected"
+    assert "the scan is inconclusive" in run.ended[1]
+
+
+def test_a_scan_that_cannot_tell_passes_where_the_policy_says_so_and_is_no_pass(platform):
+    platform.describe(scan={"when_inconclusive": "allow"})
+    platform.containers.database_status = "missing"
+
+    run = platform.deliver()
+
+    scans = [found.outcome for found in platform.archive.evidence(platform.live()) if found.kind == "scan"]
+    assert run.state.is_completed(), run.ended
+    assert scans == ["inconclusive"]
+
+
+def test_images_that_do_not_build_are_all_told(platform):
+    platform.describe(images={"web": {}, "worker": {}})
+    platform.containers.fail("build web", Rejected("images.web: no such instruction: RNU"))
+    platform.containers.fail("build worker", Rejected("images.worker: exit code 1"))
+
+    run = platform.deliver()
+
+    assert run.ended == ("Rejected", "images.web: no such instruction: RNU\nimages.worker: exit code 1")
+    assert platform.containers.calls["test unit"] == 0
+
+
+def test_a_mistake_in_the_file_is_told_before_anything_is_built(platform):
+    platform.describe(environments={"production": {"target": MEMORY, "watch": {"max_error_percent": 250}}})
+
+    run = platform.deliver()
+
+    assert run.ended[0] == "Misconfigured"
+    assert "environments.production.watch.max_error_percent: found 250" in run.ended[1]
+    assert platform.containers.calls["build web"] == 0
+    assert platform.record(run.id).outcome == "misconfigured"
+
+
+def test_an_environment_that_is_not_there_is_told_with_those_that_are(platform):
+    run = platform.deliver(environment="moon")
+
+    assert run.ended == ("Misconfigured", "headway.yaml: environments.moon: there is none; allowed: production")
+
+
+def test_a_release_that_is_rejected_in_staging_never_reaches_production(platform):
+    staging = {"target": MEMORY, "acceptance": ["smoke"]}
+    platform.describe(
+        environments={"staging": staging, "production": {"target": MEMORY, "after": "staging"}},
+        suites={"smoke": {"image": "web"}},
+    )
+    platform.containers.outcomes["smoke"] = "failed"
+
+    run = platform.deliver()
+
+    assert run.ended[0] == "Rejected"
+    assert platform.live("staging") is None
+    assert platform.live() is None
+    assert platform.happenings("staging") == ["withdrawn"]
+
+
+def test_trouble_that_stays_ends_the_run_in_its_words(platform):
+    platform.containers.fail("publish", *[Transient("the registry did not answer")] * 4)
+
+    run = platform.deliver()
+
+    assert run.ended == ("Rejected", "the registry did not answer")
+    assert platform.containers.calls["publish"] == 4
+
+
+def test_a_fault_of_headway_itself_is_no_rejection(platform):
+    platform.containers.fail("build web", ZeroDivisionError("a mistake in Headway"))
+
+    run = platform.deliver()
+
+    assert run.ended[0] == "Failed"
+    assert platform.record(run.id).outcome == "failed"

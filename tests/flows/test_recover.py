@@ -1,0 +1,182 @@
+"""What dead runs left: changes half done, runs without a process, things without an owner."""
+
+from datetime import UTC, datetime
+from uuid import UUID
+
+import pytest
+from prefect.client.orchestration import get_client
+from prefect.states import Cancelling, Paused, Running
+
+from delivery.errors import Transient
+from delivery.journal import Entry
+from delivery.lease import LeaseBook
+from delivery.presence import Presence
+from flows.deliver import deliver
+from flows.recover import recover
+from tasks.known import current_places
+
+pytestmark = [pytest.mark.prefect, pytest.mark.xdist_group("prefect")]
+
+NOBODY = 2**22 + 1  # no process has such a number
+
+
+@pytest.fixture
+def live(platform):
+    platform.put_live(1)
+    return platform.live()
+
+
+def leave_half_done(platform, number, *verbs):
+    """Do to production what a run had done until its process was killed; the last verb's effect is missing."""
+    release = platform.release(number)
+    lease = LeaseBook(platform.home.leases, lease_seconds=-1).take("shop", "production", holder="dead", reason="test")
+    host = platform.host(sequence=lease.sequence)
+    fields = {"app": "shop", "environment": "production", "sequence": lease.sequence, "run": "dead", "release": release}
+    effects = {
+        "stage": lambda: host.stage(platform.app, release),
+        "shift": lambda: host.shift(release, 50),
+        "retire": lambda: None,
+    }
+    for verb in verbs:
+        for stage in ("intent", "done"):
+            if (verb, stage) != (verbs[-1], "done"):
+                platform.journal().write(
+                    Entry.model_validate(fields | {"at": datetime.now(UTC), "verb": verb, "stage": stage})
+                )
+        effects[verb]()
+    return release
+
+
+def expire(platform):
+    book = LeaseBook(platform.home.leases, lease_seconds=-1)
+    book.renew(book.read("shop", "production"))
+
+
+def slots(platform):
+    return [(slot.release, slot.weight) for slot in platform.host().observe().slots if slot.release]
+
+
+@pytest.mark.parametrize("verbs", [["stage"], ["stage", "shift"]])
+def test_a_change_that_nobody_can_vouch_for_is_withdrawn(platform, live, verbs):
+    release = leave_half_done(platform, 2, *verbs)
+
+    run = platform.run(recover, {})
+
+    assert run.error[0] == f"withdraw of {release.fingerprint} done"
+    assert slots(platform) == [(live, 100)]
+    assert platform.happenings() == ["released", "withdrawn"]
+    assert platform.leases.read("shop", "production").holder is None
+
+
+def test_a_change_that_had_passed_every_watch_is_finished(platform, live):
+    release = leave_half_done(platform, 2, "stage", "shift", "retire")
+
+    platform.run(recover, {})
+
+    assert slots(platform) == [(release, 100)]
+    assert platform.happenings() == ["released", "released"]
+
+
+def test_an_abandoned_lease_under_which_nothing_was_done_is_freed(platform, live):
+    LeaseBook(platform.home.leases, lease_seconds=-1).take("shop", "production", holder="dead", reason="test")
+
+    run = platform.run(recover, {})
+
+    assert run.error == ["nothing had been changed"]
+    assert platform.leases.read("shop", "production").holder is None
+
+
+def test_a_change_that_is_under_way_is_left_alone(platform, live):
+    release = leave_half_done(platform, 2, "stage", "shift")
+    book = platform.leases
+    book.renew(book.read("shop", "production"))
+
+    assert platform.run(recover, {}).error == []
+    assert platform.host().observe().slot_of(release).weight == 50
+
+
+def test_a_recovery_that_fails_is_tried_again(platform, live):
+    leave_half_done(platform, 2, "stage", "shift")
+    platform.behaviour().during = _raise
+    assert platform.run(recover, {}).state.is_failed()
+    platform.behaviour().during = lambda verb: None
+    expire(platform)
+
+    run = platform.run(recover, {})
+
+    assert run.state.is_completed(), run.ended
+    assert slots(platform) == [(live, 100)]
+
+
+def test_one_place_that_cannot_be_recovered_keeps_nobody_else_waiting(platform, live):
+    leave_half_done(platform, 2, "stage", "shift")
+    platform.behaviour().during = _raise
+
+    run = platform.run(recover, {})
+
+    assert "the host does not answer" in run.ended[1]
+    assert platform.containers.calls["sweep"] == 1
+
+
+def test_whoever_takes_the_lease_before_recovery_ends_the_change_first(platform, live):
+    left = leave_half_done(platform, 2, "stage", "shift")
+
+    run = platform.put_live(3)
+
+    assert run.state.is_completed(), run.ended
+    assert slots(platform) == [(platform.release(3), 100)]
+    assert platform.archive.history("shop", "production")[1].release == left
+    assert platform.happenings() == ["released", "withdrawn", "released"]
+
+
+def test_places_are_known_from_what_was_done_there(platform, live):
+    assert [(place.app.app, place.environment) for place in current_places()] == [("shop", "production")]
+
+
+def a_run(platform, state, *, process=NOBODY, attempts=1):
+    run = platform.create(deliver, {})
+    with get_client(sync_client=True) as client:
+        client.set_flow_run_state(UUID(run), Running(), force=True)
+        client.set_flow_run_state(UUID(run), state, force=True)
+    platform.home.roll.mkdir(parents=True, exist_ok=True)
+    presence = Presence(run=run, process=process, started=0, attempts=attempts)
+    (platform.home.roll / f"{run}.json").write_text(presence.model_dump_json())
+    return run
+
+
+def state_of(run):
+    with get_client(sync_client=True) as client:
+        return client.read_flow_run(UUID(run)).state_name
+
+
+@pytest.mark.parametrize(
+    ("state", "attempts", "becomes"),
+    [
+        (Running(), 1, "AwaitingRetry"),
+        (Running(), 2, "Crashed"),
+        (Paused(timeout_seconds=60), 1, "AwaitingRetry"),
+        (Cancelling(), 1, "Cancelled"),
+    ],
+    ids=["starts again", "crashed twice", "waited for an answer", "was being cancelled"],
+)
+def test_a_run_whose_process_died(platform, state, attempts, becomes):
+    run = a_run(platform, state, attempts=attempts)
+
+    platform.run(recover, {})
+
+    assert state_of(run) == becomes
+
+
+def test_a_run_that_is_carried_is_left_alone_and_keeps_what_is_its_own(platform, monkeypatch):
+    monkeypatch.setattr("tasks.recover.PAGE", 1)
+    monkeypatch.setattr(Presence, "is_alive", True)
+    runs = [a_run(platform, Running()) for _ in range(2)]
+
+    platform.run(recover, {})
+
+    assert [state_of(run) for run in runs] == ["Running", "Running"]
+    assert set(runs) <= platform.containers.living
+
+
+def _raise(verb):
+    raise Transient("the host does not answer")

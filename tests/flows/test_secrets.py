@@ -1,0 +1,89 @@
+"""Secrets reach the environment and nothing else: a canary is planted and everything is searched."""
+
+from pathlib import Path
+from urllib.parse import urlparse
+from uuid import UUID
+
+import pytest
+from prefect.blocks.system import Secret
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import (
+    FlowRunFilter,
+    FlowRunFilterParentFlowRunId,
+    LogFilter,
+    LogFilterFlowRunId,
+)
+from prefect.settings import PREFECT_SERVER_DATABASE_CONNECTION_URL
+
+from blocks.environment import DeliveryEnvironment, block_name
+from delivery.targets.opening import open_target
+from tests.flows.platform import MEMORY, artifacts
+
+pytestmark = [pytest.mark.prefect, pytest.mark.xdist_group("prefect")]
+
+CANARY = "canary-7f3a9c-in-the-block"
+NAMED = "canary-0b41de-in-a-secret"
+
+
+@pytest.fixture
+def given(platform, monkeypatch):
+    """Production has two secrets; returns what its target was given of them."""
+    environment = DeliveryEnvironment(secrets={"API_KEY": CANARY})
+    environment.save(block_name("shop", "production"), overwrite=True, _sync=True)
+    Secret(value=NAMED).save("shop-token", overwrite=True, _sync=True)
+    platform.describe(environments={"production": {"target": MEMORY, "secrets": {"TOKEN": "shop-token"}}})
+    found: dict[str, str] = {}
+
+    def open_and_look(app, environment, place, *, sequence):
+        found.update({name: value.get_secret_value() for name, value in place.secrets.items()})
+        return open_target(app, environment, place, sequence=sequence)
+
+    monkeypatch.setattr("tasks.place.open_target", open_and_look)
+    yield found
+    DeliveryEnvironment.delete(block_name("shop", "production"), _sync=True)
+
+
+def runs_of(run: str) -> list[UUID]:
+    with get_client(sync_client=True) as client:
+        below = FlowRunFilter(parent_flow_run_id=FlowRunFilterParentFlowRunId(any_=[UUID(run)]))
+        return [UUID(run), *(child.id for child in client.read_flow_runs(flow_run_filter=below))]
+
+
+def logs_of(run: str) -> list[str]:
+    with get_client(sync_client=True) as client:
+        wanted = LogFilter(flow_run_id=LogFilterFlowRunId(any_=runs_of(run)))
+        return [entry.message for entry in client.read_logs(log_filter=wanted)]
+
+
+def kept_in(*folders: Path) -> bytes:
+    return b"".join(path.read_bytes() for folder in folders for path in folder.rglob("*") if path.is_file())
+
+
+@pytest.mark.parametrize("healthy", [True, False], ids=["delivered", "withdrawn"])
+def test_a_secret_is_in_nothing_that_is_kept(platform, given, server, healthy):
+    platform.behaviour().requests = 1000 if healthy else 0
+
+    run = platform.deliver()
+
+    platform.until(lambda: any("report:" in line for line in logs_of(run.id)))
+    with get_client(sync_client=True) as client:
+        parameters = [str(client.read_flow_run(found).parameters) for found in runs_of(run.id)]
+    database = Path(urlparse(PREFECT_SERVER_DATABASE_CONNECTION_URL.value()).path.removeprefix("/"))
+    kept = kept_in(platform.root, server) + b"".join(
+        path.read_bytes() for path in database.parent.glob(f"{database.name}*")
+    )
+    searched = kept.decode(errors="replace") + "".join([*parameters, *logs_of(run.id), *artifacts(run.id).values()])
+    assert given == {"API_KEY": CANARY, "TOKEN": NAMED}
+    assert run.id in searched
+    assert CANARY not in searched
+    assert NAMED not in searched
+
+
+def test_a_secret_that_is_not_there_is_told_before_anything_is_built(platform):
+    platform.describe(environments={"production": {"target": MEMORY, "secrets": {"TOKEN": "no-such-secret"}}})
+
+    run = platform.deliver()
+
+    assert run.ended[0] == "Misconfigured"
+    assert "headway.yaml: environments.production.secrets.TOKEN: there is no secret no-such-secret" in run.ended[1]
+    assert platform.containers.calls["build web"] == 0

@@ -1,0 +1,154 @@
+"""Steps: what is tried again, what is kept, how many run at once."""
+
+import threading
+from collections import Counter
+
+import pytest
+from prefect import flow
+from prefect.runtime import flow_run
+
+from blocks.artifact_store import current_store
+from delivery.errors import Interrupted, Misconfigured, Rejected, ReleaseUnhealthy, Transient
+from delivery.report.record import StepTime
+from flows.limits import at_most, both, one_by_one, raise_failures
+from tasks.step import recorded, step
+
+pytestmark = [pytest.mark.prefect, pytest.mark.xdist_group("prefect")]
+
+calls: Counter[str] = Counter()
+troubles: list[Exception] = []
+together = threading.Barrier(12)
+
+
+@step(timeout_seconds=20, name="try {what}")
+def attempt(what: str) -> int:
+    calls[what] += 1
+    if troubles:
+        raise troubles.pop(0)
+    return calls[what]
+
+
+@step(timeout_seconds=20, keep=False)
+def look_around(what: str) -> int:
+    calls[what] += 1
+    return calls[what]
+
+
+@step(timeout_seconds=20, keep=False)
+def meet(number: int) -> int:
+    together.wait(timeout=10)
+    return number
+
+
+@flow(name="one step")
+async def one_step() -> int:
+    with recorded(str(flow_run.id)):
+        return await attempt("step")
+
+
+@flow(name="kept and not", persist_result=True)
+async def kept_and_not(fails: bool) -> tuple[int, int]:
+    found = await attempt("kept"), await look_around("not kept")
+    if fails and found == (1, 1):
+        raise Rejected("the first time")
+    return found
+
+
+@flow(name="many at once")
+async def many_at_once() -> list[int]:
+    return await at_most(12)(meet(number) for number in range(12))
+
+
+@pytest.fixture(autouse=True)
+def fresh():
+    calls.clear()
+    troubles.clear()
+
+
+def steps_of(run):
+    return [StepTime.model_validate_json(current_store().get(key)) for key in current_store().keys(f"runs/{run}/steps")]
+
+
+def test_what_may_heal_is_tried_again_and_every_attempt_is_on_record(platform):
+    troubles[:] = [Transient("once"), Transient("twice")]
+
+    run = platform.run(one_step, {})
+
+    assert run.error == 3
+    assert [(done.name, done.outcome, done.attempts) for done in steps_of(run.id)] == [
+        ("try step", "failed", 1),
+        ("try step", "failed", 2),
+        ("try step", "done", 3),
+    ]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        Rejected("no"),
+        ReleaseUnhealthy("ill"),
+        Misconfigured("file", "wrong"),
+        Interrupted("stop"),
+        ValueError("a mistake"),
+    ],
+)
+def test_what_does_not_heal_is_not_tried_again(platform, error):
+    troubles[:] = [error]
+
+    run = platform.run(one_step, {})
+
+    assert type(run.error) is type(error)
+    assert str(run.error) == str(error)
+    assert calls["step"] == 1
+
+
+def test_what_does_not_heal_in_time_is_given_up(platform):
+    troubles[:] = [Transient("again")] * 9
+
+    run = platform.run(one_step, {})
+
+    assert isinstance(run.error, Transient)
+    assert calls["step"] == 4
+
+
+def test_a_run_that_starts_again_keeps_results_but_looks_at_the_world_anew(platform):
+    first = platform.run(kept_and_not, {"fails": True})
+    assert first.state.is_failed()
+
+    again = platform.carry_again(kept_and_not, first.id)
+
+    assert again.error == (1, 2)
+
+
+def test_another_run_does_everything_itself(platform):
+    platform.run(kept_and_not, {"fails": False})
+
+    assert platform.run(kept_and_not, {"fails": False}).error == (2, 2)
+
+
+def test_as_many_steps_run_at_once_as_the_file_asks_for(platform):
+    assert platform.run(many_at_once, {}).error == list(range(12))
+
+
+async def say(result):
+    if isinstance(result, BaseException):
+        raise result
+    return result
+
+
+def test_both_failures_are_told(loop):
+    with pytest.raises(Rejected, match=r"^one\ntwo$"):
+        loop.run(both(say(Rejected("one")), say(Rejected("two"))))
+
+
+def test_an_error_of_our_own_program_goes_before_what_a_gate_says(loop):
+    with pytest.raises(ZeroDivisionError):
+        loop.run(both(say(Rejected("one")), say(ZeroDivisionError())))
+
+
+def test_one_failure_does_not_keep_the_others_from_their_turn(loop):
+    results, failures = loop.run(one_by_one([say(1), say(Rejected("two")), say(3)]))
+
+    assert results == [1, 3]
+    with pytest.raises(Rejected, match="two"):
+        raise_failures(failures)
