@@ -1,10 +1,13 @@
 """What makes a backup a backup: it was restored elsewhere, and what came back is what was there."""
 
+from collections.abc import Iterator, Mapping
 from typing import Literal
 
 from pydantic import Field
 
 from delivery.model import Model
+
+Key = tuple[str, str]  # kind and name
 
 
 class TableState(Model):
@@ -14,6 +17,17 @@ class TableState(Model):
     name: str
     rows: int
     checksum: str
+    earlier: int | None = Field(None, description="what a sequence showed before the backup began")
+
+    @property
+    def moved(self) -> bool:
+        """Whether a sequence went on while the backup was made."""
+        return self.earlier is not None and self.earlier != self.rows
+
+    def holds(self, copy: "TableState") -> bool:
+        """Whether the copy's number may be that of a backup of this: no snapshot holds a sequence still."""
+        bounds = sorted((self.rows if self.earlier is None else self.earlier, self.rows))
+        return bounds[0] <= copy.rows <= bounds[1]
 
 
 class BackupProof(Model):
@@ -32,18 +46,19 @@ def compare(before: tuple[TableState, ...], after: tuple[TableState, ...]) -> tu
     """Return what differs between two looks at a database, one line each."""
     was = {(state.kind, state.name): state for state in before}
     now = {(state.kind, state.name): state for state in after}
-    lines: list[str] = []
+    return tuple(f"{' '.join(key)}{problem}" for key, problem in _differences(was, now))
+
+
+def _differences(was: Mapping[Key, TableState], now: Mapping[Key, TableState]) -> Iterator[tuple[Key, str]]:
     for key in sorted(was.keys() | now.keys()):
-        what = " ".join(key)
         if key not in now:
-            lines.append(f"{what} is missing in the copy")
+            yield key, " is missing in the copy"
         elif key not in was:
-            lines.append(f"{what} is only in the copy")
-        elif was[key].rows != now[key].rows:
-            lines.append(f"{what}: {was[key].rows} in the database, {now[key].rows} in the copy")
-        elif was[key].checksum != now[key].checksum:
-            lines.append(f"{what}: the same number, but other content in the copy")
-    return tuple(lines)
+            yield key, " is only in the copy"
+        elif not was[key].holds(now[key]):
+            yield key, f": {was[key].rows} in the database, {now[key].rows} in the copy"
+        elif was[key].checksum != now[key].checksum and not was[key].moved:
+            yield key, ": the same number, but other content in the copy"
 
 
 def prove(

@@ -4,21 +4,20 @@ from delivery.backup import TableState
 
 DUMP = "/backup/database.dump"
 ROLES = "/backup/roles.sql"
+EARLIER = "earlier"
 SENTINEL = "headway_sentinel"  # a schema of our own: the application's tables are only read
 
 # One line a thing, "kind|name|rows|checksum". The checksum does not depend on the order of rows: a restored table
 # has another one. It is a sum, so that a large table needs no memory.
-_LOOK = """
+_TABLES = """
 select format($$select 'table', %L, count(*),
   coalesce(sum(('x' || substr(md5(t::text), 1, 15))::bit(60)::bigint::numeric), 0) from %I.%I t$$,
   n.nspname || '.' || c.relname, n.nspname, c.relname)
 from pg_class c join pg_namespace n on n.oid = c.relnamespace
 where c.relkind in ('r', 'm') and n.nspname not like 'pg\\_%' and n.nspname <> 'information_schema'
 order by 1 \\gexec
-select format($$select 'sequence', %L, last_value, is_called::text from %I.%I$$,
-  n.nspname || '.' || c.relname, n.nspname, c.relname)
-from pg_class c join pg_namespace n on n.oid = c.relnamespace
-where c.relkind = 'S' and n.nspname not like 'pg\\_%' order by 1 \\gexec
+"""
+_SCHEMA = """
 select 'schema', 'columns', count(*), md5(string_agg(concat_ws(' ', table_schema, table_name, column_name, data_type,
   is_nullable, column_default), ';' order by table_schema, table_name, column_name))
 from information_schema.columns where table_schema not in ('pg_catalog', 'information_schema');
@@ -29,6 +28,19 @@ select 'schema', 'constraints', count(*), md5(coalesce(string_agg(conrelid::regc
   pg_get_constraintdef(oid), ';' order by conrelid::regclass::text, pg_get_constraintdef(oid)), ''))
 from pg_constraint where connamespace not in ('pg_catalog'::regnamespace, 'information_schema'::regnamespace);
 """
+
+
+def _sequences(kind: str) -> str:
+    """Return the part of a look that tells of the sequences, under the name `kind`."""
+    return f"""
+select format($$select '{kind}', %L, last_value, is_called::text from %I.%I$$,
+  n.nspname || '.' || c.relname, n.nspname, c.relname)
+from pg_class c join pg_namespace n on n.oid = c.relnamespace
+where c.relkind = 'S' and n.nspname not like 'pg\\_%' order by 1 \\gexec
+"""  # noqa: S608  # the two words it is given stand in this file
+
+
+_LOOK = _TABLES + _sequences("sequence") + _SCHEMA
 
 
 def ready_argv(user: str, database: str) -> list[str]:
@@ -51,8 +63,12 @@ def remove_sentinel_script() -> str:
 
 
 def dump_script() -> str:
-    """Return a psql script that dumps the database and looks at it within one snapshot: both see the same rows."""
+    """Return a psql script that dumps the database and looks at it within one snapshot: both see the same rows.
+
+    Sequences are looked at before as well: no snapshot holds them still, the backup has a value in between.
+    """
     return (
+        f"{_sequences(EARLIER)}"
         "begin isolation level repeatable read read only;\n"
         "select pg_export_snapshot() as snapshot \\gset\n"
         "\\setenv SNAPSHOT :snapshot\n"
@@ -86,10 +102,15 @@ def restore_argv(database: str) -> list[str]:
 def parse_look(output: str) -> tuple[TableState, ...]:
     """Return what a look printed; lines of something else are left out."""
     found: list[TableState] = []
+    earlier: dict[str, int] = {}
     for line in output.splitlines():
         kind, _, rest = line.partition("|")
-        if kind not in ("table", "sequence", "schema"):
+        if kind not in ("table", "sequence", "schema", EARLIER):
             continue
         name, rows, checksum = rest.rsplit("|", 2)
-        found.append(TableState(kind=kind, name=name, rows=int(rows), checksum=checksum))
+        if kind == EARLIER:
+            earlier[name] = int(rows)
+        else:
+            before = earlier.get(name) if kind == "sequence" else None
+            found.append(TableState(kind=kind, name=name, rows=int(rows), checksum=checksum, earlier=before))
     return tuple(found)

@@ -66,3 +66,12 @@ def test_the_order_of_a_look_does_not_matter() -> None:
 def test_a_table_and_a_sequence_of_one_name_are_two_things() -> None:
     sequence = TASKS.model_copy(update={"kind": "sequence"})
     assert compare((TASKS, sequence), (TASKS,)) == ("sequence public.tasks is missing in the copy",)
+
+
+@pytest.mark.parametrize(("copied", "outcome"), [(2, "fail"), (3, "pass"), (4, "pass"), (5, "pass"), (6, "fail")])
+def test_a_sequence_others_went_on_counting_with_may_stand_anywhere_in_between(copied: int, outcome: str) -> None:
+    counted = NUMBERS.model_copy(update={"earlier": 3, "rows": 5})
+    before = (TASKS, counted, COLUMNS, SENTINEL)
+    after = (TASKS, NUMBERS.model_copy(update={"rows": copied}), COLUMNS, SENTINEL)
+    found = prove(before, after, DAMAGED, sentinel="headway_sentinel", size_bytes=1, rpo_seconds=0, rto_seconds=0)
+    assert found.outcome == outcome

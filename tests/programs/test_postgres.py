@@ -54,7 +54,8 @@ def test_a_script_goes_through_stdin_and_ends_at_its_first_error():
 def test_the_dump_and_the_look_see_the_same_rows():
     script = postgres.dump_script()
 
-    assert script.startswith("begin isolation level repeatable read read only;\nselect pg_export_snapshot()")
+    assert "begin isolation level repeatable read read only;\nselect pg_export_snapshot()" in script
+    assert script.index("'earlier'") < script.index("begin isolation level")
     assert script.index('--snapshot="$SNAPSHOT"') < script.index(postgres.look_script()) < script.index("commit;")
 
 
@@ -77,3 +78,9 @@ def test_only_a_schema_of_our_own_is_written_to():
     assert len(statements) == 5
     assert all("headway_sentinel" in statement for statement in statements)
     assert "values ('ab12')" in scripts[0]
+
+
+def test_a_sequence_carries_what_it_showed_before_the_backup():
+    table, sequence = postgres.parse_look("earlier|public.ids|7|true\ntable|public.t|2|5\nsequence|public.ids|9|true\n")
+
+    assert (table.earlier, sequence.earlier, sequence.rows) == (None, 7, 9)
