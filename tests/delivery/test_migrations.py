@@ -45,3 +45,10 @@ def test_without_files_only_the_command_counts(source: Path) -> None:
 
 def test_an_application_without_migrations_has_a_hash_as_well(source: Path) -> None:
     assert migrations_hash(source, make_app()) == migrations_hash(source, make_app(database={}))
+
+
+def test_a_migration_that_moves_to_another_folder_is_another_one(source: Path) -> None:
+    before = of(source)
+    (source / "migrations" / "later").mkdir()
+    (source / "migrations" / "1.sql").rename(source / "migrations" / "later" / "1.sql")
+    assert of(source) != before
