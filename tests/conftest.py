@@ -2,5 +2,5 @@
 
 from hypothesis import settings
 
-settings.register_profile("headway", deadline=None, database=None, print_blob=True)
+settings.register_profile("headway", max_examples=50, deadline=None, database=None, print_blob=True)
 settings.load_profile("headway")

@@ -90,7 +90,7 @@ def test_a_compose_file_tells_database_and_what_is_kept(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "- a", "services: [a]", "services: {a: b}", "services: [", "a: 2030-99-99", "[" * 9999]
+    "text", ["", "- a", "services: [a]", "services: {a: b}", "services: [", "a: 2030-99-99", "[" * 2000]
 )
 def test_a_compose_file_that_says_nothing_is_left_out(tmp_path: Path, text: str) -> None:
     app, _ = guess(tmp_path, Dockerfile=WEB, compose_yaml=text)
