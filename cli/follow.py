@@ -35,12 +35,16 @@ def follow(run: str, prefect: Orchestrator, *, quiet: bool = False) -> RunView:
 
 def _until_ended(run: str, prefect: Orchestrator, quiet: bool) -> RunView:
     shown: set[str] = set()
+    warned = 0
     asked = False
     with console.status("waiting for a worker …") as status:
         while True:
             view = look(run)
             if not quiet:
                 _show_ended(view, shown)
+                for warning in view.warnings[warned:]:
+                    say(f"  ! {warning}", "yellow")
+                warned = len(view.warnings)
                 _show_running(view, status)
             if view.has_ended:
                 return view

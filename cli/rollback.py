@@ -26,7 +26,7 @@ def rollback(
 
     name = app or _only_app()
     parameters = {"app": name, "environment": environment, "release": release, "override": override}
-    started = start("rollback/local", parameters)
+    started = start("rollback/local", parameters, f"roll back {environment}")
     if not as_json:
         say(f"rolling {environment} of {name} back: run {started.id[:8]} ({started.name})")
     ended = follow(started.id, prefect, quiet=as_json)

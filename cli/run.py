@@ -37,7 +37,7 @@ def run(
 
     ready = time.time()
     parameters = {"project": str(folder.resolve()), "revision": revision, "environment": environment}
-    started = start("deliver/local", parameters)
+    started = start("deliver/local", parameters, f"{revision} → {environment}")
     if not follow:
         say(f"run {started.id[:8]} ({started.name}): {prefect.run_url(started.id)}")
         return 0

@@ -17,6 +17,7 @@ from delivery.errors import Rejected
 from delivery.matrix import CellResult, Outcome
 from delivery.model import Model
 
+SHOWN_LINES = 12
 NAMED_TESTS = 5
 
 
@@ -84,7 +85,9 @@ def judge(exit_code: int, totals: Totals | None, *, junit_expected: bool) -> tup
 
 
 def check_tests(results: Sequence[CellResult]) -> None:
-    """Return when every cell passed; else raise Rejected with the cells that did not and their first failing tests.
+    """Return when every cell passed; else raise Rejected with the cells that did not.
+
+    Of each its first failing tests and the last lines it printed are told.
 
     No result at all means that headway.yaml has no suite for the matrix, which is the application's choice.
     """
@@ -94,6 +97,7 @@ def check_tests(results: Sequence[CellResult]) -> None:
         for result in bad:
             lines.append(f"  {result.cell.name}: {result.outcome}{f': {result.problem}' if result.problem else ''}")
             lines += [f"    ✗ {name}" for name in result.failing[:NAMED_TESTS]]
+            lines += [f"    | {line}" for line in result.last_lines.splitlines()[-SHOWN_LINES:]]
         raise Rejected("\n".join(lines))
 
 

@@ -1,6 +1,7 @@
 """Runs as seen from outside: started, looked at, answered, cancelled."""
 
 import json
+import logging
 from datetime import UTC, datetime
 from typing import Any, Literal
 from uuid import UUID
@@ -12,12 +13,16 @@ from prefect.client.schemas.filters import (
     FlowRunFilter,
     FlowRunFilterId,
     FlowRunFilterParentFlowRunId,
+    LogFilter,
+    LogFilterFlowRunId,
+    LogFilterLevel,
 )
 from prefect.client.schemas.objects import FlowRun, StateType, TaskRun
 from prefect.client.schemas.responses import SetStateStatus
 from prefect.client.schemas.sorting import FlowRunSort
 from prefect.exceptions import ObjectNotFound
 from prefect.states import Cancelling
+from pydantic import Field
 
 from delivery.errors import Misconfigured, Rejected
 from delivery.model import Model
@@ -52,6 +57,7 @@ class RunView(Model):
     started: datetime | None = None
     ended: datetime | None = None
     steps: tuple[StepView, ...] = ()
+    warnings: tuple[str, ...] = Field((), description="what its steps warned of, in order")
 
     @property
     def has_ended(self) -> bool:
@@ -64,22 +70,25 @@ class RunView(Model):
         return self.kind == "PAUSED"
 
 
-def start(deployment: str, parameters: dict[str, Any]) -> RunView:
-    """Create a run of `deployment` (`deliver/local`), as `prefect deployment run` does."""
+def start(deployment: str, parameters: dict[str, Any], name: str) -> RunView:
+    """Create a run of `deployment` (`deliver/local`) called `name`, as `prefect deployment run` does."""
     with get_client(sync_client=True) as client:
         try:
             found = client.read_deployment_by_name(deployment)
         except ObjectNotFound as error:
             raise Misconfigured(f"deployment {deployment}", "is not registered", next_step="headway up") from error
-        return _view(client.create_flow_run_from_deployment(found.id, parameters=parameters))
+        return _view(client.create_flow_run_from_deployment(found.id, parameters=parameters, name=name))
 
 
 def look(run: str, *, steps: bool = True) -> RunView:
     """Return the run with the steps of all its phases, in order of their start."""
     with get_client(sync_client=True) as client:
         found = client.read_flow_run(UUID(run))
-        tasks = _tasks(client, found) if steps else []
-        return _view(found, tuple(sorted((_step(task) for task in tasks), key=_start_of)))
+        if not steps:
+            return _view(found)
+        family = _family(client, found)
+        tasks = (_step(task) for task in _tasks(client, family))
+        return _view(found, tuple(sorted(tasks, key=_start_of)), _warnings(client, family))
 
 
 def find(text: str | None) -> RunView:
@@ -139,13 +148,24 @@ def cancel(run: str) -> None:
         client.set_flow_run_state(UUID(run), Cancelling(message="interrupted by the user"))
 
 
-def _tasks(client: SyncPrefectClient, run: FlowRun) -> list[TaskRun]:
-    """Return the task runs of a run and of all phases below it."""
+def _family(client: SyncPrefectClient, run: FlowRun) -> list[UUID]:
+    """Return the ids of a run and of all phases below it."""
     known, ahead = [run.id], [run.id]
     while ahead:
         parents = FlowRunFilter(parent_flow_run_id=FlowRunFilterParentFlowRunId(any_=ahead))
         ahead = [child.id for child in client.read_flow_runs(flow_run_filter=parents, limit=200)]
         known += ahead
+    return known
+
+
+def _warnings(client: SyncPrefectClient, family: list[UUID]) -> tuple[str, ...]:
+    wanted = LogFilter(
+        flow_run_id=LogFilterFlowRunId(any_=family), level=LogFilterLevel(ge_=logging.WARNING, le_=logging.WARNING)
+    )
+    return tuple(log.message for log in client.read_logs(wanted, limit=200))
+
+
+def _tasks(client: SyncPrefectClient, known: list[UUID]) -> list[TaskRun]:
     found: list[TaskRun] = []
     while page := client.read_task_runs(
         flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=known)), limit=200, offset=len(found)
@@ -154,7 +174,7 @@ def _tasks(client: SyncPrefectClient, run: FlowRun) -> list[TaskRun]:
     return [task for task in found if not task.state or not task.state.state_details.child_flow_run_id]
 
 
-def _view(run: FlowRun, steps: tuple[StepView, ...] = ()) -> RunView:
+def _view(run: FlowRun, steps: tuple[StepView, ...] = (), warnings: tuple[str, ...] = ()) -> RunView:
     return RunView(
         id=str(run.id),
         name=run.name,
@@ -164,6 +184,7 @@ def _view(run: FlowRun, steps: tuple[StepView, ...] = ()) -> RunView:
         started=run.start_time,
         ended=run.end_time,
         steps=steps,
+        warnings=warnings,
     )
 
 

@@ -37,7 +37,7 @@ async def take_lease(app: str, environment: str, holder: str, reason: str, polic
             )
         except Transient as busy:
             if str(busy) != said:
-                log().info("waiting: %s", busy)
+                log().warning("waiting: %s", busy)
                 said = str(busy)
             if time.monotonic() - started > WAIT_SECONDS:
                 raise Rejected(f"waited for {WAIT_SECONDS} s: {busy}") from busy

@@ -170,11 +170,15 @@ def test_nothing_passes_with_a_failure_an_exit_code_or_no_test(
     assert (outcome == "passed") == (reason == "")
 
 
-def test_a_matrix_with_a_bad_cell_is_rejected_with_its_first_failing_tests() -> None:
+def test_a_matrix_with_a_bad_cell_is_rejected_with_its_first_failing_tests_and_its_last_lines() -> None:
     good = CellResult(cell=Cell(suite="unit"), outcome="passed")
     failing = tuple(f"test {number}" for number in range(9))
     bad = CellResult(
-        cell=Cell(suite="api", axes={"node": "22"}), outcome="failed", problem="9 failures", failing=failing
+        cell=Cell(suite="api", axes={"node": "22"}),
+        outcome="failed",
+        problem="9 failures",
+        failing=failing,
+        last_lines="\n".join(f"line {number}" for number in range(20)),
     )
     with pytest.raises(Rejected) as caught:
         check_tests([good, bad])
@@ -182,6 +186,7 @@ def test_a_matrix_with_a_bad_cell_is_rejected_with_its_first_failing_tests() -> 
         "tests: 1 of 2 cells did not pass",
         "  api[node=22]: failed: 9 failures",
         *(f"    ✗ test {number}" for number in range(5)),
+        *(f"    | line {number}" for number in range(8, 20)),
     ]
 
 

@@ -28,22 +28,21 @@ class Counts:
 
 
 @contextmanager
-def load_on(url: str, *, path: str = "/api/tasks", post: bool = True) -> Iterator[Counts]:
-    """Send requests over kept and over new connections until the body ends; one in eight workers writes."""
+def load_on(url: str, *, path: str = "/api/tasks", post: bool = True, workers: int = WORKERS) -> Iterator[Counts]:
+    """Send requests over kept and over new connections until the body ends; the first of the workers writes."""
     counts, stop = Counts(), threading.Event()
 
     def work(number: int) -> None:
-        kept = httpx.Client(base_url=url, timeout=10)
-        try:
+        # A new connection each time is what a visitor has who asks once.
+        headers = {} if number % 2 else {"Connection": "close"}
+        with httpx.Client(base_url=url, timeout=10, headers=headers) as client:
             for turn in itertools.count():
                 if stop.is_set():
                     return
-                counts.add(_one(kept if number % 2 else None, url, path, write=post and number == 0, turn=turn))
-                time.sleep(0.02)
-        finally:
-            kept.close()
+                counts.add(_one(client, path, write=post and number == 0, turn=turn))
+                stop.wait(0.02)
 
-    threads = [threading.Thread(target=work, args=(number,), daemon=True) for number in range(WORKERS)]
+    threads = [threading.Thread(target=work, args=(number,), daemon=True) for number in range(workers)]
     for thread in threads:
         thread.start()
     try:
@@ -54,15 +53,10 @@ def load_on(url: str, *, path: str = "/api/tasks", post: bool = True) -> Iterato
             thread.join(30)
 
 
-def _one(kept: httpx.Client | None, url: str, path: str, *, write: bool, turn: int) -> str | None:
+def _one(client: httpx.Client, path: str, *, write: bool, turn: int) -> str | None:
     moment = time.strftime("%H:%M:%S")
     try:
-        client = kept or httpx.Client(base_url=url, timeout=10)
-        try:
-            answer = client.post(path, json={"title": f"load {turn}"}) if write else client.get(path)
-        finally:
-            if client is not kept:
-                client.close()
+        answer = client.post(path, json={"title": f"load {turn}"}) if write else client.get(path)
     except httpx.HTTPError as error:
         return f"{moment} {type(error).__name__}: {error}"
     return None if answer.is_success else f"{moment} {answer.status_code}: {answer.text[:80]}"

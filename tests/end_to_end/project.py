@@ -28,17 +28,11 @@ def free_port() -> int:
 class Project:
     """A copy of an example in a repository of its own, and the platform that delivers it."""
 
-    root: Path
+    home: Path
+    folder: Path
     server_port: int = field(default_factory=free_port)
     ports: dict[str, int] = field(default_factory=dict)
-
-    @property
-    def home(self) -> Path:
-        return self.root / "home"
-
-    @property
-    def folder(self) -> Path:
-        return self.root / "project"
+    ending: str = ""
 
     @property
     def env(self) -> dict[str, str]:
@@ -46,13 +40,22 @@ class Project:
         return {**os.environ, **ours}
 
     def copy_example(self, name: str) -> None:
-        """Take the example's files and give its environments ports of their own."""
+        """Take the example's files, in a repository of their own, with ports of their own."""
         shutil.copytree(EXAMPLES / name, self.folder, ignore=shutil.ignore_patterns("node_modules"))
         for environment, port in (("staging", 8081), ("production", 8080)):
-            self.ports[environment] = free_port()
-            self.edit("headway.yaml", f"port: {port}}}", f"port: {self.ports[environment]}}}")
+            if f"port: {port}}}" in (self.folder / "headway.yaml").read_text():
+                self.ports[environment] = free_port()
+                self.edit("headway.yaml", f"port: {port}}}", f"port: {self.ports[environment]}}}")
         self.git("init", "-q", "-b", "main")
         self.commit("Start")
+
+    def describe(self, environments: str) -> str:
+        """Replace the file's environments, each PORT by a free port, and commit it."""
+        path = self.folder / "headway.yaml"
+        self.ports["production"] = self.ports.get("production") or free_port()
+        text = environments.replace("PORT", str(self.ports["production"]))
+        path.write_text(path.read_text().partition("environments:")[0] + "environments:\n" + text)
+        return self.commit("Change the environments")
 
     def edit(self, file: str, old: str, new: str) -> None:
         path = self.folder / file

@@ -1,0 +1,40 @@
+// Approves the run RUN_URL in the Prefect UI as a person would, and takes pictures of the question and of the result.
+const fs = require("node:fs");
+const { chromium, expect } = require("@playwright/test");
+
+const { RUN_URL, APPROVER, PICTURES } = process.env;
+const ARGS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-background-networking", "--no-first-run"];
+
+async function main() {
+  fs.mkdirSync(PICTURES, { recursive: true });
+  const browser = await chromium.launch({ executablePath: process.env.CHROME_BIN, args: ARGS });
+  const page = await browser.newPage({ viewport: { width: 1360, height: 900 } });
+  page.setDefaultTimeout(60_000);
+  await page.goto(RUN_URL);
+  await page.getByRole("button", { name: "Resume" }).first().click();
+  const form = page.getByRole("dialog");
+  await expect(form.getByText("let this release in?")).toBeVisible();
+  await page.screenshot({ path: `${PICTURES}/paused-run.png` });
+  await answer(page, form);
+  await expect(page.getByText("Completed", { exact: true }).first()).toBeVisible({ timeout: 120_000 });
+  await page.getByRole("tab", { name: "Artifacts" }).or(page.getByText("Artifacts", { exact: true })).first().click();
+  await expect(page.getByText(/report-/).first()).toBeVisible();
+  await page.screenshot({ path: `${PICTURES}/finished-run.png` });
+  await browser.close();
+}
+
+async function answer(page, form) {
+  const decision = form.locator("button[aria-haspopup], [role=combobox], select, .p-select").first();
+  await decision.focus();
+  await page.keyboard.press("ArrowDown");
+  await page.getByText("approve", { exact: true }).last().click();
+  const fields = form.getByRole("textbox");
+  await fields.first().fill(APPROVER);
+  await fields.last().fill("Looks right");
+  await form.getByRole("button", { name: /submit|resume/i }).click();
+}
+
+main().catch((error) => {
+  console.error(error);
+  process.exit(1);
+});

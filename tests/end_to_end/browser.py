@@ -1,0 +1,48 @@
+"""A real browser in a container, on this machine's network, driven by a script of Playwright's."""
+
+import io
+import tarfile
+from pathlib import Path
+
+import docker
+
+SCRIPT = "/tmp/drive.cjs"
+PICTURES = "/tmp/pictures"
+SECONDS = 180
+
+
+def drive(script: Path, folder: Path, **env: str) -> None:
+    """Run the script in a browser and put the pictures it took into `folder`; its output is told when it fails."""
+    client = docker.from_env()
+    image = client.images.list(filters={"reference": "*/taskmanager/suite-e2e"})[0]
+    container = client.containers.create(
+        image.id,
+        ["node", SCRIPT],
+        environment={**env, "NODE_PATH": "/tests/node_modules", "PICTURES": PICTURES},
+        network_mode="host",
+        shm_size="512m",
+        init=True,
+    )
+    try:
+        container.put_archive("/tmp", _packed("drive.cjs", script.read_bytes()))
+        container.start()
+        code = container.wait(timeout=SECONDS)["StatusCode"]
+        assert code == 0, container.logs().decode(errors="replace")
+        stream, _ = container.get_archive(PICTURES)
+        with tarfile.open(fileobj=io.BytesIO(b"".join(stream))) as archive:
+            for entry in archive.getmembers():
+                if entry.isfile():
+                    folder.mkdir(parents=True, exist_ok=True)
+                    (folder / Path(entry.name).name).write_bytes(archive.extractfile(entry).read())  # type: ignore[union-attr]
+    finally:
+        container.remove(force=True)
+        client.close()
+
+
+def _packed(name: str, content: bytes) -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        entry = tarfile.TarInfo(name)
+        entry.size, entry.mode = len(content), 0o644
+        archive.addfile(entry, io.BytesIO(content))
+    return buffer.getvalue()

@@ -1,0 +1,90 @@
+"""A real application, delivered as a user would: what goes live, what is stopped, what is left behind."""
+
+import re
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.end_to_end.load import load_on
+from tests.end_to_end.project import Project
+
+pytestmark = [pytest.mark.docker, pytest.mark.xdist_group("end-to-end"), pytest.mark.timeout(600)]
+
+# Which gate stops the fault, the exit code, and what the user is told.
+FAULTS = [
+    ("unit-test", 1, "rejected", "unit"),
+    ("secret", 1, "rejected", "aws-access-key-id"),
+    ("migration", 1, "rejected", 'relation "owners" does not exist'),
+    ("health", 3, "withdrawn", "was not healthy within"),
+]
+
+
+@pytest.fixture(scope="module")
+def live(taskmanager: Project) -> Project:
+    """The task manager, its first commit live in production."""
+    done = taskmanager.headway("run")
+    assert done.returncode == 0, done.stdout + done.stderr
+    taskmanager.ending = done.stdout
+    return taskmanager
+
+
+def test_a_commit_goes_live_and_the_user_is_told_where(live: Project) -> None:
+    assert live.served_revision() == live.git("rev-parse", "HEAD")
+    assert httpx.get(live.url()).text.startswith("<!doctype html>")
+    assert f"application   {live.url()}" in live.ending
+    assert "/runs/flow-run/" in live.ending
+    report = Path(re.findall(r"^report +(\S+)$", live.ending, re.MULTILINE)[0]).read_text()
+    assert "<svg" in report
+    assert "RPO" in report
+
+
+def test_every_phase_and_its_time_is_told(live: Project) -> None:
+    steps = re.findall(r"✓ (.+?) +[\d.]+ s", live.ending)
+    expected = ["build backend", "build frontend", "scan backend", "unit 1/2", "unit 2/2", "api", "publish release"]
+    expected += ["migrate staging", "accept staging by postman", "accept staging by e2e", "keep decision"]
+    expected += ["restore a backup of production", "migrate production", "shift to 10 %", "shift to 100 %"]
+    assert [step for step in expected if step not in steps] == []
+    assert re.search(r"set-up [\d.]+ s, delivery ", live.ending)
+
+
+def test_the_same_commit_again_is_told_and_builds_nothing(live: Project) -> None:
+    again = live.headway("run")
+
+    assert again.returncode == 0
+    assert "is live already" in again.stdout
+    assert live.url() in again.stdout
+    assert "build backend" not in again.stdout
+
+
+@pytest.mark.parametrize(("fault", "code", "outcome", "reason"), FAULTS, ids=[fault[0] for fault in FAULTS])
+def test_a_bad_commit_is_stopped_and_leaves_nothing(
+    live: Project, fault: str, code: int, outcome: str, reason: str
+) -> None:
+    before, served = live.things(), live.served_revision()
+    live.apply_fault(fault)
+    with load_on(live.url(), workers=2) as counts:
+        done = live.headway("run")
+    live.undo()
+
+    assert (done.returncode, counts.failures) == (code, []), done.stdout + done.stderr
+    assert outcome in done.stderr
+    assert reason in done.stderr + done.stdout
+    assert live.served_revision() == served
+    assert live.things() == before
+
+
+def test_a_rollback_under_load_fails_no_request(live: Project) -> None:
+    first = live.served_revision()
+    live.edit("frontend/public/index.html", "<title>", "<title>New: ")
+    second = live.commit("Say that it is new")
+    delivered = live.headway("run")
+    assert (delivered.returncode, live.served_revision()) == (0, second), delivered.stdout + delivered.stderr
+
+    with load_on(live.url()) as counts:
+        done = live.headway("rollback")
+
+    assert (done.returncode, counts.failures) == (0, []), done.stdout + done.stderr
+    assert "rolled back to" in done.stdout
+    assert live.served_revision() == first
+    assert counts.requests > 100
