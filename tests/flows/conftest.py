@@ -1,20 +1,31 @@
 """Prefect's own server once for all tests here, and a platform in a folder for each of them."""
 
 import asyncio
-from collections.abc import Iterator
+import functools
+import ssl
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from uuid import UUID
 
 import pytest
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.actions import BlockDocumentUpdate
 from prefect.settings import (
     PREFECT_CLIENT_MAX_RETRIES,
     PREFECT_FLOWS_HEARTBEAT_FREQUENCY,
     PREFECT_LOCAL_STORAGE_PATH,
     PREFECT_LOGGING_TO_API_BATCH_INTERVAL,
     PREFECT_SERVER_ANALYTICS_ENABLED,
+    PREFECT_SERVER_SERVICES_EVENT_PERSISTER_ENABLED,
+    PREFECT_SERVER_SERVICES_LATE_RUNS_ENABLED,
+    PREFECT_SERVER_SERVICES_SCHEDULER_ENABLED,
+    PREFECT_SERVER_SERVICES_TRIGGERS_ENABLED,
     temporary_settings,
 )
 from prefect.testing.utilities import prefect_test_harness
 
+from blocks import artifact_store
 from blocks.artifact_store import current_store
 from blocks.registration import register_blocks
 from blocks.registry import current_registry
@@ -22,21 +33,31 @@ from delivery.targets import memory
 from tests.flows.fakes import Containers
 from tests.flows.platform import Platform
 
+QUICK = {
+    PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None,  # a run's end waits for it otherwise
+    PREFECT_LOGGING_TO_API_BATCH_INTERVAL: 0.1,
+    PREFECT_CLIENT_MAX_RETRIES: 50,
+    PREFECT_SERVER_ANALYTICS_ENABLED: False,
+    # Nothing here reads events or waits for a schedule, and SQLite has one writer.
+    PREFECT_SERVER_SERVICES_EVENT_PERSISTER_ENABLED: False,
+    PREFECT_SERVER_SERVICES_TRIGGERS_ENABLED: False,
+    PREFECT_SERVER_SERVICES_SCHEDULER_ENABLED: False,
+    PREFECT_SERVER_SERVICES_LATE_RUNS_ENABLED: False,
+}
+
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A server with an empty database; yields the folder that results are kept in."""
     results = tmp_path_factory.mktemp("results")
-    quick = {
-        PREFECT_SERVER_ANALYTICS_ENABLED: False,
-        PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None,  # a run's end waits for it otherwise
-        PREFECT_LOCAL_STORAGE_PATH: results,
-        PREFECT_LOGGING_TO_API_BATCH_INTERVAL: 0.1,
-        PREFECT_CLIENT_MAX_RETRIES: 50,
-    }
-    with pytest.MonkeyPatch.context() as patch, temporary_settings(quick):
-        # SQLite answers 503 when two write at once; the client waits two seconds before it tries again.
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        temporary_settings({**QUICK, PREFECT_LOCAL_STORAGE_PATH: results}),
+    ):
         patch.setattr("prefect.results._read_server_default_result_storage_block_id", lambda: None)  # leaks a socket
+        certificates = functools.cache(ssl.create_default_context)  # every client reads them: most of a test's time
+        patch.setattr("ssl.create_default_context", certificates)
+        # SQLite answers 503 when two write at once; the client waits two seconds before it tries again.
         patch.setattr("prefect.client.base.clamped_poisson_interval", lambda *_: 0.05)
         patch.setattr("prefect.task_engine.clamped_poisson_interval", lambda *_, **__: 0.0)  # steps retry at once
         with prefect_test_harness(server_startup_timeout=120):
@@ -50,25 +71,42 @@ def loop(server: Path) -> Iterator[asyncio.Runner]:
         yield runner
 
 
-@pytest.fixture
-def containers(monkeypatch: pytest.MonkeyPatch) -> Containers:
-    engine = Containers()
-    engine.stand_in(monkeypatch)
-    return engine
+@pytest.fixture(scope="session")
+def store_block(server: Path) -> UUID:
+    """The blocks of a platform; every test points the store's at a folder of its own."""
+    register_blocks(str(server / "unused"), "registry:5000")
+    with get_client(sync_client=True) as client:
+        return client.read_block_document_by_name(artifact_store.NAME, "headway-artifact-store").id
 
 
-@pytest.fixture
-def platform(
-    server: Path, loop: asyncio.Runner, tmp_path: Path, containers: Containers, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Platform]:
+@contextmanager
+def new_platform(root: Path, loop: asyncio.Runner, store_block: UUID) -> Iterator[Platform]:
     """A platform with one application, `shop`, that was never delivered."""
-    monkeypatch.setenv("HEADWAY_HOME", str(tmp_path / "home"))
-    monkeypatch.setattr(memory, "_PLACES", {})
-    register_blocks(str(tmp_path / "home" / "store"), "registry:5000")
-    for known in (current_store, current_registry):
-        known.cache_clear()
-    made = Platform(tmp_path, containers, loop)
-    made.describe()
-    yield made
-    for known in (current_store, current_registry):
-        known.cache_clear()
+    containers, folder = Containers(), {"folder": str(root / "home" / "store")}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HEADWAY_HOME", str(root / "home"))
+        patch.setattr(memory, "_PLACES", {})
+        containers.stand_in(patch)
+        with get_client(sync_client=True) as client:
+            client.update_block_document(store_block, BlockDocumentUpdate(data=folder))
+        _forget_blocks()
+        made = Platform(root, containers, loop)
+        made.describe()
+        yield made
+    _forget_blocks()
+
+
+@pytest.fixture(scope="session")
+def make_platform(loop: asyncio.Runner, store_block: UUID) -> Callable[[Path], contextmanager]:
+    return lambda root: new_platform(root, loop, store_block)
+
+
+@pytest.fixture
+def platform(make_platform: Callable[[Path], contextmanager], tmp_path: Path) -> Iterator[Platform]:
+    with make_platform(tmp_path) as made:
+        yield made
+
+
+def _forget_blocks() -> None:
+    current_store.cache_clear()
+    current_registry.cache_clear()

@@ -162,16 +162,6 @@ def test_an_approval_survives_the_process_that_got_it(platform):
     assert again.state.is_completed(), again.ended
 
 
-def test_nobody_asked_is_on_record_as_unattended(platform):
-    platform.describe()
-
-    run = platform.deliver()
-
-    [decision] = platform.record(run.id).decisions
-    assert decision.unattended
-    assert decision.approver == "policy"
-
-
 def test_a_question_that_was_answered_is_not_asked_again(platform):
     run = platform.carry_while(platform.create(asks_twice, {}), says("approve"), asks_twice)
 

@@ -37,62 +37,77 @@ def test_a_good_revision_goes_through_staging_into_production(platform, monkeypa
     assert "<html" in Path(record.report).read_text()
 
 
-def test_every_step_is_on_record_and_nothing_else_stays(platform):
-    run = platform.deliver()
-
-    steps = {step.name: step for step in platform.record(run.id).steps}
-    assert {"check out HEAD", "build web", "scan web", "unit", "publish release", "shift to 100 %"} <= set(steps)
-    assert {step.outcome for step in steps.values()} == {"done"}
-    assert steps["unit"].phase == "test matrix"
-    assert platform.containers.removed == [run.id]
-    assert not (platform.home.work / run.id / "source").exists()
-    assert Roll(platform.home.roll).find(run.id) is None
-    assert not platform.leases.read("shop", "production").holder
+@pytest.fixture(scope="module")
+def delivered(make_platform, tmp_path_factory):
+    """A platform and the run that delivered to it for the first time."""
+    with make_platform(tmp_path_factory.mktemp("delivered")) as platform:
+        yield platform, platform.deliver()
 
 
-def test_the_report_and_the_change_are_shown_beside_the_run(platform):
-    run = platform.deliver()
+class TestDelivered:
+    def test_every_step_is_on_record(self, delivered):
+        platform, run = delivered
 
-    shown = artifacts(run.id)
-    assert "change-shop-production" in shown
-    assert "delivered" in shown[f"report-{run.id[:8]}"].lower()
+        steps = {step.name: step for step in platform.record(run.id).steps}
+        assert {"check out HEAD", "build web", "scan web", "unit", "publish release", "shift to 100 %"} <= set(steps)
+        assert {step.outcome for step in steps.values()} == {"done"}
+        assert steps["unit"].phase == "test matrix"
 
+    def test_nothing_of_the_run_itself_stays(self, delivered):
+        platform, run = delivered
 
-def test_the_release_is_kept_with_its_evidence(platform):
-    platform.deliver()
+        assert platform.containers.removed == [run.id]
+        assert not (platform.home.work / run.id / "source").exists()
+        assert Roll(platform.home.roll).find(run.id) is None
+        assert not platform.leases.read("shop", "production").holder
 
-    release = platform.live()
-    assert [(found.kind, found.outcome) for found in platform.archive.evidence(release)] == [
-        ("scan", "pass"),
-        ("tests", "pass"),
-        ("approval", "pass"),
-    ]
-    assert platform.containers.published == [release.fingerprint]
-    assert platform.happenings() == ["released"]
+    def test_report_and_change_are_shown_beside_the_run(self, delivered):
+        _, run = delivered
 
+        shown = artifacts(run.id)
+        assert "change-shop-production" in shown
+        assert "delivered" in shown[f"report-{run.id[:8]}"].lower()
 
-def test_the_same_revision_again_changes_nothing(platform):
-    platform.deliver()
+    def test_the_release_is_kept_with_its_evidence(self, delivered):
+        platform, _ = delivered
 
-    again = platform.deliver()
+        release = platform.live()
+        assert [(found.kind, found.outcome) for found in platform.archive.evidence(release)] == [
+            ("scan", "pass"),
+            ("tests", "pass"),
+            ("approval", "pass"),
+        ]
+        assert platform.containers.published == [release.fingerprint]
+        assert platform.happenings() == ["released"]
 
-    assert again.state.is_completed()
-    assert again.ended == ("Unchanged", f"{platform.live().fingerprint} is live already, made from the same files")
-    assert platform.containers.calls["build web"] == 1
-    assert platform.record(again.id).outcome == "unchanged"
+    def test_nobody_asked_is_on_record_as_unattended(self, delivered):
+        platform, run = delivered
 
+        [decision] = platform.record(run.id).decisions
+        assert decision.unattended
+        assert decision.approver == "policy"
 
-def test_the_next_revision_takes_the_place_of_the_last(platform):
-    platform.deliver()
-    first = platform.live()
-    revision = platform.commit("Improve")
+    def test_the_same_revision_again_changes_nothing(self, delivered):
+        platform, _ = delivered
 
-    platform.deliver()
+        again = platform.deliver()
 
-    state = platform.host().observe()
-    assert state.live.release.revision.sha == revision
-    assert state.slot_of(first) is None
-    assert platform.happenings() == ["released", "released"]
+        assert again.state.is_completed()
+        assert again.ended == ("Unchanged", f"{platform.live().fingerprint} is live already, made from the same files")
+        assert platform.containers.calls["build web"] == 1
+        assert platform.record(again.id).outcome == "unchanged"
+
+    def test_the_next_revision_takes_the_place_of_the_last(self, delivered):
+        platform, _ = delivered
+        first = platform.live()
+        revision = platform.commit("Improve")
+
+        platform.deliver()
+
+        state = platform.host().observe()
+        assert state.live.release.revision.sha == revision
+        assert state.slot_of(first) is None
+        assert platform.happenings() == ["released", "released"]
 
 
 def test_a_project_that_was_delivered_before_need_not_be_named(platform):

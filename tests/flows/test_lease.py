@@ -1,6 +1,7 @@
 """Who may change an environment, while several want to."""
 
 import asyncio
+from types import SimpleNamespace
 
 import pytest
 
@@ -25,12 +26,11 @@ def test_the_second_waits_and_says_for_whom(platform, monkeypatch):
     other = platform.leases.take("shop", "production", holder="run-1", reason="release a")
     said = []
 
-    class Log:
-        def info(self, text, *more):
-            said.append(text % more)
-            platform.leases.give_back(other)
+    def say(text, *more):
+        said.append(text % more)
+        platform.leases.give_back(other)
 
-    monkeypatch.setattr("tasks.lease.log", Log)
+    monkeypatch.setattr("tasks.lease.log", lambda: SimpleNamespace(info=say, warning=say))
 
     run = platform.put_live(2)
 

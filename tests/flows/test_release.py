@@ -110,6 +110,8 @@ def test_what_a_cancelled_step_still_makes_is_withdrawn_as_well(platform, live):
             if verb == "stage":
                 loop.call_soon_threadsafe(carried.cancel)
                 withdrawing.wait(0.5)  # the step is cancelled; its thread is still at work
+            if verb == "withdraw":
+                withdrawing.set()
 
         platform.behaviour().during = during
         await carried
