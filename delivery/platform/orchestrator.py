@@ -67,10 +67,9 @@ class Orchestrator:
         if self.answers():
             return
         port = self.port
-        self.server.start(
-            [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)],
-            self.environment(),
-        )
+        app = ["--factory", "blocks.server:create_app", "--host", "127.0.0.1", "--port", str(port)]
+        quiet = ["--log-level", "warning", "--timeout-keep-alive", "30", "--ws-ping-interval", "20"]
+        self.server.start([sys.executable, "-m", "uvicorn", *app, *quiet], self.environment())
         deadline = time.monotonic() + START_SECONDS
         while not self.answers():
             if self.server.process() is None or time.monotonic() > deadline:
