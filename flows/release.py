@@ -34,10 +34,10 @@ async def put_live(
         if had_data and policy.prove_backup:
             await verify_backup(order, environment)
         await migrate_database(order, environment, release, hold.sequence)
+        if policy.prove_backup and not had_data:  # of the first schema: before anybody depends on it
+            await verify_backup(order, environment, release)
         state = await blue_green(order, release, environment, hold.sequence, built, policy.acceptance)
         await remember(order, environment, release)
-        if policy.prove_backup and not had_data:
-            await verify_backup(order, environment)
     return state
 
 

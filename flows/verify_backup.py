@@ -5,15 +5,19 @@ from prefect.runtime import flow_run
 
 from delivery.backup import BackupProof
 from delivery.order import Order
+from delivery.release import Release
 from flows.limits import one_by_one, raise_failures
 from tasks.database import prove_backup
 from tasks.known import known_places
 
 
 @flow(name="verify backup", flow_run_name="verify backup of {environment}", persist_result=True)
-async def verify_backup(order: Order, environment: str) -> BackupProof | None:
-    """Restore a backup of the environment's database elsewhere and compare; Rejected when it differs."""
-    return await prove_backup(order.app, environment, order.run)
+async def verify_backup(order: Order, environment: str, release: Release | None = None) -> BackupProof | None:
+    """Restore a backup of the environment's database elsewhere and compare; Rejected when it differs.
+
+    The proof is evidence of `release`; without one, of what is live.
+    """
+    return await prove_backup(order.app, environment, order.run, release)
 
 
 @flow(name="verify backups")

@@ -55,7 +55,7 @@ def migrate_database(order: Order, environment: str, release: Release, sequence:
 
 
 @step(timeout_seconds=3600, name="restore a backup of {environment}", keep=False)
-def prove_backup(app: App, environment: str, run: str) -> BackupProof | None:
+def prove_backup(app: App, environment: str, run: str, release: Release | None = None) -> BackupProof | None:
     """Back up, restore elsewhere and compare; Rejected when the copy differs, none when there is no database."""
     if app.database is None:
         return None
@@ -67,19 +67,22 @@ def prove_backup(app: App, environment: str, run: str) -> BackupProof | None:
     if proof.outcome != "pass":
         raise Rejected(f"the backup of {environment} cannot be restored as it was: {'; '.join(proof.differences)}")
     note(run, "backup", environment, proof)
-    _keep_proof(app, environment, proof)
+    if kept_for := release or _live(app, environment):
+        _keep_proof(kept_for, environment, proof)
     log().info("backup proven: RPO %.2f s, RTO %.2f s, %d tables", proof.rpo_seconds, proof.rto_seconds, proof.tables)
     return proof
 
 
-def _keep_proof(app: App, environment: str, proof: BackupProof) -> None:
-    """Keep the proof as evidence of the release that is live."""
+def _live(app: App, environment: str) -> Release | None:
     with open_environment(app, environment) as target:
         live = target.observe().live
-    if live is None or live.release is None:
-        return
+    return live.release if live else None
+
+
+def _keep_proof(release: Release, environment: str, proof: BackupProof) -> None:
+    """Keep the proof as evidence of the release whose schema it is."""
     Archive(current_store()).add_evidence(
-        live.release,
+        release,
         Evidence(
             kind="restore",
             subject=environment,
