@@ -2,7 +2,10 @@
 HEADWAY := .venv/bin/headway
 export HEADWAY_STARTED := $(shell date +%s)
 
-.PHONY: run test lint bench setup down
+LOCK := .venv/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes \
+	--no-header --no-annotate --no-emit-index-url pyproject.toml requirements.in
+
+.PHONY: run test lint bench lock setup down
 
 run: ## set everything up and deliver examples/taskmanager
 	@infra/setup.sh run
@@ -18,7 +21,11 @@ lint: ## the quick checks alone
 
 bench: ## measure deliveries
 	@infra/setup.sh dev
-	@.venv/bin/python bench/delivery.py
+	@.venv/bin/python -m bench.delivery
+
+lock: ## write the lock files again after a change of pyproject.toml
+	@$(LOCK) -o requirements.lock
+	@$(LOCK) --extra dev -o requirements-dev.lock
 
 setup: ## the virtual environment alone
 	@infra/setup.sh dev
