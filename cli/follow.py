@@ -9,12 +9,13 @@ from rich.prompt import Prompt
 from rich.status import Status
 
 from cli.output import console, say, seconds
-from delivery.errors import Interrupted, Rejected
+from delivery.errors import Interrupted, Rejected, Transient
 from delivery.platform.orchestrator import Orchestrator
 from flows.runs import RunView, answer, cancel, look, question
 
 POLL_SECONDS = 0.5
 STOP_SECONDS = 120
+PATIENCE_SECONDS = 300
 MARKS = {"completed": ("✓", "green"), "cached": ("✓", "green"), "failed": ("✗", "red"), "crashed": ("✗", "red")}
 
 
@@ -39,7 +40,7 @@ def _until_ended(run: str, prefect: Orchestrator, quiet: bool) -> RunView:
     asked = False
     with console.status("waiting for a worker …") as status:
         while True:
-            view = look(run)
+            view = _look_patiently(run, status)
             if not quiet:
                 _show_ended(view, shown)
                 for warning in view.warnings[warned:]:
@@ -54,6 +55,19 @@ def _until_ended(run: str, prefect: Orchestrator, quiet: bool) -> RunView:
                 _ask(view, prefect)
                 status.start()
             asked = asked and view.waits
+            time.sleep(POLL_SECONDS)
+
+
+def _look_patiently(run: str, status: Status, now: Callable[[], float] = time.monotonic) -> RunView:
+    """Return the run; a server that is restarted meanwhile is waited for, because the run outlives it."""
+    deadline = now() + PATIENCE_SECONDS
+    while True:
+        try:
+            return look(run)
+        except Transient:
+            if now() > deadline:
+                raise
+            status.update("the Prefect server does not answer; waiting for it …")
             time.sleep(POLL_SECONDS)
 
 

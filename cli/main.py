@@ -30,14 +30,21 @@ app.command("down")(platform.down)
 app.command("doctor")(doctor.doctor)
 
 
-@app.callback()
-def headway(version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False) -> None:
-    """Build, scan, test, approve and release every commit, and prove the backups."""
-    if version:
-        from importlib.metadata import version as version_of
+def _print_version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
 
-        print(version_of("headway"))
+        print(version("headway"))
         raise typer.Exit
+
+
+@app.callback()
+def headway(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Build, scan, test, approve and release every commit, and prove the backups."""
 
 
 def main() -> None:

@@ -2,6 +2,7 @@
 
 from pydantic import Field
 
+from delivery.migrations import NO_MIGRATIONS
 from delivery.model import Model
 from delivery.release import Release, hash_of
 
@@ -44,6 +45,6 @@ def compare(environment: str, release: Release, live: Release | None, commits: t
         live=live,
         commits=commits,
         images=(*changed, *(f"{name} (removed)" for name in before if name not in release.images)),
-        migrations=live is None or live.migrations_hash != release.migrations_hash,
+        migrations=release.migrations_hash != (live.migrations_hash if live else NO_MIGRATIONS),
         configuration=live is None or live.configuration_hash != release.configuration_hash,
     )

@@ -5,6 +5,8 @@ from pathlib import Path
 from delivery.app import App
 from delivery.release import hash_of
 
+NO_MIGRATIONS = hash_of(None)
+
 
 def migrations_hash(source: Path, app: App) -> str:
     """Return the hash of every migration file by name and content, and of the command that runs them.
@@ -13,7 +15,7 @@ def migrations_hash(source: Path, app: App) -> str:
     """
     migrate = app.database.migrate if app.database else None
     if migrate is None:
-        return hash_of(None)
+        return NO_MIGRATIONS
     folder = source / migrate.files if migrate.files else None
     files = sorted(path for path in folder.rglob("*") if path.is_file()) if folder else []
     contents = {path.relative_to(source).as_posix(): path.read_bytes().hex() for path in files}

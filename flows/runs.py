@@ -2,10 +2,13 @@
 
 import json
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, Literal
 from uuid import UUID
 
+import httpx
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.filters import (
     FlowFilter,
@@ -24,7 +27,7 @@ from prefect.exceptions import ObjectNotFound
 from prefect.states import Cancelling
 from pydantic import Field
 
-from delivery.errors import Misconfigured, Rejected
+from delivery.errors import Misconfigured, Rejected, Transient
 from delivery.model import Model
 
 DELIVERIES = ["deliver", "rollback"]
@@ -72,7 +75,7 @@ class RunView(Model):
 
 def start(deployment: str, parameters: dict[str, Any], name: str) -> RunView:
     """Create a run of `deployment` (`deliver/local`) called `name`, as `prefect deployment run` does."""
-    with get_client(sync_client=True) as client:
+    with _connected() as client:
         try:
             found = client.read_deployment_by_name(deployment)
         except ObjectNotFound as error:
@@ -82,7 +85,7 @@ def start(deployment: str, parameters: dict[str, Any], name: str) -> RunView:
 
 def look(run: str, *, steps: bool = True) -> RunView:
     """Return the run with the steps of all its phases, in order of their start."""
-    with get_client(sync_client=True) as client:
+    with _connected() as client:
         found = client.read_flow_run(UUID(run))
         if not steps:
             return _view(found)
@@ -111,7 +114,7 @@ def find(text: str | None) -> RunView:
 
 def latest(count: int) -> list[RunView]:
     """Return the newest deliveries and rollbacks, the newest first."""
-    with get_client(sync_client=True) as client:
+    with _connected() as client:
         runs = client.read_flow_runs(
             flow_filter=FlowFilter(name=FlowFilterName(any_=DELIVERIES)),
             sort=FlowRunSort.EXPECTED_START_TIME_DESC,
@@ -122,7 +125,7 @@ def latest(count: int) -> list[RunView]:
 
 def question(run: str) -> str | None:
     """Return what a waiting run asks, as Markdown, or none when it does not wait."""
-    with get_client(sync_client=True) as client:
+    with _connected() as client:
         found = client.read_flow_run(UUID(run))
         keys = found.state.state_details.run_input_keyset if found.state else None
         if found.state_type != StateType.PAUSED or not keys:
@@ -133,7 +136,7 @@ def question(run: str) -> str | None:
 
 def answer(run: RunView, decision: Literal["approve", "reject"], approver: str, comment: str) -> None:
     """Answer the question a run waits with; Rejected when it does not wait, or the answer is not taken."""
-    with get_client(sync_client=True) as client:
+    with _connected() as client:
         result = client.resume_flow_run(
             UUID(run.id), run_input={"decision": decision, "approver": approver, "comment": comment}
         )
@@ -144,8 +147,18 @@ def answer(run: RunView, decision: Literal["approve", "reject"], approver: str, 
 
 def cancel(run: str) -> None:
     """Ask the run to stop; whoever carries it cleans up."""
-    with get_client(sync_client=True) as client:
+    with _connected() as client:
         client.set_flow_run_state(UUID(run), Cancelling(message="interrupted by the user"))
+
+
+@contextmanager
+def _connected() -> Iterator[SyncPrefectClient]:
+    """Yield a client; Transient when the server does not answer."""
+    try:
+        with get_client(sync_client=True) as client:
+            yield client
+    except httpx.TransportError as error:
+        raise Transient(f"the Prefect server does not answer: {error}") from error
 
 
 def _family(client: SyncPrefectClient, run: FlowRun) -> list[UUID]:

@@ -13,7 +13,7 @@ from delivery.matrix import CellResult
 from delivery.migrations import migrations_hash
 from delivery.order import Built, Order
 from delivery.release import Evidence, Release
-from delivery.scanning import ScanReport
+from delivery.scanning import ScanReport, count_findings
 from tasks.notes import note
 from tasks.step import log, step
 
@@ -43,13 +43,15 @@ def publish_release(order: Order, built: Built, reports: list[ScanReport], resul
 def _evidence(release: Release, reports: list[ScanReport], results: list[CellResult]) -> list[Evidence]:
     now = datetime.now(UTC)
     tests = sum(result.tests for result in results)
+    silent = sum(not result.junit_found for result in results)
     scans = [
         Evidence(
             kind="scan",
             subject=str(report.ref),
             at=report.scanned_at,
             outcome="pass" if report.database_status == "fresh" else "inconclusive",
-            summary=f"{len(report.findings)} findings, vulnerability database {report.database_status}",
+            summary=f"{report.image}: {count_findings(report.findings)}, "
+            f"vulnerability database {report.database_status}",
         )
         for report in reports
     ]
@@ -58,6 +60,6 @@ def _evidence(release: Release, reports: list[ScanReport], results: list[CellRes
         subject=release.fingerprint,
         at=now,
         outcome="pass",
-        summary=f"{tests} tests in {len(results)} cells passed",
+        summary=f"{tests} tests in {len(results)} cells passed" + (f", {silent} by exit code alone" if silent else ""),
     )
     return [*scans, suites]

@@ -9,6 +9,16 @@ async function main() {
   fs.mkdirSync(PICTURES, { recursive: true });
   const browser = await chromium.launch({ executablePath: process.env.CHROME_BIN, args: ARGS });
   const page = await browser.newPage({ viewport: { width: 1360, height: 900 } });
+  try {
+    await approve(page);
+  } catch (error) {
+    await page.screenshot({ path: `${PICTURES}/failed.png` });
+    throw error;
+  }
+  await browser.close();
+}
+
+async function approve(page) {
   page.setDefaultTimeout(60_000);
   await page.goto(RUN_URL);
   await page.getByRole("button", { name: "Resume" }).first().click();
@@ -20,12 +30,11 @@ async function main() {
   await page.getByRole("tab", { name: "Artifacts" }).or(page.getByText("Artifacts", { exact: true })).first().click();
   await expect(page.getByText(/report-/).first()).toBeVisible();
   await page.screenshot({ path: `${PICTURES}/finished-run.png` });
-  await browser.close();
 }
 
 async function answer(page, form) {
-  const decision = form.locator("button[aria-haspopup], [role=combobox], select, .p-select").first();
-  await decision.focus();
+  // The select opens by keyboard alone.
+  await form.locator(".p-select-button__control").first().focus();
   await page.keyboard.press("ArrowDown");
   await page.getByText("approve", { exact: true }).last().click();
   const fields = form.getByRole("textbox");

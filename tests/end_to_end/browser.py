@@ -5,6 +5,7 @@ import tarfile
 from pathlib import Path
 
 import docker
+from docker.models.containers import Container
 
 SCRIPT = "/tmp/drive.cjs"
 PICTURES = "/tmp/pictures"
@@ -27,16 +28,20 @@ def drive(script: Path, folder: Path, **env: str) -> None:
         container.put_archive("/tmp", _packed("drive.cjs", script.read_bytes()))
         container.start()
         code = container.wait(timeout=SECONDS)["StatusCode"]
-        assert code == 0, container.logs().decode(errors="replace")
-        stream, _ = container.get_archive(PICTURES)
-        with tarfile.open(fileobj=io.BytesIO(b"".join(stream))) as archive:
-            for entry in archive.getmembers():
-                if entry.isfile():
-                    folder.mkdir(parents=True, exist_ok=True)
-                    (folder / Path(entry.name).name).write_bytes(archive.extractfile(entry).read())  # type: ignore[union-attr]
+        _copy_out(container, folder)
+        assert code == 0, f"{container.logs().decode(errors='replace')}\npictures: {folder}"
     finally:
         container.remove(force=True)
         client.close()
+
+
+def _copy_out(container: Container, folder: Path) -> None:
+    stream, _ = container.get_archive(PICTURES)
+    folder.mkdir(parents=True, exist_ok=True)
+    with tarfile.open(fileobj=io.BytesIO(b"".join(stream))) as archive:
+        for entry in archive.getmembers():
+            if content := archive.extractfile(entry):
+                (folder / Path(entry.name).name).write_bytes(content.read())
 
 
 def _packed(name: str, content: bytes) -> bytes:

@@ -54,7 +54,9 @@ class Project:
         path = self.folder / "headway.yaml"
         self.ports["production"] = self.ports.get("production") or free_port()
         text = environments.replace("PORT", str(self.ports["production"]))
-        path.write_text(path.read_text().partition("environments:")[0] + "environments:\n" + text)
+        scan = "scan: {when_inconclusive: allow}  # there may be no vulnerability database in reach\n"
+        before = path.read_text().partition("environments:")[0].partition("scan:")[0]
+        path.write_text(f"{before}{scan}environments:\n{text}")
         return self.commit("Change the environments")
 
     def edit(self, file: str, old: str, new: str) -> None:
