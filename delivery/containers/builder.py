@@ -141,7 +141,7 @@ def _prepare_dockerfile(
         raise Misconfigured(f"headway.yaml: {key}.{place}", error.found, error.allowed, error.next_step) from error
     bases = tuple(resolve_base(name, cache=home.cache, substitutes=image.bases) for name in asked)
     used = {base.asked: base.used for base in bases}
-    if all(asked == name for asked, name in used.items()) and _has_syntax(text, home):
+    if all(asked == name for asked, name in used.items()) and has_syntax(text, home):
         return bases, dockerfile, {}
     changed, extra = rewrite(text, image.build_args, used)
     prepared = folder / "Dockerfile"
@@ -152,7 +152,7 @@ def _prepare_dockerfile(
     return bases, prepared, extra
 
 
-def _has_syntax(text: str, home: Home) -> bool:
+def has_syntax(text: str, home: Home) -> bool:
     """Whether the engine has, or can pull, the image that a `# syntax=` line names."""
     match = _SYNTAX.match(text)
     if match is None:

@@ -57,7 +57,8 @@ def run_cell(
     """Run `cell` in an environment of its own and return what came out; nothing of it is left.
 
     `images` maps the application's image names and `suite-<name>` to what the engine can run. An environment that
-    does not come up is the result `error`; only the engine's own troubles are raised.
+    does not come up is the result `error`; only the engine's own troubles are raised, and Misconfigured for a
+    Compose file that can never work.
     """
     job = Job(app, cell, images, log, report_dir, source or Path())
     if job.suite.compose:

@@ -4,7 +4,8 @@ import sys
 import pytest
 
 from delivery.containers import build_client
-from delivery.containers.build_client import find_builder
+from delivery.containers.build_client import find_builder, find_compose
+from delivery.errors import Misconfigured
 
 
 @pytest.fixture
@@ -80,3 +81,31 @@ def test_the_machine_is_asked_once(tmp_path, machine):
     (tmp_path / "bin0" / "docker").unlink()
 
     assert find_builder(path) is first
+
+
+def test_the_compose_inside_the_python_package_is_the_first_choice(machine):
+    path = machine("docker-compose", {"version": "Docker Compose version v2.29.1"})
+
+    (program,) = find_compose(path).program
+
+    assert program.endswith("/compose/docker-compose")
+
+
+def test_the_plugin_is_found_before_another_compose(machine, monkeypatch):
+    monkeypatch.setattr(build_client, "_packaged_compose", lambda: ())
+    machine("docker-compose", {"version": "Docker Compose version v2.29.1"})
+    machine("docker", {"compose version": "Docker Compose version v2.17.3"})
+    path = machine("docker", {"compose version": "Docker Compose version v2.36.0"})
+
+    found = find_compose(path)
+
+    assert found.version == "2.36.0"
+    assert found.program[0].endswith("bin2/docker")
+    assert found.program[1:] == ("compose",)
+
+
+def test_a_machine_without_compose_is_told_what_to_install(tmp_path, monkeypatch):
+    monkeypatch.setattr(build_client, "_packaged_compose", lambda: ())
+
+    with pytest.raises(Misconfigured, match="next: install docker-compose-plugin"):
+        find_compose(str(tmp_path / "no-programs"))

@@ -213,6 +213,39 @@ def test_files_that_are_there_pass(tmp_path: Path) -> None:
     check_files(load_app_text(FILES), tmp_path)
 
 
+COMPOSE = (
+    "app: shop\nimages: {web: {}}\nenvironments: {live: {}}\nsuites: {all: {compose: c.yaml, compose_service: tests}}"
+)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "services: {tests: {image: x}}",
+        "services: {api: {image: x}}\ninclude: [other.yaml]",
+        "services: {api: {image: x}, tests: !reset {image: x}}",
+        "",
+        "services: [what Compose says of it]",
+        "services: {a: {}, \ttests: {}}",
+        "a: 2023-02-31",
+    ],
+)
+def test_a_compose_file_with_the_service_or_only_compose_can_tell(tmp_path: Path, text: str) -> None:
+    (tmp_path / "c.yaml").write_text(text)
+    (tmp_path / "Dockerfile").touch()
+    check_files(load_app_text(COMPOSE), tmp_path)
+
+
+def test_a_compose_service_that_is_not_in_the_file_is_told_with_those_that_are(tmp_path: Path) -> None:
+    (tmp_path / "c.yaml").write_text("services: {api: {image: x}, db: !override {image: y}}")
+    (tmp_path / "Dockerfile").touch()
+    with pytest.raises(Misconfigured) as caught:
+        check_files(load_app_text(COMPOSE), tmp_path)
+    assert str(caught.value) == (
+        "headway.yaml: suites.all.compose_service: there is no service tests in c.yaml; allowed: api, db"
+    )
+
+
 @pytest.mark.parametrize(
     ("path", "said"),
     [

@@ -55,6 +55,17 @@ def test_a_file_that_fits_together_has_no_problem() -> None:
             {"suites": {"unit": {"image": "web", "database": True}}},
             "suites.unit.database: there is no `database` in the file",
         ),
+        (
+            {"suites": {"all": {"compose": "c.yaml", "compose_service": "tests", "services": ["api"]}}},
+            "suites.all.services: what runs beside the suite stands in its Compose file",
+        ),
+        (
+            {
+                "suites": {"all": {"compose": "c.yaml", "compose_service": "tests"}},
+                "environments": {"live": {"acceptance": ["all"]}},
+            },
+            "environments.live.acceptance: all brings an environment of its own (compose)",
+        ),
     ],
 )
 def test_an_unknown_name_is_told_with_the_known_ones(more: dict[str, Any], said: str) -> None:
