@@ -31,7 +31,11 @@ def follow(run: str, prefect: Orchestrator, *, quiet: bool = False) -> RunView:
         say("\ninterrupted: stopping the run, it removes what it started …", "yellow")
         cancel(run)
         ended = _wait_for_end(run)
-        raise Interrupted(f"the run was interrupted and ended {ended.state}") from None
+        if ended.has_ended:
+            raise Interrupted(
+                f"the run was interrupted and ended {ended.state}; what it had started is removed"
+            ) from None
+        raise Interrupted(f"the run was interrupted and is still {ended.state}; see `headway status`") from None
 
 
 def _until_ended(run: str, prefect: Orchestrator, quiet: bool) -> RunView:

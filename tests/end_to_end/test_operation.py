@@ -66,7 +66,7 @@ def test_an_interrupt_withdraws_the_release_and_leaves_nothing(live: Project) ->
     output, _ = process.communicate(timeout=120)
 
     assert process.returncode == 130, output
-    assert "nothing of it is left" in output
+    assert "ended Cancelled; what it had started is removed" in output
     assert greeting(live) == said
     assert live.things() == before
     assert [view["busy"] for view in live.status()["environments"] if view["app"] == "hello"] == [False]
