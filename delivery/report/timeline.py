@@ -12,20 +12,15 @@ TOLERANCE = timedelta(seconds=0.05)
 def critical_path(steps: Sequence[StepTime]) -> tuple[StepTime, ...]:
     """Return the chain of steps that ended last, each begun when the one before it had ended.
 
-    What a step waited for is not recorded; of all that ended before it began, the last one is taken for it.
+    What a step waited for is not recorded; of all that began before it and ended before it began, the last one is
+    taken for it.
     """
     if not steps:
         return ()
     chain = [max(steps, key=lambda step: step.ended)]
-    while before := [step for step in steps if step.ended <= chain[0].started + TOLERANCE and step not in chain]:
+    while before := [step for step in steps if _is_before(step, chain[0])]:
         chain.insert(0, max(before, key=lambda step: step.ended))
     return tuple(chain)
-
-
-def lower_bound_seconds(steps: Sequence[StepTime], cores: int) -> float:
-    """Return what no schedule can beat: the critical path's steps, or all work spread over `cores`."""
-    path = sum(step.seconds for step in critical_path(steps))
-    return max(path, sum(step.seconds for step in steps) / cores)
 
 
 def lanes(steps: Sequence[StepTime]) -> list[tuple[int, StepTime]]:
@@ -39,3 +34,7 @@ def lanes(steps: Sequence[StepTime]) -> list[tuple[int, StepTime]]:
         free[row] = step.ended
         placed.append((row, step))
     return placed
+
+
+def _is_before(step: StepTime, other: StepTime) -> bool:
+    return step.started < other.started and step.ended <= other.started + TOLERANCE

@@ -13,14 +13,14 @@ import pytest
 import yaml
 
 import delivery
-from tests.architecture.sources import importing, imports, modules, text
+from tests.architecture.sources import importing, imports, modules, text, tracked
 
 OURS = {"cli", "flows", "tasks", "blocks", "delivery", "tests"}
 SDKS = ("docker", "boto3", "botocore", "kubernetes")
 TARGETS = re.compile(r"docker|haproxy|codedeploy|\becs\b|kubernetes|argo", re.IGNORECASE)
 # The machine's own platform, which is Docker whatever the target is.
 OF_THE_MACHINE = {"cli/doctor.py", "cli/platform.py"}
-FAST_TESTS = ("tests/delivery/", "tests/programs/", "tests/cli/", "tests/architecture/")
+FAST_TESTS = ("tests/delivery/", "tests/programs/", "tests/cli/", "tests/bench/", "tests/architecture/")
 
 
 def test_what_a_delivery_is_runs_without_prefect() -> None:
@@ -62,11 +62,18 @@ def test_imports_name_the_whole_module() -> None:
     assert not [name for name in modules("") for found in imports(name) if found.startswith(".")]
 
 
-@pytest.mark.parametrize("room", ["flows", "tasks", "blocks", "bench"])
+@pytest.mark.parametrize("room", ["flows", "tasks", "blocks"])
 def test_no_file_is_named_like_a_library(room: str) -> None:
-    # A folder of flows is first on the path when a flow is loaded by its file, and so is a script's.
+    # A folder of flows is first on the path when a flow is loaded by its file.
     libraries = (set(packages_distributions()) | set(sys.stdlib_module_names) | OURS) - {"tests"}
     assert {PurePosixPath(name).stem for name in modules(f"{room}/")} & libraries == set()
+
+
+def test_measurements_are_run_as_modules() -> None:
+    # As files they would have their own folder first on the path, where delivery.py hides the package.
+    written = [text(name) for name in tracked() if name == "Makefile" or name.endswith((".py", ".md", ".sh", ".yaml"))]
+    assert not [found for page in written for found in re.findall(r"python\S* bench/\w+", page)]
+    assert "python -m bench.delivery" in text("Makefile")
 
 
 def test_deployments_name_flows_by_module_and_not_by_file() -> None:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from delivery.report.record import StepTime
-from delivery.report.timeline import critical_path, lanes, lower_bound_seconds
+from delivery.report.timeline import critical_path, lanes
 from tests.delivery.values import NOON
 
 
@@ -37,6 +37,8 @@ def names(*steps: StepTime) -> list[str]:
         ([("beside", 0, 3), ("last", 1, 9)], ["last"]),
         ([("a", 0, 5), ("pause", 65, 66)], ["a", "pause"]),
         ([("a", 0, 5.04), ("b", 5, 9)], ["a", "b"]),
+        ([("long", 0, 1), ("inside", 0.03, 0.04)], ["long"]),
+        ([("twin", 0, 0), ("twin", 0, 0)], ["twin"]),
     ],
 )
 def test_the_critical_path_is_the_chain_that_ended_last(steps: list[tuple[str, float, float]], path: list[str]) -> None:
@@ -48,13 +50,6 @@ def test_no_step_of_the_path_begins_before_the_one_ahead_of_it_ended(steps: list
     path = critical_path(steps)
     assert all(first.started <= second.started for first, second in itertools.pairwise(path))
     assert not path or path[-1].ended == max(one.ended for one in steps)
-
-
-@given(STEPS, st.integers(1, 8))
-def test_no_schedule_beats_the_lower_bound(steps: list[StepTime], cores: int) -> None:
-    work = sum(one.seconds for one in steps)
-    assert lower_bound_seconds(steps, cores) >= work / cores
-    assert lower_bound_seconds(steps, 1) >= lower_bound_seconds(steps, cores)
 
 
 @given(STEPS)
