@@ -50,18 +50,24 @@ def test_a_release_is_let_in_with_the_form_in_the_ui(taskmanager: Project, hello
             shutil.copy(path, DOCS / name)
 
 
-def test_a_suspended_run_survives_the_worker_and_goes_on_with_the_answer(hello: Project) -> None:
-    hello.commit("Nothing but a commit")
+def test_a_suspended_run_and_all_state_survive_a_stop_of_everything(hello: Project) -> None:
     hello.edit("README.md", "# hello", "# hello, suspended")
     hello.commit("Say suspended")
     process, run_url = start_and_wait_for_the_question(hello, "suspend")
-    run = run_url.rpartition("/")[2]
+    before = hello.status()["environments"]
 
-    restarted = [hello.headway(verb).returncode for verb in ("down", "up")]
-    approved = hello.headway("approve", run[:8], "--by", "grace@example.org", "--comment", "go")
-
+    stopped = [hello.headway("down").returncode for _ in range(2)]
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(hello.url(), timeout=10)
+    refused = hello.headway("status")
+    started = [hello.headway("up").returncode for _ in range(2)]
+    after = hello.status()["environments"]
+    approved = hello.headway("approve", run_url.rpartition("/")[2][:8], "--by", "grace@example.org", "--comment", "go")
     output, _ = process.communicate(timeout=120)
-    assert restarted == [0, 0]
+
+    assert (stopped, started, refused.returncode) == ([0, 0], [0, 0], 2)
+    assert "headway up" in refused.stderr
+    assert [view["state"]["slots"] for view in after] == [view["state"]["slots"] for view in before]
     assert approved.returncode == 0, approved.stderr
     assert process.returncode == 0, output
     assert output.count("✓ build web") <= 1

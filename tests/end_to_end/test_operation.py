@@ -1,4 +1,4 @@
-"""Runs that meet each other, are interrupted or killed, and a platform that is stopped and started again."""
+"""Runs that meet each other, are interrupted or killed."""
 
 import os
 import signal
@@ -17,9 +17,9 @@ LONG = "  production: {target: {port: PORT}, watch: {seconds: 90, min_requests: 
 RECOVERED_SECONDS = 150  # a lease lives 30 s, recovery runs every minute
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def live(hello: Project) -> Project:
-    """The hello application, live, in an environment where the second of two runs waits."""
+    """The hello application, live, in production."""
     hello.describe(QUICK.replace("BUSY", "queue"))
     done = hello.headway("run")
     assert done.returncode == 0, done.stdout + done.stderr
@@ -72,35 +72,25 @@ def test_an_interrupt_withdraws_the_release_and_leaves_nothing(live: Project) ->
     assert [view["busy"] for view in live.status()["environments"] if view["app"] == "hello"] == [False]
 
 
-def test_a_second_run_waits_and_says_for_whom(live: Project) -> None:
+def test_a_second_run_is_refused_or_waits_as_the_policy_says(live: Project) -> None:
     said = greeting(live)
     change(live, f"{said} again")
     first = start_long_run(live)
     holder = next(view["lease"] for view in live.status()["environments"] if view["app"] == "hello")["holder"]
-    live.describe(QUICK.replace("BUSY", "queue"))
+    held = f"production of hello is held by {holder}"
 
-    second = live.start("run")
-    until_line(second, f"production of hello is held by {holder}")
-
-    first.send_signal(signal.SIGINT)
-    assert first.wait(120) == 130
-    assert second.wait(120) == 0
-    assert greeting(live) == f"{said} again"
-
-
-def test_a_second_run_is_refused_where_the_policy_says_so(live: Project) -> None:
-    said = greeting(live)
-    change(live, f"{said} then")
-    first = start_long_run(live)
     live.describe(QUICK.replace("BUSY", "reject"))
-
     refused = live.headway("run")
-
+    live.describe(QUICK.replace("BUSY", "queue"))
+    second = live.start("run")
+    until_line(second, held)
     first.send_signal(signal.SIGINT)
-    first.wait(120)
-    assert refused.returncode == 1, refused.stdout + refused.stderr
-    assert "production of hello is held by" in refused.stderr
-    assert greeting(live) == said
+    first.communicate(timeout=120)
+    output, _ = second.communicate(timeout=120)
+
+    assert (refused.returncode, held in refused.stderr) == (1, True), refused.stdout + refused.stderr
+    assert (first.returncode, second.returncode) == (130, 0), output
+    assert greeting(live) == f"{said} again"
 
 
 def test_what_a_killed_run_began_is_withdrawn_by_recovery(live: Project) -> None:
@@ -119,29 +109,6 @@ def test_what_a_killed_run_began_is_withdrawn_by_recovery(live: Project) -> None
     assert "crashed" in output
     wait_for(lambda: live.things() == before and greeting(live) == said)
     assert [view["busy"] for view in live.status()["environments"] if view["app"] == "hello"] == [False]
-    again = live.headway("rollback", "--app", "hello", "--json")
-    assert again.returncode in (0, 2), again.stderr
-
-
-def test_a_platform_that_was_stopped_comes_back_with_its_state(live: Project) -> None:
-    said, before = greeting(live), live.status()["environments"]
-
-    for _ in range(2):
-        assert live.headway("down").returncode == 0
-    with pytest.raises(httpx.ConnectError):
-        greeting(live)
-    refused = live.headway("status")
-    for _ in range(2):
-        up = live.headway("up")
-        assert up.returncode == 0, up.stderr
-
-    assert refused.returncode == 2
-    assert "headway up" in refused.stderr
-    wait_for(lambda: greeting(live) == said)
-    assert [view["state"]["slots"] for view in live.status()["environments"]] == [
-        view["state"]["slots"] for view in before
-    ]
-    assert "is live already" in live.headway("run").stdout
 
 
 def wait_for(done: object) -> None:
