@@ -25,7 +25,7 @@ from delivery.errors import HeadwayError
 from delivery.platform.engine import ensure_engine
 
 RESULTS = Path(__file__).parent / "results" / "delivery.json"
-MOST_GAPS = 6
+MOST_ROWS = 6
 COLUMNS = ("scenario", "wall", "set-up", "start", "makespan", "end", "bound", "ratio", "aim", "reached")
 
 
@@ -62,7 +62,7 @@ def main(
     shown = [median(measured[name]) for name in asked]
     console.print(table(shown))
     for figures in shown:
-        print_gaps(figures)
+        print_details(figures)
     keep(measured, engine, bench.cores)
 
 
@@ -84,18 +84,23 @@ def table(shown: Sequence[Figures]) -> Table:
     return made
 
 
-def print_gaps(figures: Figures) -> None:
+def print_details(figures: Figures) -> None:
     """Print where a scenario's time went."""
     console.print(f"\n{figures.scenario}: {figures.steps} steps, path {figures.path:.1f} s, work {figures.work:.1f} s")
     for phase in figures.phases:
         busy = f"steps {phase.step_seconds:.1f} s"
         console.print(f"  {phase.begins:7.1f} – {phase.ends:6.1f}  {phase.name:<14} {busy}", markup=False)
-    console.print(f"  nothing ran for {sum(gap.seconds for gap in figures.pauses):.1f} s, and most of it")
-    for gap in figures.pauses[:MOST_GAPS]:
-        console.print(f"  {gap.seconds:7.2f} s between “{gap.after}” and “{gap.before}”", markup=False)
-    console.print(f"  the last chain waited {sum(gap.seconds for gap in figures.waits):.1f} s with all it needs there")
-    for gap in figures.waits[:MOST_GAPS]:
-        console.print(f"  {gap.seconds:7.2f} s from “{gap.after}” to “{gap.before}”", markup=False)
+    longest = sorted(figures.critical, key=lambda spent: -spent.seconds)
+    print_most("of the path, the longest steps", [(spent.seconds, spent.step) for spent in longest])
+    print_most("nothing ran", [(gap.seconds, f"{gap.after} → {gap.before}") for gap in figures.pauses])
+    print_most("of the last chain, waits", [(gap.seconds, f"{gap.after} → {gap.before}") for gap in figures.waits])
+
+
+def print_most(what: str, rows: Sequence[tuple[float, str]]) -> None:
+    """Print the first rows and the sum of all."""
+    console.print(f"  {what}: {sum(seconds for seconds, _ in rows):.1f} s", markup=False)
+    for seconds, text in rows[:MOST_ROWS]:
+        console.print(f"    {seconds:6.2f} s  {text}", markup=False)
 
 
 def keep(measured: dict[str, list[Figures]], engine: str, cores: int) -> None:

@@ -21,6 +21,14 @@ class Phase:
 
 
 @dataclass(frozen=True)
+class Spent:
+    """A step of the longest chain."""
+
+    step: str
+    seconds: float
+
+
+@dataclass(frozen=True)
 class Figures:
     """One run of one scenario; all times in seconds."""
 
@@ -34,7 +42,7 @@ class Figures:
     work: float
     bound: float
     steps: int
-    critical: tuple[str, ...]
+    critical: tuple[Spent, ...]
     phases: tuple[Phase, ...]
     pauses: tuple[Gap, ...]
     waits: tuple[Gap, ...]
@@ -95,7 +103,7 @@ def measure(scenario: str, record: DeliveryRecord, *, began: float, ended: float
         work=work,
         bound=max(path, work / cores),
         steps=len(steps),
-        critical=tuple(step.name for step in critical),
+        critical=tuple(Spent(step.name, step.seconds) for step in critical),
         phases=_phases(steps),
         pauses=_worth_showing(pauses(steps)),
         waits=_worth_showing(waits),

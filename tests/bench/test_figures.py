@@ -28,6 +28,12 @@ def test_the_bound_is_the_longer_of_path_and_work() -> None:
     assert found.ratio == pytest.approx(77 / found.path)
 
 
+def test_the_longest_chain_is_told_with_its_times() -> None:
+    found = figures()
+    assert [spent.seconds for spent in found.critical if spent.step == "api"] == [20]
+    assert sum(spent.seconds for spent in found.critical) == found.path
+
+
 def test_one_core_makes_the_work_the_bound() -> None:
     found = measure("cold", record(*STEPS), began=BEGAN, ended=at(79).timestamp(), set_up=7, cores=1)
     assert found.bound == found.work > found.path
