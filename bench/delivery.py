@@ -19,7 +19,7 @@ import typer
 from rich.table import Table
 
 from bench.figures import AIMS, Figures
-from bench.scenarios import SCENARIOS, new_bench
+from bench.scenarios import CORES, SCENARIOS, new_bench
 from cli.output import console
 from delivery.errors import HeadwayError
 from delivery.platform.engine import ensure_engine
@@ -59,11 +59,18 @@ def main(
     except HeadwayError as error:
         console.print(f"error: {error}", style="red", markup=False)
         raise typer.Exit(error.exit_code) from None
-    shown = [median(measured[name]) for name in asked]
-    console.print(table(shown))
-    for figures in shown:
-        print_details(figures)
-    keep(measured, engine, bench.cores)
+    finally:
+        report({name: done for name, done in measured.items() if done}, engine)
+
+
+def report(measured: dict[str, list[Figures]], engine: str) -> None:
+    """Print and keep what was measured, also when not everything could be."""
+    shown = [median(runs) for runs in measured.values()]
+    if shown:
+        console.print(table(shown))
+        for figures in shown:
+            print_details(figures)
+        keep(measured, engine)
 
 
 def median(runs: Sequence[Figures]) -> Figures:
@@ -103,10 +110,10 @@ def print_most(what: str, rows: Sequence[tuple[float, str]]) -> None:
         console.print(f"    {seconds:6.2f} s  {text}", markup=False)
 
 
-def keep(measured: dict[str, list[Figures]], engine: str, cores: int) -> None:
+def keep(measured: dict[str, list[Figures]], engine: str) -> None:
     """Write every run as JSON; what was not measured this time stays."""
     before = json.loads(RESULTS.read_text())["scenarios"] if RESULTS.exists() else {}
-    machine = {"cores": cores, "python": platform.python_version(), "engine": engine}
+    machine = {"cores": CORES, "python": platform.python_version(), "engine": engine}
     scenarios = {name: as_data(runs, machine) for name, runs in measured.items()}
     RESULTS.parent.mkdir(exist_ok=True)
     RESULTS.write_text(json.dumps({"scenarios": before | scenarios}, indent=2, ensure_ascii=False) + "\n")

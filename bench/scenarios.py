@@ -28,16 +28,17 @@ from tests.end_to_end.project import Project
 
 ROOT = Path(__file__).resolve().parents[1]
 TIMEOUT_SECONDS = 1800
+CORES = os.cpu_count() or 1
 STAGE = re.compile(r"^FROM .*$", re.MULTILINE)
-# What `headway run --json` adds to the record.
-BESIDE_THE_RECORD = ("exit_code", "set_up_seconds")
+RUN = re.compile(r"/flow-run/([0-9a-f-]{36})$", re.MULTILINE)
+SET_UP = re.compile(r": set-up (?:(\d+) min )?([\d.]+) s, delivery")
 
 
 class Bench:
     """The task manager in a repository of its own, and the platform that delivers it."""
 
     def __init__(self, root: Path, say: Callable[[str], None]) -> None:
-        self.root, self.say, self.cores = root, say, os.cpu_count() or 1
+        self.root, self.say = root, say
         self.app = Project(root / "home", root / "taskmanager")
         self.app.copy_example("taskmanager")
         self.is_delivered = False
@@ -77,7 +78,7 @@ class Bench:
             raise Rejected(f"no-op: {done.stdout[-2000:]}{done.stderr[-2000:]}")
         found = json.loads(done.stdout.splitlines()[-1])
         record = read_record(project.home, found["run"])
-        return measure("no-op", record, began=found["began"], ended=found["ended"], set_up=0, cores=self.cores)
+        return measure("no-op", record, began=found["began"], ended=found["ended"], set_up=0, cores=CORES)
 
     def _deliver_first(self) -> None:
         if not self.is_delivered:
@@ -87,17 +88,16 @@ class Bench:
     def _deliver(self, scenario: str, outcome: str) -> Figures:
         began = time.time()
         os.environ["HEADWAY_STARTED"] = str(began)  # the start of the interpreter is set-up as well
-        done = self.app.headway("run", "--json", timeout=TIMEOUT_SECONDS)
+        done = self.app.headway("run", timeout=TIMEOUT_SECONDS)
         ended = time.time()
         if done.returncode:
-            raise Rejected(f"{scenario}: exit code {done.returncode}: {done.stdout[-3000:]}{done.stderr[-2000:]}")
-        found: dict[str, Any] = json.loads(done.stdout[done.stdout.index("{") :])
-        record = DeliveryRecord.model_validate({k: v for k, v in found.items() if k not in BESIDE_THE_RECORD})
+            raise Rejected(f"{scenario}: exit code {done.returncode}:\n{done.stdout[-3000:]}{done.stderr[-2000:]}")
+        run, set_up = read_ending(done.stdout)
+        record = read_record(self.app.home, run)
         if record.outcome != outcome:
             raise Rejected(f"{scenario}: the run ended {record.outcome}")
         self.is_delivered = True
-        set_up = float(found["set_up_seconds"])
-        return measure(scenario, record, began=began, ended=ended, set_up=set_up, cores=self.cores)
+        return measure(scenario, record, began=began, ended=ended, set_up=set_up, cores=CORES)
 
 
 SCENARIOS: dict[str, Callable[[Bench], Figures]] = {
@@ -123,6 +123,14 @@ def new_bench(say: Callable[[str], None]) -> Iterator[Bench]:
             with _uninterrupted():
                 say("removing the platform …")
                 _remove(bench, home, before)
+
+
+def read_ending(printed: str) -> tuple[str, float]:
+    """Return the run and the seconds of set-up from what `headway run` prints at its end."""
+    run, set_up = RUN.search(printed), SET_UP.search(printed)
+    if not run or not set_up:
+        raise Rejected(f"`headway run` did not say which run it was, or how long it took:\n{printed[-3000:]}")
+    return run[1], 60 * int(set_up[1] or 0) + float(set_up[2])
 
 
 def read_record(home: Path, run: str) -> DeliveryRecord:

@@ -8,8 +8,9 @@ import yaml
 
 from bench.delivery import as_data, median, table
 from bench.figures import AIMS
-from bench.scenarios import SCENARIOS, with_nonce, without_waiting
+from bench.scenarios import SCENARIOS, read_ending, with_nonce, without_waiting
 from delivery.app import App
+from delivery.errors import Rejected
 from tests.architecture.sources import text, tracked
 from tests.bench.test_figures import figures
 
@@ -37,6 +38,18 @@ def test_every_stage_begins_with_a_new_layer(name: str) -> None:
     stages = [number for number, line in enumerate(lines) if line.startswith("FROM ")]
     assert stages
     assert all(lines[number + 1] == "RUN echo abc > /tmp/nonce" for number in stages)
+
+
+@pytest.mark.parametrize(("set_up", "seconds"), [("4.9 s", 4.9), ("2 min 5 s", 125)])
+def test_the_end_of_a_command_tells_run_and_set_up(set_up: str, seconds: float) -> None:
+    run = "01a21073-c723-76de-af5f-1a10abd7e3bb"
+    printed = f"run    http://h:4200/runs/flow-run/{run}\nreport    x\ntime    9 s: set-up {set_up}, delivery 4 s"
+    assert read_ending(printed) == (run, seconds)
+
+
+def test_a_command_that_does_not_tell_is_not_measured() -> None:
+    with pytest.raises(Rejected, match="did not say which run"):
+        read_ending("run http://h:4200/runs/flow-run/1")
 
 
 def test_every_scenario_has_an_aim() -> None:
