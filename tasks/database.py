@@ -14,7 +14,7 @@ from delivery.home import Home
 from delivery.order import Order
 from delivery.release import Evidence, Release
 from tasks.notes import note
-from tasks.place import open_environment
+from tasks.place import docker_host, open_environment
 from tasks.step import log, step
 
 
@@ -22,9 +22,9 @@ def _names(app: App, environment: str) -> EnvironmentNames:
     return EnvironmentNames(Home.current().identity, app.app, environment)
 
 
-def _image(app: App) -> str:
+def _image(app: App, host: str | None) -> str:
     assert app.database is not None
-    return resolve_base(app.database.image, cache=Home.current().cache).used
+    return resolve_base(app.database.image, cache=Home.current().cache, host=host).used
 
 
 @step(timeout_seconds=300, name="start database of {environment}", keep=False)
@@ -32,9 +32,9 @@ def start_database(order: Order, environment: str) -> bool:
     """Make sure the environment's database answers; return whether it was there before."""
     if order.app.database is None:
         return False
-    names = _names(order.app, environment)
-    existed = database.find_database(names) is not None
-    database.ensure_database(order.app.database, names, image=_image(order.app))
+    names, host = _names(order.app, environment), docker_host(order.app, environment)
+    existed = database.find_database(names, host=host) is not None
+    database.ensure_database(order.app.database, names, image=_image(order.app, host), host=host)
     return existed
 
 
@@ -43,14 +43,13 @@ def migrate_database(order: Order, environment: str, release: Release, sequence:
     """Bring the environment's schema up to date; Rejected with the migration's last lines when it fails."""
     if order.app.database is None or order.app.database.migrate is None:
         return
-    names = _names(order.app, environment)
-    access = database.find_database(names)
+    names, host = _names(order.app, environment), docker_host(order.app, environment)
+    access = database.find_database(names, host=host)
     assert access is not None
+    log_file = Home.current().work / order.run / "migrate.log"
     migration = order.app.database.migrate
     ref = str(release.images[migration.image]) if migration.image in release.images else migration.image
-    result = database.migrate(
-        order.app.database, names, access, ref, run_id=order.run, log=Home.current().work / order.run / "migrate.log"
-    )
+    result = database.migrate(order.app.database, names, access, ref, run_id=order.run, log=log_file, host=host)
     log().info("migrated %s in %.1f s", environment, result.seconds)
 
 
@@ -59,11 +58,12 @@ def prove_backup(app: App, environment: str, run: str, release: Release | None =
     """Back up, restore elsewhere and compare; Rejected when the copy differs, none when there is no database."""
     if app.database is None:
         return None
-    names = _names(app, environment)
-    access = database.find_database(names)
+    names, home, host = _names(app, environment), Home.current(), docker_host(app, environment)
+    access = database.find_database(names, host=host)
     if access is None:
         return None
-    proof = backup.prove_backup(app.database, names, access, image=_image(app), home=Home.current(), run_id=run)
+    image = _image(app, host)
+    proof = backup.prove_backup(app.database, names, access, image=image, home=home, run_id=run, host=host)
     if proof.outcome != "pass":
         raise Rejected(f"the backup of {environment} cannot be restored as it was: {'; '.join(proof.differences)}")
     note(run, "backup", environment, proof)

@@ -12,7 +12,7 @@ from pydantic import SecretStr
 
 from blocks.artifact_store import current_store
 from blocks.environment import DeliveryEnvironment, block_name
-from delivery.app import App
+from delivery.app import App, DockerTarget
 from delivery.archive import Archive, Happening, HistoryEntry
 from delivery.errors import Misconfigured, ReleaseUnhealthy
 from delivery.journal import Entry, Journal, Verb
@@ -44,6 +44,13 @@ def load_place(app: App, environment: str, *, with_secrets: bool = False) -> Pla
     assert isinstance(block, DeliveryEnvironment)
     place = block.place(app.app, environment)
     return replace(place, secrets={**place.secrets, **secrets})
+
+
+def docker_host(app: App, environment: str) -> str | None:
+    """Return the DOCKER_HOST the environment runs on; none: the one Headway uses itself."""
+    target = environment_of(app, environment).target
+    named = target.host if isinstance(target, DockerTarget) else None
+    return load_place(app, environment).docker_host or named
 
 
 def _load_secret(where: str, name: str) -> SecretStr:

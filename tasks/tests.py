@@ -10,6 +10,7 @@ from delivery.junit import check_tests
 from delivery.matrix import Cell, CellResult
 from delivery.order import Built, Order
 from tasks.notes import note
+from tasks.place import docker_host
 from tasks.step import log, step
 
 
@@ -59,6 +60,7 @@ def run_acceptance(order: Order, built: Built, environment: str, suite: str) -> 
         run_id=order.run,
         log=place / "log.txt",
         report_dir=place / "junit",
+        host=docker_host(order.app, environment),
     )
     _keep(order, f"{environment}-{suite}", place)
     note(order.run, "acceptance", f"{environment} {suite}", result)

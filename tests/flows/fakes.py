@@ -98,21 +98,21 @@ class Containers:
         self.published.append(release.fingerprint)
         return ImageRef(repository=f"{registry}/{release.app}/release", digest=f"sha256:{'0' * 64}")
 
-    def find_database(self, names) -> Access | None:
+    def find_database(self, names, *, host) -> Access | None:
         self._begin("find database")
         return Access(name=names.environment) if names.environment in self.databases else None
 
-    def ensure_database(self, database, names, *, image: str) -> Access:
+    def ensure_database(self, database, names, *, image: str, host) -> Access:
         self._begin(f"start database {names.environment}")
         self.databases.setdefault(names.environment, [])
         return Access(name=names.environment)
 
-    def migrate(self, database, names, access, ref, *, run_id, log) -> MigrationResult:
+    def migrate(self, database, names, access, ref, *, run_id, log, host) -> MigrationResult:
         self._begin(f"migrate {names.environment}")
         self.databases[names.environment].append(ref)
         return MigrationResult(seconds=0.1)
 
-    def prove_backup(self, database, names, access, *, image, home, run_id) -> BackupProof:
+    def prove_backup(self, database, names, access, *, image, home, run_id, host) -> BackupProof:
         self._begin(f"restore {names.environment}")
         differences = ("table orders: 3 in the database, 2 in the copy",) if names.environment in self.damaged else ()
         fields = {"tables": 2, "rows": 3, "size_bytes": 100, "rpo_seconds": 0.1, "rto_seconds": 0.2}
@@ -146,5 +146,5 @@ class Containers:
         monkeypatch.setattr("tasks.report.report_html", DeliveryRecord.model_dump_json)  # pictures take a second
 
 
-def _present(asked: str, *, cache: Path) -> BaseImage:
+def _present(asked: str, *, cache: Path, host: str | None) -> BaseImage:
     return BaseImage(asked=asked, used=asked, substitute=False)
