@@ -2,7 +2,6 @@
 
 from prefect.blocks.core import Block
 from prefect.blocks.fields import SecretDict
-from prefect_aws import AwsCredentials
 from pydantic import Field, SecretStr
 
 from delivery.place import Place
@@ -17,7 +16,8 @@ class DeliveryEnvironment(Block):
 
     docker_host: str | None = Field(None, description="DOCKER_HOST of this environment; none: as headway.yaml says")
     secrets: SecretDict = Field(SecretDict({}), description="variable → value, given to every service")
-    aws: AwsCredentials | None = Field(None, description="for targets and backups on AWS")
+    # By name: to load prefect-aws takes every process of the platform most of a second.
+    aws_credentials: str | None = Field(None, description="name of the AWS Credentials block for what runs on AWS")
 
     def place(self, app: str, environment: str) -> Place:
         """Hand out what the steps may know of the environment."""

@@ -15,7 +15,9 @@ def register_blocks(folder: str, address: str) -> None:
         try:
             client.read_block_document_by_name(registry.NAME, "headway-image-registry")
         except ObjectNotFound:
-            for kind in (ArtifactStore, ImageRegistry, DeliveryEnvironment):
+            from prefect_aws import AwsCredentials  # slow to import, and only needed once
+
+            for kind in (ArtifactStore, ImageRegistry, DeliveryEnvironment, AwsCredentials):
                 kind.register_type_and_schema(_sync=True)  # type: ignore[call-arg]
     ArtifactStore(folder=folder).save(artifact_store.NAME, overwrite=True, _sync=True)  # type: ignore[call-arg]
     ImageRegistry(address=address).save(registry.NAME, overwrite=True, _sync=True)  # type: ignore[call-arg]

@@ -215,7 +215,7 @@ class App(Model):
     suites: dict[Name, Suite] = Field({}, description="the test matrix; what an environment accepts by runs only there")
     environments: dict[Name, Environment] = Field(min_length=1, description="where releases go")
     scan: ScanPolicy = Field(ScanPolicy(), description="what a scan of the images must not show")
-    parallel_builds: int = Field(2, ge=1, le=32, description="images built at once")
+    parallel_builds: int = Field(4, ge=1, le=32, description="images built at once")
     parallel_cells: int = Field(4, ge=1, le=64, description="test cells at once")
 
     def service_image(self, name: str) -> str:

@@ -4,16 +4,17 @@ from prefect import flow
 
 from delivery.order import Built, Order
 from delivery.scanning import ScanReport
-from flows.limits import at_most
-from tasks.scan import check_findings, keep_sbom, prepare_scanner, scan_image
+from flows.limits import at_most, both
+from tasks.scan import check_findings, keep_sbom, scan_image
 
 
 @flow(name="scan", flow_run_name="scan {order.revision.short}", persist_result=True)
 async def scan(order: Order, built: Built) -> list[ScanReport]:
     """Scan every image by digest and keep its SBOM; Rejected when the policy does not allow what was found."""
-    await prepare_scanner(order)
-    together = at_most(len(built.images))
-    reports = await together(scan_image(order, image) for image in built.images)
-    await together(keep_sbom(order, image) for image in built.images)
+    together = at_most(2 * len(built.images))
+    reports, _ = await both(
+        together(scan_image(order, image) for image in built.images),
+        together(keep_sbom(order, image) for image in built.images),
+    )
     await check_findings(order, reports)
     return reports

@@ -26,6 +26,7 @@ def timeline_svg(record: DeliveryRecord) -> str:
     critical = {id(step) for step in critical_path(steps)}
     phases = list(dict.fromkeys(step.phase for step in steps))
     least = SHORTEST_SHARE * record.seconds
+    first = {step.phase: row for row, step in reversed(list(enumerate(steps)))}
     for row, step in enumerate(steps):
         on_path = id(step) in critical
         axes.barh(
@@ -35,7 +36,7 @@ def timeline_svg(record: DeliveryRecord) -> str:
             color=PHASES[phases.index(step.phase) % len(PHASES)],
             edgecolor=CRITICAL if on_path else "none",
             linewidth=1.4 if on_path else 0,
-            label=step.phase if step.phase not in axes.get_legend_handles_labels()[1] else None,
+            label=step.phase if first[step.phase] == row else None,
             hatch="//" if step.outcome != "done" else None,
         )
     axes.set_yticks(range(len(steps)), [_label(step) for step in steps], fontsize=7)

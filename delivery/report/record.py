@@ -73,6 +73,8 @@ class ReleaseFigures(Model):
             return None
         if self.failures >= self.requests:
             return 1.0
+        if not self.failures:  # the interval's end in closed form
+            return float(1 - 0.05 ** (1 / self.requests))
         from scipy.stats import beta  # slow to import, and only needed here
 
         return float(beta.ppf(0.95, self.failures + 1, self.requests - self.failures))

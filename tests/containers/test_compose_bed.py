@@ -113,7 +113,7 @@ def test_the_suite_meets_what_it_depends_on_and_its_report_is_read(run, source):
     postgres = {"image": "postgres:15-alpine", "environment": {"POSTGRES_PASSWORD": "p", "PGPASSWORD": "p"}}
     script = f"""set -e
     test "$NODE $FROM_FILE $OWN" = "22 yes mine"
-    test "$(cat /data/greeting)" = hello; ! touch /data/x 2>/dev/null; touch /work/made
+    test "$(cat /data/greeting)" = hello; ! touch /data/x 2>/dev/null; touch /scratch/made
     test "$(wget -q -O - http://web:8080/index.html)" = "for 22"
     echo all is well; {WRITES_A_REPORT}"""
     serves = "mkdir w && echo for ${NODE} >w/index.html && exec httpd -f -p 8080 -h w"
@@ -133,7 +133,7 @@ def test_the_suite_meets_what_it_depends_on_and_its_report_is_read(run, source):
             "image": BUSYBOX,
             "profiles": ["test"],
             "env_file": "own.env",
-            "volumes": ["./data:/data:ro", "./:/work"],
+            "volumes": ["./data:/data:ro", "./:/scratch"],
             "depends_on": {
                 "migrate": {"condition": "service_completed_successfully"},
                 "web": {"condition": "service_started"},
@@ -230,7 +230,7 @@ def test_cells_side_by_side_share_nothing_and_take_no_port(run):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         fixed = {"ports": [f"127.0.0.1:{taken.getsockname()[1]}:8080"]}
         fixed |= {"networks": {"default": {"ipv4_address": "10.213.7.9"}}}
-        counting = suite(counts, container_name="tests", volumes=["kept:/kept", "./:/work"], depends_on=["web"])
+        counting = suite(counts, container_name="tests", volumes=["kept:/kept", "./:/scratch"], depends_on=["web"])
 
         with ThreadPoolExecutor(2) as pool:
             one = {"web": serves | fixed, "tests": counting}

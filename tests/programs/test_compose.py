@@ -11,7 +11,7 @@ from delivery.programs.compose import Compose
 
 PLUGIN = Compose(program=("/usr/bin/docker", "compose"), version="2.40.3")
 BINARY = Compose(program=("/opt/docker-compose",), version="2.40.3")
-SOURCE = Path("/work/source")
+SOURCE = Path("/sources/shop")
 LABELS = {"headway.platform": "abc123", "headway.run": "r1", "headway.role": "cell", "headway.bed": "b1"}
 DIGEST = "registry/shop/api@sha256:" + "0" * 64
 
@@ -25,8 +25,8 @@ def bind(source, **more):
 
 
 def test_the_users_file_is_read_with_all_its_profiles():
-    assert compose.config_argv(PLUGIN, Path("/work/source/compose.yaml")) == [
-        *("/usr/bin/docker", "compose", "--file", "/work/source/compose.yaml"),
+    assert compose.config_argv(PLUGIN, Path("/sources/shop/compose.yaml")) == [
+        *("/usr/bin/docker", "compose", "--file", "/sources/shop/compose.yaml"),
         *("--profile", "*", "config", "--format", "json"),
     ]
 
@@ -42,7 +42,7 @@ def test_the_users_file_is_read_with_all_its_profiles():
 )
 def test_a_document_comes_on_standard_input(argv, end):
     assert argv == [
-        *("/opt/docker-compose", "--file", "-", "--project-directory", "/work/source"),
+        *("/opt/docker-compose", "--file", "-", "--project-directory", "/sources/shop"),
         *("--project-name", "bed-1", "--progress", *end),
     ]
 
@@ -89,12 +89,12 @@ def test_the_suite_runs_with_what_has_no_profile_or_one_of_its_own():
     ("service", "expected"),
     [
         ({"api": {"image": "postgres:15"}}, {"api": DIGEST}),
-        ({"web": {"build": {"context": "/work/source/api", "dockerfile": "Dockerfile"}}}, {"web": DIGEST}),
-        ({"web": {"build": {"context": "/work/source/api", "target": "run"}}}, {"web": DIGEST}),
-        ({"web": {"build": {"context": "/work/source/api", "target": "test"}}}, {}),
-        ({"web": {"build": {"context": "/work/source/api", "dockerfile": "Other"}}}, {}),
-        ({"web": {"build": {"context": "/work/source/api", "dockerfile_inline": "FROM x"}}}, {}),
-        ({"web": {"build": {"context": "/work/source"}}}, {}),
+        ({"web": {"build": {"context": "/sources/shop/api", "dockerfile": "Dockerfile"}}}, {"web": DIGEST}),
+        ({"web": {"build": {"context": "/sources/shop/api", "target": "run"}}}, {"web": DIGEST}),
+        ({"web": {"build": {"context": "/sources/shop/api", "target": "test"}}}, {}),
+        ({"web": {"build": {"context": "/sources/shop/api", "dockerfile": "Other"}}}, {}),
+        ({"web": {"build": {"context": "/sources/shop/api", "dockerfile_inline": "FROM x"}}}, {}),
+        ({"web": {"build": {"context": "/sources/shop"}}}, {}),
         ({"db": {"image": "postgres:15"}}, {}),
     ],
     ids=["name", "context", "stage", "another stage", "another file", "no file", "another context", "no build"],
@@ -109,8 +109,8 @@ def test_two_images_of_one_context_are_told_apart_by_their_stage():
     images = {"run": Image(target="run"), "tools": Image(target="tools")}
     refs = {"run": "run@sha256:1", "tools": "tools@sha256:2"}
     services = {
-        "a": {"build": {"context": "/work/source", "target": "tools"}},
-        "b": {"build": {"context": "/work/source"}},
+        "a": {"build": {"context": "/sources/shop", "target": "tools"}},
+        "b": {"build": {"context": "/sources/shop"}},
     }
 
     assert compose.delivered_images(document(services), images, refs, SOURCE) == {"a": "tools@sha256:2"}
@@ -118,9 +118,9 @@ def test_two_images_of_one_context_are_told_apart_by_their_stage():
 
 def test_what_is_delivered_is_not_built_and_what_is_built_has_a_name_of_its_own():
     services = {
-        "api": {"image": "shop/api", "build": {"context": "/work/source"}},
+        "api": {"image": "shop/api", "build": {"context": "/sources/shop"}},
         "worker": {"image": "shop/api"},
-        "tests": {"image": "shop/tests", "build": {"context": "/work/source/tests", "tags": ["shop/tests:1"]}},
+        "tests": {"image": "shop/tests", "build": {"context": "/sources/shop/tests", "tags": ["shop/tests:1"]}},
         "more": {"image": "shop/tests"},
         "db": {"image": "postgres:15"},
     }
@@ -130,7 +130,7 @@ def test_what_is_delivered_is_not_built_and_what_is_built_has_a_name_of_its_own(
     assert changed["services"] == {
         "api": {"image": DIGEST},
         "worker": {"image": DIGEST},
-        "tests": {"image": "build:1-tests", "build": {"context": "/work/source/tests"}},
+        "tests": {"image": "build:1-tests", "build": {"context": "/sources/shop/tests"}},
         "more": {"image": "build:1-tests"},
         "db": {"image": "postgres:15"},
     }
@@ -232,18 +232,18 @@ def test_an_entry_point_takes_the_place_of_the_images_command(service, expected)
 
 def test_what_is_mounted_from_the_sources_is_known():
     services = {
-        "reads": {"volumes": [bind("/work/source/data", read_only=True)]},
-        "writes": {"volumes": [bind("/work/source")]},
+        "reads": {"volumes": [bind("/sources/shop/data", read_only=True)]},
+        "writes": {"volumes": [bind("/sources/shop")]},
         "config": {"configs": [{"source": "nginx"}]},
         "secret": {"secrets": [{"source": "token"}]},
-        "elsewhere": {"volumes": [bind("/var/run/docker.sock"), bind("/work/sources")]},
+        "elsewhere": {"volumes": [bind("/var/run/docker.sock"), bind("/sources/shops")]},
         "volume": {
             "volumes": [{"type": "volume", "source": "data", "target": "/d"}, {"type": "tmpfs", "target": "/x"}]
         },
     }
     files = {
-        "configs": {"nginx": {"file": "/work/source/nginx.conf"}},
-        "secrets": {"token": {"file": "/work/source/token"}},
+        "configs": {"nginx": {"file": "/sources/shop/nginx.conf"}},
+        "secrets": {"token": {"file": "/sources/shop/token"}},
     }
 
     known = document(services, **files)
@@ -253,7 +253,7 @@ def test_what_is_mounted_from_the_sources_is_known():
 
 
 def test_mounts_move_to_a_copy_of_the_sources():
-    mounts = [bind("/work/source/data", read_only=True), bind("/work/source"), bind("/var/run/docker.sock")]
+    mounts = [bind("/sources/shop/data", read_only=True), bind("/sources/shop"), bind("/var/run/docker.sock")]
 
     changed = compose.move_binds(document({"tests": {"volumes": mounts}}), SOURCE, Path("/copy"))
 
