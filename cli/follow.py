@@ -53,10 +53,10 @@ def _until_ended(run: str, prefect: Orchestrator, quiet: bool) -> RunView:
                 _show_running(view, status)
             if view.has_ended:
                 return view
-            if view.waits and not asked:
+            if view.waits and not asked and (text := question(view.id)):
                 asked = True
                 status.stop()
-                _ask(view, prefect)
+                _ask(view, text, prefect)
                 status.start()
             asked = asked and view.waits
             time.sleep(POLL_SECONDS)
@@ -88,9 +88,9 @@ def _show_running(view: RunView, status: Status) -> None:
     status.update(", ".join(running) or view.state.lower())
 
 
-def _ask(view: RunView, prefect: Orchestrator) -> None:
+def _ask(view: RunView, text: str, prefect: Orchestrator) -> None:
     """Ask on the terminal when there is one, else say how to answer."""
-    say(f"\n{question(view.id) or 'The run waits for an approval.'}\n")
+    say(f"\n{text}\n")
     say(f"answer in the UI: {prefect.run_url(view.id)}")
     say(f"or: headway approve {view.id[:8]}   or: headway reject {view.id[:8]}\n")
     if not (sys.stdin.isatty() and sys.stdout.isatty()):

@@ -124,14 +124,14 @@ def latest(count: int) -> list[RunView]:
 
 
 def question(run: str) -> str | None:
-    """Return what a waiting run asks, as Markdown, or none when it does not wait."""
+    """Return what a waiting run asks, as Markdown, or none when it does not wait, or not with its question yet."""
     with _connected() as client:
         found = client.read_flow_run(UUID(run))
         keys = found.state.state_details.run_input_keyset if found.state else None
         if found.state_type != StateType.PAUSED or not keys:
             return None
         inputs = client.filter_flow_run_input(found.id, keys["description"], limit=1, exclude_keys=set())
-        return str(json.loads(inputs[0].value)) if inputs else ""
+        return str(json.loads(inputs[0].value)) if inputs else None
 
 
 def answer(run: RunView, decision: Literal["approve", "reject"], approver: str, comment: str) -> None:

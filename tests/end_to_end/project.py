@@ -37,7 +37,7 @@ class Project:
     @property
     def env(self) -> dict[str, str]:
         ours = {"HEADWAY_HOME": str(self.home), "HEADWAY_SERVER_PORT": str(self.server_port), "COLUMNS": "200"}
-        return {**os.environ, **ours}
+        return {name: value for name, value in os.environ.items() if name != "HEADWAY_STARTED"} | ours
 
     def copy_example(self, name: str) -> None:
         """Take the example's files, in a repository of their own, with ports of their own."""

@@ -45,7 +45,7 @@ from tests.delivery.values import make_release
 from tests.flows.fakes import Containers
 
 GIT = ["git", "-c", "user.name=Test", "-c", "user.email=test@example.invalid", "-c", "commit.gpgsign=false"]
-DEADLINE_SECONDS = 30
+DEADLINE_SECONDS = 120
 MEMORY = {"kind": "memory"}
 APP: dict[str, Any] = {
     "app": "shop",
@@ -177,14 +177,14 @@ class Platform:
 
         async def both() -> Run:
             carried = asyncio.create_task(self.carrying(flow, run))
-            await asyncio.to_thread(self.until, lambda: carried.done() or runs.look(run, steps=False).waits)
+            await asyncio.to_thread(self.until, lambda: carried.done() or runs.question(run))
             if not carried.done():
                 await asyncio.to_thread(act, run)
             return await carried
 
         return self.loop.run(both())
 
-    def until(self, condition: Callable[[], bool]) -> None:
+    def until(self, condition: Callable[[], object]) -> None:
         """Return when `condition` holds; fail when it does not within a generous time."""
         deadline = time.monotonic() + DEADLINE_SECONDS
         while not condition():
