@@ -221,7 +221,9 @@ def test_an_environment_that_takes_too_long_is_told(run, monkeypatch):
 
 
 def test_cells_side_by_side_share_nothing_and_take_no_port(run):
-    counts = "for place in kept scratch; do echo x >>/$place/x; wc -l </$place/x; done; wget -q -O - http://web:8080/one"
+    counts = (
+        "for place in kept scratch; do echo x >>/$place/x; wc -l </$place/x; done; wget -q -O - http://web:8080/one"
+    )
     serves = suite("echo one >one; exec httpd -f -p 8080", container_name="web")
     rest = {
         "volumes": {"kept": {"external": True}},
