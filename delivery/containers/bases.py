@@ -14,6 +14,7 @@ from filelock import FileLock
 
 from delivery.containers.base_build import build_base
 from delivery.containers.client import connect
+from delivery.containers.failures import reported
 from delivery.containers.stand_ins import Recipe, registry_of, stand_in_for
 from delivery.errors import CommandFailed, Misconfigured, Rejected
 from delivery.release import BaseImage
@@ -34,11 +35,16 @@ def resolve_base(
     """Return an image the engine has for `asked`: mapped, present, pulled, or a stand-in from Debian packages.
 
     A pull is given up when the registry says nothing for `silence_seconds`. Raises Misconfigured, with what was
-    tried, when there is none.
+    tried, when there is none, and Transient when the engine stops answering.
     """
     if asked in substitutes:
         mapped = resolve_base(substitutes[asked], cache=cache, host=host, silence_seconds=silence_seconds)
         return mapped.model_copy(update={"asked": asked})
+    with reported(f"looking for {asked}"):
+        return _resolve(asked, cache, host, silence_seconds)
+
+
+def _resolve(asked: str, cache: Path, host: str | None, silence_seconds: float) -> BaseImage:
     client = connect(host)
     if _present(client, asked):
         return BaseImage(asked=asked, used=asked, substitute=False)

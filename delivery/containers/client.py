@@ -33,4 +33,4 @@ def connect(host: str | None = None, *, timeout_seconds: int = 60) -> docker.Doc
 
 def engine_gone(error: BaseException) -> Transient:
     """Return the error to raise when the engine stopped answering in the middle of a step."""
-    return Transient(f"the Docker engine stopped answering: {error}")
+    return Transient(f"the Docker engine stopped answering ({error}); `headway up` starts it again, then deliver again")

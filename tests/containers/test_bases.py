@@ -7,12 +7,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+import requests
 
 from delivery.containers import base_build, bases, stand_ins
 from delivery.containers.bases import resolve_base
 from delivery.containers.client import connect
 from delivery.containers.stand_ins import RECIPES, recipes, split_reference, stand_in_for
-from delivery.errors import CommandFailed, Misconfigured
+from delivery.errors import CommandFailed, Misconfigured, Transient
 from delivery.home import Home
 
 docker = pytest.mark.docker
@@ -349,3 +350,14 @@ def _connections(listener: socket.socket) -> int:
         except BlockingIOError:
             return count
         count += 1
+
+
+@docker
+def test_an_engine_that_stops_answering_is_transient(tmp_path, monkeypatch):
+    def stopped(*_, **__):
+        raise requests.exceptions.ConnectionError("Connection refused")
+
+    monkeypatch.setattr(bases, "_present", stopped)
+
+    with pytest.raises(Transient, match="the Docker engine stopped answering"):
+        resolve_base("busybox:1.36", cache=tmp_path)
