@@ -1,8 +1,6 @@
 """From an image on the engine to one in a registry, known by its digest."""
 
-import io
 import json
-import tarfile
 from datetime import UTC
 from uuid import uuid4
 
@@ -12,6 +10,7 @@ from docker.models.images import Image
 from delivery.containers.client import connect
 from delivery.containers.disk import disk_message, free_bytes
 from delivery.containers.failures import reported
+from delivery.containers.packing import packed
 from delivery.errors import Rejected, Transient
 from delivery.home import Home
 from delivery.ledger import LABEL_APP, LABEL_RELEASE
@@ -51,7 +50,7 @@ def publish_release(release: Release, *, registry: str, home: Home, run_id: str)
         if there := _in_registry(repository, tag):
             return there
         client.api.import_image_from_data(
-            _archive("release.json", release.model_dump_json(indent=2).encode()),
+            packed("release.json", release.model_dump_json(indent=2).encode(), 0o444),
             repository=local,
             tag=name.rpartition(":")[2],
             changes=[f"LABEL {key}={json.dumps(value)}" for key, value in _labels(release).items()],
@@ -80,12 +79,3 @@ def _labels(release: Release) -> dict[str, str]:
         LABEL_APP: release.app,
         LABEL_RELEASE: release.fingerprint,
     }
-
-
-def _archive(name: str, content: bytes) -> bytes:
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w") as archive:
-        entry = tarfile.TarInfo(name)
-        entry.size, entry.mode = len(content), 0o444
-        archive.addfile(entry, io.BytesIO(content))
-    return buffer.getvalue()

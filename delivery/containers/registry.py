@@ -1,8 +1,6 @@
 """The platform's own image registry: a container whose data outlives it."""
 
-import io
 import random
-import tarfile
 import time
 
 from docker import DockerClient
@@ -12,6 +10,7 @@ from filelock import FileLock
 
 from delivery.containers.bases import resolve_base
 from delivery.containers.client import connect
+from delivery.containers.packing import packed
 from delivery.errors import Misconfigured, Rejected
 from delivery.home import Home
 from delivery.ledger import LABEL_PLATFORM, LABEL_ROLE
@@ -93,7 +92,7 @@ def _create(client: DockerClient, home: Home, preferred_port: int, host: str | N
             volumes={_name(home): {"bind": "/var/lib/registry", "mode": "rw"}},
             restart_policy={"Name": "unless-stopped"},  # type: ignore[arg-type]  # the stubs know two of four
         )
-        container.put_archive("/", _archive("etc/docker/registry/config.yml", CONFIGURATION.format(port=port)))
+        container.put_archive("/", packed("etc/docker/registry/config.yml", CONFIGURATION.format(port=port).encode()))
         problem = _start_problem(container)
         if not problem:
             return container
@@ -130,12 +129,3 @@ def _answers(container: Container) -> bool:
         return bool(container.exec_run(probe).exit_code == 0)
     except APIError:  # it ended
         return False
-
-
-def _archive(name: str, text: str) -> bytes:
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w") as archive:
-        entry = tarfile.TarInfo(name)
-        entry.size = len(text.encode())
-        archive.addfile(entry, io.BytesIO(text.encode()))
-    return buffer.getvalue()

@@ -21,6 +21,7 @@ from delivery.app import DockerTarget
 from delivery.containers.bases import resolve_base
 from delivery.containers.exec_stream import ExecStream
 from delivery.containers.names import EnvironmentNames
+from delivery.containers.packing import packed
 from delivery.containers.visit import Visitor
 from delivery.errors import Misconfigured, Rejected, Transient
 from delivery.home import Home
@@ -86,7 +87,7 @@ class Router:
         if text == current:
             self.check(sequence)
             return
-        self.container.put_archive(FOLDER, _archive("next.cfg", text))
+        self.container.put_archive(FOLDER, packed("next.cfg", text.encode()))
         if _structure(text) == _structure(current):
             commands = "; ".join(haproxy.weight_commands(backends))
             answer = self._fenced(sequence, f"{_SEND} send {shlex.quote(commands)} && mv next.cfg haproxy.cfg")
@@ -245,8 +246,8 @@ def _create(
         restart_policy={"Name": "unless-stopped"},  # type: ignore[arg-type]  # the stubs know two of four
         sysctls={"net.ipv4.ip_unprivileged_port_start": "0"},
     )
-    container.put_archive(FOLDER, _archive("haproxy.cfg", text))
-    container.put_archive(FOLDER, _archive("fence", f"{sequence}\n"))
+    container.put_archive(FOLDER, packed("haproxy.cfg", text.encode()))
+    container.put_archive(FOLDER, packed("fence", f"{sequence}\n".encode()))
     return Router(client, names, container)
 
 
@@ -271,12 +272,3 @@ def _structure(text: str) -> list[str]:
     """Return the configuration without the weights, which can be changed at run time."""
     parts = (line.partition(" weight ") for line in text.splitlines())
     return [before + after.partition(" ")[2] for before, _, after in parts]
-
-
-def _archive(name: str, text: str) -> bytes:
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w") as archive:
-        entry = tarfile.TarInfo(name)
-        entry.size, entry.mode = len(text.encode()), 0o644
-        archive.addfile(entry, io.BytesIO(text.encode()))
-    return buffer.getvalue()

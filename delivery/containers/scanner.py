@@ -23,6 +23,7 @@ from delivery.containers.bases import resolve_base
 from delivery.containers.certificates import own_certificates
 from delivery.containers.client import connect
 from delivery.containers.failures import reported
+from delivery.containers.packing import packed
 from delivery.containers.registry import ensure_registry
 from delivery.errors import Interrupted, Transient
 from delivery.home import Home
@@ -170,7 +171,7 @@ def _trivy(argv: Sequence[str], address: str, home: Home, run_id: str, volume: s
     )
     try:
         if certificates:
-            container.put_archive("/", _archive("ca.crt", certificates.read_bytes()))
+            container.put_archive("/", packed("ca.crt", certificates.read_bytes(), 0o444))
         yield container
     finally:
         with contextlib.suppress(NotFound):
@@ -211,15 +212,6 @@ def _read(container: Container, path: str) -> bytes:
     with tarfile.open(fileobj=io.BytesIO(b"".join(chunks))) as archive:
         file = archive.extractfile(archive.getmembers()[0])
         return file.read() if file else b""
-
-
-def _archive(name: str, content: bytes) -> bytes:
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w") as archive:
-        entry = tarfile.TarInfo(name)
-        entry.size, entry.mode = len(content), 0o444
-        archive.addfile(entry, io.BytesIO(content))
-    return buffer.getvalue()
 
 
 def _known_database(kept: Path) -> Database | None:

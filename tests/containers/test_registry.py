@@ -9,6 +9,7 @@ from delivery.containers.client import connect
 from delivery.containers.registry import ensure_registry, stop_registry
 from delivery.errors import Rejected
 from delivery.home import Home
+from tests.support.platforms import free_port
 
 pytestmark = pytest.mark.docker
 CACHE = Home.current().cache
@@ -39,24 +40,18 @@ def taken_port():
         yield listener.getsockname()[1]
 
 
-def _free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 def test_a_second_call_finds_the_same_registry(home):
-    port = _free_port()
+    port = free_port()
 
     first = ensure_registry(home, preferred_port=port)
-    second = ensure_registry(home, preferred_port=_free_port())
+    second = ensure_registry(home, preferred_port=free_port())
 
     assert first == second
     assert first.address == f"127.0.0.1:{port}"
 
 
 def test_everything_it_starts_is_on_the_ledger_and_only_on_loopback(home):
-    registry = ensure_registry(home, preferred_port=_free_port())
+    registry = ensure_registry(home, preferred_port=free_port())
 
     container = connect().containers.get(registry.container)
     volume = connect().volumes.get(registry.container)
@@ -71,7 +66,7 @@ def test_everything_it_starts_is_on_the_ledger_and_only_on_loopback(home):
 
 
 def test_a_container_in_its_network_reaches_it_under_the_same_address(home):
-    registry = ensure_registry(home, preferred_port=_free_port())
+    registry = ensure_registry(home, preferred_port=free_port())
     image = resolve_base("busybox", cache=CACHE).used
 
     said = connect().containers.run(
@@ -85,7 +80,7 @@ def test_a_container_in_its_network_reaches_it_under_the_same_address(home):
 
 
 def test_images_and_the_address_survive_a_stop(home, tmp_path):
-    registry = ensure_registry(home, preferred_port=_free_port())
+    registry = ensure_registry(home, preferred_port=free_port())
     name = f"{registry.address}/thing-{secrets.token_hex(3)}:1"
     client = connect()
     client.images.get(resolve_base("busybox", cache=CACHE).used).tag(name)
@@ -111,7 +106,7 @@ def test_a_port_that_is_taken_is_avoided(home, taken_port):
 
 
 def test_it_moves_when_its_port_was_taken_while_it_stood_still(home):
-    port = _free_port()
+    port = free_port()
     ensure_registry(home, preferred_port=port)
     stop_registry(home)
 
@@ -128,7 +123,7 @@ def test_an_image_that_does_not_start_says_why(home, monkeypatch):
     monkeypatch.setattr("delivery.containers.registry.IMAGE", "haproxy:2.6")
 
     with pytest.raises(Rejected, match=r"does not answer(.|\n)*haproxy.cfg"):
-        ensure_registry(home, preferred_port=_free_port())
+        ensure_registry(home, preferred_port=free_port())
 
 
 def test_stopping_what_was_never_started_does_nothing(home):

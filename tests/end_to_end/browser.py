@@ -7,6 +7,8 @@ from pathlib import Path
 import docker
 from docker.models.containers import Container
 
+from delivery.containers.packing import packed
+
 SCRIPT = "/tmp/drive.cjs"
 PICTURES = "/tmp/pictures"
 SECONDS = 180
@@ -25,7 +27,7 @@ def drive(script: Path, folder: Path, **env: str) -> None:
         init=True,
     )
     try:
-        container.put_archive("/tmp", _packed("drive.cjs", script.read_bytes()))
+        container.put_archive("/tmp", packed("drive.cjs", script.read_bytes()))
         container.start()
         code = container.wait(timeout=SECONDS)["StatusCode"]
         _copy_out(container, folder)
@@ -42,12 +44,3 @@ def _copy_out(container: Container, folder: Path) -> None:
         for entry in archive.getmembers():
             if content := archive.extractfile(entry):
                 (folder / Path(entry.name).name).write_bytes(content.read())
-
-
-def _packed(name: str, content: bytes) -> bytes:
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w") as archive:
-        entry = tarfile.TarInfo(name)
-        entry.size, entry.mode = len(content), 0o644
-        archive.addfile(entry, io.BytesIO(content))
-    return buffer.getvalue()

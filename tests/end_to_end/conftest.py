@@ -8,7 +8,8 @@ import pytest
 
 from delivery.home import Home
 from delivery.ledger import LABEL_PLATFORM
-from tests.end_to_end.project import Project, free_port
+from tests.end_to_end.project import Project
+from tests.support.platforms import free_port
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
 from dataclasses import dataclass, field
@@ -13,15 +12,11 @@ from typing import Any
 import docker
 import httpx
 
+from tests.support.platforms import free_port
+
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 HEADWAY = Path(sys.executable).parent / "headway"
 GIT = ["git", "-c", "user.name=Test", "-c", "user.email=test@example.invalid", "-c", "commit.gpgsign=false"]
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @dataclass
