@@ -25,6 +25,11 @@ global
   stats socket ipv4@127.0.0.1:{RUNTIME_PORT} level admin expose-fd listeners
   stats timeout 10m
   hard-stop-after 60s
+# What users were answered, for the response times of each slot; the oldest lines make room for new ones.
+ring answers
+  format raw
+  maxlen 256
+  size 1048576
 resolvers docker
   nameserver dns 127.0.0.11:53
   resolve_retries 3
@@ -48,8 +53,9 @@ defaults
   retry-on conn-failure empty-response response-timeout 500 502 503 504
 """
 
-
 _SETTLED = "# settled: "
+_PROBES = ".probes"  # no service is called so: names have no dots
+_RESOLVED = " resolvers docker resolve-prefer ipv4 init-addr libc,none"
 
 
 class RouterServer(Model):
@@ -119,17 +125,23 @@ def configuration(backends: Sequence[RouterBackend], settled: str = "") -> str:
     routed = sorted(
         ((prefix, backend.service) for backend in backends for prefix in backend.prefixes), key=lambda one: -len(one[0])
     )
-    parts = [f"{_SETTLED}{settled}\n", _HEAD, f"frontend public\n  bind :{PORT}\n", _RETRIES, _NO_CHOICE]
+    parts = [f"{_SETTLED}{settled}\n", _HEAD, f"frontend public\n  bind :{PORT}\n", _ANSWERS, _RETRIES, _NO_CHOICE]
     for prefix, service in routed:
         parts.append(f"  use_backend {service}{_condition(prefix)}\n")
     parts += [f"frontend probe\n  bind 127.0.0.1:{PROBE_PORT}\n", _RETRIES]
-    parts += [f"  use_backend {b.service} if {{ req.hdr(x-headway-service) -m str {b.service} }}\n" for b in backends]
-    parts += [_backend(backend) for backend in backends]
+    parts += [
+        f"  use_backend {b.service}{_PROBES} if {{ req.hdr(x-headway-service) -m str {b.service} }}\n" for b in backends
+    ]
+    parts += [part(backend) for backend in backends for part in (_backend, _probe_backend)]
     return "".join(parts)
 
 
 # A request that changes something is not sent twice.
 _RETRIES = "  http-request disable-l7-retry if !{ method GET HEAD OPTIONS PUT DELETE }\n"
+_ANSWERS = """\
+  log ring@answers format raw local0
+  log-format "%b %s %ST %Tr %rc"
+"""
 # Only Headway's own probes may choose an instance.
 _NO_CHOICE = "  http-request del-header x-headway- -m beg\n"
 
@@ -147,14 +159,26 @@ def _backend(backend: RouterBackend) -> str:
         lines += ["  option httpchk", f"  http-check send meth GET uri {backend.health} hdr Host headway"]
         lines += ["  http-check expect status 200-299"]
     lines += ["  http-response set-header x-headway-instance %s"]
+    lines += ["  default-server inter 300ms fastinter 150ms downinter 300ms fall 2 rise 1"]
+    lines += [
+        f"  server {server.name} {server.address}:{server.port} check weight {server.weight}{_RESOLVED}"
+        for server in backend.servers
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _probe_backend(backend: RouterBackend) -> str:
+    """Return the way of Headway's own questions to one chosen instance: counted apart from what users ask."""
+    lines = [f"backend {backend.service}{_PROBES}", "  http-reuse safe"]
+    # The chosen instance answers or nobody does, also when its health check failed.
+    lines += ["  option persist", "  no option redispatch", "  retries 0"]
+    lines += ["  http-response set-header x-headway-instance %s"]
     lines += [
         f"  use-server {server.name} if {{ req.hdr(x-headway-instance) -m str {server.name} }}"
         for server in backend.servers
     ]
-    lines += ["  default-server inter 300ms fastinter 150ms downinter 300ms fall 2 rise 1"]
     lines += [
-        f"  server {server.name} {server.address}:{server.port} check weight {server.weight}"
-        " resolvers docker resolve-prefer ipv4 init-addr libc,none"
+        f"  server {server.name} {server.address}:{server.port} track {backend.service}/{server.name}{_RESOLVED}"
         for server in backend.servers
     ]
     return "\n".join(lines) + "\n"
@@ -173,7 +197,7 @@ def weights_in(text: str) -> dict[tuple[str, str], int]:
     for words in map(str.split, text.splitlines()):
         if words[:1] == ["backend"]:
             service = words[1]
-        elif words[:1] == ["server"]:
+        elif words[:1] == ["server"] and not service.endswith(_PROBES):
             found[service, words[1]] = int(words[words.index("weight") + 1])
     return found
 
@@ -205,12 +229,28 @@ def weight_commands(backends: Iterable[RouterBackend]) -> list[str]:
 
 
 def parse_stat(text: str) -> list[ServerStat]:
-    """Return the servers in the CSV of `show stat`, without frontends, backends and unnamed lines."""
+    """Return the servers in the CSV of `show stat`: no frontends, no backends, and not what only probes ask."""
     start = text.find("# pxname")
     if start < 0:
         return []
     rows = csv.DictReader(io.StringIO(text[start + 2 :]))
-    return [_server(row) for row in rows if row.get("svname") not in (None, "", "FRONTEND", "BACKEND")]
+    servers = (row for row in rows if row.get("svname") not in (None, "", "FRONTEND", "BACKEND"))
+    return [_server(row) for row in servers if not row["pxname"].endswith(_PROBES)]
+
+
+def parse_answers(text: str) -> dict[Colour, list[float]]:
+    """Return each slot's response times in milliseconds from lines of the ring `answers`.
+
+    A request that was tried more than once tells the time of several servers: it is left out.
+    """
+    times: dict[Colour, list[float]] = {colour: [] for colour in COLOURS}
+    for line in text.splitlines():
+        match line.split():
+            case [_, server, _, milliseconds, "0"] if milliseconds.isdecimal():  # -1 where no answer came
+                for colour in COLOURS:
+                    if _is_of(server, colour):
+                        times[colour].append(float(milliseconds))
+    return times
 
 
 def _server(row: Mapping[str, str]) -> ServerStat:

@@ -40,8 +40,6 @@ def test_a_service_of_two_slots_is_one_backend():
         "  http-check send meth GET uri /healthz hdr Host headway",
         "  http-check expect status 200-299",
         "  http-response set-header x-headway-instance %s",
-        "  use-server blue-1 if { req.hdr(x-headway-instance) -m str blue-1 }",
-        "  use-server green-1 if { req.hdr(x-headway-instance) -m str green-1 }",
         "  default-server inter 300ms fastinter 150ms downinter 300ms fall 2 rise 1",
         "  server blue-1 shop-blue-1:8000 check weight 100 resolvers docker resolve-prefer ipv4 init-addr libc,none",
         "  server green-1 shop-green-1:8000 check weight 0 resolvers docker resolve-prefer ipv4 init-addr libc,none",
@@ -67,8 +65,10 @@ def test_the_longest_prefix_is_asked_first_and_only_whole_parts_match():
 def test_nobody_outside_chooses_an_instance_and_no_post_is_sent_twice():
     public = section(haproxy.configuration([backend()]), "frontend public")
 
-    assert public[:3] == [
+    assert public[:5] == [
         "  bind :8080",
+        "  log ring@answers format raw local0",
+        '  log-format "%b %s %ST %Tr %rc"',
         "  http-request disable-l7-retry if !{ method GET HEAD OPTIONS PUT DELETE }",
         "  http-request del-header x-headway- -m beg",
     ]
@@ -79,8 +79,8 @@ def test_only_the_loopback_reaches_one_chosen_instance():
 
     assert probe[0] == "  bind 127.0.0.1:8079"
     assert probe[2:] == [
-        "  use_backend web if { req.hdr(x-headway-service) -m str web }",
-        "  use_backend api if { req.hdr(x-headway-service) -m str api }",
+        "  use_backend web.probes if { req.hdr(x-headway-service) -m str web }",
+        "  use_backend api.probes if { req.hdr(x-headway-service) -m str api }",
     ]
 
 
@@ -194,6 +194,32 @@ def test_a_version_without_request_counters_counts_sessions():
     [found] = haproxy.parse_stat(stat("web,blue-1,0,0,7,0,0,0,0,UP,1,,"))
 
     assert (found.requests, found.errors) == (7, 0)
+
+
+def test_what_only_probes_ask_is_not_counted():
+    text = haproxy.configuration([backend("web", server("blue"), server("green", weight=0))])
+
+    assert section(text, r"backend web\.probes")[-2:] == [
+        "  server blue-1 shop-blue-1:8000 track web/blue-1 resolvers docker resolve-prefer ipv4 init-addr libc,none",
+        "  server green-1 shop-green-1:8000 track web/green-1 resolvers docker resolve-prefer ipv4 init-addr libc,none",
+    ]
+    assert haproxy.parse_stat(stat("web.probes,blue-1,0,0,7,0,0,0,0,UP,1,0,7")) == []
+
+
+def test_a_probe_is_answered_by_the_chosen_instance_or_by_nobody():
+    probes = section(haproxy.configuration([backend()]), r"backend web\.probes")
+
+    assert "  option persist" in probes
+    assert "  no option redispatch" in probes
+    assert "  retries 0" in probes
+    assert "  use-server blue-1 if { req.hdr(x-headway-instance) -m str blue-1 }" in probes
+
+
+def test_response_times_are_told_by_slot_without_requests_tried_twice():
+    lines = ["web blue-1 200 12 0", "web green-2 500 7 0", "web green-1 200 90 1", "web blue-1 200 80 +1"]
+    broken = ["web <NOSRV> 503 -1 0", "web green-1 -1 -1 0", "", "> "]
+
+    assert haproxy.parse_answers("\n".join(lines + broken)) == {"blue": [12.0], "green": [7.0]}
 
 
 @pytest.mark.parametrize("text", ["", "Unknown command.\n", f"# {FIGURES},\n"])
