@@ -7,7 +7,7 @@ from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from delivery.consistency import problems_of
 from delivery.model import Model, Name
-from delivery.shift import PRESETS, ShiftPlan, as_plan
+from delivery.shift import ShiftPlan, as_plan
 
 Severity = Literal["UNKNOWN", "LOW", "MEDIUM", "HIGH", "CRITICAL"]
 Port = Annotated[int, Field(ge=1, le=65535)]
@@ -149,6 +149,12 @@ class Watch(Model):
     interval_seconds: float = Field(0.2, gt=0, le=10, description="between two looks at the counters")
     max_error_percent: float = Field(1.0, ge=0, le=100, description="share of requests that may fail")
     min_requests: int = Field(20, ge=0, description="below it Headway sends its own probes")
+    max_slowdown: float = Field(
+        3.0, ge=1, description="times the release before, at the median and the 95th percentile"
+    )
+    max_latency_ms: float | None = Field(
+        None, gt=0, description="within it 95 % of requests are answered; none: only compared with the release before"
+    )
     when_inconclusive: Literal["withdraw", "continue"] = Field(
         "withdraw", description="when too little was seen to tell"
     )
@@ -192,11 +198,7 @@ class Environment(Model):
     @field_validator("shift", mode="before")
     @classmethod
     def _preset(cls, value: object) -> object:
-        if isinstance(value, str) and value in PRESETS:
-            return as_plan(value)
-        if not isinstance(value, dict | ShiftPlan):
-            raise ValueError(f"unknown shift plan (found {value}); allowed: {', '.join(PRESETS)}, or a plan")
-        return value
+        return value if isinstance(value, dict | ShiftPlan) else as_plan(str(value))
 
     @field_validator("target", mode="before")
     @classmethod

@@ -14,7 +14,8 @@ def app_schema() -> dict[str, Any]:
     definitions |= {model.__name__: _described(model) for model in (Canary, Linear)}
     environment = definitions["Environment"]["properties"]
     plans = [{"$ref": f"#/$defs/{model.__name__}"} for model in (Canary, Linear, ShiftPlan)]
-    environment["shift"] |= {"default": "AllAtOnce", "anyOf": [{"enum": list(PRESETS)}, *plans]}
+    decorated = {"type": "string", "pattern": r"^(CodeDeployDefault\.)?(ECS|Lambda)(AllAtOnce$|Canary|Linear)"}
+    environment["shift"] |= {"default": "AllAtOnce", "anyOf": [{"enum": list(PRESETS)}, *plans, decorated]}
     del environment["shift"]["$ref"]
     # `kind` may be left out: then the target is a Docker host.
     targets = [{"$ref": "#/$defs/DockerTarget"}, {"$ref": "#/$defs/MemoryTarget"}]

@@ -1,5 +1,7 @@
 """How traffic moves from the old slot to the new one: plans, and the weights they mean."""
 
+import difflib
+import re
 from typing import Self
 
 from pydantic import Field, model_validator
@@ -69,17 +71,28 @@ def _minutes(percent: int, minutes: int) -> Step:
     return Step(percent=percent, hold_seconds=60 * minutes)
 
 
-# Names and numbers of CodeDeploy's predefined ECS configurations (AWS CodeDeploy user guide,
-# "Working with deployment configurations").
+# Names and numbers of CodeDeploy's predefined configurations for ECS and Lambda (AWS CodeDeploy user guide,
+# "Working with deployment configurations"). Its first share moves at once, and so does the first one here.
 PRESETS: dict[str, tuple[Step, ...]] = {
     "AllAtOnce": (Step(percent=100),),
-    "Canary10Percent5Minutes": tuple(_canary(_minutes(10, 5))),
-    "Canary10Percent15Minutes": tuple(_canary(_minutes(10, 15))),
-    "Linear10PercentEvery1Minute": tuple(_linear(_minutes(10, 1))),
-    "Linear10PercentEvery3Minutes": tuple(_linear(_minutes(10, 3))),
+    **{f"Canary10Percent{minutes}Minutes": tuple(_canary(_minutes(10, minutes))) for minutes in (5, 10, 15, 30)},
+    **{
+        f"Linear10PercentEvery{minutes}Minute{'s' if minutes > 1 else ''}": tuple(_linear(_minutes(10, minutes)))
+        for minutes in (1, 2, 3, 10)
+    },
 }
+_DECORATION = re.compile(r"^(CodeDeployDefault\.)?(ECS|Lambda)?(?=[A-Z])")
+_EVERY_MINUTE = re.compile(r"Every1Minutes$")  # as ECS has it; Lambda says Every1Minute
 
 
 def as_plan(preset: str) -> ShiftPlan:
-    """Return the plan of a preset's name; KeyError when there is none."""
-    return ShiftPlan(steps=PRESETS[preset])
+    """Return the plan of a preset's name, taken with CodeDeploy's prefix and platform as well.
+
+    Raises ValueError, with the names there are, when there is none.
+    """
+    name = _EVERY_MINUTE.sub("Every1Minute", _DECORATION.sub("", preset))
+    if name in PRESETS:
+        return ShiftPlan(steps=PRESETS[name])
+    near = difflib.get_close_matches(name, PRESETS, 1)
+    meant = f"did you mean {near[0]}? " if near else ""
+    raise ValueError(f"unknown shift plan (found {preset}); {meant}allowed: {', '.join(PRESETS)}, or a plan")

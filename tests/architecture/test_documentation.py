@@ -110,7 +110,13 @@ def test_an_editor_takes_an_example_and_marks_a_wrong_key(example: str) -> None:
 
 @pytest.mark.parametrize(
     "shift",
-    ["AllAtOnce", {"canary": {"percent": 5}}, {"linear": {"percent": 5}}, {"steps": [{"percent": 100}]}],
+    [
+        "AllAtOnce",
+        "CodeDeployDefault.ECSLinear10PercentEvery1Minutes",
+        {"canary": {"percent": 5, "hold_seconds": 1}},
+        {"linear": {"percent": 5, "hold_seconds": 1}},
+        {"steps": [{"percent": 100}]},
+    ],
     ids=str,
 )
 def test_an_editor_takes_every_way_to_write_a_plan(shift: object) -> None:

@@ -109,6 +109,7 @@ def test_a_wrong_suite_is_told(suite: str, said: str) -> None:
     ("plan", "said"),
     [
         ("Canary10", "shift: unknown shift plan (found Canary10); allowed: AllAtOnce, Canary10Percent5Minutes, Canary"),
+        ("ECSCanary10Percent6Minutes", "(found ECSCanary10Percent6Minutes); did you mean Canary10Percent5Minutes? all"),
         ("10", "shift: unknown shift plan (found 10); allowed: AllAtOnce"),
         ("{}", "shift: needs exactly one of canary, linear, steps (found none of them)"),
         ("{canary: {percent: 5}, linear: {percent: 5}}", "exactly one of canary, linear, steps (found canary, linear)"),
