@@ -8,10 +8,13 @@ from delivery.variables import DATABASE_FACTS, placeholders
 if TYPE_CHECKING:
     from delivery.app import App
 
+# Two failed checks, 300 ms apart, and a look at the counters (`inter` and `fall` in delivery/programs/haproxy.py).
+LEAST_HOLD_SECONDS = 1.0
+
 
 def problems_of(app: "App") -> list[str]:
     """Return what does not fit together, one line each."""
-    checks = (_unknown_names, _unknown_placeholders, _taken_twice, _without_way, _circles)
+    checks = (_unknown_names, _unknown_placeholders, _taken_twice, _without_way, _circles, _short_holds)
     return [line for check in checks for line in check(app)]
 
 
@@ -94,6 +97,19 @@ def _circles(app: "App") -> Iterator[str]:
     after = {name: (one.after,) if one.after else () for name, one in app.environments.items()}
     if circle := _circle(after):
         yield f"environments.{circle[0]}.after: a circle: {' → '.join(circle)}"
+
+
+def _short_holds(app: "App") -> Iterator[str]:
+    """Yield steps that end before the router can have noticed that the new slot lost its health."""
+    for name, environment in app.environments.items():
+        if environment.target.kind != "docker":
+            continue  # a router in memory has no checks to wait for
+        for step in environment.shift.steps[:-1]:
+            if step.hold_seconds < LEAST_HOLD_SECONDS:
+                yield (
+                    f"environments.{name}.shift: the step of {step.percent} percent is too short to see lost health "
+                    f"(found hold_seconds {step.hold_seconds:g}); allowed: at least {LEAST_HOLD_SECONDS:g}"
+                )
 
 
 def _known(where: str, found: Collection[str], allowed: Collection[str]) -> Iterator[str]:

@@ -19,7 +19,7 @@ services: {web: {port: 8000}}
 suites: {unit: {image: web, command: [test], shards: 2}, e2e: {image: web}}
 environments:
   staging: {acceptance: [e2e]}
-  production: {after: staging, approval: {timeout_seconds: 60}, shift: {linear: {percent: 50}}}
+  production: {after: staging, approval: {timeout_seconds: 60}, shift: {linear: {percent: 50, hold_seconds: 1}}}
 """
 
 

@@ -16,7 +16,7 @@ def test_a_good_file_is_summed_up(headway: Headway, project: Project) -> None:
 
 def test_what_was_read_is_printed_as_data(headway: Headway, project: Project) -> None:
     found = json.loads(headway("check", project.folder, "--json").out)
-    assert found["environments"]["production"]["shift"]["steps"][0] == {"percent": 50, "hold_seconds": 0}
+    assert found["environments"]["production"]["shift"]["steps"][0] == {"percent": 50, "hold_seconds": 1}
 
 
 def test_every_mistake_is_told_on_stderr(headway: Headway, project: Project) -> None:

@@ -112,6 +112,39 @@ def test_what_is_taken_twice_is_told(more: dict[str, Any], said: str) -> None:
     assert problems(**more) == [said]
 
 
+@pytest.mark.parametrize(
+    ("shift", "percent", "found"),
+    [
+        ({"canary": {"percent": 10}}, 10, "0"),
+        ({"canary": {"percent": 10, "hold_seconds": 0.5}}, 10, "0.5"),
+        (
+            {"steps": [{"percent": 5, "hold_seconds": 1}, {"percent": 50, "hold_seconds": 0.9}, {"percent": 100}]},
+            50,
+            "0.9",
+        ),
+    ],
+)
+def test_a_step_that_ends_before_lost_health_is_noticed_is_told(
+    shift: dict[str, Any], percent: int, found: str
+) -> None:
+    assert problems(environments={"live": {"shift": shift}}) == [
+        f"environments.live.shift: the step of {percent} percent is too short to see lost health "
+        f"(found hold_seconds {found}); allowed: at least 1"
+    ]
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [
+        {"shift": {"canary": {"percent": 10, "hold_seconds": 1}}},
+        {"shift": {"steps": [{"percent": 100}]}},
+        {"shift": {"canary": {"percent": 10}}, "target": {"kind": "memory"}},
+    ],
+)
+def test_a_step_that_is_long_enough_or_the_last_one_is_taken(environment: dict[str, Any]) -> None:
+    assert problems(environments={"live": environment}) == []
+
+
 def test_two_hosts_may_listen_on_the_same_port() -> None:
     hosts = {name: {"target": {"host": f"ssh://{name}", "port": 8080}} for name in ("staging", "live")}
     assert problems(environments=hosts) == []

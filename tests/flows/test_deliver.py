@@ -37,6 +37,28 @@ def test_a_good_revision_goes_through_staging_into_production(platform, monkeypa
     assert "<html" in Path(record.report).read_text()
 
 
+@pytest.mark.parametrize(
+    ("environment", "said"),
+    [
+        ({"shift": {"steps": [{"percent": 10}]}}, "the last step must be 100 percent (found 10)"),
+        ({"shift": {"canary": {"percent": 10}}, "target": {}}, "too short to see lost health (found hold_seconds 0)"),
+        ({"shift": "Canary10Percent6Minutes"}, "unknown shift plan (found Canary10Percent6Minutes); did you mean"),
+    ],
+)
+def test_a_plan_that_cannot_be_followed_touches_nothing(platform, environment, said):
+    platform.deliver()
+    live = platform.live()
+    platform.describe(environments={"production": {"target": MEMORY} | environment})
+
+    run = platform.deliver()
+
+    assert run.ended[0] == "Misconfigured"
+    assert "headway.yaml: environments.production.shift: " in run.ended[1]
+    assert said in run.ended[1]
+    assert platform.live() == live
+    assert platform.containers.calls["build web"] == 1
+
+
 @pytest.fixture(scope="module")
 def delivered(make_platform, tmp_path_factory):
     """A platform and the run that delivered to it for the first time."""

@@ -80,6 +80,18 @@ def test_a_withdrawn_release_needs_an_override(platform, releases):
     assert platform.live() == withdrawn
 
 
+def test_a_release_that_is_not_there_is_told_with_those_that_are(platform, releases):
+    run = roll_back(platform, release="0123456789ab")
+
+    first = releases[0]
+    assert run.ended == (
+        "Misconfigured",
+        "rollback of production of shop: 0123456789ab is not there; allowed: "
+        f"{first.fingerprint} ({first.revision.short} {first.revision.subject})",
+    )
+    assert platform.live() == releases[1]
+
+
 def test_without_an_earlier_release_there_is_nothing_to_go_back_to(platform):
     platform.put_live(1)
 

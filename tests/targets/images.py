@@ -18,7 +18,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         told = {"digest": os.environ.get("HEADWAY_DIGEST"), "revision": os.environ.get("HEADWAY_REVISION")}
         status, body = 200, number
         if self.path == "/healthz":
-            status = 503 if kind == "sick" else 200
+            status = {"sick": 503, "elsewhere": 404}.get(kind, 200)
         elif self.path == "/version":
             body = json.dumps(told | ({"digest": "sha256:" + "0" * 64} if kind == "liar" else {}))
         elif self.path == "/slow":
@@ -39,7 +39,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def log_message(self, *args): pass
 print("serving", kind, number, flush=True)
 if kind == "crashing": sys.exit("out of luck")
-http.server.ThreadingHTTPServer(("", 8000), Handler).serve_forever()
+if kind == "idle": time.sleep(600)
+http.server.ThreadingHTTPServer(("127.0.0.1" if kind == "shy" else "", 8000), Handler).serve_forever()
 """
 
 
@@ -56,6 +57,7 @@ def make_image(registry: str, cache, kind: str, number: int) -> ImageRef:
             archive.addfile(entry, io.BytesIO(SERVER.encode()))
         container.put_archive("/", buffer.getvalue())
         changes = [f"ENV KIND={kind}", f"ENV NUMBER={number}", "USER 1000", "HEALTHCHECK NONE"]
+        changes += ["EXPOSE 9000", "EXPOSE 9001/udp"] if kind == "exposing" else []
         repository = f"{registry}/shop/web"
         image = container.commit(repository, f"{kind}-{number}", changes=changes)
     finally:
