@@ -23,6 +23,11 @@ def complain(text: str) -> None:
     errors.print(f"error: {text}", style="red", markup=False)
 
 
+def warn(text: str) -> None:
+    """Print a line that is no data, so that it is read although the output is JSON."""
+    errors.print(text, style="yellow", markup=False)
+
+
 def print_json(value: Any) -> None:
     """Print data for a program."""
     print(json.dumps(value, indent=2, default=str))

@@ -7,6 +7,7 @@ import typer
 
 from cli.output import say
 from cli.session import running
+from cli.steal import Steal, Yes, choose_victim
 from delivery.errors import Misconfigured
 
 
@@ -15,6 +16,8 @@ def rollback(
     app: Annotated[str | None, typer.Option(help="Application; not needed when there is only one.")] = None,
     environment: Annotated[str, typer.Option(help="Where.")] = "production",
     override: Annotated[bool, typer.Option(help="Also a release that was withdrawn there.")] = False,
+    steal: Steal = False,
+    yes: Yes = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the record of the rollback as data.")] = False,
 ) -> int:
     """Put an earlier release live again, blue-green and watched; the database stays as it is."""
@@ -25,7 +28,14 @@ def rollback(
     from flows.runs import start
 
     name = app or _only_app()
-    parameters = {"app": name, "environment": environment, "release": release, "override": override}
+    victim = choose_victim(name, [environment], yes=yes) if steal else None
+    parameters = {
+        "app": name,
+        "environment": environment,
+        "release": release,
+        "override": override,
+        "steal": victim,
+    }
     started = start("rollback/local", parameters, f"roll back {environment}")
     if not as_json:
         say(f"rolling {environment} of {name} back: run {started.id[:8]} ({started.name})")

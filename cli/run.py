@@ -11,6 +11,8 @@ from cli.output import say
 from cli.platform import bring_up
 from cli.project import check_project, remember_project
 from cli.session import orchestrator
+from cli.steal import Steal, Yes, choose_victim
+from delivery.order import passed_before
 
 
 def run(
@@ -19,6 +21,8 @@ def run(
     environment: Annotated[str, typer.Option(help="Where it shall go live.")] = "production",
     allow_dirty: Annotated[bool, typer.Option(help="Deliver the commit although files are changed.")] = False,
     follow: Annotated[bool, typer.Option(help="Wait for the end and print each step.")] = True,
+    steal: Steal = False,
+    yes: Yes = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the record of the delivery as data.")] = False,
 ) -> int:
     """Bring up the platform, deliver a revision, follow it to its end.
@@ -27,7 +31,9 @@ def run(
     """
     began = float(os.environ.get("HEADWAY_STARTED") or time.time())
     orchestrator()  # sets the environment before anything imports Prefect
-    check_project(folder, revision, environment, allow_dirty=allow_dirty)
+    app = check_project(folder, revision, environment, allow_dirty=allow_dirty)
+    way = [environment, *reversed(passed_before(app, environment))]
+    victim = choose_victim(app.app, way, yes=yes) if steal else None
     prefect = bring_up(quiet=as_json)
     remember_project(prefect.home, folder)
 
@@ -36,7 +42,7 @@ def run(
     from flows.runs import start
 
     ready = time.time()
-    parameters = {"project": str(folder.resolve()), "revision": revision, "environment": environment}
+    parameters = {"project": str(folder.resolve()), "revision": revision, "environment": environment, "steal": victim}
     started = start("deliver/local", parameters, f"{revision} → {environment}")
     if not follow:
         say(f"run {started.id[:8]} ({started.name}): {prefect.run_url(started.id)}")

@@ -43,6 +43,8 @@ def status(as_json: Annotated[bool, typer.Option("--json", help="Print data.")] 
     for view in views:
         if view.busy:
             say(view.lease.describe(), "yellow")
+        if view.lease.was_stolen and view.lease.theft:
+            say(view.lease.theft.describe(), "yellow")
     if runs:
         say("")
         rows = [(r.id[:8], r.name, r.state, r.message.splitlines()[0][:60] if r.message else "") for r in runs]

@@ -17,6 +17,22 @@ LEASE_SECONDS = 30.0
 RENEW_SECONDS = 5.0
 
 
+class Theft(Model):
+    """A lease that was taken from a holder who was alive."""
+
+    environment: str
+    robbed: str = Field(description="the run that held it")
+    by: str = Field(description="the run that took it")
+    at: datetime
+    sequence: int = Field(ge=0, description="of the lease that ended by it")
+    since: datetime | None = Field(None, description="when the robbed run had taken it")
+    reason: str = Field("", description="what the robbed run was doing")
+
+    def describe(self) -> str:
+        """Say who took what from whom, and when."""
+        return f"{self.environment} was stolen from {self.robbed} ({self.reason}) by {self.by} at {_moment(self.at)}"
+
+
 class Lease(Model):
     """What is known of the right to change one environment."""
 
@@ -28,6 +44,12 @@ class Lease(Model):
     taken: datetime | None = None
     expires: datetime | None = None
     superseded_by: str | None = Field(None, description="a newer run that asked the holder to give way")
+    theft: Theft | None = Field(None, description="the last one, kept until the next")
+
+    @property
+    def was_stolen(self) -> bool:
+        """Whether its last holder took it from a living one."""
+        return self.theft is not None and self.theft.sequence + 1 == self.sequence
 
     def is_held(self, now: datetime) -> bool:
         """Whether somebody holds it and was heard of in time."""
@@ -41,8 +63,12 @@ class Lease(Model):
         """Say who holds what, since when and why."""
         if self.holder is None:
             return f"{self.environment} of {self.app} is free"
-        since = f"{self.taken:%Y-%m-%d %H:%M:%S} UTC" if self.taken else "an unknown time"
+        since = _moment(self.taken) if self.taken else "an unknown time"
         return f"{self.environment} of {self.app} is held by {self.holder} since {since} ({self.reason})"
+
+
+def _moment(at: datetime) -> str:
+    return f"{at:%Y-%m-%d %H:%M:%S} UTC"
 
 
 class LeaseBook:
@@ -63,16 +89,29 @@ class LeaseBook:
         """Return every lease there ever was, in order of name."""
         return [Lease.model_validate_json(path.read_text()) for path in sorted(self.root.glob("*.json"))]
 
-    def take(self, app: str, environment: str, *, holder: str, reason: str, policy: str = "queue") -> Lease:
+    def take(
+        self, app: str, environment: str, *, holder: str, reason: str, policy: str = "queue", steal: str | None = None
+    ) -> Lease:
         """Return the lease, now held by `holder` under a new sequence; the holder may take it again.
 
-        Raises Transient while somebody else holds it and the policy is to wait (`queue`, `supersede`: the holder is
-        asked to give way), Rejected for policy `reject`.
+        From `steal`, and nobody else, it is taken at once. Raises Transient while somebody else holds it and the
+        policy is to wait (`queue`, `supersede`: the holder is asked to give way), Rejected for policy `reject`.
         """
         with self._locked(app, environment):
             now = datetime.now(UTC)
             lease = self.read(app, environment)
-            if lease.is_held(now) and lease.holder != holder:
+            theft = lease.theft
+            if lease.is_held(now) and lease.holder == steal != holder:
+                theft = Theft(
+                    environment=environment,
+                    robbed=steal,
+                    by=holder,
+                    at=now,
+                    sequence=lease.sequence,
+                    since=lease.taken,
+                    reason=lease.reason,
+                )
+            elif lease.is_held(now) and lease.holder != holder:
                 if policy == "reject":
                     raise Rejected(lease.describe())
                 if policy == "supersede" and lease.superseded_by is None:
@@ -86,6 +125,7 @@ class LeaseBook:
                 reason=reason,
                 taken=now,
                 expires=now + timedelta(seconds=self.lease_seconds),
+                theft=theft,
             )
             self._write(taken)
             return taken
@@ -95,7 +135,7 @@ class LeaseBook:
         with self._locked(lease.app, lease.environment):
             current = self.read(lease.app, lease.environment)
             if current.sequence != lease.sequence or current.holder != lease.holder:
-                raise Rejected(f"the lease was lost: {current.describe()}")
+                raise _lost(current, lease.sequence)
             expires = datetime.now(UTC) + timedelta(seconds=self.lease_seconds)
             renewed = current.model_copy(update={"expires": expires})
             self._write(renewed)
@@ -103,12 +143,18 @@ class LeaseBook:
             raise Rejected(f"superseded by {renewed.superseded_by}")
         return renewed
 
+    def check(self, app: str, environment: str, sequence: int) -> None:
+        """Return while nobody took the lease after `sequence`; Rejected otherwise."""
+        current = self.read(app, environment)
+        if current.sequence > sequence:
+            raise _lost(current, sequence)
+
     def give_back(self, lease: Lease) -> None:
         """Free the environment; nothing happens when somebody else holds it by now."""
         with self._locked(lease.app, lease.environment):
             current = self.read(lease.app, lease.environment)
             if current.sequence == lease.sequence and current.holder == lease.holder:
-                free = Lease(app=lease.app, environment=lease.environment, sequence=lease.sequence)
+                free = Lease(app=lease.app, environment=lease.environment, sequence=lease.sequence, theft=current.theft)
                 self._write(free)
 
     def _locked(self, app: str, environment: str) -> FileLock:
@@ -123,3 +169,10 @@ class LeaseBook:
         beside = path.with_suffix(".new")
         beside.write_text(lease.model_dump_json(indent=2))
         beside.replace(path)
+
+
+def _lost(current: Lease, sequence: int) -> Rejected:
+    theft = current.theft
+    if theft and theft.sequence == sequence:
+        return Rejected(f"stolen by {theft.by}: {theft.describe()}")
+    return Rejected(f"the lease was lost: {current.describe()}")

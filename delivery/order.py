@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from pydantic import Field
+
 from delivery.app import App, Environment
 from delivery.errors import Misconfigured
 from delivery.model import Model
@@ -18,6 +20,7 @@ class Order(Model):
     app: App
     revision: Revision
     environment: str
+    steal: str | None = Field(None, description="the one run from which leases are taken instead of waited for")
 
     @property
     def path(self) -> Path:

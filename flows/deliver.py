@@ -24,15 +24,16 @@ from tasks.order import find_unchanged, lay_out_sources, take_order
 @flow(name="deliver", flow_run_name="{revision} → {environment}", persist_result=True)
 @ends_in_words
 async def deliver(
-    project: str | None = None, revision: str = "HEAD", environment: str = "production"
+    project: str | None = None, revision: str = "HEAD", environment: str = "production", steal: str | None = None
 ) -> Release | State[Any]:
     """Put `revision` of the application in folder `project` live in `environment`.
 
     Ends Rejected when a gate says no and Withdrawn when live traffic was at risk; either way the environment is left
-    as it was found. Ends Unchanged when exactly this is live already.
+    as it was found. Ends Unchanged when exactly this is live already. Environments that the run `steal` holds are
+    taken from it; others are waited for.
     """
     async with reported(str(flow_run.id), environment) as ending:
-        order = await take_order(project, revision, environment, str(flow_run.id))
+        order = await take_order(project, revision, environment, str(flow_run.id), steal)
         if live := await find_unchanged(order):
             ending.outcome = "unchanged"
             return Completed(name="Unchanged", message=f"{live.fingerprint} is live already, made from the same files")

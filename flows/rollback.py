@@ -19,14 +19,19 @@ from tasks.rollback import choose_release
 @flow(name="rollback", flow_run_name="roll back {environment}", persist_result=True)
 @ends_in_words
 async def rollback(
-    app: str, environment: str = "production", release: str | None = None, override: bool = False
+    app: str,
+    environment: str = "production",
+    release: str | None = None,
+    override: bool = False,
+    steal: str | None = None,
 ) -> Release | State[Any]:
     """Put `release` of `app` (the one before the live one, when left out) live in `environment`.
 
-    The database is left as it is. A release that was withdrawn there before is refused unless `override` is on.
+    The database is left as it is. A release that was withdrawn there before is refused unless `override` is on. When
+    the run `steal` holds the environment, it is taken from it.
     """
     async with reported(str(flow_run.id), environment, "rollback"):
-        order, earlier = await choose_release(app, environment, release, override, str(flow_run.id))
+        order, earlier = await choose_release(app, environment, release, override, str(flow_run.id), steal)
         async with holding(order, environment, f"rollback to {earlier.fingerprint}") as hold:
             await blue_green(order, earlier, environment, hold.sequence, Built(images=()), ())
             await remember(order, environment, earlier, "rolled-back")

@@ -12,6 +12,7 @@ from delivery.home import Home
 from delivery.journal import Decision, Entry, Journal, decide_recovery
 from delivery.lease import RENEW_SECONDS, Lease, LeaseBook
 from delivery.release import Release
+from tasks.notes import note
 from tasks.step import log, step
 
 POLL_SECONDS = 0.5
@@ -24,17 +25,23 @@ def lease_book() -> LeaseBook:
 
 
 @step(timeout_seconds=WAIT_SECONDS + 60, name="take {environment}", keep=False)
-async def take_lease(app: str, environment: str, holder: str, reason: str, policy: str) -> Lease:
+async def take_lease(
+    app: str, environment: str, holder: str, reason: str, policy: str, steal: str | None = None
+) -> Lease:
     """Return the environment's lease, after waiting for whoever holds it unless `policy` is reject.
 
-    Raises Rejected when it is still held after an hour.
+    The run `steal` is not waited for: the lease is taken from it. Raises Rejected when it is still held after an hour.
     """
     said, started = "", time.monotonic()
     while True:
         try:
-            return await asyncio.to_thread(
-                lease_book().take, app, environment, holder=holder, reason=reason, policy=policy
+            taken = await asyncio.to_thread(
+                lease_book().take, app, environment, holder=holder, reason=reason, policy=policy, steal=steal
             )
+            if taken.was_stolen and taken.theft and taken.theft.by == holder:
+                log().warning("%s", taken.theft.describe())
+                note(holder, "thefts", environment, taken.theft)
+            return taken
         except Transient as busy:
             if str(busy) != said:
                 log().warning("waiting: %s", busy)
@@ -55,6 +62,8 @@ async def renew(lease: Lease) -> None:
 async def give_back(lease: Lease) -> None:
     """Free the environment, unless a change is left half done: then the lease runs out and recovery ends the change."""
     try:
+        if (await asyncio.to_thread(lease_book().read, lease.app, lease.environment)).sequence != lease.sequence:
+            return  # whoever took it ends what was left half done
         journal = Journal(current_store(), lease.app, lease.environment)
         decision, release = await asyncio.to_thread(left_to_do, journal)
         if decision == "nothing":

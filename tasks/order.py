@@ -16,10 +16,10 @@ from tasks.step import log, step
 
 
 @step(timeout_seconds=300, name="check out {revision}")
-def take_order(project: str | None, revision: str, environment: str, run: str) -> Order:
+def take_order(project: str | None, revision: str, environment: str, run: str, steal: str | None = None) -> Order:
     """Return the order with the application's files of `revision` laid out for it alone.
 
-    Without `project` the folder that was delivered last is taken.
+    Without `project` the folder that was delivered last is taken. From the run `steal` leases are taken.
     """
     folder = _project(project)
     repository = git.top_level(folder)
@@ -40,6 +40,7 @@ def take_order(project: str | None, revision: str, environment: str, run: str) -
         app=app,
         revision=found,
         environment=environment,
+        steal=steal,
     )
     note(run, "order", environment, order)
     return order

@@ -21,6 +21,7 @@ from delivery.place import Place
 from delivery.release import Release
 from delivery.target import Observation, SlotState, Target, TargetState
 from delivery.targets.opening import open_target
+from tasks.lease import lease_book
 from tasks.notes import note
 from tasks.step import log, step
 
@@ -91,6 +92,7 @@ def _journaled(
 
     # The thread of a cancelled step goes on: whoever withdraws what it makes has to come after it.
     with _CHANGES.setdefault((order.app.app, environment), threading.Lock()):
+        _check_lease(order, environment, sequence)
         write("intent", detail)
         try:
             yield
@@ -98,6 +100,14 @@ def _journaled(
             write("failed", f"{type(error).__name__}: {error}")
             raise
         write("done", detail)
+
+
+def _check_lease(order: Order, environment: str, sequence: int) -> None:
+    """Return while the lease is this change's own; Rejected, before anything is done, when somebody else took it."""
+    try:
+        lease_book().check(order.app.app, environment, sequence)
+    except OSError as error:
+        log().error("the lease was not read, the target refuses when it is over: %s", error)
 
 
 @step(timeout_seconds=1800, name="stage {release.fingerprint}", keep=False)

@@ -9,6 +9,7 @@ from prefect.runtime import flow_run
 from blocks.artifact_store import current_store
 from delivery.approval import Decision
 from delivery.backup import BackupProof
+from delivery.lease import Theft
 from delivery.matrix import CellResult
 from delivery.order import Order
 from delivery.release import BaseImage, BuiltImage, Release
@@ -75,6 +76,7 @@ def _record(
         cells=tuple(last_notes(run, "results", CellResult)),
         acceptance=tuple(last_notes(run, "acceptance", CellResult)),
         decisions=tuple(last_notes(run, "decisions", Decision)),
+        thefts=tuple(last_notes(run, "thefts", Theft)),
         backups=tuple(_backup(name, proof) for name, proof in read_notes(run, "backup", BackupProof)),
         releases=_releases(run),
         steps=tuple(sorted(steps, key=lambda step: step.started)),

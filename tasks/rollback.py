@@ -12,10 +12,13 @@ from tasks.step import log, step
 
 
 @step(timeout_seconds=120)
-def choose_release(app: str, environment: str, asked: str | None, override: bool, run: str) -> tuple[Order, Release]:
+def choose_release(
+    app: str, environment: str, asked: str | None, override: bool, run: str, steal: str | None = None
+) -> tuple[Order, Release]:
     """Return the release to go back to, as an order with the file it was described by.
 
-    Raises Misconfigured when there is none, when it is live already or was withdrawn here before.
+    From the run `steal` the lease is taken. Raises Misconfigured when there is none, when it is live already or was
+    withdrawn here before.
     """
     archive = Archive(current_store())
     known = {(place.app.app, place.environment): place.app for place in current_places()}
@@ -39,6 +42,7 @@ def choose_release(app: str, environment: str, asked: str | None, override: bool
         app=described,
         revision=release.revision,
         environment=environment,
+        steal=steal,
     )
     note(run, "order", environment, order)
     return order, release

@@ -65,6 +65,8 @@ def _facts(record: DeliveryRecord) -> Iterable[str]:
         yield f"approval of {decision.environment}: {who}" + (
             f" – {_plain(decision.comment)}" if decision.comment else ""
         )
+    for theft in record.thefts:
+        yield _plain(theft.describe())
     for base in record.substitutes:
         yield f"base `{base.asked}` was out of reach; `{base.used}` took its place"
     if record.report:

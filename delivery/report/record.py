@@ -6,6 +6,7 @@ from typing import Literal
 from pydantic import Field
 
 from delivery.approval import Decision
+from delivery.lease import Theft
 from delivery.matrix import CellResult
 from delivery.model import Model
 from delivery.release import BaseImage, BuiltImage, Release, Revision
@@ -101,6 +102,7 @@ class DeliveryRecord(Model):
     cells: tuple[CellResult, ...] = ()
     acceptance: tuple[CellResult, ...] = ()
     decisions: tuple[Decision, ...] = ()
+    thefts: tuple[Theft, ...] = Field((), description="environments that were taken from a run that held them")
     backups: tuple[BackupFigures, ...] = ()
     releases: tuple[ReleaseFigures, ...] = ()
     steps: tuple[StepTime, ...] = ()

@@ -70,3 +70,61 @@ def test_a_renewed_lease_lives_longer(book: LeaseBook) -> None:
     assert renewed.expires is not None
     assert renewed.expires > lease.expires
     assert renewed.is_held(lease.expires - timedelta(seconds=1))
+
+
+def test_a_lease_is_stolen_from_the_one_who_was_named(book: LeaseBook) -> None:
+    robbed = book.take("shop", "production", holder="one", reason="release a")
+
+    stolen = book.take("shop", "production", holder="two", reason="release b", policy="reject", steal="one")
+
+    assert (stolen.holder, stolen.sequence) == ("two", robbed.sequence + 1)
+    assert stolen.was_stolen
+    assert stolen.theft is not None
+    assert stolen.theft.describe().startswith("production was stolen from one (release a) by two at 20")
+    assert book.renew(stolen).theft == stolen.theft
+
+
+def test_nobody_but_the_one_who_was_named_is_robbed(book: LeaseBook) -> None:
+    book.take("shop", "production", holder="other", reason="release c")
+
+    with pytest.raises(Transient, match="held by other"):
+        book.take("shop", "production", holder="two", reason="release b", steal="one")
+
+    assert book.read("shop", "production").theft is None
+
+
+def test_what_nobody_holds_is_taken_and_not_stolen(book: LeaseBook) -> None:
+    book.give_back(book.take("shop", "production", holder="one", reason="release a"))
+
+    taken = book.take("shop", "production", holder="two", reason="release b", steal="one")
+
+    assert not taken.was_stolen
+    assert taken.theft is None
+
+
+def test_the_robbed_hears_by_whom_at_its_renewal_and_at_its_next_effect(book: LeaseBook) -> None:
+    robbed = book.take("shop", "production", holder="one", reason="release a")
+    stolen = book.take("shop", "production", holder="two", reason="release b", steal="one")
+
+    with pytest.raises(Rejected, match=r"^stolen by two: production was stolen from one"):
+        book.renew(robbed)
+    with pytest.raises(Rejected, match=r"^stolen by two"):
+        book.check("shop", "production", robbed.sequence)
+    book.check("shop", "production", stolen.sequence)
+
+
+def test_the_robbed_hears_of_it_although_the_thief_is_done(book: LeaseBook) -> None:
+    robbed = book.take("shop", "production", holder="one", reason="release a")
+    book.give_back(book.take("shop", "production", holder="two", reason="release b", steal="one"))
+    assert book.read("shop", "production").was_stolen
+    later = book.take("shop", "production", holder="three", reason="release c")
+
+    with pytest.raises(Rejected, match=r"^stolen by two"):
+        book.renew(robbed)
+    assert not later.was_stolen
+
+
+def test_nobody_steals_from_itself(book: LeaseBook) -> None:
+    book.take("shop", "production", holder="one", reason="release a")
+
+    assert book.take("shop", "production", holder="one", reason="release a", steal="one").theft is None

@@ -7,6 +7,9 @@ import pytest
 
 from delivery.errors import Rejected, Transient
 from delivery.lease import LeaseBook
+from delivery.report.markdown import report_markdown
+from flows.overview import look_at
+from flows.rollback import rollback
 from tests.flows.platform import MEMORY
 
 pytestmark = [pytest.mark.prefect, pytest.mark.xdist_group("prefect")]
@@ -86,6 +89,83 @@ def test_the_first_gives_way_to_a_newer_one_by_policy(platform):
     assert newer.is_completed()
     assert platform.live() == second
     assert platform.happenings() == ["withdrawn", "released"]
+
+
+@pytest.fixture
+def robbed(platform):
+    """Return how a run that watched for ever ended, and how the rollback that robbed it did."""
+    platform.put_live(1)
+    platform.put_live(2)
+    third, seen = platform.release(3), []
+
+    def during(verb):
+        seen.append(verb)
+        if verb == "watch" and seen.count("watch") == 1:
+            platform.until(lambda: "withdraw" in seen)
+
+    platform.behaviour().during = during
+
+    async def both():
+        one = asyncio.ensure_future(platform.putting_live(third, "run-3"))
+        await asyncio.to_thread(platform.until, lambda: "watch" in seen)
+        thief = platform.create(rollback, {"app": "shop", "steal": "run-3"})
+        return await asyncio.gather(one, platform.carrying(rollback, thief))
+
+    return platform.loop.run(both())
+
+
+def test_an_environment_is_taken_from_the_run_that_holds_it(platform, robbed):
+    ended, thief = robbed
+
+    assert ended.is_failed()
+    assert f"stolen by {thief.id}: production was stolen from run-3 (release" in ended.message
+    assert thief.state.is_completed(), thief.ended
+    assert platform.live() == platform.release(2)  # the one before that which had all traffic when it was asked for
+    assert platform.host().observe().slot_of(platform.release(3)) is None
+    assert platform.happenings() == ["released", "released", "withdrawn", "rolled-back"]
+
+
+def test_a_theft_is_on_record(platform, robbed):
+    _, thief = robbed
+
+    record = platform.record(thief.id)
+    assert [(theft.robbed, theft.by) for theft in record.thefts] == [("run-3", thief.id)]
+    assert "production was stolen from run-3" in report_markdown(record)
+    assert look_at(platform.app, "production").lease.was_stolen
+
+
+def test_a_run_that_was_not_named_is_waited_for(platform, monkeypatch):
+    monkeypatch.setattr("tasks.lease.WAIT_SECONDS", 0)
+    platform.put_live(1)
+    platform.put_live(2)
+    platform.leases.take("shop", "production", holder="another", reason="release c")
+
+    run = platform.run(rollback, {"app": "shop", "steal": "run-3"})
+
+    assert run.ended[0] == "Rejected"
+    assert "held by another" in run.ended[1]
+    assert platform.live() == platform.release(2)
+
+
+def test_the_robbed_begins_nothing_more_before_it_hears_of_it(platform, monkeypatch):
+    live = platform.set_live(1)
+    monkeypatch.setattr("flows.holding.RENEW_SECONDS", 3600)
+    held = []
+
+    def during(verb):
+        if verb == "stage":
+            held.append(platform.leases.read("shop", "production"))
+            platform.leases.take("shop", "production", holder="thief", reason="a test", steal="run-2")
+
+    platform.behaviour().during = during
+
+    run = platform.put_live(2)
+
+    assert isinstance(run.error, Rejected)
+    assert str(run.error).startswith("stolen by thief")
+    assert platform.live() == live
+    done = [(entry.verb, entry.stage) for entry in platform.journal().entries(held[0].sequence)]
+    assert done == [("stage", "intent"), ("stage", "done")]
 
 
 def test_a_run_that_loses_its_lease_is_stopped(platform):
