@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from docker import DockerClient
 from docker.errors import ImageNotFound, NotFound
 
+from delivery.containers.diagnosis import why_not_ready
 from delivery.containers.instances import Instance
 from delivery.containers.router import Router
 from delivery.containers.visit import Answer
@@ -24,7 +25,8 @@ def wait_until_healthy(router: Router, instances: Sequence[Instance], started: f
         waiting = [one for one in waiting if not _is_ready(router, one, up, started)]
         for instance in waiting:
             if time.monotonic() - started > instance.file.start_seconds:
-                raise unhealthy(instance, f"was not healthy within {instance.file.start_seconds} s")
+                why = why_not_ready(router, instance)
+                raise unhealthy(instance, f"was not healthy within {instance.file.start_seconds} s{why and f': {why}'}")
         if waiting:
             time.sleep(BETWEEN_SECONDS)
 

@@ -17,6 +17,7 @@ from delivery.containers.bases import resolve_base
 from delivery.containers.bed import engine_errors
 from delivery.containers.client import connect
 from delivery.containers.database import ensure_network, find_database, standard_variables
+from delivery.containers.diagnosis import check_exposed
 from delivery.containers.instances import (
     Instance,
     backends,
@@ -78,7 +79,7 @@ class DockerHost:
         self._clear(router, colour, DRAIN_SECONDS)
         ensure_slot_network(self.client, self.names, colour)
         for service in app.services:  # all images first, so that none is waited for with half a slot running
-            self._image(app, release, service)
+            check_exposed(self.client, self._image(app, release, service), service, app.services[service])
         for level in _levels(app):
             self._start(router, app, release, colour, level)
         check_served(self.client, router, self._instances(colour))

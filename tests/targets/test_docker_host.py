@@ -256,6 +256,41 @@ def test_a_port_that_is_taken_is_named(home, place, release):
                 host.stage(app, release(1))
 
 
+@pytest.mark.parametrize(
+    ("kind", "health", "said"),
+    [
+        ("elsewhere", "/healthz", r"GET /healthz answers 404; allowed: 200 to 299 \(services\.web\.health\)"),
+        ("sick", "/healthz", r"GET /healthz answers 503; allowed: 200 to 299 \(services\.web\.health\)"),
+        ("idle", "/healthz", r"nothing answers on port 8000 of its network address \(services\.web\.port\)"),
+        ("shy", None, r"nothing answers on port 8000 of its network address \(services\.web\.port\)"),
+    ],
+)
+def test_a_release_that_is_not_ready_is_told_what_it_answers(target, release, kind, health, said):
+    first = release(1)
+    put_live(make_app(), target, first)
+    app = make_app(start_seconds=3, health=health)
+
+    with pytest.raises(ReleaseUnhealthy, match=rf"was not healthy within 3 s: {said}; the end of its log:"):
+        target(2).stage(app, release(2, kind=kind))
+
+    assert httpx.get(target(2).observe().url).text == "1"
+
+
+def test_a_port_that_the_image_does_not_expose_is_told_before_anything_starts(app, target, place, release):
+    put_live(app, target, release(1))
+    before = things_of(place)
+
+    with pytest.raises(Misconfigured) as refusal:
+        target(2).stage(app, release(2, kind="exposing"))
+
+    assert str(refusal.value).startswith(
+        "headway.yaml: services.web.port: 8000, which the image does not expose; allowed: 9000/tcp, 9001/udp\n"
+        "  next: correct the port, or add EXPOSE 8000"
+    )
+    assert not any("-green-web-" in name for name in things_of(place) - before)
+    assert httpx.get(target(2).observe().url).text == "1"
+
+
 def test_environments_pause_and_come_back_with_their_weights(app, target, home, place, release):
     first, second = release(1), release(2)
     put_live(app, target, first)
