@@ -5,7 +5,7 @@ export HEADWAY_STARTED := $(shell date +%s)
 LOCK := .venv/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes \
 	--no-header --no-annotate --no-emit-index-url pyproject.toml requirements.in
 
-.PHONY: run test lint bench lock setup down
+.PHONY: run test lint bench bench-releases bench-faults lock setup down
 
 run: ## set everything up and deliver examples/taskmanager
 	@infra/setup.sh run
@@ -22,6 +22,15 @@ lint: ## the quick checks alone
 bench: ## measure deliveries
 	@infra/setup.sh dev
 	@.venv/bin/python -m bench.delivery
+
+bench-releases: ## good releases in a row under load, then noisy ones
+	@infra/setup.sh dev
+	@.venv/bin/python -m bench.releases --noisy 100
+
+bench-faults: ## releases at fault under load, with Headway and without
+	@infra/setup.sh dev
+	@.venv/bin/python -m bench.faults
+	@.venv/bin/python -m bench.peer
 
 lock: ## write the lock files again after a change of pyproject.toml
 	@$(LOCK) -o requirements.lock
