@@ -6,6 +6,7 @@ from typing import Literal, Protocol
 from pydantic import Field
 
 from delivery.app import App, Watch
+from delivery.latency import LatencyHistogram
 from delivery.model import Model
 from delivery.release import Release
 
@@ -64,6 +65,7 @@ class SlotCounts(Model):
     requests: int = 0
     errors: int = Field(0, description="5xx, connection errors, retries and redispatches")
     latency_ms: tuple[float, ...] = Field((), description="a sample of response times")
+    latency: LatencyHistogram = Field(LatencyHistogram(), description="response times")
 
 
 class TrafficSample(Model):

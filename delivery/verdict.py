@@ -1,53 +1,145 @@
 """Judge live traffic: healthy, unhealthy, or inconclusive; pure statistics over two sets of counts.
 
-Two exact tests, so that small numbers are not over-read: the error share against the limit (one-sided binomial) and
-against the other slot over the same seconds (one-sided Fisher). A single look counts at p < 0.01; a look that is
-repeated many times during a watch needs p < 0.0001, because chance gets as many tries as there are looks.
+Two exact tests, so that small numbers are not over-read: the share of failed requests against the limit (one-sided
+binomial) and against the other slot over the same seconds (one-sided Fisher). Response times are judged by the same
+tests, over the requests that took longer than a bound: a test over rank sums would not see a slow tail. A share
+within the limit is healthy, also when the release before did better: the limit says what users put up with.
+
+`level` is the chance of calling chance a fault. A single look counts at 0.01; a look that is repeated during a watch
+needs 0.0001, for chance gets as many tries as there are looks. With a look each 0.1 s over ten minutes it then comes
+to a false alarm in less than 1 % of watches, because looks one after the other see nearly the same requests.
 """
+
+from math import sqrt
+from typing import NamedTuple
 
 from delivery.app import Watch
 from delivery.target import SlotCounts, Verdict
 
 SURE = 0.01
 VERY_SURE = 0.0001
+LATENCIES_NEEDED = 50  # fewer say little of a 95th percentile, and the first of a new process are slow
+SLOWDOWN_MS = 20.0  # less is not felt, and a busy machine makes it by itself: 1 ms may become 3 ms
+SLOWEST = 0.05  # the share above the 95th percentile
+QUANTILES = {0.5: "half of the requests", 1 - SLOWEST: "the slowest 5 %"}
+BURST_ERRORS = 5
+SEVERITY: tuple[Verdict, ...] = ("healthy", "inconclusive", "unhealthy")
+
+
+class Share(NamedTuple):
+    """How many of all."""
+
+    some: int
+    all: int
+
+    @property
+    def value(self) -> float:
+        """Between 0 and 1."""
+        return self.some / self.all
+
+    def __str__(self) -> str:
+        return f"{self.some} of {self.all}"
 
 
 def judge(window: Watch, live: SlotCounts, baseline: SlotCounts, *, level: float = SURE) -> tuple[Verdict, str]:
-    """Return the verdict over `live`, the watched release, beside `baseline`, the other slot, and the reason for it."""
-    seen = f"{live.errors} of {live.requests} requests failed"
-    if live.requests < max(1, window.min_requests):
-        return "inconclusive", f"{live.requests} requests, {max(1, window.min_requests)} are needed to tell"
-    limit, share = window.max_error_percent / 100, live.errors / live.requests
-    if share <= limit:
-        return "healthy", f"{seen}; at most {window.max_error_percent:g} % may"
-    above = f"{seen} ({100 * share:.1f} %), more than {window.max_error_percent:g} %"
-    compared = baseline.requests >= max(1, window.min_requests)
-    if compared and _worse_than_baseline(live, baseline) < level:
-        return "unhealthy", f"{above}, and worse than the release before ({_share(baseline)})"
-    if _above_limit(live, limit) >= level:
-        return "inconclusive", f"{above}, but so few may be chance"
-    if compared and baseline.errors / baseline.requests > limit:
-        return "inconclusive", f"{above}, but the release before fails as well ({_share(baseline)})"
-    return "unhealthy", above
+    """Return the verdict over `live`, the watched release, beside `baseline`, the other slot, and the reason for it.
+
+    Errors are judged first; response times, where there are enough of them, can only make the verdict worse.
+    """
+    needed = max(1, window.min_requests)
+    if live.requests < needed:
+        return "inconclusive", f"{live.requests} requests, {needed} are needed to tell"
+    found = [
+        _judge_errors(window, live, baseline, level),
+        _judge_latency(window, live, baseline, level),
+        _judge_slowdown(window, live, baseline, level),
+    ]
+    return max((one for one in found if one), key=lambda one: SEVERITY.index(one[0]))
 
 
-def _share(counts: SlotCounts) -> str:
-    return f"{counts.errors} of {counts.requests}"
+def burst(requests: int, errors: int, baseline_requests: int, baseline_errors: int) -> bool:
+    """Whether the requests of a short time, about a second, are reason to stop at once.
+
+    At least 5 and at least half of all failed, and the other slot, over the same time, did not fail alike.
+    """
+    if errors < BURST_ERRORS or 2 * errors < requests:
+        return False
+    live, baseline = _failed(requests, errors), _failed(baseline_requests, baseline_errors)
+    return not baseline.some or _worse(live, baseline) < VERY_SURE
 
 
-def _above_limit(live: SlotCounts, limit: float) -> float:
-    """Return the chance of so many errors, or more, when the true share is the limit."""
+def prepare() -> None:
+    """Load what the tests need, which takes a second, so that the first fault does not wait for it."""
+    import scipy.stats  # noqa: F401
+
+
+def _judge_errors(window: Watch, live: SlotCounts, baseline: SlotCounts, level: float) -> tuple[Verdict, str]:
+    failed, before = _failed(live.requests, live.errors), _failed(baseline.requests, baseline.errors)
+    known = before if before.all >= max(1, window.min_requests) else None
+    verdict, why = _judge_share(failed, known, window.max_error_percent / 100, level)
+    seen, limit = f"{failed} requests failed", f"{window.max_error_percent:g} %"
+    if verdict == "healthy":
+        return verdict, f"{seen}; at most {limit} may"
+    return verdict, f"{seen} ({100 * failed.value:.1f} %), more than {limit}{why}"
+
+
+def _judge_latency(window: Watch, live: SlotCounts, baseline: SlotCounts, level: float) -> tuple[Verdict, str] | None:
+    limit = window.max_latency_ms
+    if limit is None or live.latency.total < LATENCIES_NEEDED:
+        return None
+    slow, before = _slower(live, limit), _slower(baseline, limit)
+    verdict, why = _judge_share(slow, before if before.all >= LATENCIES_NEEDED else None, SLOWEST, level)
+    return verdict, f"{slow} requests took longer than {limit:g} ms, at most 5 % may{why}"
+
+
+def _judge_slowdown(window: Watch, live: SlotCounts, baseline: SlotCounts, level: float) -> tuple[Verdict, str] | None:
+    """Return unhealthy when the release is slow beyond chance, none otherwise."""
+    if min(live.latency.total, baseline.latency.total) < LATENCIES_NEEDED:
+        return None
+    for quantile, name in QUANTILES.items():
+        now, before = live.latency.quantile(quantile) or 0.0, baseline.latency.quantile(quantile) or 0.0
+        bound = max(window.max_slowdown * before, before + SLOWDOWN_MS)
+        if now > bound and _worse(_slower(live, bound), _slower(baseline, bound)) < level / len(QUANTILES):
+            return "unhealthy", f"{name} took {now:.0f} ms and longer, {before:.0f} ms with the release before"
+    return None
+
+
+def _failed(requests: int, errors: int) -> Share:
+    """Return a share; a request that was tried again is counted twice by some routers."""
+    return Share(min(errors, requests), requests)
+
+
+def _slower(slot: SlotCounts, milliseconds: float) -> Share:
+    return Share(slot.latency.above(milliseconds), slot.latency.total)
+
+
+def _judge_share(live: Share, baseline: Share | None, limit: float, level: float) -> tuple[Verdict, str]:
+    """Return the verdict and, where the share is above the limit, what is to be said of that."""
+    if live.value <= limit:
+        return "healthy", ""
+    chance = _above_limit(live, limit)
+    if baseline:
+        # Being worse alone says nothing of the limit; being worse and probably above it does.
+        if chance < sqrt(level) and _worse(live, baseline) < level:
+            return "unhealthy", f", and worse than the release before ({baseline})"
+        if baseline.value > limit:
+            return "inconclusive", f", but so did the release before ({baseline})"
+    return ("inconclusive", ", but so few may be chance") if chance >= level else ("unhealthy", "")
+
+
+def _above_limit(live: Share, limit: float) -> float:
+    """Return the chance of so many, or more, when the true share is the limit."""
     if limit <= 0:
         return 0.0
-    from scipy.stats import binomtest  # slow to import, and only needed when something failed
+    from scipy.stats import binom  # slow to import, and only needed when something is wrong
 
-    return float(binomtest(live.errors, live.requests, limit, alternative="greater").pvalue)
+    return float(binom.sf(live.some - 1, live.all, limit))
 
 
-def _worse_than_baseline(live: SlotCounts, baseline: SlotCounts) -> float:
-    """Return the chance of such a difference, or a larger one, when both slots fail alike."""
+def _worse(live: Share, baseline: Share) -> float:
+    """Return the chance of such a difference, or a larger one, when both slots are alike."""
     from scipy.stats import hypergeom
 
-    errors = live.errors + baseline.errors
-    # Fisher's test: of all requests, `errors` failed; the chance that so many of them fell into the live slot.
-    return float(hypergeom.sf(live.errors - 1, live.requests + baseline.requests, errors, live.requests))
+    # Fisher's test: of all requests, `some` failed; the chance that so many of them fell into the live slot.
+    some = live.some + baseline.some
+    return float(hypergeom.sf(live.some - 1, live.all + baseline.all, some, live.all))
