@@ -3,17 +3,16 @@
 from datetime import date
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, StringConstraints, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
+from delivery.checks import Check
 from delivery.consistency import problems_of
-from delivery.model import Model, Name
+from delivery.model import HttpPath, Model, Name
 from delivery.shift import ShiftPlan, as_plan
 
 Severity = Literal["UNKNOWN", "LOW", "MEDIUM", "HIGH", "CRITICAL"]
 Port = Annotated[int, Field(ge=1, le=65535)]
-PATH_PATTERN = r"^/[A-Za-z0-9._~/%?&=:@+,-]*$"  # nothing that means something in the router's file
 DATABASE_PATTERN = r"^[a-z_][a-z0-9_]{0,62}$"
-HttpPath = Annotated[str, StringConstraints(pattern=PATH_PATTERN)]
 Tool = Literal["command", "jest", "pytest", "newman", "playwright", "cypress"]
 
 
@@ -189,6 +188,7 @@ class Environment(Model):
     shift: ShiftPlan = Field(as_plan("AllAtOnce"), description="preset name or plan", validate_default=True)
     watch: Watch = Field(Watch(), description="how live traffic is looked at before the old slot is retired")
     acceptance: tuple[Name, ...] = Field((), description="suites run against the environment; BASE_URL says where")
+    checks: tuple[Check, ...] = Field((), description="questions to a release that withdraw it when they fail")
     env: dict[str, str] = Field({}, description="variables of every service here, over those of the service itself")
     secrets: dict[str, str] = Field({}, description="variable: name of the Prefect secret block that holds it")
     busy: Literal["queue", "supersede", "reject"] = Field("queue", description="while another change holds it")

@@ -10,9 +10,9 @@ import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from delivery.app import DATABASE_PATTERN, PATH_PATTERN, App, Image
+from delivery.app import DATABASE_PATTERN, App, Image
 from delivery.errors import Misconfigured
-from delivery.model import NAME_PATTERN
+from delivery.model import NAME_PATTERN, PATH_PATTERN
 from delivery.order import environment_of, passed_before
 from delivery.release import hash_of
 from delivery.shift import ShiftPlan, Step

@@ -38,9 +38,18 @@ def _unknown_names(app: "App") -> Iterator[str]:
             others = [other for other in app.environments if other != name]
             yield from _known(f"environments.{name}.after", [str(environment.after)], others)
         yield from _known(f"environments.{name}.acceptance", environment.acceptance, app.suites)
-        for suite_name in environment.acceptance:
-            if suite_name in app.suites and app.suites[suite_name].compose:
-                yield f"environments.{name}.acceptance: {suite_name} brings an environment of its own (compose)"
+        run_here = {f"environments.{name}.acceptance": environment.acceptance}
+        for number, check in enumerate(environment.checks):
+            where = f"environments.{name}.checks[{number}]"
+            run_here[f"{where}.suite"] = (check.suite,) if check.suite else ()
+            yield from _known(f"{where}.suite", run_here[f"{where}.suite"], app.suites)
+            if check.http and check.http.service:
+                answering = [known for known, service in app.services.items() if service.port]
+                yield from _known(f"{where}.http.service", [check.http.service], answering)
+        for where, suites in run_here.items():
+            for suite_name in suites:
+                if suite_name in app.suites and app.suites[suite_name].compose:
+                    yield f"{where}: {suite_name} brings an environment of its own (compose)"
 
 
 def _unknown_placeholders(app: "App") -> Iterator[str]:

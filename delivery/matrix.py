@@ -68,8 +68,10 @@ class CellResult(Model):
 
 
 def expand(app: App) -> tuple[Cell, ...]:
-    """Return every cell of the matrix; suites that an environment names for acceptance run only there."""
+    """Return every cell of the matrix; suites that an environment names for acceptance or checks run only there."""
     elsewhere = {name for environment in app.environments.values() for name in environment.acceptance}
+    checks = [check for environment in app.environments.values() for check in environment.checks]
+    elsewhere |= {check.suite for check in checks if check.suite}
     return tuple(cell for name, suite in app.suites.items() if name not in elsewhere for cell in cells_of(name, suite))
 
 

@@ -5,6 +5,7 @@ from typing import Literal, Protocol
 
 from pydantic import Field
 
+from delivery.answer import Answer
 from delivery.app import App, Watch
 from delivery.latency import LatencyHistogram
 from delivery.model import Model
@@ -119,6 +120,17 @@ class Target(Protocol):
 
     def watch(self, release: Release, window: Watch, seconds: float) -> Observation:
         """Look at the live traffic of both slots for `seconds` and judge; ends early on a hard fault."""
+        ...
+
+    def ask(self, path: str, release: Release | None = None, service: str | None = None) -> tuple[Answer, ...]:
+        """GET `path` as a user would, or from `release` alone, whatever its weight, and return the answer.
+
+        With `service` each instance of it in the release is asked; there is an answer for each.
+        """
+        ...
+
+    def address(self, release: Release | None = None) -> str:
+        """Return the URL for programs on the environment's network: the users' entry, or that of `release` alone."""
         ...
 
     def withdraw(self, release: Release) -> TargetState:

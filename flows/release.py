@@ -1,7 +1,5 @@
 """Phase 7: blue-green into an environment; leaves it as it was when anything goes wrong."""
 
-from collections.abc import Sequence
-
 from prefect import flow
 
 from delivery.approval import Decision
@@ -9,12 +7,12 @@ from delivery.errors import Rejected, ReleaseUnhealthy
 from delivery.order import Built, Order, environment_of
 from delivery.release import Release
 from delivery.target import TargetState
+from flows.checks import accept, check
 from flows.holding import holding
 from flows.verify_backup import verify_backup
 from tasks.approval import check_still_approved
 from tasks.database import migrate_database, start_database
 from tasks.place import remember, retire_previous, shift_release, stage_release, watch_release, withdraw_release
-from tasks.tests import run_acceptance
 
 
 @flow(name="release", flow_run_name="{release.fingerprint} → {environment}", persist_result=True)
@@ -36,23 +34,27 @@ async def put_live(
         await migrate_database(order, environment, release, hold.sequence)
         if policy.prove_backup and not had_data:  # of the first schema: before anybody depends on it
             await verify_backup(order, environment, release)
-        state = await blue_green(order, release, environment, hold.sequence, built, policy.acceptance)
+        state = await blue_green(order, built, release, environment, hold.sequence)
         await remember(order, environment, release)
     return state
 
 
 async def blue_green(
-    order: Order, release: Release, environment: str, sequence: int, built: Built, acceptance: Sequence[str]
+    order: Order, built: Built | None, release: Release, environment: str, sequence: int
 ) -> TargetState:
-    """Stage, shift in steps, watch and retire under lease `sequence`; withdraw on any error and raise it."""
+    """Stage, shift in steps, check, watch and retire under lease `sequence`; withdraw on any error and raise it.
+
+    Without `built`, when an earlier release comes back, no suites are run.
+    """
     policy = environment_of(order.app, environment)
     try:
         await stage_release(order, environment, release, sequence)
+        await check(order, built, release, environment, "before")
         for shift in policy.shift.steps:
             await shift_release(order, environment, release, shift.percent, sequence)
             await watch_release(order, environment, release, shift.hold_seconds, sequence)
-        for suite in acceptance:
-            await run_acceptance(order, built, environment, suite)
+            await check(order, built, release, environment, "between" if shift.percent < 100 else "after")
+        await accept(order, built, environment)
         await watch_release(order, environment, release, policy.watch.seconds, sequence)
     except BaseException as error:  # a cancelled run must not leave traffic half shifted either
         await _withdraw(order, environment, release, sequence, error)

@@ -6,7 +6,6 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
 
-from delivery.order import Built
 from delivery.release import Release
 from flows.ending import ends_in_words
 from flows.holding import holding
@@ -33,6 +32,6 @@ async def rollback(
     async with reported(str(flow_run.id), environment, "rollback"):
         order, earlier = await choose_release(app, environment, release, override, str(flow_run.id), steal)
         async with holding(order, environment, f"rollback to {earlier.fingerprint}") as hold:
-            await blue_green(order, earlier, environment, hold.sequence, Built(images=()), ())
+            await blue_green(order, None, earlier, environment, hold.sequence)
             await remember(order, environment, earlier, "rolled-back")
     return earlier

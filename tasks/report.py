@@ -9,6 +9,7 @@ from prefect.runtime import flow_run
 from blocks.artifact_store import current_store
 from delivery.approval import Decision
 from delivery.backup import BackupProof
+from delivery.checks import CheckResult
 from delivery.lease import Theft
 from delivery.matrix import CellResult
 from delivery.order import Order
@@ -75,6 +76,7 @@ def _record(
         scans=tuple(_scan(report) for report in last_notes(run, "scan", ScanReport)),
         cells=tuple(last_notes(run, "results", CellResult)),
         acceptance=tuple(last_notes(run, "acceptance", CellResult)),
+        checks=tuple(result for _, result in read_notes(run, "checks", CheckResult)),
         decisions=tuple(last_notes(run, "decisions", Decision)),
         thefts=tuple(last_notes(run, "thefts", Theft)),
         backups=tuple(_backup(name, proof) for name, proof in read_notes(run, "backup", BackupProof)),

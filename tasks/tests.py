@@ -29,7 +29,7 @@ def run_test_cell(order: Order, built: Built, cell: Cell) -> CellResult:
         log=place / "log.txt",
         report_dir=place / "junit",
     )
-    _keep(order, cell.slug, place)
+    keep_files(order, cell.slug, place)
     note(order.run, "results", cell.slug, result)
     if result.outcome != "passed":
         log().error("%s %s; its last lines:\n%s", cell.name, result.outcome, result.last_lines)
@@ -62,13 +62,14 @@ def run_acceptance(order: Order, built: Built, environment: str, suite: str) -> 
         report_dir=place / "junit",
         host=docker_host(order.app, environment),
     )
-    _keep(order, f"{environment}-{suite}", place)
+    keep_files(order, f"{environment}-{suite}", place)
     note(order.run, "acceptance", f"{environment} {suite}", result)
     check_tests([result])
     return result
 
 
-def _keep(order: Order, name: str, place: Path) -> None:
+def keep_files(order: Order, name: str, place: Path) -> None:
+    """Keep every file below `place` with the run, under `name`."""
     for path in sorted(place.rglob("*")):
         key = f"runs/{order.run}/cells/{name}/{path.relative_to(place).as_posix()}"
         if path.is_file():

@@ -2,10 +2,11 @@
 
 from docker import DockerClient
 
+from delivery.answer import Answer
 from delivery.app import Service
 from delivery.containers.instances import Instance
 from delivery.containers.router import Router
-from delivery.containers.visit import READ_SECONDS, Answer
+from delivery.containers.visit import READ_SECONDS
 from delivery.errors import Misconfigured
 
 BAD_GATEWAY = 502

@@ -163,7 +163,8 @@ def backends(instances: Sequence[Instance], percents: Mapping[Colour, int]) -> l
     Where the two releases give a path to different services, that of the slot with more traffic counts.
     """
     with_port = [one for one in instances if one.file.port]
-    routes = _routes(with_port, percents)
+    routes = routes_of(instances, percents)
+    alone = {colour: routes_of([one for one in instances if one.colour == colour], percents) for colour in COLOURS}
     found: list[RouterBackend] = []
     for service in sorted({one.service for one in with_port}):
         own = [one for one in with_port if one.service == service]
@@ -181,17 +182,26 @@ def backends(instances: Sequence[Instance], percents: Mapping[Colour, int]) -> l
             )
             for one in own
         )
-        prefixes = tuple(prefix for prefix, name in routes.items() if name == service)
         found.append(
             RouterBackend(
-                service=service, health=health.pop() if len(health) == 1 else None, prefixes=prefixes, servers=servers
+                service=service,
+                health=health.pop() if len(health) == 1 else None,
+                prefixes=_prefixes(routes, service),
+                previews={colour: _prefixes(alone[colour], service) for colour in COLOURS},
+                servers=servers,
             )
         )
     return found
 
 
-def _routes(instances: Sequence[Instance], percents: Mapping[Colour, int]) -> dict[str, str]:
+def _prefixes(routes: Mapping[str, str], service: str) -> tuple[str, ...]:
+    return tuple(prefix for prefix, name in routes.items() if name == service)
+
+
+def routes_of(instances: Sequence[Instance], percents: Mapping[Colour, int]) -> dict[str, str]:
+    """Return path prefix → service; the slot with more traffic has the last word."""
     routes: dict[str, str] = {}
+    instances = [one for one in instances if one.file.port]
     for colour in sorted(COLOURS, key=lambda one: percents.get(one, 0)):  # the last word has the one with most
         own = {one.service: one.file.routes for one in instances if one.colour == colour}
         named = {prefix: service for service, prefixes in own.items() for prefix in prefixes}

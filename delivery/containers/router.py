@@ -69,6 +69,11 @@ class Router:
         """The address it is published on."""
         return str(self._binding().get("HostIp") or ANY_ADDRESS)
 
+    def address(self, port: int) -> str:
+        """Return the URL under which containers on the environment's network reach one of its entries."""
+        aliases = self.container.attrs["NetworkSettings"]["Networks"][self.names.backbone].get("Aliases")
+        return f"http://{(aliases or [self.container.short_id])[0]}:{port}"
+
     def obeyed(self) -> int:
         """Return the highest sequence that has changed anything here."""
         return int(self._run("sh", "-c", f"cat {FOLDER}/fence 2>/dev/null || echo 0").strip() or 0)

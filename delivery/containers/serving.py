@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from docker import DockerClient
 from docker.errors import ImageNotFound, NotFound
 
+from delivery.answer import Answer
 from delivery.containers.diagnosis import why_not_ready
 from delivery.containers.instances import Instance
 from delivery.containers.router import Router
-from delivery.containers.visit import Answer
 from delivery.errors import ReleaseUnhealthy
 
 BETWEEN_SECONDS = 0.1

@@ -85,15 +85,16 @@ def run_acceptance(
     log: Path,
     report_dir: Path,
     host: str | None = None,
+    base_url: str | None = None,
 ) -> CellResult:
-    """Run all of a suite against a running environment; BASE_URL tells it where the router is."""
+    """Run all of a suite against a running environment; BASE_URL tells it where the router is, or `base_url`."""
     names = EnvironmentNames(home.identity, app.app, environment)
     whole = app.suites[suite].model_copy(update={"shards": 1})
     job = Job(app, cells_of(suite, whole)[0], images, log, report_dir)
     try:
         with open_bed(home, run_id, "acceptance", host=host) as bed:
             bed.network = names.backbone
-            return _run_suite(bed, job, Surroundings({"BASE_URL": router_url(bed.client, names)}))
+            return _run_suite(bed, job, Surroundings({"BASE_URL": base_url or router_url(bed.client, names)}))
     except (Rejected, Misconfigured) as error:
         return job.not_run(str(error))
 

@@ -1,37 +1,34 @@
 """Ask the application through its router, over a connection that is kept."""
 
 import http.client
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 
 from docker import DockerClient
 from docker.errors import APIError
 from docker.models.containers import Container
 
+from delivery.answer import Answer
 from delivery.containers.exec_stream import ExecStream
-from delivery.model import Model
 from delivery.programs import haproxy
 
 READ_SECONDS = 5.0
 
 
-class Answer(Model):
-    """What came back; status 0 when nothing did."""
-
-    status: int = 0
-    headers: dict[str, str] = {}
-    body: bytes = b""
-
-
 @dataclass
 class Visitor:
-    """One client of the router: asks as a user would or, with `service`, one instance whatever its weight."""
+    """One client of the router: asks as a user would or, with `service`, one instance whatever its weight.
+
+    `port` is another entry of the router than these two have.
+    """
 
     client: DockerClient
     router: Container
     service: str | None = None
     instance: str | None = None
     seconds: float = READ_SECONDS
+    port: int | None = None
     _stream: ExecStream | None = field(default=None, repr=False)
 
     def get(self, path: str) -> Answer:
@@ -46,6 +43,9 @@ class Visitor:
                 headers={key.lower(): value for key, value in came.getheaders()},
                 body=came.read(),
             )
+        except TimeoutError:
+            self.close()
+            return Answer(timed_out=True)
         except (OSError, http.client.HTTPException, APIError):
             self.close()
             return Answer()
@@ -61,10 +61,17 @@ class Visitor:
 
     def _open(self) -> ExecStream:
         if self._stream is None:
-            port = haproxy.PROBE_PORT if self.service else haproxy.PORT
+            port = self.port or (haproxy.PROBE_PORT if self.service else haproxy.PORT)
             self._stream = ExecStream(self.client, self.router, port, seconds=self.seconds)
         return self._stream
 
     def _headers(self) -> Mapping[str, str]:
         chosen = {"x-headway-service": self.service, "x-headway-instance": self.instance}
         return {"Host": "headway", "User-Agent": "headway"} | {key: value for key, value in chosen.items() if value}
+
+
+def ask_each(visitors: Iterable[Visitor], path: str) -> Iterator[Answer]:
+    """GET `path` once from each, and end their connections."""
+    for visitor in visitors:
+        with closing(visitor):
+            yield visitor.get(path)

@@ -16,6 +16,10 @@ from delivery.target import Colour
 PORT = 8080  # in the container; what is published is the target's choice
 PROBE_PORT = 8079  # on the container's loopback: reaches one chosen instance, whatever its weight
 RUNTIME_PORT = 8078  # on the container's loopback
+# Not published: on the environment's network they lead to one slot alone, whatever its weight.
+PREVIEW_PORTS: dict[Colour, int] = {"blue": 8081, "green": 8082}
+ANSWERS_SO_FAR = "show events answers"
+ANSWERS_FROM_NOW = "show events answers -w -n"  # management guide 9.3: wait for new ones, begin with the next
 COLOURS: tuple[Colour, Colour] = ("blue", "green")
 MAX_WEIGHT = 256
 
@@ -54,7 +58,8 @@ defaults
 """
 
 _SETTLED = "# settled: "
-_PROBES = ".probes"  # no service is called so: names have no dots
+_APART = "."  # in the names of backends that only Headway asks; names of services have no dots
+_PROBES = f"{_APART}probes"
 _RESOLVED = " resolvers docker resolve-prefer ipv4 init-addr libc,none"
 
 
@@ -79,6 +84,7 @@ class RouterBackend(Model):
     service: str
     health: str | None = None
     prefixes: tuple[str, ...] = ()
+    previews: dict[Colour, tuple[str, ...]] = Field({}, description="prefixes by the routes of one slot alone")
     servers: tuple[RouterServer, ...] = ()
 
 
@@ -122,17 +128,18 @@ def configuration(backends: Sequence[RouterBackend], settled: str = "") -> str:
 
     `settled` is the fingerprint of the release that passed every watch last; the file remembers it.
     """
-    routed = sorted(
-        ((prefix, backend.service) for backend in backends for prefix in backend.prefixes), key=lambda one: -len(one[0])
-    )
     parts = [f"{_SETTLED}{settled}\n", _HEAD, f"frontend public\n  bind :{PORT}\n", _ANSWERS, _RETRIES, _NO_CHOICE]
-    for prefix, service in routed:
-        parts.append(f"  use_backend {service}{_condition(prefix)}\n")
+    parts += _use_backends((prefix, backend.service) for backend in backends for prefix in backend.prefixes)
     parts += [f"frontend probe\n  bind 127.0.0.1:{PROBE_PORT}\n", _RETRIES]
     parts += [
         f"  use_backend {b.service}{_PROBES} if {{ req.hdr(x-headway-service) -m str {b.service} }}\n" for b in backends
     ]
-    parts += [part(backend) for backend in backends for part in (_backend, _probe_backend)]
+    for colour in COLOURS:
+        parts += [f"frontend preview-{colour}\n  bind :{PREVIEW_PORTS[colour]}\n", _RETRIES, _NO_CHOICE]
+        parts += _use_backends(
+            (prefix, b.service + _preview(colour)) for b in backends for prefix in b.previews.get(colour, ())
+        )
+    parts += [part(backend) for backend in backends for part in (_backend, _probe_backend, _preview_backends)]
     return "".join(parts)
 
 
@@ -144,6 +151,16 @@ _ANSWERS = """\
 """
 # Only Headway's own probes may choose an instance.
 _NO_CHOICE = "  http-request del-header x-headway- -m beg\n"
+
+
+def _use_backends(routed: Iterable[tuple[str, str]]) -> list[str]:
+    """Return a line for each prefix and its backend; the longest prefix is asked first."""
+    longest_first = sorted(routed, key=lambda one: -len(one[0]))
+    return [f"  use_backend {backend}{_condition(prefix)}\n" for prefix, backend in longest_first]
+
+
+def _preview(colour: Colour) -> str:
+    return f".preview-{colour}"
 
 
 def _condition(prefix: str) -> str:
@@ -184,6 +201,21 @@ def _probe_backend(backend: RouterBackend) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _preview_backends(backend: RouterBackend) -> str:
+    """Return the ways to the instances of one slot alone, for checks: counted apart from what users ask."""
+    lines: list[str] = []
+    for colour in COLOURS:
+        servers = [server for server in backend.servers if server.colour == colour]
+        # An error that a second try would hide is what a check looks for; a connection that had gone is none.
+        lines += [f"backend {backend.service}{_preview(colour)}", "  balance roundrobin"]
+        lines += ["  retry-on conn-failure empty-response", "  http-response set-header x-headway-instance %s"]
+        lines += [
+            f"  server {server.name} {server.address}:{server.port} track {backend.service}/{server.name}{_RESOLVED}"
+            for server in servers
+        ]
+    return "\n".join(lines) + "\n"
+
+
 def settled_in(text: str) -> str:
     """Return the fingerprint of the release that passed every watch last, as the configuration remembers it."""
     first = text.partition("\n")[0]
@@ -197,7 +229,7 @@ def weights_in(text: str) -> dict[tuple[str, str], int]:
     for words in map(str.split, text.splitlines()):
         if words[:1] == ["backend"]:
             service = words[1]
-        elif words[:1] == ["server"] and not service.endswith(_PROBES):
+        elif words[:1] == ["server"] and _APART not in service:
             found[service, words[1]] = int(words[words.index("weight") + 1])
     return found
 
@@ -229,13 +261,13 @@ def weight_commands(backends: Iterable[RouterBackend]) -> list[str]:
 
 
 def parse_stat(text: str) -> list[ServerStat]:
-    """Return the servers in the CSV of `show stat`: no frontends, no backends, and not what only probes ask."""
+    """Return the servers in the CSV of `show stat`: no frontends, no backends, and not what only Headway asks."""
     start = text.find("# pxname")
     if start < 0:
         return []
     rows = csv.DictReader(io.StringIO(text[start + 2 :]))
     servers = (row for row in rows if row.get("svname") not in (None, "", "FRONTEND", "BACKEND"))
-    return [_server(row) for row in servers if not row["pxname"].endswith(_PROBES)]
+    return [_server(row) for row in servers if _APART not in row["pxname"]]
 
 
 def parse_answers(text: str) -> dict[Colour, list[float]]:

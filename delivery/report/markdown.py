@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from delivery.change import Change
+from delivery.checks import CheckResult
 from delivery.matrix import CellResult
 from delivery.report.record import DeliveryRecord
 from delivery.report.timeline import critical_path
@@ -20,6 +21,8 @@ def report_markdown(record: DeliveryRecord) -> str:
     parts.append(_list(_facts(record)))
     if record.cells or record.acceptance:
         parts.append("## Tests\n\n" + _tests([*record.cells, *record.acceptance]))
+    if record.checks:
+        parts.append("## Checks\n\n" + _checks(record.checks))
     if record.scans:
         rows = [(scan.image, str(scan.findings), scan.worst or "–", scan.database) for scan in record.scans]
         parts.append("## Scan\n\n" + _table(("image", "findings", "by severity", "database"), rows))
@@ -85,6 +88,14 @@ def _tests(cells: Sequence[CellResult]) -> str:
         for cell in cells
     ]
     return _table(("cell", "outcome", "tests", "failed", "time"), rows)
+
+
+def _checks(checks: Sequence[CheckResult]) -> str:
+    rows = [
+        (one.environment, one.at, _plain(one.label), _plain(one.problem) or "passed", f"{one.seconds:.1f} s")
+        for one in checks
+    ]
+    return _table(("environment", "at", "check", "outcome", "time"), rows)
 
 
 def _traffic(record: DeliveryRecord) -> Iterable[str]:

@@ -6,6 +6,7 @@ from typing import Literal
 from pydantic import Field
 
 from delivery.approval import Decision
+from delivery.checks import CheckResult
 from delivery.lease import Theft
 from delivery.matrix import CellResult
 from delivery.model import Model
@@ -101,6 +102,7 @@ class DeliveryRecord(Model):
     scans: tuple[ScanSummary, ...] = ()
     cells: tuple[CellResult, ...] = ()
     acceptance: tuple[CellResult, ...] = ()
+    checks: tuple[CheckResult, ...] = ()
     decisions: tuple[Decision, ...] = ()
     thefts: tuple[Theft, ...] = Field((), description="environments that were taken from a run that held them")
     backups: tuple[BackupFigures, ...] = ()

@@ -11,6 +11,7 @@ from urllib.parse import urlparse
 
 from docker import DockerClient
 
+from delivery.answer import Answer
 from delivery.app import App, DockerTarget, Environment, Watch
 from delivery.containers.backing import ensure_backing
 from delivery.containers.bases import resolve_base
@@ -30,6 +31,7 @@ from delivery.containers.names import EnvironmentNames
 from delivery.containers.router import ANY_ADDRESS, Router, ensure_router, find_router
 from delivery.containers.serving import check_served, fault_of, runtime_digest, served_version, wait_until_healthy
 from delivery.containers.traffic import TrafficWatch
+from delivery.containers.visit import Visitor, ask_each
 from delivery.errors import Misconfigured, Rejected, ReleaseUnhealthy
 from delivery.home import Home
 from delivery.place import Place
@@ -102,6 +104,23 @@ class DockerHost:
         own = self._instances(colour)
         percent = haproxy.percents(haproxy.weights_in(router.file()))[colour]
         return TrafficWatch(router, colour, percent, own, window, lambda: fault_of(own)).look(seconds)
+
+    def ask(self, path: str, release: Release | None = None, service: str | None = None) -> tuple[Answer, ...]:
+        """GET `path` as a user would, from `release` alone, or from each instance of its `service`."""
+        router = self._found_router()
+        if release is None:
+            return tuple(ask_each([router.visitor()], path))
+        colour = self._colour_of(release)
+        if service is None:
+            port = haproxy.PREVIEW_PORTS[colour]
+            return tuple(ask_each([Visitor(self.client, router.container, port=port)], path))
+        own = [one.server for one in self._instances(colour) if one.service == service]
+        return tuple(ask_each([router.visitor(service, server) for server in own], path))
+
+    def address(self, release: Release | None = None) -> str:
+        """Return where containers on the environment's network reach the users' entry, or `release` alone."""
+        port = haproxy.PREVIEW_PORTS[self._colour_of(release)] if release else haproxy.PORT
+        return self._found_router().address(port)
 
     def withdraw(self, release: Release) -> TargetState:
         """Give all traffic to the other slot, wait for requests in flight, and remove `release`.
@@ -209,12 +228,16 @@ class DockerHost:
                 return  # long-lived connections: their service's time to stop is all they get
 
     def _router(self) -> Router:
+        router = self._found_router()
+        router.check(self.sequence)
+        return router
+
+    def _found_router(self) -> Router:
         router = find_router(self.client, self.names)
         if router is None:
             raise Misconfigured(
                 f"environment {self.place.environment} of {self.place.app}", "has no router", next_step="headway run"
             )
-        router.check(self.sequence)
         return router
 
     def _instances(self, colour: Colour | None = None) -> list[Instance]:

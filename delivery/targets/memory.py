@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from delivery.answer import Answer
 from delivery.app import App, Watch
 from delivery.errors import Rejected, ReleaseUnhealthy
 from delivery.place import Place
@@ -20,11 +21,12 @@ COLOURS: tuple[Colour, Colour] = ("blue", "green")
 
 @dataclass
 class Behaviour:
-    """How releases behave in one place, by fingerprint; everything else is healthy."""
+    """How releases behave in one place, by fingerprint; everything else is healthy and answers 200."""
 
     never_healthy: set[str] = field(default_factory=set)
     serves_another_version: set[str] = field(default_factory=set)
     error_percent: dict[str, float] = field(default_factory=dict)
+    answers: dict[tuple[str, str], int] = field(default_factory=dict)
     requests: int = 1000
     during: Callable[[str], None] = field(default=lambda verb: None)
 
@@ -107,6 +109,19 @@ class MemoryHost:
         return Observation(
             verdict=verdict, reason=reason, started=now, seconds=0, live=live, baseline=baseline, samples=(sample,)
         )
+
+    def ask(self, path: str, release: Release | None = None, service: str | None = None) -> tuple[Answer, ...]:
+        """Answer with the status the behaviour tells for fingerprint and path, and the fingerprint as text."""
+        live = self.observe().live
+        asked = self.place.releases[self._colour_of(release)] if release else live.release if live else None
+        if asked is None:
+            return (Answer(),)
+        status = self.place.behaviour.answers.get((asked.fingerprint, path), 200)
+        return (Answer(status=status, body=asked.fingerprint.encode()),)
+
+    def address(self, release: Release | None = None) -> str:
+        """Return a name that nobody can connect to."""
+        return f"{self.url}/{self._colour_of(release)}" if release else self.url
 
     def withdraw(self, release: Release) -> TargetState:
         """Leave the place as if `release` had never been staged; what had passed every watch stays."""

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
-from delivery import app, shift
+from delivery import app, checks, shift
 from delivery.app import App
 from delivery.model import Model
 from delivery.variables import DATABASE_FACTS
@@ -28,6 +28,9 @@ SECTIONS: dict[str, type[Model]] = {
     "environments.NAME.approval": app.Approval,
     "environments.NAME.shift": shift.Step,
     "environments.NAME.watch": app.Watch,
+    "environments.NAME.checks": checks.Check,
+    "environments.NAME.checks.command": checks.CommandCheck,
+    "environments.NAME.checks.http": checks.HttpCheck,
 }
 EXAMPLES = [yaml.safe_load(block) for block in re.findall(r"^```yaml\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)]
 OPERATING = re.findall(r"^    environments:\n(?:      .*\n)+", text("docs/operating.md"), re.MULTILINE)

@@ -66,6 +66,25 @@ def test_a_file_that_fits_together_has_no_problem() -> None:
             },
             "environments.live.acceptance: all brings an environment of its own (compose)",
         ),
+        (
+            {
+                "environments": {
+                    "live": {"checks": [{"at": "after", "http": {"path": "/"}}, {"at": "after", "suite": "x"}]}
+                }
+            },
+            "environments.live.checks[1].suite: no such name (found x); allowed: none",
+        ),
+        (
+            {"environments": {"live": {"checks": [{"at": "before", "http": {"path": "/", "service": "wbe"}}]}}},
+            "environments.live.checks[0].http.service: no such name (found wbe); allowed: web, api",
+        ),
+        (
+            {
+                "suites": {"all": {"compose": "c.yaml", "compose_service": "tests"}},
+                "environments": {"live": {"checks": [{"at": "before", "suite": "all"}]}},
+            },
+            "environments.live.checks[0].suite: all brings an environment of its own (compose)",
+        ),
     ],
 )
 def test_an_unknown_name_is_told_with_the_known_ones(more: dict[str, Any], said: str) -> None:

@@ -231,3 +231,29 @@ def test_an_answer_without_servers_has_none(text):
 def test_a_path_with_a_sign_that_means_something_to_the_router_is_refused(sign):
     with pytest.raises(ValueError, match="pattern"):
         Service(health=f"/a{sign}b")
+
+
+def test_a_slot_can_be_asked_alone_by_its_own_routes():
+    both = (server("blue"), server("green", weight=0))
+    routed = [
+        backend("web", *both).model_copy(update={"previews": {"blue": ("/",), "green": ("/",)}}),
+        backend("api", *both).model_copy(update={"previews": {"green": ("/api",)}}),
+    ]
+
+    text = haproxy.configuration(routed)
+
+    assert section(text, "frontend preview-blue")[0] == "  bind :8081"
+    assert section(text, "frontend preview-blue")[-1] == "  use_backend web.preview-blue"
+    assert section(text, "frontend preview-green")[-2:] == [
+        "  use_backend api.preview-green if { path /api } or { path_beg /api/ }",
+        "  use_backend web.preview-green",
+    ]
+    assert section(text, r"backend api\.preview-green")[-1] == (
+        "  server green-1 shop-green-1:8000 track api/green-1 resolvers docker resolve-prefer ipv4 init-addr libc,none"
+    )
+    assert not any("blue-1" in line for line in section(text, r"backend api\.preview-green"))
+    assert haproxy.weights_in(text)["api", "green-1"] == 0
+
+
+def test_what_checks_ask_of_one_slot_is_not_counted():
+    assert haproxy.parse_stat(stat("web.preview-blue,blue-1,0,0,7,0,0,0,0,UP,1,0,7")) == []

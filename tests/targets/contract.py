@@ -43,6 +43,26 @@ class TargetContract:
         assert slot.healthy
         assert target(2).observe().live.release == first
 
+    def test_a_staged_release_can_be_asked_before_it_has_traffic(self, app, target, release):
+        first, second = release(1), release(2)
+        self.put_live(app, target, first)
+        target(2).stage(app, second)
+
+        [user], [alone], [before] = target(2).ask("/"), target(2).ask("/", second), target(2).ask("/", first)
+
+        assert (user.status, alone.status, before.status) == (200, 200, 200)
+        assert user.body == before.body != alone.body
+        assert target(2).observe().slot_of(second).weight == 0
+        assert len({target(2).address(), target(2).address(first), target(2).address(second)}) == 3
+
+    def test_with_all_traffic_a_release_answers_users_and_who_asks_it_alone(self, app, target, release):
+        first, second = release(1), release(2)
+        self.put_live(app, target, first)
+        target(2).stage(app, second)
+        target(2).shift(second, 100)
+
+        assert [one.body for one in target(2).ask("/")] == [one.body for one in target(2).ask("/", second)]
+
     def test_traffic_moves_in_steps(self, app, target, release):
         first, second = release(1), release(2)
         self.put_live(app, target, first)

@@ -7,6 +7,8 @@ import httpx
 import pytest
 
 from delivery.app import App, Watch
+from delivery.checks import CommandCheck
+from delivery.containers.checking import run_command
 from delivery.containers.client import connect
 from delivery.containers.names import EnvironmentNames
 from delivery.containers.registry import ensure_registry
@@ -289,6 +291,65 @@ def test_a_port_that_the_image_does_not_expose_is_told_before_anything_starts(ap
     )
     assert not any("-green-web-" in name for name in things_of(place) - before)
     assert httpx.get(target(2).observe().url).text == "1"
+
+
+def test_a_check_beside_the_environment_reaches_the_new_release_alone(app, target, home, place, release, tmp_path):
+    put_live(app, target, release(1))
+    second = release(2)
+    target(2).stage(app, second)
+    script = (
+        "import os, urllib.request as u; found = u.urlopen(os.environ['BASE_URL']).read().decode(); print(found); "
+        "raise SystemExit(found != '2')"
+    )
+    names = EnvironmentNames(home.identity, place.app, "production")
+    before = things_of(place)
+
+    def check(*more, seconds=60, address=None):
+        return run_command(
+            CommandCheck(image=str(second.images["web"]), command=["python3", "-c", *more], timeout_seconds=seconds),
+            names,
+            image=str(second.images["web"]),
+            base_url=address or target(2).address(second),
+            home=home,
+            run_id="r",
+            log=tmp_path / "log.txt",
+        )
+
+    assert check(script) == ""
+    assert check(script, address=target(2).address()) == "ended with exit code 1; its last lines:\n1"
+    assert check("import time; time.sleep(60)", seconds=1) == "did not end within 1 s and printed nothing"
+    assert things_of(place) == before
+
+
+def test_only_the_users_entry_is_published(app, target, home, place, release):
+    put_live(app, target, release(1))
+
+    router = connect().containers.get(EnvironmentNames(home.identity, place.app, "production").router)
+
+    assert list(router.attrs["HostConfig"]["PortBindings"]) == ["8080/tcp"]
+
+
+def test_each_instance_of_a_service_is_asked(target, release):
+    app = make_app(instances=3)
+    first = release(1)
+    put_live(app, target, first)
+
+    answers = target(2).ask("/healthz", first, "web")
+
+    assert [answer.status for answer in answers] == [200, 200, 200]
+    assert {answer.headers["x-headway-instance"] for answer in answers} == {"blue-1", "blue-2", "blue-3"}
+
+
+def test_questions_to_one_slot_are_not_counted_as_its_traffic(app, target, release):
+    put_live(app, target, release(1))
+    second = release(2)
+    target(2).stage(app, second)
+
+    for _ in range(20):
+        target(2).ask("/", second)
+
+    found = {one.server: one.requests for one in target(2)._router().stat()}
+    assert found["green-1"] == 0
 
 
 def test_environments_pause_and_come_back_with_their_weights(app, target, home, place, release):

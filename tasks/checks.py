@@ -1,0 +1,96 @@
+"""Ask a release whether it is good, before, while and after it gets its traffic."""
+
+import time
+
+from delivery.checks import Check, CheckResult, CommandCheck, HttpCheck
+from delivery.containers import checking, testbed
+from delivery.containers.names import EnvironmentNames
+from delivery.errors import Rejected, ReleaseUnhealthy
+from delivery.home import Home
+from delivery.junit import check_tests
+from delivery.order import Built, Order
+from delivery.release import Release
+from tasks.notes import note
+from tasks.place import docker_host, open_environment
+from tasks.step import log, step
+from tasks.tests import keep_files
+
+
+@step(timeout_seconds=7200, name="check {environment} {check.at}: {check.label}", keep=False)
+def run_check(order: Order, built: Built | None, environment: str, release: Release, check: Check) -> CheckResult:
+    """Return when the check passed.
+
+    Raises Rejected when it did not and the release had no traffic yet, ReleaseUnhealthy when it had.
+    """
+    began = time.monotonic()
+    try:
+        problem = _problem(order, built, environment, release, check)
+    except Rejected as refusal:  # what cannot be run has not passed
+        problem = str(refusal)
+    fields = {"environment": environment, "label": check.label, "at": check.at, "problem": problem}
+    result = CheckResult.model_validate(fields | {"seconds": round(time.monotonic() - began, 3)})
+    note(order.run, "checks", f"{environment} {check.at}", result)
+    if not result.passed:
+        error = Rejected if check.at == "before" else ReleaseUnhealthy
+        raise error(f"{environment}: the check of release {release.fingerprint} {check.moment} failed: {problem}")
+    log().info("%s passed in %.1f s", check.label, result.seconds)
+    return result
+
+
+def _problem(order: Order, built: Built | None, environment: str, release: Release, check: Check) -> str:
+    # With all traffic it is reached as users reach it; before, by the entry that leads to its slot alone.
+    alone = release if check.at != "after" else None
+    if check.http:
+        return _ask(order, environment, release, alone, check.http)
+    with open_environment(order.app, environment) as target:
+        address = target.address(alone)
+    if check.command:
+        return _run(order, environment, release, check.command, address)
+    return _run_suite(order, built, environment, check, address)
+
+
+def _ask(order: Order, environment: str, release: Release, alone: Release | None, check: HttpCheck) -> str:
+    with open_environment(order.app, environment) as target:
+        answers = target.ask(check.path, release if check.service else alone, check.service)
+    problems = [problem for answer in answers if (problem := check.problem_of(answer))]
+    return "; ".join(dict.fromkeys(problems))
+
+
+def _run(order: Order, environment: str, release: Release, check: CommandCheck, address: str) -> str:
+    home = Home.current()
+    place = home.work / order.run / "checks" / environment / str(time.monotonic_ns())
+    problem = checking.run_command(
+        check,
+        EnvironmentNames(home.identity, order.app.app, environment),
+        image=str(release.images[check.image]) if check.image in release.images else check.image,
+        base_url=address,
+        home=home,
+        run_id=order.run,
+        log=place / "log.txt",
+        host=docker_host(order.app, environment),
+    )
+    keep_files(order, f"{environment}-check-{place.name}", place)
+    return problem
+
+
+def _run_suite(order: Order, built: Built | None, environment: str, check: Check, address: str) -> str:
+    """Raise Rejected, with the failing tests, when the suite does not pass."""
+    assert check.suite is not None
+    home = Home.current()
+    place = home.work / order.run / "checks" / environment / check.suite / str(time.monotonic_ns())
+    result = testbed.run_acceptance(
+        order.app,
+        environment,
+        check.suite,
+        built.refs() if built else {},
+        home=home,
+        run_id=order.run,
+        log=place / "log.txt",
+        report_dir=place / "junit",
+        host=docker_host(order.app, environment),
+        base_url=address,
+    )
+    keep_files(order, f"{environment}-{check.suite}-{place.name}", place)
+    note(order.run, "acceptance", f"{environment} {check.suite} {check.at}", result)
+    check_tests([result])
+    return ""
