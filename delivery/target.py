@@ -1,5 +1,6 @@
 """The target: five verbs and a look, the same for every place a release can run."""
 
+from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Literal, Protocol
 
@@ -13,6 +14,11 @@ from delivery.release import Release
 
 Colour = Literal["blue", "green"]
 Verdict = Literal["healthy", "unhealthy", "inconclusive"]
+
+
+def other(colour: Colour) -> Colour:
+    """Return the other slot."""
+    return "green" if colour == "blue" else "blue"
 
 
 class InstanceState(Model):
@@ -65,8 +71,23 @@ class SlotCounts(Model):
 
     requests: int = 0
     errors: int = Field(0, description="5xx, connection errors, retries and redispatches")
-    latency_ms: tuple[float, ...] = Field((), description="a sample of response times")
     latency: LatencyHistogram = Field(LatencyHistogram(), description="response times")
+
+    def minus(self, less: "SlotCounts") -> "SlotCounts":
+        """Return what came after `less` was counted."""
+        return SlotCounts(
+            requests=self.requests - less.requests,
+            errors=self.errors - less.errors,
+            latency=self.latency.minus(less.latency),
+        )
+
+    def plus(self, more: "SlotCounts") -> "SlotCounts":
+        """Return both together."""
+        return SlotCounts(
+            requests=self.requests + more.requests,
+            errors=self.errors + more.errors,
+            latency=self.latency.plus(more.latency),
+        )
 
 
 class TrafficSample(Model):
@@ -92,12 +113,38 @@ class Observation(Model):
     samples: tuple[TrafficSample, ...] = ()
 
 
+class Retreat(Model):
+    """Traffic that went back to the other slot at once, because the release was at fault beyond doubt."""
+
+    reason: str
+    first_sign: datetime = Field(description="when the fault was first seen")
+    traffic_back: datetime | None = Field(description="when the other slot had all traffic; none: that failed")
+
+    @property
+    def seconds(self) -> float | None:
+        """From the first sign to the weights being back."""
+        return (self.traffic_back - self.first_sign).total_seconds() if self.traffic_back else None
+
+
 class Target(Protocol):
     """Where releases run.
 
     Every verb may be called twice with the effect of once. A target is made for one lease sequence; when it has
     obeyed a higher one, each verb that changes something raises Rejected.
     """
+
+    @property
+    def retreat(self) -> Retreat | None:
+        """What made traffic go back, when it did since this target was opened."""
+        ...
+
+    def guarded(self) -> AbstractContextManager[None]:
+        """Turn the errors of whatever runs the target, raised inside, into Headway's."""
+        ...
+
+    def close(self) -> None:
+        """Watch over nothing any more."""
+        ...
 
     def observe(self) -> TargetState:
         """Tell what is live, what is staged, weights and health; changes nothing."""
@@ -118,8 +165,18 @@ class Target(Protocol):
         """
         ...
 
+    def guard(self, release: Release) -> None:
+        """From now until this target is closed, a hard fault of `release` puts traffic back at once.
+
+        The next verb that is asked to send it traffic, or to watch it, then says why.
+        """
+        ...
+
     def watch(self, release: Release, window: Watch, seconds: float) -> Observation:
-        """Look at the live traffic of both slots for `seconds` and judge; ends early on a hard fault."""
+        """Look at the live traffic of both slots for `seconds` and judge; ends early on a hard fault.
+
+        After an unhealthy verdict the other slot, when there is one, has all traffic again.
+        """
         ...
 
     def ask(self, path: str, release: Release | None = None, service: str | None = None) -> tuple[Answer, ...]:

@@ -9,6 +9,7 @@ from delivery.errors import Rejected
 from delivery.lease import LEASE_SECONDS, RENEW_SECONDS, Lease
 from delivery.order import Order, environment_of
 from tasks.lease import give_back, renew, take_lease
+from tasks.place import let_go
 from tasks.recover import end_earlier_change
 
 
@@ -41,6 +42,7 @@ async def holding(order: Order, environment: str, reason: str) -> AsyncIterator[
         raise
     finally:
         keeper.cancel()
+        await asyncio.to_thread(let_go, lease)
         await give_back(lease)
 
 

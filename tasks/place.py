@@ -16,6 +16,7 @@ from delivery.app import App, DockerTarget
 from delivery.archive import Archive, Happening, HistoryEntry
 from delivery.errors import Misconfigured, ReleaseUnhealthy
 from delivery.journal import Entry, Journal, Verb
+from delivery.lease import Lease
 from delivery.order import Order, environment_of
 from delivery.place import Place
 from delivery.release import Release
@@ -26,6 +27,8 @@ from tasks.notes import note
 from tasks.step import log, step
 
 _CHANGES: dict[tuple[str, str], threading.Lock] = {}
+_UNDER_CHANGE: dict[tuple[str, str, int], Target] = {}
+_OPENING = threading.Lock()
 
 OBSERVER = 0  # a sequence under which nothing can be changed once an environment was changed
 
@@ -68,9 +71,45 @@ def open_environment(
     app: App, environment: str, sequence: int = OBSERVER, *, with_secrets: bool = False
 ) -> Iterator[Target]:
     """Open the target of an environment for the holder of lease `sequence`."""
+    target = _open(app, environment, sequence, with_secrets=with_secrets)
+    try:
+        with target.guarded():
+            yield target
+    finally:
+        target.close()
+
+
+def _open(app: App, environment: str, sequence: int, *, with_secrets: bool) -> Target:
     place = load_place(app, environment, with_secrets=with_secrets)
-    with open_target(app, environment_of(app, environment), place, sequence=sequence) as target:
+    return open_target(app, environment_of(app, environment), place, sequence=sequence)
+
+
+@contextmanager
+def changing(order: Order, environment: str, sequence: int) -> Iterator[Target]:
+    """Yield the target under lease `sequence`, open from the first step of a change to the last, so its guard stands.
+
+    Nothing depends on it: a process that goes on with a change opens another one.
+    """
+    key = (order.app.app, environment, sequence)
+    with _OPENING:
+        if key not in _UNDER_CHANGE:
+            _UNDER_CHANGE[key] = _open(order.app, environment, sequence, with_secrets=True)
+    target = _UNDER_CHANGE[key]
+    with target.guarded():
         yield target
+
+
+def let_go(lease: Lease) -> None:
+    """Close what was opened under `lease`, and note when traffic had to go back."""
+    target = _UNDER_CHANGE.pop((lease.app, lease.environment, lease.sequence), None)
+    if target is None:
+        return
+    target.close()
+    if target.retreat and lease.holder:
+        try:
+            note(lease.holder, "retreat", lease.environment, target.retreat)
+        except OSError as error:
+            log().error("it is not noted when traffic went back: %s", error)
 
 
 @contextmanager
@@ -113,7 +152,7 @@ def _check_lease(order: Order, environment: str, sequence: int) -> None:
 @step(timeout_seconds=1800, name="stage {release.fingerprint}", keep=False)
 def stage_release(order: Order, environment: str, release: Release, sequence: int) -> SlotState:
     """Run the release in the idle slot, without live traffic, until it is healthy."""
-    with open_environment(order.app, environment, sequence, with_secrets=True) as target:
+    with changing(order, environment, sequence) as target:
         with _journaled(order, environment, "stage", release, sequence):
             slot = target.stage(order.app, release)
     log().info("staged %s with %d instances", slot.colour, len(slot.instances))
@@ -123,8 +162,9 @@ def stage_release(order: Order, environment: str, release: Release, sequence: in
 @step(timeout_seconds=300, name="shift to {percent} %", keep=False)
 def shift_release(order: Order, environment: str, release: Release, percent: int, sequence: int) -> TargetState:
     """Send a share of new requests to the release, and read back the version that is served."""
-    with open_environment(order.app, environment, sequence) as target:
+    with changing(order, environment, sequence) as target:
         with _journaled(order, environment, "shift", release, sequence, f"{percent} %"):
+            target.guard(release)
             return target.shift(release, percent)
 
 
@@ -136,7 +176,7 @@ def watch_release(
     if seconds <= 0:
         return None
     policy = environment_of(order.app, environment).watch
-    with open_environment(order.app, environment, sequence) as target:
+    with changing(order, environment, sequence) as target:
         seen = target.watch(release, policy, seconds)
     note(order.run, "watch", environment, seen)
     log().info("%s after %.1f s: %s", seen.verdict, seen.seconds, seen.reason)
@@ -149,7 +189,7 @@ def watch_release(
 @step(timeout_seconds=600, name="withdraw {release.fingerprint}", keep=False)
 def withdraw_release(order: Order, environment: str, release: Release, sequence: int) -> TargetState:
     """Leave the environment as if the release had never been staged."""
-    with open_environment(order.app, environment, sequence) as target:
+    with changing(order, environment, sequence) as target:
         with _journaled(order, environment, "withdraw", release, sequence):
             state = target.withdraw(release)
     try:
@@ -162,7 +202,9 @@ def withdraw_release(order: Order, environment: str, release: Release, sequence:
 @step(timeout_seconds=600, name="retire what {release.fingerprint} replaced", keep=False)
 def retire_previous(order: Order, environment: str, release: Release, sequence: int) -> TargetState:
     """Remove what the release replaced, after proof that it gets no requests any more."""
-    with open_environment(order.app, environment, sequence) as target:
+    with changing(order, environment, sequence) as target:
+        if target.retreat:  # told before the intent: what was about to retire had passed every watch
+            raise ReleaseUnhealthy(target.retreat.reason)
         with _journaled(order, environment, "retire", release, sequence):
             state = target.retire(release)
     note(order.run, "state", environment, state)

@@ -18,7 +18,7 @@ from delivery.report.html import report_html
 from delivery.report.markdown import report_markdown
 from delivery.report.record import BackupFigures, DeliveryRecord, Outcome, ReleaseFigures, ScanSummary, StepTime
 from delivery.scanning import ScanReport, count_findings
-from delivery.target import Observation, TargetState
+from delivery.target import Observation, Retreat, TargetState
 from tasks.notes import last_notes, read_notes
 from tasks.step import log, show, step
 
@@ -114,12 +114,14 @@ def _releases(run: str) -> tuple[ReleaseFigures, ...]:
     """Return what was seen in each environment, in the order they were released into."""
     states = dict(read_notes(run, "state", TargetState))
     seen = read_notes(run, "watch", Observation)
-    names = Counter([*(name for name, _ in seen), *states])
+    back = read_notes(run, "retreat", Retreat)
+    names = Counter([*(name for name, _ in [*seen, *back]), *states])
     return tuple(
         ReleaseFigures(
             environment=name,
             url=states[name].url if name in states else None,
             observations=tuple(observation for where, observation in seen if where == name),
+            retreats=tuple(retreat for where, retreat in back if where == name),
         )
         for name in names
     )

@@ -11,6 +11,7 @@ from delivery.app import Database
 from delivery.backup import BackupProof, prove
 from delivery.containers.bed import Bed, open_bed
 from delivery.containers.database import DatabaseAccess, accepts_queries, server_env
+from delivery.containers.exec_stream import run_in
 from delivery.containers.names import EnvironmentNames
 from delivery.containers.probe import wait_until
 from delivery.errors import Rejected
@@ -19,6 +20,7 @@ from delivery.programs import postgres
 
 VOLUME = "/backup"
 START_SECONDS = 60
+MOST_SECONDS = 3600.0  # a large database is dumped in silence
 LAST_LINES = 15
 
 
@@ -95,9 +97,8 @@ def _sql(container: Container, script: str, problem: str) -> str:
 
 
 def _run(container: Container, argv: list[str], problem: str) -> str:
-    done = container.exec_run(argv, user="0", demux=False)
-    output = done.output.decode(errors="replace") if isinstance(done.output, bytes) else ""
-    if done.exit_code:
-        lines = "\n".join(output.splitlines()[-LAST_LINES:])
+    code, output, errors = run_in(container, argv, user="0", seconds=MOST_SECONDS)
+    if code:
+        lines = "\n".join(f"{output}{errors}".splitlines()[-LAST_LINES:])
         raise Rejected(f"{problem}; the last lines:\n{lines}")
     return output

@@ -1,9 +1,14 @@
-"""A connection to a port on a container's own loopback, through the engine, so it works where the engine is remote."""
+"""Commands inside a running container, and connections to its own loopback, through the engine: it may be remote.
 
+The Docker SDK reads the first bytes of a command's output together with the engine's answer and drops them when they
+come quickly. So every command here waits for a first line from this side before it says anything.
+"""
+
+import contextlib
 import io
 import socket
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import cast
 
 from docker import DockerClient
@@ -15,6 +20,34 @@ _CONNECT = (
     "exec bash -c 'exec 3<>/dev/tcp/127.0.0.1/$0; cat <&3 & cat >&3' $1"
 )
 READ_SECONDS = 15.0
+
+
+_AFTER_A_LINE = 'read -r _; exec "$@"'
+_OUTPUT, _ERRORS = 1, 2  # the engine's names for the streams it multiplexes
+
+
+def run_in(container: Container, argv: Sequence[str], *, user: str = "", seconds: float = 60) -> tuple[int, str, str]:
+    """Run a command inside and return its exit code, output and errors.
+
+    Raises APIError when the container does not run, TimeoutError when it says nothing for `seconds`.
+    """
+    assert container.client
+    api = container.client.api
+    wrapped = ["sh", "-c", _AFTER_A_LINE, "sh", *argv]
+    created = api.exec_create(container.id, wrapped, stdin=True, stdout=True, stderr=True, user=user)["Id"]
+    wrapper = api.exec_start(created, socket=True)
+    connection = cast(socket.socket, getattr(wrapper, "_sock", wrapper))
+    connection.settimeout(seconds)
+    said = {_OUTPUT: b"", _ERRORS: b""}
+    try:
+        connection.sendall(b"\n")
+        for stream, content in _frames(connection.recv):
+            said[stream] += content
+    finally:
+        wrapper.close()
+        connection.close()
+    code = int(api.exec_inspect(created)["ExitCode"] or 0)
+    return code, said[_OUTPUT].decode(errors="replace"), said[_ERRORS].decode(errors="replace")
 
 
 class ExecStream:
@@ -37,33 +70,41 @@ class ExecStream:
         return io.BufferedReader(_Output(self._socket.recv))
 
     def close(self) -> None:
-        """End the connection."""
+        """End the connection; whoever waits for more of it hears of the end."""
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
         self._wrapper.close()
         self._socket.close()
 
 
 class _Output(io.RawIOBase):
-    """The standard output of the engine's multiplexed stream: frames of kind, length and bytes."""
+    """What a command says, as a file."""
 
     def __init__(self, receive: Callable[[int], bytes]) -> None:
-        self._receive, self._left = receive, 0
+        self._frames, self._rest = _frames(receive), b""
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # the stubs ask for any buffer
-        while not self._left:
-            header = self._exactly(8)
-            if len(header) < 8:
-                return 0
-            self._left = struct.unpack(">BxxxL", header)[1]
-        content = self._receive(min(self._left, len(buffer)))
-        self._left -= len(content)
-        buffer[: len(content)] = content
-        return len(content)
+        if not self._rest:
+            self._rest = next(self._frames, (_OUTPUT, b""))[1]
+        count = min(len(self._rest), len(buffer))
+        buffer[:count], self._rest = self._rest[:count], self._rest[count:]
+        return count
 
-    def _exactly(self, count: int) -> bytes:
-        content = b""
-        while len(content) < count and (more := self._receive(count - len(content))):
-            content += more
-        return content
+
+def _frames(receive: Callable[[int], bytes]) -> Iterator[tuple[int, bytes]]:
+    """Yield which stream and what came on it: the engine sends frames of kind, length and bytes."""
+    while len(header := _exactly(receive, 8)) == 8:
+        stream, length = struct.unpack(">BxxxL", header)
+        content = _exactly(receive, length)
+        if content:
+            yield stream, content
+
+
+def _exactly(receive: Callable[[int], bytes], count: int) -> bytes:
+    content = b""
+    while len(content) < count and (more := receive(count - len(content))):
+        content += more
+    return content

@@ -11,7 +11,6 @@ import shlex
 import tarfile
 import time
 from collections.abc import Callable, Sequence
-from typing import cast
 
 from docker import DockerClient
 from docker.errors import APIError, NotFound
@@ -19,10 +18,10 @@ from docker.models.containers import Container
 
 from delivery.app import DockerTarget
 from delivery.containers.bases import resolve_base
-from delivery.containers.exec_stream import ExecStream
+from delivery.containers.exec_stream import ExecStream, run_in
 from delivery.containers.names import EnvironmentNames
 from delivery.containers.packing import packed
-from delivery.containers.visit import Visitor
+from delivery.containers.visit import READ_SECONDS, Visitor
 from delivery.errors import Misconfigured, Rejected, Transient
 from delivery.home import Home
 from delivery.ledger import environment_labels
@@ -103,6 +102,22 @@ class Router:
         self._fenced(sequence, "haproxy -c -q -f next.cfg >&2 && mv next.cfg haproxy.cfg && kill -USR2 1")
         self.wait(lambda: self.started() != before, "did not take its new configuration")
 
+    def prepare(self, backends: Sequence[RouterBackend], instead_of: Sequence[RouterBackend]) -> str:
+        """Lay a configuration ready beside the one in use; return the script that puts it in use.
+
+        It does so by weights alone where it says nothing else than `instead_of`.
+        """
+        settled = haproxy.settled_in(self.file())
+        text, now = (haproxy.configuration(parts, settled) for parts in (backends, instead_of))
+        self.container.put_archive(FOLDER, packed("back.cfg", text.encode()))
+        commands = "; ".join(haproxy.weight_commands(backends))
+        reload = "" if _structure(text) == _structure(now) else " && kill -USR2 1"
+        return f"{_SEND} send {shlex.quote(commands)} && cp back.cfg back.new && mv back.new haproxy.cfg{reload}"
+
+    def use(self, sequence: int, script: str) -> None:
+        """Put in use what was laid ready, by a single call of the engine; Rejected when the lease is over."""
+        self._fenced(sequence, script)
+
     def file(self) -> str:
         """Return the configuration it starts from, also when it does not run."""
         chunks, _ = self.container.get_archive(FILE)
@@ -127,9 +142,11 @@ class Router:
         """Open a connection that answers many commands quickly."""
         return Runtime(ExecStream(self.client, self.container, haproxy.RUNTIME_PORT))
 
-    def visitor(self, service: str | None = None, instance: str | None = None) -> Visitor:
+    def visitor(
+        self, service: str | None = None, instance: str | None = None, seconds: float = READ_SECONDS
+    ) -> Visitor:
         """Return a client that asks as a user would or, with `service`, one instance whatever its weight."""
-        return Visitor(self.client, self.container, service, instance)
+        return Visitor(self.client, self.container, service, instance, seconds)
 
     def wait(self, done: Callable[[], object], problem: str) -> None:
         """Return when `done` says so; Rejected with the end of the router's log after some seconds."""
@@ -162,15 +179,11 @@ class Router:
     def _execute(self, *argv: str) -> tuple[int, str, str]:
         """Run a command inside and return its exit code, output and errors; Transient when the router does not run."""
         try:
-            done = self.container.exec_run(list(argv), user="0", demux=True)
+            return run_in(self.container, argv, user="0")
         except APIError as error:
             raise Transient(f"the router of {self.names.environment} does not run: {error.explanation}") from error
-        output, errors = cast(tuple[bytes | None, bytes | None], done.output)
-        return (
-            int(done.exit_code or 0),
-            (output or b"").decode(errors="replace"),
-            (errors or b"").decode(errors="replace"),
-        )
+        except TimeoutError as error:
+            raise Transient(f"the router of {self.names.environment} does not answer") from error
 
     def _binding(self) -> dict[str, str]:
         bindings = self.container.attrs["HostConfig"]["PortBindings"]

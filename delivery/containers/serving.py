@@ -2,18 +2,22 @@
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from docker import DockerClient
 from docker.errors import ImageNotFound, NotFound
 
 from delivery.answer import Answer
 from delivery.containers.diagnosis import why_not_ready
-from delivery.containers.instances import Instance
+from delivery.containers.instances import Instance, routes_of
 from delivery.containers.router import Router
+from delivery.containers.visit import Visitor
 from delivery.errors import ReleaseUnhealthy
+from delivery.target import Colour
 
 BETWEEN_SECONDS = 0.1
+ASKED_IN_A_ROW = 5
+AGREE_SECONDS = 5.0
 SETTLE_SECONDS = 1.0  # a worker that answers nobody must at least run this long
 
 
@@ -72,6 +76,42 @@ def check_served(client: DockerClient, router: Router, instances: Sequence[Insta
     return served
 
 
+def check_public(router: Router, instances: Sequence[Instance], shares: Mapping[Colour, int]) -> None:
+    """Return when users who ask for a version are told that of a slot which gets traffic, several times in a row.
+
+    Raises ReleaseUnhealthy when they are still told another one after a while.
+    """
+    routes = routes_of(instances, shares)
+    own = [one for one in instances if shares[one.colour] > 0 and one.file.version and one.digest]
+    visitor = router.visitor()
+    try:
+        for path, service in sorted({(str(one.file.version), one.service) for one in own}):
+            if _routed_to(path, routes) == service:
+                allowed = {one.digest for one in own if one.service == service}
+                _agree(visitor, path, service, allowed)
+    finally:
+        visitor.close()
+
+
+def _agree(visitor: Visitor, path: str, service: str, allowed: set[str]) -> None:
+    agreed, told, deadline = 0, "", time.monotonic() + AGREE_SECONDS
+    while agreed < ASKED_IN_A_ROW:
+        answer = _as_version(visitor.get(path))
+        told = answer.get("digest", "")
+        if "digest" not in answer and "revision" in answer:
+            return  # it tells revisions alone: the instances were asked for theirs
+        agreed = agreed + 1 if told in allowed else 0
+        if not agreed and time.monotonic() > deadline:
+            expected = " or ".join(sorted(allowed))
+            raise ReleaseUnhealthy(f"users of {service} are served {told or 'no version'} at {path}, not {expected}")
+
+
+def _routed_to(path: str, routes: Mapping[str, str]) -> str:
+    """Return the service that users reach under `path`: the longest prefix of whole parts says it."""
+    matching = [prefix for prefix in routes if f"{path}/".startswith(f"{prefix.rstrip('/')}/")]
+    return routes[max(matching, key=len)] if matching else ""
+
+
 def runtime_digest(client: DockerClient, instance: Instance) -> str | None:
     """Return the digest of the image the engine runs, or none when it has no digest."""
     try:
@@ -86,8 +126,12 @@ def served_version(router: Router, instance: Instance) -> dict[str, str]:
     """Return what the instance's version path tells; empty when it has none or does not answer with JSON."""
     if not instance.file.version or not instance.file.port:
         return {}
+    return _as_version(ask(router, instance, instance.file.version))
+
+
+def _as_version(answer: Answer) -> dict[str, str]:
     try:
-        told = json.loads(ask(router, instance, instance.file.version).body)
+        told = json.loads(answer.body)
     except ValueError:
         return {}
     return {key: str(value) for key, value in told.items()} if isinstance(told, dict) else {}

@@ -11,7 +11,7 @@ from delivery.lease import Theft
 from delivery.matrix import CellResult
 from delivery.model import Model
 from delivery.release import BaseImage, BuiltImage, Release, Revision
-from delivery.target import Observation
+from delivery.target import Observation, Retreat
 
 Outcome = Literal["delivered", "unchanged", "rejected", "withdrawn", "misconfigured", "interrupted", "failed"]
 
@@ -57,6 +57,7 @@ class ReleaseFigures(Model):
     environment: str
     url: str | None = None
     observations: tuple[Observation, ...] = ()
+    retreats: tuple[Retreat, ...] = Field((), description="what made traffic go back at once")
 
     @property
     def requests(self) -> int:

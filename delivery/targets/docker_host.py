@@ -4,9 +4,10 @@ The router container is the place of truth: its configuration says which slot ge
 watch last, and which lease sequence was obeyed last.
 """
 
+import threading
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from urllib.parse import urlparse
 
 from docker import DockerClient
@@ -27,19 +28,30 @@ from delivery.containers.instances import (
     list_instances,
     remove_slot,
 )
+from delivery.containers.metrics import RouterMetrics
 from delivery.containers.names import EnvironmentNames
 from delivery.containers.router import ANY_ADDRESS, Router, ensure_router, find_router
-from delivery.containers.serving import check_served, fault_of, runtime_digest, served_version, wait_until_healthy
-from delivery.containers.traffic import TrafficWatch
+from delivery.containers.sentinels import EngineSentinel, HealthSentinel, RouterSentinel
+from delivery.containers.serving import (
+    check_public,
+    check_served,
+    runtime_digest,
+    served_version,
+    wait_until_healthy,
+)
+from delivery.containers.traffic import SlotProbes
 from delivery.containers.visit import Visitor, ask_each
 from delivery.errors import Misconfigured, Rejected, ReleaseUnhealthy
+from delivery.guard import Guard
 from delivery.home import Home
 from delivery.place import Place
 from delivery.programs import haproxy
 from delivery.programs.haproxy import COLOURS, ServerStat
 from delivery.release import Release
-from delivery.target import Colour, InstanceState, Observation, SlotState, TargetState
+from delivery.target import Colour, InstanceState, Observation, Retreat, SlotState, TargetState, other
 from delivery.variables import fill
+from delivery.verdict import prepare
+from delivery.watching import Clock, TrafficWatch
 
 DRAIN_SECONDS = 30.0
 STILL_SECONDS = 0.5
@@ -57,10 +69,22 @@ class DockerHost:
         self.host = place.docker_host or target.host
         self.client: DockerClient = connect(self.host)
         self.names = EnvironmentNames(home.identity, place.app, place.environment)
+        self._guard: Guard | None = None
+
+    @property
+    def retreat(self) -> Retreat | None:
+        """What made traffic go back, when it did since this was opened."""
+        return self._guard.retreat if self._guard else None
 
     def guarded(self) -> AbstractContextManager[None]:
         """Turn the engine's errors inside into Headway's."""
         return engine_errors()
+
+    def close(self) -> None:
+        """Watch over nothing any more."""
+        if self._guard:
+            self._guard.close()
+        self.client.close()
 
     def observe(self) -> TargetState:
         """Tell what is live, what is staged, weights and health; changes nothing."""
@@ -69,6 +93,7 @@ class DockerHost:
 
     def stage(self, app: App, release: Release) -> SlotState:
         """Run `release` in the idle slot, weight 0, until every instance is healthy and serves it."""
+        threading.Thread(target=prepare, daemon=True).start()  # before there is traffic to judge
         ensure_network(self.client, self.names)
         router = ensure_router(self.client, self.names, self.target, self.home)
         router.check(self.sequence)
@@ -91,19 +116,39 @@ class DockerHost:
         """Send `percent` of new requests to `release`, and read back from every instance what it serves."""
         router = self._router()
         colour = self._colour_of(release)
-        if not self._instances(_other(colour)):
+        if not self._instances(other(colour)):
             percent = 100
-        shares: dict[Colour, int] = {colour: percent, _other(colour): 100 - percent}
-        router.apply(self.sequence, backends(self._instances(), shares))
-        check_served(self.client, router, self._instances(colour))
+        shares: dict[Colour, int] = {colour: percent, other(colour): 100 - percent}
+        with self._unless_at_fault():
+            router.apply(self.sequence, backends(self._instances(), shares))
+        with self._guarding(router, colour) as guard:
+            try:
+                check_served(self.client, router, self._instances(colour))
+                check_public(router, self._instances(), shares)
+            except ReleaseUnhealthy as lie:
+                guard.alarm(str(lie))  # which is what comes of it when traffic went back meanwhile
+            guard.raise_fault()
         return self._state(router)
+
+    def guard(self, release: Release) -> None:
+        """From now until this is closed, a hard fault of `release` puts traffic back at once."""
+        if self._guard is None:
+            self._guard = self._new_guard(self._router(), self._colour_of(release))
 
     def watch(self, release: Release, window: Watch, seconds: float) -> Observation:
         """Look at the live traffic of both slots and judge; ends early on a hard fault."""
         router, colour = self._router(), self._colour_of(release)
-        own = self._instances(colour)
         percent = haproxy.percents(haproxy.weights_in(router.file()))[colour]
-        return TrafficWatch(router, colour, percent, own, window, lambda: fault_of(own)).look(seconds)
+        with (
+            self._guarding(router, colour) as guard,
+            closing(RouterMetrics(router)) as metrics,
+            closing(SlotProbes(router, self._instances())) as probes,
+        ):
+            clock = Clock(wait=guard.wait)
+            seen = TrafficWatch(metrics, probes, colour, percent, window, lambda: guard.fault, clock).look(seconds)
+            if seen.verdict == "unhealthy":
+                guard.alarm(seen.reason)
+        return seen
 
     def ask(self, path: str, release: Release | None = None, service: str | None = None) -> tuple[Answer, ...]:
         """GET `path` as a user would, from `release` alone, or from each instance of its `service`."""
@@ -127,25 +172,60 @@ class DockerHost:
 
         A release that had passed every watch before stays: then the other slot is what never should have been.
         """
+        self._stand_down()
         router = find_router(self.client, self.names)
         if router is None:
             return TargetState()
         router.check(self.sequence)
         for colour in self._to_withdraw(router, release):
-            shares: dict[Colour, int] = {colour: 0, _other(colour): 100}
+            shares: dict[Colour, int] = {colour: 0, other(colour): 100}
             router.apply(self.sequence, backends(self._instances(), shares))
             self._clear(router, colour, DRAIN_SECONDS)
         return self._state(router)
 
     def retire(self, release: Release) -> TargetState:
         """Remove what `release` replaced, once the old slot's request counter stands still."""
+        if fault := self._stand_down():
+            raise ReleaseUnhealthy(fault)
         router, colour = self._router(), self._colour_of(release)
-        shares: dict[Colour, int] = {colour: 100, _other(colour): 0}
+        check_public(router, self._instances(), {colour: 100, other(colour): 0})
+        shares: dict[Colour, int] = {colour: 100, other(colour): 0}
         router.apply(self.sequence, backends(self._instances(), shares), release.fingerprint)
-        if self._instances(_other(colour)):
-            self._prove_idle(router, _other(colour))
-            self._clear(router, _other(colour), 0)
+        if self._instances(other(colour)):
+            self._prove_idle(router, other(colour))
+            self._clear(router, other(colour), 0)
         return self._state(router)
+
+    @contextmanager
+    def _guarding(self, router: Router, colour: Colour) -> Iterator[Guard]:
+        """Yield the guard that stands, or one for a while."""
+        if self._guard:
+            yield self._guard
+            return
+        with closing(self._new_guard(router, colour)) as guard:
+            yield guard
+
+    def _new_guard(self, router: Router, colour: Colour) -> Guard:
+        """Return a guard whose way back is laid ready: an alarm costs one call of the engine."""
+        instances = self._instances()
+        own = [one for one in instances if one.colour == colour]
+        back: dict[Colour, int] = {colour: 0, other(colour): 100}
+        forth: dict[Colour, int] = {colour: 100, other(colour): 0}
+        script = router.prepare(backends(instances, back), backends(instances, forth)) if instances != own else ":"
+        guard = Guard(lambda: router.use(self.sequence, script))
+        asked = [HealthSentinel(router, one) for one in own if one.file.port and one.file.health]
+        guard.start([EngineSentinel(self.client, own), RouterSentinel(router, colour), *asked])
+        return guard
+
+    def _stand_down(self) -> str:
+        """End the guard and return why traffic went back, when it did."""
+        if self._guard is None:
+            return ""
+        self._guard.close()
+        return self._guard.fault
+
+    def _unless_at_fault(self) -> AbstractContextManager[None]:
+        return self._guard.unless_at_fault() if self._guard else nullcontext()
 
     def _start(self, router: Router, app: App, release: Release, colour: Colour, services: Sequence[str]) -> None:
         started = time.monotonic()
@@ -200,7 +280,7 @@ class DockerHost:
         instances = self._instances()
         standing = {one.colour for one in instances if one.release.fingerprint == release.fingerprint}
         if haproxy.settled_in(router.file()) == release.fingerprint:
-            standing = {_other(colour) for colour in standing}
+            standing = {other(colour) for colour in standing}
         return standing | (set(COLOURS) - {one.colour for one in instances})
 
     def _clear(self, router: Router, colour: Colour, drain_seconds: float) -> None:
@@ -210,7 +290,7 @@ class DockerHost:
             deadline = time.monotonic() + drain_seconds
             while time.monotonic() < deadline and _sessions(router, colour):
                 time.sleep(BETWEEN_SECONDS)
-            shares: dict[Colour, int] = {colour: 0, _other(colour): 100}
+            shares: dict[Colour, int] = {colour: 0, other(colour): 100}
             router.apply(self.sequence, backends([one for one in instances if one.colour != colour], shares))
         remove_slot(self.client, self.names, colour, instances)
 
@@ -286,10 +366,6 @@ class DockerHost:
         remote = urlparse(self.host or "").hostname
         address = router.bind if router.bind != ANY_ADDRESS else remote or "127.0.0.1"
         return f"http://{address}:{router.port}"
-
-
-def _other(colour: Colour) -> Colour:
-    return "green" if colour == "blue" else "blue"
 
 
 def _levels(app: App) -> list[list[str]]:

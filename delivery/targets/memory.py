@@ -5,6 +5,7 @@ healthy, or what it serves, is what `Behaviour` says, and it is gone with the pr
 """
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -13,7 +14,17 @@ from delivery.app import App, Watch
 from delivery.errors import Rejected, ReleaseUnhealthy
 from delivery.place import Place
 from delivery.release import Release
-from delivery.target import Colour, InstanceState, Observation, SlotCounts, SlotState, TargetState, TrafficSample
+from delivery.target import (
+    Colour,
+    InstanceState,
+    Observation,
+    Retreat,
+    SlotCounts,
+    SlotState,
+    TargetState,
+    TrafficSample,
+    other,
+)
 from delivery.verdict import judge
 
 COLOURS: tuple[Colour, Colour] = ("blue", "green")
@@ -25,6 +36,7 @@ class Behaviour:
 
     never_healthy: set[str] = field(default_factory=set)
     serves_another_version: set[str] = field(default_factory=set)
+    dies_at_percent: dict[str, int] = field(default_factory=dict)
     error_percent: dict[str, float] = field(default_factory=dict)
     answers: dict[tuple[str, str], int] = field(default_factory=dict)
     requests: int = 1000
@@ -57,6 +69,14 @@ class MemoryHost:
     def __init__(self, place: Place, sequence: int) -> None:
         self.place, self.sequence = memory_place(place.app, place.environment), sequence
         self.url = f"memory://{place.app}/{place.environment}"
+        self.retreat: Retreat | None = None
+
+    def guarded(self) -> AbstractContextManager[None]:
+        """Nothing runs here whose errors could be others."""
+        return nullcontext()
+
+    def close(self) -> None:
+        """Nothing is open here."""
 
     def observe(self) -> TargetState:
         """Tell what is live and what is staged."""
@@ -82,11 +102,15 @@ class MemoryHost:
         """Give `release` its share."""
         self._obey("shift")
         colour = self._colour_of(release)
-        share = percent if _other(colour) in self.place.releases else 100
-        self.place.weights |= {colour: share, _other(colour): 100 - share}
+        share = percent if other(colour) in self.place.releases else 100
+        self.place.weights |= {colour: share, other(colour): 100 - share}
         if release.fingerprint in self.place.behaviour.serves_another_version:
-            raise ReleaseUnhealthy(f"release {release.fingerprint} serves another version")
+            raise ReleaseUnhealthy(self._go_back(colour, f"release {release.fingerprint} serves another version"))
         return self.observe()
+
+    def guard(self, release: Release) -> None:
+        """Nothing happens here between two verbs: shifts and watches see every fault."""
+        self._colour_of(release)
 
     def watch(self, release: Release, window: Watch, seconds: float) -> Observation:
         """Judge the traffic the behaviour tells of; takes no time."""
@@ -94,9 +118,13 @@ class MemoryHost:
         behaviour, colour = self.place.behaviour, self._colour_of(release)
         percent = self.place.weights[colour]
         live = self._counts(release, behaviour.requests * percent // 100)
-        other = self.place.releases.get(_other(colour))
-        baseline = self._counts(other, behaviour.requests * (100 - percent) // 100) if other else SlotCounts()
+        before = self.place.releases.get(other(colour))
+        baseline = self._counts(before, behaviour.requests * (100 - percent) // 100) if before else SlotCounts()
         verdict, reason = judge(window, live, baseline)
+        if percent >= behaviour.dies_at_percent.get(release.fingerprint, 101):
+            verdict, reason = "unhealthy", f"{colour}-1 died"
+        if verdict == "unhealthy":
+            self._go_back(colour, reason)
         now = datetime.now(UTC)
         sample = TrafficSample(
             at=now,
@@ -128,21 +156,29 @@ class MemoryHost:
         self._obey("withdraw")
         for colour, found in list(self.place.releases.items()):
             if found.fingerprint == release.fingerprint:
-                self._empty(_other(colour) if self.place.settled == release.fingerprint else colour)
+                self._empty(other(colour) if self.place.settled == release.fingerprint else colour)
         return self.observe()
 
     def retire(self, release: Release) -> TargetState:
         """Empty the other slot."""
         self._obey("retire")
-        self._empty(_other(self._colour_of(release)))
+        self._empty(other(self._colour_of(release)))
         self.place.settled = release.fingerprint
         return self.observe()
+
+    def _go_back(self, colour: Colour, reason: str) -> str:
+        """Give the other slot, when there is one, all traffic again; return why."""
+        now = datetime.now(UTC)
+        if other(colour) in self.place.releases:
+            self.place.weights |= {colour: 0, other(colour): 100}
+        self.retreat = Retreat(reason=reason, first_sign=now, traffic_back=now)
+        return reason
 
     def _empty(self, colour: Colour) -> None:
         self.place.releases.pop(colour, None)
         self.place.weights[colour] = 0
-        if _other(colour) in self.place.releases:
-            self.place.weights[_other(colour)] = 100
+        if other(colour) in self.place.releases:
+            self.place.weights[other(colour)] = 100
 
     def _obey(self, verb: str) -> None:
         if self.sequence < self.place.sequence:
@@ -172,7 +208,3 @@ class MemoryHost:
             for service in self.place.services.get(colour, ())
         )
         return SlotState(colour=colour, release=release, weight=self.place.weights.get(colour, 0), instances=instances)
-
-
-def _other(colour: Colour) -> Colour:
-    return "green" if colour == "blue" else "blue"

@@ -1,5 +1,7 @@
 """What every target promises: one class, inherited by the tests of each target."""
 
+from contextlib import closing
+
 import pytest
 
 from delivery.app import Watch
@@ -183,14 +185,22 @@ class TargetContract:
         assert seen.live.errors == 0
         assert seen.samples
 
-    def test_failing_traffic_is_unhealthy(self, app, target, release):
+    def test_traffic_goes_back_by_itself_when_a_release_fails(self, app, target, release):
         first, failing = release(1), release(2, fails_when_live=True)
         self.put_live(app, target, first)
         target(2).stage(app, failing)
-        target(2).shift(failing, 100)
 
-        seen = target(2).watch(failing, WATCH, 0.5)
+        with pytest.raises(ReleaseUnhealthy, match=r"requests failed|router finds|answers 503"):
+            self.shift_and_watch(target(2), failing)
 
-        assert seen.verdict == "unhealthy"
-        assert seen.live.errors > 0
-        assert "requests failed" in seen.reason or "router finds" in seen.reason
+        assert target(2).observe().live.release == first
+        assert target(2).observe().slot_of(failing).weight == 0
+
+    def shift_and_watch(self, host, release):
+        """As a delivery does it: under guard from before the first request."""
+        with closing(host):
+            host.guard(release)
+            host.shift(release, 100)
+            seen = host.watch(release, WATCH, 5)
+        assert host.retreat.traffic_back >= host.retreat.first_sign
+        raise ReleaseUnhealthy(seen.reason if seen.verdict == "unhealthy" else "it was not found out")

@@ -95,8 +95,15 @@ def release(image):
 
 @pytest.fixture
 def target(app, place, home):
-    environment = app.environments["production"]
-    return lambda sequence: DockerHost(app, environment, environment.target, place, sequence=sequence, home=home)
+    environment, opened = app.environments["production"], []
+
+    def make(sequence):
+        opened.append(DockerHost(app, environment, environment.target, place, sequence=sequence, home=home))
+        return opened[-1]
+
+    yield make
+    for host in opened:
+        host.close()
 
 
 class TestDockerHost(TargetContract):
@@ -390,4 +397,4 @@ def test_a_short_watch_is_filled_up_with_probes(app, target, release):
 
     assert seen.verdict == "healthy"
     assert seen.live.requests >= 50
-    assert len(seen.live.latency_ms) >= 50
+    assert seen.live.latency.total >= 50
