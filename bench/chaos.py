@@ -167,9 +167,9 @@ def table(results: Sequence[Result]) -> Table:
 
 def scrubbed(text: str) -> str:
     """Return `text` without the folders of the machine it was made on."""
-    text = re.sub(r"[^\s\"']*/headway-chaos-\w+/home", "HOME", text)
+    text = re.sub(r"[^\s\"'=]*/headway-chaos-\w+/home", "HOME", text)
     text = text.replace(str(ROOT), ".").replace(sys.prefix, "VENV")
-    return re.sub(r"/[\w/.-]*/(?=site-packages|lib/python)", "", text)
+    return re.sub(r"/[\w/.-]*/(?=site-packages)", "", text)
 
 
 def _cell(found: dict[str, float] | None, *, unit: str = "", digits: int = 1) -> str:

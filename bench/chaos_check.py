@@ -35,19 +35,20 @@ class Look:
         return not self.problems
 
 
-def look_at(platform: ChaosPlatform, town: Town, run: str) -> Look:
-    """Look at one place and the run that was to change it, the quickest looks first; the first that fails is told."""
+def look_at(platform: ChaosPlatform, town: Town, run: str, *, at_all: bool = False) -> Look:
+    """Look at one place and the run that was to change it; at the slots when nothing is under way, or `at_all`."""
     lease, change = _lease_problems(platform, town), _unfinished(platform, town)
     state = platform.run_state(run)
     early = [*lease, *change]
     if state[0] not in ("COMPLETED", "FAILED", "CRASHED", "CANCELLED"):
         early.append(f"the run is {state[1] or 'unknown'}: {state[2]}")
-    if early:
+    if early and not at_all:
         return Look(tuple(early), False)
     try:
-        return _look_at_slots(platform, town)
+        slots = _look_at_slots(platform, town)
     except (DockerException, HeadwayError, OSError, http.client.HTTPException) as error:
-        return Look((f"{type(error).__name__}: {error}",), False)
+        slots = Look((f"{type(error).__name__}: {error}",), False)
+    return Look((*early, *slots.problems), slots.is_mixed)
 
 
 def look_at_platform(platform: ChaosPlatform, daemons: set[str], things: set[str]) -> list[str]:

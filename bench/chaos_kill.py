@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -49,6 +50,10 @@ class Change:
     def newest(self) -> int:
         """Return the newest sequence the journal speaks of."""
         return max((int(name) for name in os.listdir(self.folder)), default=0)
+
+    def lease(self) -> dict[str, Any]:
+        """Return the lease of the place as it is written."""
+        return dict(as_json(self.platform.home.leases / f"{self.town.name}.{ENVIRONMENT}.json") or {})
 
     def live_fingerprint(self) -> str:
         """Return the release whose instances the engine runs."""

@@ -72,6 +72,7 @@ class ChaosPlatform:
         self.engine = docker.from_env()
         self.towns: list[Town] = []
         self.images: Images | None = None
+        self._settled = 0
 
     def headway(self, *arguments: str) -> str:
         """Run a command on this platform and return what it prints; Rejected when it fails."""
@@ -84,12 +85,20 @@ class ChaosPlatform:
             raise Rejected(f"headway {' '.join(arguments)}: {done.stdout[-2000:]}{done.stderr[-2000:]}")
         return done.stdout
 
-    def settle(self, places: int, **policy: Any) -> None:
-        """Make `places` applications live, with one and two instances by turns; `policy` adds to their environment."""
-        self.images = Images(self.engine, f"{ensure_registry(self.home).address}/chaos/web", self.home.cache)
+    def settle(self, places: int, **policy: Any) -> list[Town]:
+        """Make `places` more applications live and return them; `policy` adds to their environment.
+
+        They have two instances and one by turns.
+        """
+        self.images = self.images or Images(
+            self.engine, f"{ensure_registry(self.home).address}/chaos/web", self.home.cache
+        )
         images = [self.images.reference("good", number) for number in (1, 2)]
-        for number in range(len(self.towns) + 1, len(self.towns) + places + 1):
-            self.towns.append(self._settle(f"chaos-{number}", 2 - number % 2, images, policy))
+        first, self._settled = self._settled + 1, self._settled + places
+        return [
+            self._settle(f"chaos-{number}", 1 + number % 2, images, policy)
+            for number in range(first, self._settled + 1)
+        ]
 
     def start_change(self, town: Town, release: Release) -> str:
         """Let the worker put `release` live, and return the run."""
@@ -97,6 +106,11 @@ class ChaosPlatform:
         parameters = {"app": town.name, "release": release.fingerprint, "override": True}
         body = {"parameters": parameters, "name": f"chaos {town.name}", "state": {"type": "SCHEDULED"}}
         return str(self.ask("POST", f"/deployments/{found['id']}/create_flow_run", json=body)["id"])
+
+    def cancel(self, run: str) -> None:
+        """Ask a run to stop, as the UI does."""
+        body = {"state": {"type": "CANCELLING", "name": "Cancelling"}}
+        self.ask("POST", f"/flow_runs/{run}/set_state", json=body)
 
     def run_state(self, run: str) -> tuple[str, str, str]:
         """Return type, name and message of a run's state; nothing when the server does not answer."""
@@ -163,7 +177,7 @@ def chaos_platform(places: int, **policy: Any) -> Iterator[ChaosPlatform]:
         platform = ChaosPlatform(home)
         try:
             platform.headway("up", "--json")
-            platform.settle(places, **policy)
+            platform.towns = platform.settle(places, **policy)
             yield platform
         finally:
             platform.headway("down", "--purge")

@@ -120,8 +120,14 @@ class Chaos:
                 looks = [Look((*look.problems, *others), look.is_mixed) for look in looks]
                 whole.clear()
             settled = len(whole) == len(changes) and now - max(whole.values()) >= STILL_SECONDS
-            if settled or now - began > CONVERGE_SECONDS:
-                return [(whole.get(number), look) for number, look in enumerate(looks)]
+            if settled:
+                return [(whole[number], look) for number, look in enumerate(looks)]
+            if now - began > CONVERGE_SECONDS:
+                looks = [look_at(self.platform, change.town, change.run, at_all=True) for change in changes]
+                return [
+                    (whole.get(number), Look((*look.problems, *others), look.is_mixed))
+                    for number, look in enumerate(looks)
+                ]
             time.sleep(LOOK_SECONDS)
 
     def _result(
