@@ -146,6 +146,9 @@ class Watch(Model):
 
     seconds: float = Field(10, ge=0, le=86400, description="after the last shift, before the old slot is retired")
     interval_seconds: float = Field(0.2, gt=0, le=10, description="between two looks at the counters")
+    longer_seconds: float = Field(
+        30, ge=0, le=86400, description="looked on for so long while the verdict is inconclusive"
+    )
     max_error_percent: float = Field(1.0, ge=0, le=100, description="share of requests that may fail")
     min_requests: int = Field(20, ge=0, description="below it Headway sends its own probes")
     max_slowdown: float = Field(
@@ -155,7 +158,7 @@ class Watch(Model):
         None, gt=0, description="within it 95 % of requests are answered; none: only compared with the release before"
     )
     when_inconclusive: Literal["withdraw", "continue"] = Field(
-        "withdraw", description="when too little was seen to tell"
+        "withdraw", description="when it cannot be told after all that time either"
     )
 
 

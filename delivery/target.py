@@ -172,6 +172,13 @@ class Target(Protocol):
         """
         ...
 
+    def confirm(self, release: Release) -> None:
+        """Prove that every instance and every answer to a user is of `release`, and end its guard.
+
+        Raises ReleaseUnhealthy when something else is served, or the guard had to act.
+        """
+        ...
+
     def watch(self, release: Release, window: Watch, seconds: float) -> Observation:
         """Look at the live traffic of both slots for `seconds` and judge; ends early on a hard fault.
 

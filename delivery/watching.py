@@ -8,7 +8,7 @@ import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 from delivery.app import Watch
@@ -66,36 +66,46 @@ class TrafficWatch:
     window: Watch
     fault: Callable[[], str]
     clock: Clock = field(default_factory=Clock)
+    _started: datetime = field(default_factory=lambda: datetime.now(UTC), init=False)
+    _began: float = field(default=0.0, init=False)
     _asked: dict[Colour, SlotCounts] = field(default_factory=dict, init=False)
     _samples: list[TrafficSample] = field(default_factory=list, init=False)
     _sampled: tuple[SlotCounts, SlotCounts] = field(default=(SlotCounts(), SlotCounts()), init=False)
 
     def look(self, seconds: float) -> Observation:
-        """Return what was seen within `seconds`; sooner when the release is at fault beyond doubt."""
-        started, began = datetime.now(UTC), self.clock.now()
-        live = baseline = SlotCounts()
-        verdict: Verdict = "inconclusive"
-        reason = ""
-        while verdict != "unhealthy":
-            passed = min(1.0, (self.clock.now() - began) / seconds) if seconds > 0 else 1.0
-            try:
-                live, baseline = self._counts(passed)
-                verdict, reason = self._judge(live, baseline, last=passed >= 1)
-            except (Transient, OSError) as error:
-                verdict, reason = "inconclusive", f"the counters could not be read: {error}"
-            self._sample(live, baseline, seconds)
-            if passed >= 1:
-                break
-            self.clock.wait(max(0.0, min(self.window.interval_seconds, began + seconds - self.clock.now())))
+        """Return what was seen within `seconds`; sooner when the release is at fault beyond doubt.
+
+        While it cannot be told whether it is, the look goes on for the window's `longer_seconds`.
+        """
+        self._started, self._began = datetime.now(UTC), self.clock.now()
+        began = self._began
+        live, baseline, verdict, reason = self._until(began, began + seconds)
+        if verdict == "inconclusive" and self.window.longer_seconds:
+            live, baseline, verdict, reason = self._until(began, began + seconds + self.window.longer_seconds)
         return Observation(
             verdict=verdict,
             reason=reason,
-            started=started,
+            started=self._started,
             seconds=round(self.clock.now() - began, 3),
             live=live,
             baseline=baseline,
             samples=tuple(self._samples),
         )
+
+    def _until(self, began: float, deadline: float) -> tuple[SlotCounts, SlotCounts, Verdict, str]:
+        """Look again and again until the deadline, or the first fault; return the last counts and their verdict."""
+        live = baseline = SlotCounts()
+        while True:
+            left = deadline - self.clock.now()
+            try:
+                live, baseline = self._counts(1 - left / (deadline - began) if left > 0 else 1.0)
+                verdict, reason = self._judge(live, baseline, last=left <= 0)
+            except (Transient, OSError) as error:
+                verdict, reason = "inconclusive", f"the counters could not be read: {error}"
+            self._sample(live, baseline, deadline - began)
+            if left <= 0 or verdict == "unhealthy":
+                return live, baseline, verdict, reason
+            self.clock.wait(min(self.window.interval_seconds, left))
 
     def _judge(self, live: SlotCounts, baseline: SlotCounts, *, last: bool) -> tuple[Verdict, str]:
         if fault := self.fault():
@@ -122,14 +132,14 @@ class TrafficWatch:
         return live, baseline
 
     def _sample(self, live: SlotCounts, baseline: SlotCounts, seconds: float) -> None:
-        now = datetime.now(UTC)
-        if self._samples and (now - self._samples[-1].at).total_seconds() < seconds / MOST_SAMPLES:
+        at = self._started + timedelta(seconds=self.clock.now() - self._began)
+        if self._samples and (at - self._samples[-1].at).total_seconds() < seconds / MOST_SAMPLES:
             return
         before_live, before_baseline = self._sampled
         self._sampled = (live, baseline)
         self._samples.append(
             TrafficSample(
-                at=now,
+                at=at,
                 percent=self.percent,
                 live_requests=max(0, live.requests - before_live.requests),
                 live_errors=max(0, live.errors - before_live.errors),

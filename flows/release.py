@@ -12,7 +12,15 @@ from flows.holding import holding
 from flows.verify_backup import verify_backup
 from tasks.approval import check_still_approved
 from tasks.database import migrate_database, start_database
-from tasks.place import remember, retire_previous, shift_release, stage_release, watch_release, withdraw_release
+from tasks.place import (
+    confirm_release,
+    remember,
+    retire_previous,
+    shift_release,
+    stage_release,
+    watch_release,
+    withdraw_release,
+)
 
 
 @flow(name="release", flow_run_name="{release.fingerprint} → {environment}", persist_result=True)
@@ -56,6 +64,7 @@ async def blue_green(
             await check(order, built, release, environment, "between" if shift.percent < 100 else "after")
         await accept(order, built, environment)
         await watch_release(order, environment, release, policy.watch.seconds, sequence)
+        await confirm_release(order, environment, release, sequence)
     except BaseException as error:  # a cancelled run must not leave traffic half shifted either
         await _withdraw(order, environment, release, sequence, error)
         raise

@@ -186,6 +186,13 @@ def watch_release(
     return seen
 
 
+@step(timeout_seconds=60, name="confirm {release.fingerprint}", keep=False)
+def confirm_release(order: Order, environment: str, release: Release, sequence: int) -> None:
+    """Read once more what is served, and end the guard; ReleaseUnhealthy when it had to act since the last watch."""
+    with changing(order, environment, sequence) as target:
+        target.confirm(release)
+
+
 @step(timeout_seconds=600, name="withdraw {release.fingerprint}", keep=False)
 def withdraw_release(order: Order, environment: str, release: Release, sequence: int) -> TargetState:
     """Leave the environment as if the release had never been staged."""
@@ -203,8 +210,6 @@ def withdraw_release(order: Order, environment: str, release: Release, sequence:
 def retire_previous(order: Order, environment: str, release: Release, sequence: int) -> TargetState:
     """Remove what the release replaced, after proof that it gets no requests any more."""
     with changing(order, environment, sequence) as target:
-        if target.retreat:  # told before the intent: what was about to retire had passed every watch
-            raise ReleaseUnhealthy(target.retreat.reason)
         with _journaled(order, environment, "retire", release, sequence):
             state = target.retire(release)
     note(order.run, "state", environment, state)

@@ -135,6 +135,19 @@ class DockerHost:
         if self._guard is None:
             self._guard = self._new_guard(self._router(), self._colour_of(release))
 
+    def confirm(self, release: Release) -> None:
+        """Ask every instance once more, and as a user several times, what is served; then end the guard."""
+        router, colour = self._router(), self._colour_of(release)
+        instances = self._instances()
+        with self._guarding(router, colour) as guard:
+            try:
+                check_served(self.client, router, [one for one in instances if one.colour == colour])
+                check_public(router, instances, {colour: 100, other(colour): 0})
+            except ReleaseUnhealthy as lie:
+                guard.alarm(str(lie))
+            guard.close()
+            guard.raise_fault()
+
     def watch(self, release: Release, window: Watch, seconds: float) -> Observation:
         """Look at the live traffic of both slots and judge; ends early on a hard fault."""
         router, colour = self._router(), self._colour_of(release)
@@ -172,7 +185,8 @@ class DockerHost:
 
         A release that had passed every watch before stays: then the other slot is what never should have been.
         """
-        self._stand_down()
+        if self._guard:
+            self._guard.close()
         router = find_router(self.client, self.names)
         if router is None:
             return TargetState()
@@ -185,10 +199,9 @@ class DockerHost:
 
     def retire(self, release: Release) -> TargetState:
         """Remove what `release` replaced, once the old slot's request counter stands still."""
-        if fault := self._stand_down():
-            raise ReleaseUnhealthy(fault)
+        if self._guard:
+            self._guard.close()
         router, colour = self._router(), self._colour_of(release)
-        check_public(router, self._instances(), {colour: 100, other(colour): 0})
         shares: dict[Colour, int] = {colour: 100, other(colour): 0}
         router.apply(self.sequence, backends(self._instances(), shares), release.fingerprint)
         if self._instances(other(colour)):
@@ -216,13 +229,6 @@ class DockerHost:
         asked = [HealthSentinel(router, one) for one in own if one.file.port and one.file.health]
         guard.start([EngineSentinel(self.client, own), RouterSentinel(router, colour), *asked])
         return guard
-
-    def _stand_down(self) -> str:
-        """End the guard and return why traffic went back, when it did."""
-        if self._guard is None:
-            return ""
-        self._guard.close()
-        return self._guard.fault
 
     def _unless_at_fault(self) -> AbstractContextManager[None]:
         return self._guard.unless_at_fault() if self._guard else nullcontext()

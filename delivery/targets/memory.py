@@ -112,6 +112,13 @@ class MemoryHost:
         """Nothing happens here between two verbs: shifts and watches see every fault."""
         self._colour_of(release)
 
+    def confirm(self, release: Release) -> None:
+        """Return when `release` has all traffic and nothing was wrong with it since this was opened."""
+        if self.retreat:
+            raise ReleaseUnhealthy(self.retreat.reason)
+        if self.place.weights[self._colour_of(release)] < 100:
+            raise ReleaseUnhealthy(f"release {release.fingerprint} does not have all traffic")
+
     def watch(self, release: Release, window: Watch, seconds: float) -> Observation:
         """Judge the traffic the behaviour tells of; takes no time."""
         self._obey("watch")
