@@ -47,6 +47,12 @@ class Journal:
         prefix = self._prefix if sequence is None else f"{self._prefix}/{sequence:08d}"
         return [Entry.model_validate_json(self.store.get(key)) for key in self.store.keys(prefix)]
 
+    def last(self) -> Entry | None:
+        """Return the newest entry of the newest lease; all the others are not read."""
+        newest = self.last_sequence()
+        entries = [] if newest is None else self.entries(newest)
+        return entries[-1] if entries else None
+
     def last_sequence(self) -> int | None:
         """Return the sequence of the newest entry."""
         sequences = [int(key.split("/")[-2]) for key in self.store.keys(self._prefix)]

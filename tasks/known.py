@@ -36,9 +36,11 @@ def read_places(store: Store) -> list[KnownPlace]:
 
 
 def _place(store: Store, app: str, environment: str) -> KnownPlace | None:
-    entries = Journal(store, app, environment).entries()
+    last = Journal(store, app, environment).last()
+    if last is None:
+        return None
     try:
-        described, _ = Archive(store).release(app, entries[-1].release.fingerprint)
-    except (Misconfigured, IndexError):
+        described, _ = Archive(store).release(app, last.release.fingerprint)
+    except Misconfigured:
         return None  # its release was never kept: there is nothing to look after
     return KnownPlace(app=described, environment=environment) if environment in described.environments else None

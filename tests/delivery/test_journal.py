@@ -52,6 +52,18 @@ def test_entries_are_read_in_the_order_they_were_written(tmp_path: Path) -> None
     assert journal.last_sequence() == 3
 
 
+def test_the_newest_entry_is_that_of_the_newest_lease_and_the_others_are_not_read(tmp_path: Path) -> None:
+    journal = Journal(FolderStore(tmp_path), "shop", "production")
+    assert journal.last() is None
+    sleeper, holder = entries("stage intent", "shift failed", sequence=3), entries("withdraw done", sequence=4)
+    for entry in (*sleeper, *holder):
+        journal.write(entry)
+    for path in tmp_path.rglob("00000003/*.json"):
+        path.write_text("not to be read")
+
+    assert journal.last() == holder[-1]
+
+
 def test_an_entry_is_never_overwritten(tmp_path: Path) -> None:
     journal = Journal(FolderStore(tmp_path), "shop", "production")
     [entry] = entries("stage intent")
