@@ -157,9 +157,12 @@ def remove_slot(client: DockerClient, names: EnvironmentNames, colour: Colour, i
             raise
 
 
-def backends(instances: Sequence[Instance], percents: Mapping[Colour, int]) -> list[RouterBackend]:
+def backends(
+    instances: Sequence[Instance], percents: Mapping[Colour, int], spare: Colour | None = None
+) -> list[RouterBackend]:
     """Return what the router must know so that the slots share new requests by `percents`.
 
+    `spare` is the slot that steps in by itself when no instance of the other one answers any more.
     Where the two releases give a path to different services, that of the slot with more traffic counts.
     """
     with_port = [one for one in instances if one.file.port]

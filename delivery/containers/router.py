@@ -11,6 +11,7 @@ import shlex
 import tarfile
 import time
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 
 from docker import DockerClient
 from docker.errors import APIError, NotFound
@@ -84,10 +85,13 @@ class Router:
     def apply(self, sequence: int, backends: Sequence[RouterBackend], settled: str | None = None) -> None:
         """Route as `backends` say, now and after a restart; by runtime commands alone when only weights differ.
 
-        `settled` replaces the fingerprint the configuration remembers.
+        `settled` is the fingerprint of a release that passed every watch now, unless it had before.
         """
         current = self.file()
-        text = haproxy.configuration(backends, haproxy.settled_in(current) if settled is None else settled)
+        remembered = haproxy.remembered_in(current)
+        if settled not in (None, haproxy.settled_in(current)):
+            remembered = haproxy.settled(str(settled), datetime.now(UTC))
+        text = haproxy.configuration(backends, remembered)
         if text == current:
             self.check(sequence)
             return
@@ -107,8 +111,8 @@ class Router:
 
         It does so by weights alone where it says nothing else than `instead_of`.
         """
-        settled = haproxy.settled_in(self.file())
-        text, now = (haproxy.configuration(parts, settled) for parts in (backends, instead_of))
+        remembered = haproxy.remembered_in(self.file())
+        text, now = (haproxy.configuration(parts, remembered) for parts in (backends, instead_of))
         self.container.put_archive(FOLDER, packed("back.cfg", text.encode()))
         commands = "; ".join(haproxy.weight_commands(backends))
         reload = "" if _structure(text) == _structure(now) else " && kill -USR2 1"
@@ -287,6 +291,6 @@ def _start(router: Router, names: EnvironmentNames, port: int) -> None:
 
 
 def _structure(text: str) -> list[str]:
-    """Return the configuration without the weights, which can be changed at run time."""
-    parts = (line.partition(" weight ") for line in text.splitlines())
+    """Return the configuration without remarks, and without the weights, which can be changed at run time."""
+    parts = (line.partition(" weight ") for line in text.splitlines() if not line.startswith("#"))
     return [before + after.partition(" ")[2] for before, _, after in parts]

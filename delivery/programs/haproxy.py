@@ -7,6 +7,7 @@ HAProxy 2.6 configuration manual (sections 4.2 retry-on, 5.2 server, 5.3 resolve
 import csv
 import io
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 
 from pydantic import Field
 
@@ -41,6 +42,10 @@ resolvers docker
   timeout retry 200ms
   hold valid 1s
   hold nx 0
+# The engine's DNS ends with the engine, while what it started lives on (section 5.3.2: 30 s without these).
+  hold timeout 1d
+  hold refused 1d
+  hold other 1d
 defaults
   mode http
   # A killed container's address answers nothing: this bounds the pause.
@@ -60,6 +65,9 @@ defaults
 _SETTLED = "# settled: "
 _APART = "."  # in the names of backends that only Headway asks; names of services have no dots
 _PROBES = f"{_APART}probes"
+_SPARE = ".spare"
+# Users' own connections tell of a dead instance before the next check does.
+_ON_ERROR = " observe layer4 error-limit 3 on-error mark-down"
 _RESOLVED = " resolvers docker resolve-prefer ipv4 init-addr libc,none"
 
 
@@ -86,6 +94,15 @@ class RouterBackend(Model):
     prefixes: tuple[str, ...] = ()
     previews: dict[Colour, tuple[str, ...]] = Field({}, description="prefixes by the routes of one slot alone")
     servers: tuple[RouterServer, ...] = ()
+    spare: Colour | None = Field(
+        None, description="the slot that steps in, whatever its weight, when the other is down"
+    )
+
+    @property
+    def spares(self) -> tuple[RouterServer, ...]:
+        """The servers that step in: none where there is no other slot."""
+        others = any(server.colour != self.spare for server in self.servers)
+        return tuple(server for server in self.servers if server.colour == self.spare and others)
 
 
 class ServerStat(Model):
@@ -123,12 +140,12 @@ def weights(percents: Mapping[Colour, int], counts: Mapping[Colour, int]) -> dic
     return {colour: max(1, round(value * scale)) if value else 0 for colour, value in raw.items()}
 
 
-def configuration(backends: Sequence[RouterBackend], settled: str = "") -> str:
+def configuration(backends: Sequence[RouterBackend], remembered: str = "") -> str:
     """Return the whole configuration file: weights and instances as they are now.
 
-    `settled` is the fingerprint of the release that passed every watch last; the file remembers it.
+    `remembered` is what the file says of the release that passed every watch last: its fingerprint and since when.
     """
-    parts = [f"{_SETTLED}{settled}\n", _HEAD, f"frontend public\n  bind :{PORT}\n", _ANSWERS, _RETRIES, _NO_CHOICE]
+    parts = [f"{_SETTLED}{remembered}\n", _HEAD, f"frontend public\n  bind :{PORT}\n", _ANSWERS, _RETRIES, _NO_CHOICE]
     parts += _use_backends((prefix, backend.service) for backend in backends for prefix in backend.prefixes)
     parts += [f"frontend probe\n  bind 127.0.0.1:{PROBE_PORT}\n", _RETRIES]
     parts += [
@@ -176,10 +193,15 @@ def _backend(backend: RouterBackend) -> str:
         lines += ["  option httpchk", f"  http-check send meth GET uri {backend.health} hdr Host headway"]
         lines += ["  http-check expect status 200-299"]
     lines += ["  http-response set-header x-headway-instance %s"]
-    lines += ["  default-server inter 300ms fastinter 150ms downinter 300ms fall 2 rise 1"]
+    lines += [f"  default-server inter 300ms fastinter 150ms downinter 300ms fall 2 rise 1{_ON_ERROR}"]
     lines += [
         f"  server {server.name} {server.address}:{server.port} check weight {server.weight}{_RESOLVED}"
         for server in backend.servers
+    ]
+    lines += [
+        f"  server {server.name}{_SPARE} {server.address}:{server.port}"
+        f" track {backend.service}/{server.name} backup{_RESOLVED}"
+        for server in backend.spares
     ]
     return "\n".join(lines) + "\n"
 
@@ -216,10 +238,26 @@ def _preview_backends(backend: RouterBackend) -> str:
     return "\n".join(lines) + "\n"
 
 
-def settled_in(text: str) -> str:
-    """Return the fingerprint of the release that passed every watch last, as the configuration remembers it."""
+def settled(fingerprint: str, now: datetime) -> str:
+    """Return what a configuration shall remember of a release that passed every watch at `now`."""
+    return f"{fingerprint} {now.isoformat(timespec='seconds')}"
+
+
+def remembered_in(text: str) -> str:
+    """Return what the configuration remembers of the release that passed every watch last."""
     first = text.partition("\n")[0]
     return first.removeprefix(_SETTLED) if first.startswith(_SETTLED) else ""
+
+
+def settled_in(text: str) -> str:
+    """Return the fingerprint of the release that passed every watch last, as the configuration remembers it."""
+    return remembered_in(text).partition(" ")[0]
+
+
+def settled_at(text: str) -> datetime | None:
+    """Return when that release had passed every watch, or none when the configuration does not say it."""
+    moment = remembered_in(text).partition(" ")[2]
+    return datetime.fromisoformat(moment) if moment else None
 
 
 def weights_in(text: str) -> dict[tuple[str, str], int]:
@@ -229,7 +267,7 @@ def weights_in(text: str) -> dict[tuple[str, str], int]:
     for words in map(str.split, text.splitlines()):
         if words[:1] == ["backend"]:
             service = words[1]
-        elif words[:1] == ["server"] and _APART not in service:
+        elif words[:1] == ["server"] and "weight" in words:
             found[service, words[1]] = int(words[words.index("weight") + 1])
     return found
 
@@ -267,7 +305,17 @@ def parse_stat(text: str) -> list[ServerStat]:
         return []
     rows = csv.DictReader(io.StringIO(text[start + 2 :]))
     servers = (row for row in rows if row.get("svname") not in (None, "", "FRONTEND", "BACKEND"))
-    return [_server(row) for row in servers if _APART not in row["pxname"]]
+    found: dict[tuple[str, str], ServerStat] = {}
+    for one in [_server(row) for row in servers if _APART not in row["pxname"]]:
+        name = one.server.removesuffix(_SPARE)
+        found[one.service, name] = one if name == one.server else _with_spare(found[one.service, name], one)
+    return list(found.values())
+
+
+def _with_spare(server: ServerStat, spare: ServerStat) -> ServerStat:
+    """Return the server with what reached it while it stepped in."""
+    sums = {name: getattr(server, name) + getattr(spare, name) for name in ("sessions", "requests", "errors")}
+    return server.model_copy(update=sums)
 
 
 def parse_answers(text: str) -> dict[Colour, list[float]]:
@@ -295,7 +343,8 @@ def _server(row: Mapping[str, str]) -> ServerStat:
         status=row["status"],
         weight=count("weight"),
         sessions=count("scur", "qcur"),
-        requests=count("req_tot") if row.get("req_tot") else count("stot"),
-        # `retry-on` hides a server's 5xx from its own counters; only retries and redispatches tell of them.
-        errors=count("hrsp_5xx", "econ", "eresp", "wretr", "wredis"),
+        requests=count("stot"),  # not `req_tot`, which leaves out what was tried again elsewhere
+        # `retry-on` hides a server's 5xx from its own counters: only retries and redispatches tell of them, mostly
+        # both of the same request.
+        errors=count("hrsp_5xx", "econ", "eresp") + max(count("wretr"), count("wredis")),
     )

@@ -120,7 +120,7 @@ class DockerHost:
             percent = 100
         shares: dict[Colour, int] = {colour: percent, other(colour): 100 - percent}
         with self._unless_at_fault():
-            router.apply(self.sequence, backends(self._instances(), shares))
+            router.apply(self.sequence, backends(self._instances(), shares, other(colour)))
         with self._guarding(router, colour) as guard:
             try:
                 check_served(self.client, router, self._instances(colour))
@@ -193,21 +193,30 @@ class DockerHost:
         router.check(self.sequence)
         for colour in self._to_withdraw(router, release):
             shares: dict[Colour, int] = {colour: 0, other(colour): 100}
-            router.apply(self.sequence, backends(self._instances(), shares))
+            router.apply(self.sequence, backends(self._instances(), shares, other(colour)))
             self._clear(router, colour, DRAIN_SECONDS)
+        return self._state(router)
+
+    def settle(self, release: Release) -> TargetState:
+        """Give `release` all traffic for good; the other slot stays, and the router remembers since when."""
+        router, _ = self._settle(release)
         return self._state(router)
 
     def retire(self, release: Release) -> TargetState:
         """Remove what `release` replaced, once the old slot's request counter stands still."""
-        if self._guard:
-            self._guard.close()
-        router, colour = self._router(), self._colour_of(release)
-        shares: dict[Colour, int] = {colour: 100, other(colour): 0}
-        router.apply(self.sequence, backends(self._instances(), shares), release.fingerprint)
+        router, colour = self._settle(release)
         if self._instances(other(colour)):
             self._prove_idle(router, other(colour))
             self._clear(router, other(colour), 0)
         return self._state(router)
+
+    def _settle(self, release: Release) -> tuple[Router, Colour]:
+        if self._guard:
+            self._guard.close()
+        router, colour = self._router(), self._colour_of(release)
+        shares: dict[Colour, int] = {colour: 100, other(colour): 0}
+        router.apply(self.sequence, backends(self._instances(), shares, other(colour)), release.fingerprint)
+        return router, colour
 
     @contextmanager
     def _guarding(self, router: Router, colour: Colour) -> Iterator[Guard]:
@@ -224,7 +233,8 @@ class DockerHost:
         own = [one for one in instances if one.colour == colour]
         back: dict[Colour, int] = {colour: 0, other(colour): 100}
         forth: dict[Colour, int] = {colour: 100, other(colour): 0}
-        script = router.prepare(backends(instances, back), backends(instances, forth)) if instances != own else ":"
+        ways = (backends(instances, back, other(colour)), backends(instances, forth, other(colour)))
+        script = router.prepare(*ways) if instances != own else ":"
         guard = Guard(lambda: router.use(self.sequence, script))
         asked = [HealthSentinel(router, one) for one in own if one.file.port and one.file.health]
         guard.start([EngineSentinel(self.client, own), RouterSentinel(router, colour), *asked])
@@ -254,7 +264,7 @@ class DockerHost:
         for instance in new:
             instance.container.start()
         shares = haproxy.percents(haproxy.weights_in(router.file())) | {colour: 0}
-        router.apply(self.sequence, backends(self._instances(), shares))
+        router.apply(self.sequence, backends(self._instances(), shares, other(colour)))
         wait_until_healthy(router, new, started)
 
     def _env(self, app: App, release: Release, service: str) -> dict[str, str]:
@@ -341,7 +351,8 @@ class DockerHost:
 
     def _state(self, router: Router) -> TargetState:
         stat = {(one.service, one.server): one for one in router.stat()}
-        weights = {key: one.weight for key, one in stat.items()} or haproxy.weights_in(router.file())
+        file = router.file()
+        weights = {key: one.weight for key, one in stat.items()} or haproxy.weights_in(file)
         shares = haproxy.percents(weights)
         instances = self._instances()
         slots = [
@@ -354,7 +365,12 @@ class DockerHost:
             for colour in COLOURS
             for own in [[one for one in instances if one.colour == colour]]
         ]
-        return TargetState(slots=tuple(slots), url=self._url(router), sequence=router.obeyed())
+        return TargetState(
+            slots=tuple(slots),
+            url=self._url(router),
+            sequence=router.obeyed(),
+            settled_at=haproxy.settled_at(file),
+        )
 
     def _look(self, router: Router, instance: Instance, stat: Mapping[tuple[str, str], ServerStat]) -> InstanceState:
         server = stat.get((instance.service, instance.server))

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from delivery.app import Service
 from delivery.programs import haproxy
 from delivery.programs.haproxy import MAX_WEIGHT, RouterBackend, RouterServer
+from tests.delivery.values import NOON
 
 FIGURES = "pxname,svname,qcur,scur,stot,econ,eresp,wretr,wredis,status,weight,hrsp_5xx,req_tot"
 
@@ -40,7 +41,8 @@ def test_a_service_of_two_slots_is_one_backend():
         "  http-check send meth GET uri /healthz hdr Host headway",
         "  http-check expect status 200-299",
         "  http-response set-header x-headway-instance %s",
-        "  default-server inter 300ms fastinter 150ms downinter 300ms fall 2 rise 1",
+        "  default-server inter 300ms fastinter 150ms downinter 300ms fall 2 rise 1"
+        " observe layer4 error-limit 3 on-error mark-down",
         "  server blue-1 shop-blue-1:8000 check weight 100 resolvers docker resolve-prefer ipv4 init-addr libc,none",
         "  server green-1 shop-green-1:8000 check weight 0 resolvers docker resolve-prefer ipv4 init-addr libc,none",
     ]
@@ -89,7 +91,16 @@ def test_the_file_remembers_the_release_that_passed_last(settled):
     assert haproxy.settled_in(haproxy.configuration([backend()], settled)) == settled
 
 
+def test_the_file_remembers_since_when_a_release_is_settled():
+    text = haproxy.configuration([backend()], haproxy.settled("0123456789ab", NOON))
+
+    assert (haproxy.settled_in(text), haproxy.settled_at(text)) == ("0123456789ab", NOON)
+    assert haproxy.remembered_in(haproxy.configuration([], haproxy.remembered_in(text))) == haproxy.remembered_in(text)
+
+
 def test_a_file_of_something_else_remembers_nothing():
+    assert haproxy.settled_at("global\n") is None
+    assert haproxy.settled_at(haproxy.configuration([backend()], "0123456789ab")) is None
     assert haproxy.settled_in("global\n") == ""
     assert haproxy.settled_in("") == ""
 
@@ -177,7 +188,7 @@ def test_counters_are_read_for_each_server_and_nothing_else():
         ("web", "blue-1", "blue", True),
         ("web", "green-1", "green", False),
     ]
-    assert (found[0].weight, found[0].sessions, found[0].requests, found[0].errors) == (100, 3, 95, 15)
+    assert (found[0].weight, found[0].sessions, found[0].requests, found[0].errors) == (100, 3, 90, 12)
 
 
 @pytest.mark.parametrize(
@@ -190,10 +201,22 @@ def test_only_a_server_whose_checks_pass_is_up(status, is_up):
     assert found.is_up is is_up
 
 
-def test_a_version_without_request_counters_counts_sessions():
-    [found] = haproxy.parse_stat(stat("web,blue-1,0,0,7,0,0,0,0,UP,1,,"))
+def test_the_other_slot_steps_in_only_when_an_instance_is_left_of_neither():
+    alone = backend("web", server("blue"))
+    both = backend("web", server("blue"), server("green", weight=0))
 
-    assert (found.requests, found.errors) == (7, 0)
+    text = haproxy.configuration([both.model_copy(update={"spare": "blue"})])
+
+    tracking = "track web/blue-1 backup resolvers docker resolve-prefer ipv4 init-addr libc,none"
+    assert section(text, "backend web")[-1] == f"  server blue-1.spare shop-blue-1:8000 {tracking}"
+    assert haproxy.weights_in(text) == haproxy.weights_in(haproxy.configuration([both]))
+    assert ".spare" not in haproxy.configuration([alone.model_copy(update={"spare": "blue"})])
+
+
+def test_what_reaches_a_slot_that_steps_in_is_counted_as_its_own():
+    [found] = haproxy.parse_stat(stat("web,blue-1,0,1,7,0,0,0,0,UP,1,0,7", "web,blue-1.spare,0,2,5,1,0,0,0,UP,1,0,5"))
+
+    assert (found.server, found.weight, found.sessions, found.requests, found.errors) == ("blue-1", 1, 3, 12, 1)
 
 
 def test_what_only_probes_ask_is_not_counted():
