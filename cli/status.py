@@ -41,6 +41,9 @@ def status(as_json: Annotated[bool, typer.Option("--json", help="Print data.")] 
     else:
         say("nothing was delivered yet")
     for view in views:
+        if view.state and view.state.kept and view.state.kept.release:
+            beside = view.state.kept.release.fingerprint
+            say(f"{view.environment} of {view.app}: {beside} stands beside it, without traffic")
         if view.busy:
             say(view.lease.describe(), "yellow")
         if view.lease.was_stolen and view.lease.theft:

@@ -196,6 +196,9 @@ class Environment(Model):
     secrets: dict[str, str] = Field({}, description="variable: name of the Prefect secret block that holds it")
     busy: Literal["queue", "supersede", "reject"] = Field("queue", description="while another change holds it")
     prove_backup: bool = Field(False, description="restore a backup before a release may migrate the database")
+    keep_warm_seconds: float = Field(
+        0, ge=0, le=172800, description="after the last watch, how long what was replaced stands ready to come back"
+    )
     keep_releases: int = Field(5, ge=1, le=50, description="how many can be rolled back to")
 
     @field_validator("shift", mode="before")

@@ -11,7 +11,7 @@ from delivery.model import Model
 from delivery.release import Release
 from delivery.store import Store
 
-Verb = Literal["stage", "shift", "watch", "withdraw", "retire", "migrate"]
+Verb = Literal["stage", "shift", "watch", "withdraw", "settle", "retire", "migrate"]
 Decision = Literal["withdraw", "retire", "nothing"]
 
 
@@ -66,7 +66,8 @@ class Journal:
 def decide_recovery(entries: list[Entry]) -> tuple[Decision, Release | None]:
     """Say how to end what an abandoned lease began.
 
-    A release whose retirement had begun had passed every watch: it is finished. Everything else that was staged is
+    A release that was about to be settled, or what it replaced to be retired, had passed every watch: it is finished.
+    One that is settled stands beside what it replaced, which is not half done. Everything else that was staged is
     withdrawn, because nobody can vouch for it.
     """
     if not entries:
@@ -75,8 +76,10 @@ def decide_recovery(entries: list[Entry]) -> tuple[Decision, Release | None]:
     ended = {(entry.verb, entry.stage) for entry in entries if entry.release.fingerprint == release.fingerprint}
     if ("retire", "done") in ended or ("withdraw", "done") in ended:
         return "nothing", release
-    if ("retire", "intent") in ended:
+    if ("retire", "intent") in ended or (("settle", "intent") in ended and ("settle", "done") not in ended):
         return "retire", release
+    if ("settle", "done") in ended:
+        return "nothing", release
     if ("stage", "intent") in ended:
         return "withdraw", release
     return "nothing", release

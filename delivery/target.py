@@ -51,12 +51,20 @@ class TargetState(Model):
     slots: tuple[SlotState, ...] = ()
     url: str | None = None
     sequence: int = Field(0, description="the highest lease sequence the target has obeyed")
+    settled_at: datetime | None = Field(None, description="when the last release that passed every watch had done so")
 
     @property
     def live(self) -> SlotState | None:
         """The slot that takes most of the traffic, or none before the first release."""
         taking = [slot for slot in self.slots if slot.release and slot.weight > 0]
         return max(taking, key=lambda slot: slot.weight, default=None)
+
+    @property
+    def kept(self) -> SlotState | None:
+        """The slot that stands without traffic beside one that takes it all."""
+        if self.live is None or self.live.weight < 100:
+            return None
+        return next((slot for slot in self.slots if slot.release and slot.weight == 0), None)
 
     def slot_of(self, release: Release) -> SlotState | None:
         """The slot in which `release` stands."""
@@ -199,6 +207,10 @@ class Target(Protocol):
 
     def withdraw(self, release: Release) -> TargetState:
         """Leave the target as if `release` had never been staged."""
+        ...
+
+    def settle(self, release: Release) -> TargetState:
+        """Give `release` all traffic for good; what it replaced stays as it is, ready to take over again."""
         ...
 
     def retire(self, release: Release) -> TargetState:

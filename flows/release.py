@@ -14,6 +14,7 @@ from tasks.approval import check_still_approved
 from tasks.database import migrate_database, start_database
 from tasks.place import (
     confirm_release,
+    keep_previous,
     remember,
     retire_previous,
     shift_release,
@@ -68,7 +69,8 @@ async def blue_green(
     except BaseException as error:  # a cancelled run must not leave traffic half shifted either
         await _withdraw(order, environment, release, sequence, error)
         raise
-    return await retire_previous(order, environment, release, sequence)
+    end = keep_previous if policy.keep_warm_seconds else retire_previous
+    return await end(order, environment, release, sequence)
 
 
 async def _withdraw(order: Order, environment: str, release: Release, sequence: int, error: BaseException) -> None:

@@ -206,6 +206,16 @@ def withdraw_release(order: Order, environment: str, release: Release, sequence:
     return state
 
 
+@step(timeout_seconds=300, name="keep what {release.fingerprint} replaced", keep=False)
+def keep_previous(order: Order, environment: str, release: Release, sequence: int) -> TargetState:
+    """Give the release all traffic for good, and leave what it replaced ready to come back."""
+    with changing(order, environment, sequence) as target:
+        with _journaled(order, environment, "settle", release, sequence):
+            state = target.settle(release)
+    note(order.run, "state", environment, state)
+    return state
+
+
 @step(timeout_seconds=600, name="retire what {release.fingerprint} replaced", keep=False)
 def retire_previous(order: Order, environment: str, release: Release, sequence: int) -> TargetState:
     """Remove what the release replaced, after proof that it gets no requests any more."""

@@ -51,6 +51,7 @@ class MemoryPlace:
     services: dict[Colour, tuple[str, ...]] = field(default_factory=dict)
     weights: dict[Colour, int] = field(default_factory=dict)
     settled: str = ""
+    settled_at: datetime | None = None
     sequence: int = 0
     behaviour: Behaviour = field(default_factory=Behaviour)
 
@@ -81,7 +82,10 @@ class MemoryHost:
     def observe(self) -> TargetState:
         """Tell what is live and what is staged."""
         return TargetState(
-            slots=tuple(self._slot(colour) for colour in COLOURS), url=self.url, sequence=self.place.sequence
+            slots=tuple(self._slot(colour) for colour in COLOURS),
+            url=self.url,
+            sequence=self.place.sequence,
+            settled_at=self.place.settled_at,
         )
 
     def stage(self, app: App, release: Release) -> SlotState:
@@ -166,12 +170,24 @@ class MemoryHost:
                 self._empty(other(colour) if self.place.settled == release.fingerprint else colour)
         return self.observe()
 
+    def settle(self, release: Release) -> TargetState:
+        """Give `release` all traffic and leave the other slot as it is."""
+        self._obey("settle")
+        self._settle(release)
+        return self.observe()
+
     def retire(self, release: Release) -> TargetState:
         """Empty the other slot."""
         self._obey("retire")
+        self._settle(release)
         self._empty(other(self._colour_of(release)))
-        self.place.settled = release.fingerprint
         return self.observe()
+
+    def _settle(self, release: Release) -> None:
+        colour = self._colour_of(release)
+        self.place.weights |= {colour: 100, other(colour): 0}
+        if self.place.settled != release.fingerprint:
+            self.place.settled, self.place.settled_at = release.fingerprint, datetime.now(UTC)
 
     def _go_back(self, colour: Colour, reason: str) -> str:
         """Give the other slot, when there is one, all traffic again; return why."""

@@ -36,6 +36,11 @@ def entries(*lines: str, sequence: int = 3) -> list[Entry]:
         (["stage intent", "shift done", "retire intent"], "retire"),
         (["stage intent", "shift done", "retire intent", "retire failed"], "retire"),
         (["stage intent", "shift done", "retire intent", "retire done"], "nothing"),
+        (["stage intent", "shift done", "settle intent"], "retire"),
+        (["stage intent", "shift done", "settle intent", "settle failed"], "retire"),
+        (["stage intent", "shift done", "settle intent", "settle done"], "nothing"),
+        (["stage intent", "settle intent", "settle done", "retire intent"], "retire"),
+        (["stage intent", "settle intent", "settle done", "retire intent", "retire done"], "nothing"),
     ],
 )
 def test_what_was_begun_is_finished_or_withdrawn(lines: list[str], decision: str) -> None:

@@ -85,6 +85,47 @@ class TargetContract:
         assert state.slot_of(first) is None
         assert state.sequence == 2
 
+    def keep(self, app, target, release, sequence):
+        """Put `release` live and keep what it replaced."""
+        target(sequence).stage(app, release)
+        target(sequence).shift(release, 100)
+        return target(sequence).settle(release)
+
+    def test_what_a_settled_release_replaced_stands_ready_without_traffic(self, app, target, release):
+        first, second = release(1), release(2)
+        self.put_live(app, target, first)
+
+        states = [self.keep(app, target, second, 2), target(2).settle(second)]
+
+        assert states[0] == states[1] == target(2).observe()
+        assert states[0].live.release == second
+        assert (states[0].live.weight, states[0].kept.release, states[0].kept.healthy) == (100, first, True)
+        assert states[0].settled_at is not None
+
+    def test_a_kept_release_comes_back_as_it_stands(self, app, target, release):
+        first, second = release(1), release(2)
+        self.put_live(app, target, first)
+        kept = self.keep(app, target, second, 2).kept
+
+        staged = target(3).stage(app, first)
+        state = target(3).shift(first, 100)
+
+        assert staged == kept
+        assert state.live.release == first
+        assert target(3).withdraw(first).live.release == second
+
+    def test_what_is_kept_is_retired_or_makes_room_for_the_next(self, app, target, release):
+        first, second, third = release(1), release(2), release(3)
+        self.put_live(app, target, first)
+        self.keep(app, target, second, 2)
+
+        replaced = self.keep(app, target, third, 3)
+        retired = target(4).retire(third)
+
+        assert replaced.kept.release == second
+        assert retired.kept is None
+        assert retired.settled_at == replaced.settled_at
+
     def test_a_withdrawn_release_leaves_everything_as_it_was(self, app, target, release):
         first, second = release(1), release(2)
         self.put_live(app, target, first)
@@ -146,6 +187,7 @@ class TargetContract:
             lambda: late.stage(app, second),
             lambda: late.shift(first, 50),
             lambda: late.withdraw(first),
+            lambda: late.settle(first),
             lambda: late.retire(first),
         ):
             with pytest.raises(Rejected, match="lease 5 already"):

@@ -173,6 +173,21 @@ def test_requests_in_flight_are_answered_by_the_release_they_reached(app, target
     assert [(answer.status_code, answer.text) for answer in answers] == [(200, "1")]
 
 
+def test_back_to_a_kept_release_nothing_starts(app, target, place, release):
+    first, second = release(1), release(2)
+    put_live(app, target, first)
+    TargetContract().keep(app, target, second, 2)
+    label = {"label": f"{LABEL_APP}={place.app}"}
+    before = {found.id for found in connect().containers.list(all=True, filters=label)}
+
+    with load_on(target(2).observe().url, path="/", post=False) as counts:
+        TargetContract().keep(app, target, first, 3)
+
+    assert counts.failures == []
+    assert {found.id for found in connect().containers.list(all=True, filters=label)} == before
+    assert httpx.get(target(3).observe().url).text == "1"
+
+
 def test_a_container_that_dies_ends_the_watch_at_once(app, target, release):
     first, second = release(1), release(2)
     put_live(app, target, first)
