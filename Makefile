@@ -5,7 +5,7 @@ export HEADWAY_STARTED := $(shell date +%s)
 LOCK := .venv/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes \
 	--no-header --no-annotate --no-emit-index-url pyproject.toml requirements.in
 
-.PHONY: run test lint bench bench-releases bench-faults lock setup down
+.PHONY: run test lint bench bench-releases bench-faults bench-chaos lock setup down
 
 run: ## set everything up and deliver examples/taskmanager
 	@infra/setup.sh run
@@ -31,6 +31,10 @@ bench-faults: ## releases at fault under load, with Headway and without
 	@infra/setup.sh dev
 	@.venv/bin/python -m bench.faults
 	@.venv/bin/python -m bench.peer
+
+bench-chaos: ## kill -9 of anything at every line of a change's journal
+	@infra/setup.sh dev
+	@.venv/bin/python -m bench.chaos --runs 200 --places 4
 
 lock: ## write the lock files again after a change of pyproject.toml
 	@$(LOCK) -o requirements.lock

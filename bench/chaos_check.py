@@ -86,7 +86,7 @@ def evidence(platform: ChaosPlatform, town: Town, run: str) -> dict[str, Any]:
     for path in sorted(folder.rglob("*.json"))[-30:]:
         entry = as_json(path) or {}
         journal.append(f"{path.parent.name} {path.stem} run {entry.get('run')} {entry.get('detail', '')}")
-    logs = {name: daemon_of(platform, name).last_lines(40).splitlines() for name in ("server", "worker", "keeper")}
+    logs = {name: daemon_of(platform, name).last_lines(40).splitlines() for name in (*DAEMONS, "recovery")}
     found: dict[str, Any] = {"journal": journal, "run": platform.run_state(run), "logs": logs}
     found["lease"] = as_json(platform.home.leases / f"{town.name}.{ENVIRONMENT}.json")
     try:

@@ -80,9 +80,9 @@ class Change:
                 raise Rejected(f"the journal of {self.town.name} never said {moment}; the run is {name}: {message}")
             time.sleep(LOOK_SECONDS)
 
-    def process(self) -> psutil.Process | None:
-        """Return the process that carries the run."""
-        presence = Roll(self.platform.home.roll).find(self.run) if self.run else None
+    def process(self, run: str = "") -> psutil.Process | None:
+        """Return the process that carries `run`: the change's own when it is left out."""
+        presence = Roll(self.platform.home.roll).find(run or self.run)
         return psutil.Process(presence.process) if presence and presence.is_alive else None
 
     def _lines(self, sequence: int, ending: str) -> list[Path]:
@@ -125,7 +125,8 @@ def find(victim: Victim, change: Change, line: Path | None = None) -> list[psuti
         carrier = change.process()
         return [carrier] if carrier else []
     if victim is Victim.RECOVERY:
-        return recoverers(change, as_json(line)["run"]) if line else []
+        carrier = change.process(as_json(line)["run"]) if line else None
+        return [carrier] if carrier else []
     if victim is Victim.ROUTER:
         return router_processes(change.platform, change.town)
     daemon = daemon_of(change.platform, str(victim)).process()
@@ -135,22 +136,6 @@ def find(victim: Victim, change: Change, line: Path | None = None) -> list[psuti
 def daemon_of(platform: ChaosPlatform, name: str) -> Daemon:
     """Return one of the platform's background processes by its name."""
     return Daemon(name, platform.home.root / "daemons", platform.home.logs / f"{name}.log")
-
-
-def recoverers(change: Change, run: str) -> list[psutil.Process]:
-    """Return who ends the change as `run`: a process of recovery, or the change's own run when it was started again."""
-    carrier = change.process()
-    if carrier and run == change.run:
-        return [carrier]
-    found = []
-    for process in psutil.process_iter():
-        with suppress(psutil.Error):
-            argv = process.cmdline()
-            env = process.environ() if argv and "python" in argv[0] else {}
-            ours = env.get("HEADWAY_HOME") == str(change.platform.home.root)
-            if ours and (env.get("PREFECT__FLOW_RUN_ID") == run or "recover" in argv):
-                found.append(process)
-    return found
 
 
 def router_processes(platform: ChaosPlatform, town: Town) -> list[psutil.Process]:

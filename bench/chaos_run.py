@@ -1,6 +1,7 @@
 """One round: every place changes, somebody dies, and everything has to be whole again."""
 
 import time
+from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -36,6 +37,7 @@ class Result:
     converged_after_lease: float | None = None
     gap_ms: float = 0.0
     failures: dict[str, int] = field(default_factory=dict)
+    failing: list[str] = field(default_factory=list)  # places in which a request failed
     requests: int = 0
     is_mixed: bool = False
     leaks: list[str] = field(default_factory=list)
@@ -164,8 +166,9 @@ class Chaos:
         result.gap_ms = max(self.traffic.gap_ms(number, killed - 1, until) for number in affected)
         for number in affected:
             result.requests += len(self.traffic.within(number, killed - 1, until))
-            for outcome, count in self.traffic.failures(number, killed - 1, until).items():
-                result.failures[outcome] = result.failures.get(outcome, 0) + count
+            failures = self.traffic.failures(number, killed - 1, until)
+            result.failing += [changes[number].town.name] if failures else []
+            result.failures = dict(Counter(result.failures) + failures)
         return result
 
     def _times(self, result: Result, changes: list[Change], last: float) -> None:
