@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cli import approve, check, discover, doctor, plan, platform, rollback, run, status
+from cli import approve, check, discover, doctor, plan, platform, recover, rollback, run, status
 from cli.output import complain
 from delivery.errors import HeadwayError, Interrupted
 
@@ -25,6 +25,7 @@ app.command("status")(status.status)
 app.command("approve")(approve.approve)
 app.command("reject")(approve.reject)
 app.command("rollback")(rollback.rollback)
+app.command("recover")(recover.recover)
 app.command("up")(platform.up)
 app.command("down")(platform.down)
 app.command("doctor")(doctor.doctor)

@@ -12,7 +12,7 @@ from delivery.platform.orchestrator import Orchestrator
 
 
 def up(as_json: Annotated[bool, typer.Option("--json", help="Print data.")] = False) -> None:
-    """Bring up Docker, registry, Prefect server with its UI, and worker; environments go on where they were."""
+    """Bring up Docker, registry, Prefect server with its UI, worker and keeper; environments go on where they were."""
     found = bring_up(quiet=as_json)
     if as_json:
         print_json({"ui": found.url, "api": f"{found.url}/api", "home": str(found.home.root)})
@@ -52,6 +52,8 @@ def bring_up(*, quiet: bool = False) -> Orchestrator:
     began = time.monotonic()
     resumed = resume_environments(home)
     did(f"environments: {', '.join(resumed)}", began)
+    home.up.touch()
+    prefect.start_keeper()
     return prefect
 
 

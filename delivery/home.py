@@ -64,6 +64,11 @@ class Home:
         return self.root / "leases"
 
     @property
+    def up(self) -> Path:
+        """The file that is there while the platform shall run, from `headway up` to `headway down`."""
+        return self.root / "up"
+
+    @property
     def project(self) -> Path:
         """The file that names the folder delivered last."""
         return self.root / "project"

@@ -143,6 +143,18 @@ class LeaseBook:
             raise Rejected(f"superseded by {renewed.superseded_by}")
         return renewed
 
+    def end(self, lease: Lease) -> bool:
+        """Let a lease run out now, because its holder is known to be dead; return whether it was that lease still.
+
+        Whoever takes the environment next gets a higher sequence, so a holder that was wrongly thought dead is refused.
+        """
+        with self._locked(lease.app, lease.environment):
+            current = self.read(lease.app, lease.environment)
+            if (current.sequence, current.holder) != (lease.sequence, lease.holder) or current.holder is None:
+                return False
+            self._write(current.model_copy(update={"expires": datetime.now(UTC)}))
+            return True
+
     def check(self, app: str, environment: str, sequence: int) -> None:
         """Return while nobody took the lease after `sequence`; Rejected otherwise."""
         current = self.read(app, environment)

@@ -1,11 +1,12 @@
-"""End what dead runs began; runs every minute and after every start of the platform."""
+"""End what dead runs began; the keeper runs it as soon as something has died, and the worker every minute."""
 
 from prefect import flow
 from prefect.runtime import flow_run
 
 from flows.limits import one_by_one, raise_failures
 from tasks.known import known_places
-from tasks.recover import recover_place, recover_runs, sweep_orphans
+from tasks.presence import enter, leave
+from tasks.recover import free_unchanged, recover_place, recover_runs, revive_keeper, sweep_orphans
 from tasks.warm import retire_kept
 
 
@@ -17,9 +18,20 @@ async def recover() -> list[str]:
 
     Nothing here asks what a process remembers: the lease, the journal and the target itself say what to do.
     """
+    run = str(flow_run.id)
+    enter(run, begins_again=False)
+    try:
+        revive_keeper()
+        return await _recover(run)
+    finally:
+        leave(run)
+
+
+async def _recover(run: str) -> list[str]:
     places = await known_places()
-    ended, failures = await one_by_one(recover_place(place, str(flow_run.id)) for place in places)
-    retired, more = await one_by_one(retire_kept(place, str(flow_run.id)) for place in places)
+    ended, failures = await one_by_one(recover_place(place, run) for place in places)
+    free_unchanged(places, run)
+    retired, more = await one_by_one(retire_kept(place, run) for place in places)
     done = [*filter(None, [*ended, *retired]), *await recover_runs(), *await sweep_orphans()]
     raise_failures([*failures, *more])
     return done

@@ -4,9 +4,9 @@ from delivery.home import Home
 from delivery.presence import Roll
 
 
-def enter(run: str) -> None:
-    """Write down that this process carries `run`."""
-    Roll(Home.current().roll).enter(run)
+def enter(run: str, *, begins_again: bool = True) -> None:
+    """Write down that this process carries `run`, and whether that is started again when its process dies."""
+    Roll(Home.current().roll).enter(run, begins_again=begins_again)
 
 
 def leave(run: str) -> None:

@@ -1,5 +1,7 @@
 """End what dead runs began: environments half changed, runs without a process, things without an owner."""
 
+import time
+from contextlib import suppress
 from datetime import UTC, datetime
 
 from prefect.client.orchestration import SyncPrefectClient, get_client
@@ -21,7 +23,8 @@ from delivery.home import Home
 from delivery.journal import Entry, Journal
 from delivery.lease import Lease
 from delivery.order import Order
-from delivery.presence import Presence, Roll
+from delivery.platform.orchestrator import Orchestrator
+from delivery.presence import Presence, Roll, end_leases_of_the_dead
 from tasks.known import KnownPlace
 from tasks.lease import lease_book, left_to_do, renewed
 from tasks.place import open_environment
@@ -32,12 +35,15 @@ UNENDED = [StateType.RUNNING, StateType.PAUSED, StateType.PENDING, StateType.SCH
 CARRIED = (StateType.RUNNING, StateType.PAUSED, StateType.CANCELLING)
 NOTHING = "nothing had been changed"
 PAGE = 200
+# A worker that lives says so itself when a process of it dies, and what it says must come first.
+REPORT_SECONDS = 8.0
 
 
 @step(timeout_seconds=900, retries=0, name="recover {place.environment} of {place.app.app}", keep=False)
 def recover_place(place: KnownPlace, run: str) -> str | None:
     """Finish or withdraw what an abandoned lease began; return what was done, or none when there was nothing to do."""
     book, app, environment = lease_book(), place.app.app, place.environment
+    end_leases_of_the_dead(book, Roll(Home.current().roll))
     abandoned = book.read(app, environment)
     if not abandoned.is_abandoned(datetime.now(UTC)):
         return None
@@ -87,39 +93,73 @@ def _end_change(app: App, environment: str, lease: Lease, run: str) -> str:
     return f"{decision} of {release.fingerprint} done"
 
 
+def free_unchanged(places: list[KnownPlace], run: str) -> None:
+    """Free what was left by runs that died before they changed anything, in environments that no journal speaks of."""
+    book, known = lease_book(), {(place.app.app, place.environment) for place in places}
+    for lease in book.all():
+        if not lease.is_abandoned(datetime.now(UTC)) or (lease.app, lease.environment) in known:
+            continue
+        if left_to_do(Journal(current_store(), lease.app, lease.environment))[0] == "nothing":
+            with suppress(Transient):  # somebody wants it just now
+                book.give_back(book.take(lease.app, lease.environment, holder=run, reason="recovery"))
+
+
 @step(timeout_seconds=120, retries=0, keep=False)
 def recover_runs() -> list[str]:
     """Start runs again whose process died while the orchestrator thinks they run or wait; once, then they crashed."""
-    roll, ended = Roll(Home.current().roll), []
-    with get_client(sync_client=True) as client:
-        for run in _unended(client):
-            presence = roll.find(str(run.id))
-            if presence is None or presence.is_alive or run.state_type not in CARRIED:
-                continue
-            if run.state_name == "Suspended":  # nobody has to be there while it waits
-                continue
-            state, words = _after_death(run, presence)
-            client.set_flow_run_state(run.id, state, force=True)
-            if state.is_final():
-                roll.leave(str(run.id))
-            ended.append(f"{run.name}: {words}")
-            log().warning("the process of run %s (%s) died: %s", run.name, run.id, words)
-    return ended
+    roll = Roll(Home.current().roll)
+    with roll.alone() as alone, get_client(sync_client=True) as client:
+        if not alone or not roll.dead():
+            return []
+        if roll.unattended():
+            time.sleep(REPORT_SECONDS)
+        unended = {str(run.id): run for run in _unended(client)}
+        return [words for presence in roll.dead() if (words := _end(client, roll, presence, unended))]
+
+
+def _end(client: SyncPrefectClient, roll: Roll, presence: Presence, unended: dict[str, FlowRun]) -> str | None:
+    run = unended.get(presence.run)
+    if run is None:  # it has ended; its process could not say so
+        roll.leave(presence.run)
+        return None
+    if run.state_type not in CARRIED or run.state_name == "Suspended":  # nobody has to be there while it waits
+        roll.attend(presence)
+        return None
+    state, words = _after_death(run, presence)
+    client.set_flow_run_state(run.id, state, force=True)
+    if state.is_final():
+        roll.leave(presence.run)
+    else:
+        roll.attend(presence)
+    log().warning("the process of run %s (%s) died: %s", run.name, run.id, words)
+    return f"{run.name}: {words}"
 
 
 def _after_death(run: FlowRun, presence: Presence) -> tuple[State[None], str]:
     """Return the state of a run whose process died, and what that means in words."""
     if run.state_type == StateType.CANCELLING:
         return Cancelled(message="its process died while it was cancelled"), "cancelled"
+    if not presence.begins_again:
+        return Crashed(message="its process died"), "crashed"
     if presence.attempts < MOST_ATTEMPTS:
         return AwaitingRetry(message="its process died"), "started again"
     return Crashed(message="its process died again"), "crashed"
 
 
+def revive_keeper() -> None:
+    """Start the keeper unless it lives: the two look after each other."""
+    Orchestrator(Home.current()).start_keeper()
+
+
 @step(timeout_seconds=300, keep=False)
 def sweep_orphans() -> list[str]:
-    """Remove what has no living owner and return its names."""
+    """Remove what has no living owner and return its names, unless somebody does just that."""
     home = Home.current()
+    with Roll(home.roll).alone() as alone:
+        return _sweep(home) if alone else []
+
+
+def _sweep(home: Home) -> list[str]:
     with get_client(sync_client=True) as client:
         living = {str(run.id) for run in _unended(client)} | Roll(home.roll).alive()
     removed = sweep(home.identity, living=living)

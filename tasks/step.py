@@ -5,14 +5,16 @@ import contextvars
 import functools
 import inspect
 import logging
+import time
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
-from typing import Any, ParamSpec, Protocol, TypeVar, cast, overload
+from typing import Any, NoReturn, ParamSpec, Protocol, TypeVar, cast, overload
 from uuid import UUID
 
+import httpx
 from prefect import task
 from prefect.cache_policies import INPUTS, NO_CACHE, RUN_ID, TASK_SOURCE
 from prefect.client.orchestration import get_client
@@ -29,6 +31,8 @@ from delivery.report.record import StepTime
 
 P = ParamSpec("P")
 R = TypeVar("R")
+SERVER_SECONDS = 90.0
+POLL_SECONDS = 0.5
 
 # asyncio's own pool has a handful of threads on a small machine; how many steps run at once is the application's word.
 _THREADS = ThreadPoolExecutor(max_workers=256, thread_name_prefix="step")
@@ -65,6 +69,8 @@ def step(
                     result = await _in_thread(function, *args, **kwargs)
             except BaseException as error:
                 _note(started, "failed" if isinstance(error, Exception) else "interrupted")
+                if isinstance(error, httpx.ConnectError):
+                    await _outlast(error)
                 raise
             _note(started, "done")
             return result
@@ -120,6 +126,18 @@ def show(markdown: str, key: str, description: str) -> None:
 async def _in_thread(function: Callable[..., R], *args: Any, **kwargs: Any) -> R:
     call = functools.partial(contextvars.copy_context().run, function, *args, **kwargs)
     return await asyncio.get_running_loop().run_in_executor(_THREADS, call)
+
+
+async def _outlast(error: httpx.ConnectError) -> NoReturn:
+    """Wait for the Prefect server and raise Transient: it is being started again.
+
+    A client that had an answer before asks again by itself; one that a step had just made does not.
+    """
+    deadline = time.monotonic() + SERVER_SECONDS
+    async with get_client() as client:
+        while await client.api_healthcheck() and time.monotonic() < deadline:
+            await asyncio.sleep(POLL_SECONDS)
+    raise Transient(f"the Prefect server did not answer: {error}") from error
 
 
 def _only_transient(_task: object, _task_run: object, state: State[Any]) -> bool:

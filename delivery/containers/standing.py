@@ -1,18 +1,32 @@
 """Everything the environments of a platform run on the Docker host: stopped, started again, removed."""
 
+from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
 from docker import DockerClient
+from docker.errors import NotFound
 from docker.models.containers import Container
 
 from delivery.containers.bed import engine_errors
 from delivery.containers.client import connect
 from delivery.home import Home
 from delivery.ledger import LABEL_APP, LABEL_ENVIRONMENT, LABEL_PLATFORM, LABEL_ROLE
+from delivery.model import Model
 
 # What the others need first; the router last, so that it finds what it routes to.
 START_ORDER = ("database", "backing", "instance", "router")
 STOP_SECONDS = 20
+LOOK_SECONDS = 5  # whoever looks this often waits no longer for an engine that hangs
+
+
+class Standing(Model):
+    """A container that shall run for as long as the platform does."""
+
+    id: str
+    name: str
+    app: str
+    environment: str | None
 
 
 def pause_environments(home: Home, host: str | None = None) -> list[str]:
@@ -31,6 +45,30 @@ def resume_environments(home: Home, host: str | None = None) -> list[str]:
         for container in stopped:
             container.start()
     return _names(stopped)
+
+
+def find_fallen(home: Home, host: str | None = None) -> list[Standing]:
+    """Return what has ended of the environments and the registry; what the engine is about to start again is not."""
+    filters = {"label": f"{LABEL_PLATFORM}={home.identity}", "status": "exited"}
+    with engine_errors():
+        ended = _watcher(host).api.containers(all=True, filters=filters)
+    standing = sorted(filter(_stands, ended), key=lambda one: _rank(one["Labels"][LABEL_ROLE]))
+    return [
+        Standing(
+            id=one["Id"],
+            name=one["Names"][0].lstrip("/"),
+            app=one["Labels"].get(LABEL_APP, ""),
+            environment=one["Labels"].get(LABEL_ENVIRONMENT),
+        )
+        for one in standing
+    ]
+
+
+def start_fallen(fallen: Iterable[Standing], host: str | None = None) -> None:
+    """Start what had ended; what was removed meanwhile is not missed."""
+    for one in fallen:
+        with engine_errors(), suppress(NotFound):
+            _watcher(host).api.start(one.id)
 
 
 def purge_environments(home: Home, host: str | None = None) -> list[str]:
@@ -53,7 +91,21 @@ def _containers(client: DockerClient, home: Home) -> list[Container]:
 
 
 def _place(container: Container) -> tuple[int, str]:
-    return START_ORDER.index(container.labels[LABEL_ROLE]), str(container.name)
+    return _rank(container.labels[LABEL_ROLE]), str(container.name)
+
+
+def _stands(container: dict[str, Any]) -> bool:
+    labels = container["Labels"]
+    role = labels.get(LABEL_ROLE)
+    return role == "registry" or (role in START_ORDER and LABEL_ENVIRONMENT in labels)
+
+
+def _rank(role: str) -> int:
+    return START_ORDER.index(role) if role in START_ORDER else 0
+
+
+def _watcher(host: str | None) -> DockerClient:
+    return connect(host, timeout_seconds=LOOK_SECONDS)
 
 
 def _filter(home: Home) -> dict[str, Any]:

@@ -22,6 +22,12 @@ class Daemon:
     name: str
     folder: Path
     log: Path
+    has_family: bool = True  # its children end with it; off for one whose children are daemons of their own
+
+    @property
+    def has_died(self) -> bool:
+        """Whether it was started, was not stopped, and does not run."""
+        return self._path.exists() and self.process() is None
 
     def process(self) -> psutil.Process | None:
         """Return the running process, or none."""
@@ -43,7 +49,7 @@ class Daemon:
             with self.log.open("ab") as log:
                 child = subprocess.Popen(
                     list(argv),
-                    env={**os.environ, **env},
+                    env={**_own_environment(), **env},
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=log,
@@ -60,7 +66,7 @@ class Daemon:
         if process is None:
             self._path.unlink(missing_ok=True)
             return False
-        family = [process, *process.children(recursive=True)]
+        family = [process, *(process.children(recursive=True) if self.has_family else [])]
         process.terminate()
         _, left = psutil.wait_procs(family, timeout=grace_seconds)
         for member in left:
@@ -79,3 +85,8 @@ class Daemon:
     @property
     def _path(self) -> Path:
         return self.folder / f"{self.name}.pid"
+
+
+def _own_environment() -> dict[str, str]:
+    """Return this process's environment without what Prefect tells a run about itself: a daemon is no part of it."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("PREFECT__")}

@@ -3,6 +3,7 @@
 import os
 import platform
 import shutil
+import socket
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -21,12 +22,19 @@ from delivery.programs.run import run
 
 SOCKET = Path("/var/run/docker.sock")
 DAEMON_JSON = Path("/etc/docker/daemon.json")
-# /24 networks: Docker's own pools are used up after about thirty test cells.
+# /24 networks: Docker's own pools are used up after about thirty test cells. Containers and their published ports live
+# on while the engine is dead: the ports by rules of the kernel, because a proxy of the engine would end with it.
 SETTINGS = """\
-{"default-address-pools": [{"base": "10.201.0.0/16", "size": 24}], "log-opts": {"max-size": "10m", "max-file": "2"}}
+{
+  "default-address-pools": [{"base": "10.201.0.0/16", "size": 24}],
+  "log-opts": {"max-size": "10m", "max-file": "2"},
+  "live-restore": true,
+  "userland-proxy": false
+}
 """
 PACKAGES = ("docker.io", "iptables")
 START_SECONDS = 30
+_DOCKERD = ["dockerd", "-H", f"unix://{SOCKET}"]
 
 Step = Literal["configure", "install", "systemctl", "dockerd"]
 
@@ -101,6 +109,19 @@ def ensure_engine(home: Home | None = None) -> EngineReport:
     )
 
 
+def engine_died(home: Home) -> bool:
+    """Whether an engine that Headway started ended by itself, and no other one listens in its place."""
+    if not _daemon(home).has_died:
+        return False
+    with socket.socket(socket.AF_UNIX) as probe:
+        return probe.connect_ex(str(SOCKET)) != 0
+
+
+def launch_engine(home: Home) -> None:
+    """Start the engine again and return at once; it takes back what lived on."""
+    _daemon(home).start(_DOCKERD, {})
+
+
 def stop_engine(home: Home) -> bool:
     """Stop the engine if Headway started it as a process of its own; return whether it did."""
     return _daemon(home).stop()
@@ -147,7 +168,7 @@ def _carry_out(steps: tuple[Step, ...], daemon: Daemon) -> str:
     if "systemctl" in steps:
         run(["systemctl", "start", "docker"], timeout_seconds=90)
         return wait_for_engine(None)
-    daemon.start(["dockerd", "-H", f"unix://{SOCKET}"], {})
+    daemon.start(_DOCKERD, {})
     return wait_for_engine(daemon)
 
 

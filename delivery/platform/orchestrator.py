@@ -1,4 +1,4 @@
-"""The Prefect server and the worker of one machine, as background processes."""
+"""The Prefect server, the worker and the keeper of one machine, as background processes."""
 
 import os
 import socket
@@ -19,12 +19,15 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 class Orchestrator:
-    """Prefect's server with its UI, and one process worker, for the platform in `home`."""
+    """Prefect's server with its UI, one process worker, and who keeps both alive, for the platform in `home`."""
 
     def __init__(self, home: Home) -> None:
         self.home = home
-        self.server = Daemon("server", home.root / "daemons", home.logs / "server.log")
-        self.worker = Daemon("worker", home.root / "daemons", home.logs / "worker.log")
+        folder, logs = home.root / "daemons", home.logs
+        self.server = Daemon("server", folder, logs / "server.log")
+        self.worker = Daemon("worker", folder, logs / "worker.log")
+        self.recovery = Daemon("recovery", folder, logs / "recovery.log")
+        self.keeper = Daemon("keeper", folder, logs / "keeper.log", has_family=False)
 
     @property
     def port(self) -> int:
@@ -56,6 +59,10 @@ class Orchestrator:
             "DO_NOT_TRACK": "1",
             # Leases in memory lose a strict holder's slot for good when the server restarts.
             "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
+            # Where worker and recovery were killed, no recovery is scheduled for as long as this: 300 by default.
+            "PREFECT_SERVER_CONCURRENCY_INITIAL_DEPLOYMENT_LEASE_DURATION": "60",
+            # A client that had an answer before asks again after 2, 4, 8 ... seconds: for two minutes without a server.
+            "PREFECT_CLIENT_MAX_RETRIES": "6",
             "PREFECT_WORKER_QUERY_SECONDS": "1",
             "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",
             "PREFECT_LOGGING_LEVEL": "INFO",
@@ -66,18 +73,21 @@ class Orchestrator:
         """Bring the server up and return when it answers; Rejected with the log's end when it does not."""
         if self.answers():
             return
-        port = self.port
-        app = ["--factory", "blocks.server:create_app", "--host", "127.0.0.1", "--port", str(port)]
-        quiet = ["--log-level", "warning", "--timeout-keep-alive", "30", "--ws-ping-interval", "20"]
-        self.server.start([sys.executable, "-m", "uvicorn", *app, *quiet], self.environment())
+        self.launch_server()
         deadline = time.monotonic() + START_SECONDS
         while not self.answers():
             if self.server.process() is None or time.monotonic() > deadline:
                 raise Rejected(
-                    f"the Prefect server did not start on port {port}; the end of {self.server.log}:\n"
+                    f"the Prefect server did not start on port {self.port}; the end of {self.server.log}:\n"
                     + self.server.last_lines()
                 )
             time.sleep(0.2)
+
+    def launch_server(self) -> None:
+        """Start the server unless it runs, and return at once."""
+        app = ["--factory", "blocks.server:create_app", "--host", "127.0.0.1", "--port", str(self.port)]
+        quiet = ["--log-level", "warning", "--timeout-keep-alive", "30", "--ws-ping-interval", "20"]
+        self.server.start([sys.executable, "-m", "uvicorn", *app, *quiet], self.environment())
 
     def start_worker(self) -> None:
         """Bring the worker up; it makes its work pool when there is none."""
@@ -86,9 +96,20 @@ class Orchestrator:
             self.environment(),
         )
 
+    def start_keeper(self) -> None:
+        """Bring the keeper up, unless `headway down` was the last word."""
+        if self.home.up.exists():
+            self.keeper.start([sys.executable, "-m", "delivery.platform"], self.environment())
+
+    def start_recovery(self) -> None:
+        """Start `headway recover` unless it runs, and return at once."""
+        self.recovery.start([sys.executable, "-m", "cli", "recover"], self.environment())
+
     def stop(self) -> list[str]:
-        """Stop worker and server; return the names of those that ran."""
-        return [daemon.name for daemon in (self.worker, self.server) if daemon.stop()]
+        """Stop everything, the keeper first so that it starts nothing again; return the names of those that ran."""
+        self.home.up.unlink(missing_ok=True)
+        daemons = (self.keeper, self.recovery, self.worker, self.server)
+        return [daemon.name for daemon in daemons if daemon.stop()]
 
     def answers(self) -> bool:
         """Whether our server is healthy."""

@@ -13,7 +13,7 @@ from delivery.platform.orchestrator import Orchestrator
 
 
 def stop_platform(home: Home) -> list[str]:
-    """Stop worker, server, environments, registry, and Docker when Headway started it; return what ran."""
+    """Stop keeper, worker, server, environments, registry, and Docker when Headway started it; return what ran."""
     stopped = Orchestrator(home).stop()
     if engine_version() is not None:
         stopped += [f"environment {name}" for name in pause_environments(home)]

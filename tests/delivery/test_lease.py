@@ -128,3 +128,22 @@ def test_nobody_steals_from_itself(book: LeaseBook) -> None:
     book.take("shop", "production", holder="one", reason="release a")
 
     assert book.take("shop", "production", holder="one", reason="release a", steal="one").theft is None
+
+
+def test_the_lease_of_a_dead_holder_ends_at_once_and_the_next_gets_a_higher_sequence(book: LeaseBook) -> None:
+    dead = book.take("shop", "production", holder="one", reason="release a")
+
+    assert book.end(dead)
+
+    assert book.read("shop", "production").is_abandoned(datetime.now(UTC))
+    assert book.take("shop", "production", holder="two", reason="recovery").sequence == dead.sequence + 1
+
+
+def test_a_lease_that_went_to_somebody_else_or_was_given_back_is_not_ended(book: LeaseBook) -> None:
+    dead = book.take("shop", "production", holder="one", reason="release a")
+    book.give_back(dead)
+    free = book.end(dead)
+    living = book.take("shop", "production", holder="two", reason="release b")
+
+    assert (free, book.end(dead)) == (False, False)
+    assert book.read("shop", "production") == living

@@ -1,16 +1,18 @@
 """What dead runs left: changes half done, runs without a process, things without an owner."""
 
+import asyncio
 from datetime import UTC, datetime
 from uuid import UUID
 
 import pytest
 from prefect.client.orchestration import get_client
-from prefect.states import Cancelling, Paused, Running
+from prefect.states import Cancelling, Crashed, Paused, Running
 
 from delivery.errors import Transient
 from delivery.journal import Entry
 from delivery.lease import LeaseBook
-from delivery.presence import Presence
+from delivery.platform.daemon import Daemon
+from delivery.presence import Presence, Roll
 from flows.deliver import deliver
 from flows.recover import recover
 from tasks.known import current_places
@@ -18,6 +20,12 @@ from tasks.known import current_places
 pytestmark = [pytest.mark.prefect, pytest.mark.xdist_group("prefect")]
 
 NOBODY = 2**22 + 1  # no process has such a number
+
+
+@pytest.fixture(autouse=True)
+def no_worker(monkeypatch):
+    """Nobody reports that a process of his has died."""
+    monkeypatch.setattr("tasks.recover.REPORT_SECONDS", 0)
 
 
 @pytest.fixture
@@ -133,15 +141,19 @@ def test_places_are_known_from_what_was_done_there(platform, live):
     assert [(place.app.app, place.environment) for place in current_places()] == [("shop", "production")]
 
 
-def a_run(platform, state, *, process=NOBODY, attempts=1):
+def a_run(platform, state, **presence):
     run = platform.create(deliver, {})
     with get_client(sync_client=True) as client:
         client.set_flow_run_state(UUID(run), Running(), force=True)
         client.set_flow_run_state(UUID(run), state, force=True)
-    platform.home.roll.mkdir(parents=True, exist_ok=True)
-    presence = Presence(run=run, process=process, started=0, attempts=attempts)
-    (platform.home.roll / f"{run}.json").write_text(presence.model_dump_json())
+    carried_by_nobody(platform, run, **presence)
     return run
+
+
+def carried_by_nobody(platform, run, **more):
+    platform.home.roll.mkdir(parents=True, exist_ok=True)
+    presence = Presence(run=run, process=NOBODY, started=0, **more)
+    (platform.home.roll / f"{run}.json").write_text(presence.model_dump_json())
 
 
 def state_of(run):
@@ -150,21 +162,102 @@ def state_of(run):
 
 
 @pytest.mark.parametrize(
-    ("state", "attempts", "becomes"),
+    ("state", "presence", "becomes"),
     [
-        (Running(), 1, "AwaitingRetry"),
-        (Running(), 2, "Crashed"),
-        (Paused(timeout_seconds=60), 1, "AwaitingRetry"),
-        (Cancelling(), 1, "Cancelled"),
+        (Running(), {}, "AwaitingRetry"),
+        (Running(), {"attempts": 2}, "Crashed"),
+        (Running(), {"begins_again": False}, "Crashed"),
+        (Paused(timeout_seconds=60), {}, "AwaitingRetry"),
+        (Cancelling(), {}, "Cancelled"),
     ],
-    ids=["starts again", "crashed twice", "waited for an answer", "was being cancelled"],
+    ids=["starts again", "crashed twice", "recovery itself", "waited for an answer", "was being cancelled"],
 )
-def test_a_run_whose_process_died(platform, state, attempts, becomes):
-    run = a_run(platform, state, attempts=attempts)
+def test_a_run_whose_process_died(platform, state, presence, becomes):
+    run = a_run(platform, state, **presence)
 
     platform.run(recover, {})
 
     assert state_of(run) == becomes
+    assert Roll(platform.home.roll).unattended() == []
+
+
+def test_a_run_that_ended_although_its_process_could_not_say_so_is_forgotten(platform):
+    run = a_run(platform, Crashed())
+
+    platform.run(recover, {})
+
+    assert state_of(run) == "Crashed"
+    assert Roll(platform.home.roll).find(run) is None
+
+
+def test_a_run_that_begins_again_is_not_started_twice(platform):
+    run = a_run(platform, Running())
+    platform.run(recover, {})
+    with get_client(sync_client=True) as client:
+        before = len(client.read_flow_run_states(UUID(run)))
+        platform.run(recover, {})
+
+        assert len(client.read_flow_run_states(UUID(run))) == before
+
+
+def test_who_looks_after_dead_runs_already_is_not_joined(platform):
+    run = a_run(platform, Running())
+
+    with Roll(platform.home.roll).alone():
+        platform.run(recover, {})
+
+    assert state_of(run) == "Running"
+    assert "sweep" not in platform.containers.calls
+
+
+def test_a_dead_holder_is_not_waited_for(platform, live):
+    release = leave_half_done(platform, 2, "stage", "shift")
+    book = platform.leases
+    book.renew(book.read("shop", "production"))
+    carried_by_nobody(platform, "dead")
+
+    run = platform.run(recover, {})
+
+    assert run.error[0] == f"withdraw of {release.fingerprint} done"
+    assert slots(platform) == [(live, 100)]
+
+
+def test_two_recoveries_at_once_end_a_change_once(platform, live):
+    release = leave_half_done(platform, 2, "stage", "shift")
+    runs = [platform.create(recover, {}) for _ in range(2)]
+
+    async def both():
+        return await asyncio.gather(*(platform.carrying(recover, run) for run in runs))
+
+    ended = platform.loop.run(both())
+
+    assert [run.state.is_completed() for run in ended] == [True, True], ended
+    assert sorted(done for run in ended for done in run.error) == [f"withdraw of {release.fingerprint} done"]
+    assert slots(platform) == [(live, 100)]
+    assert platform.happenings() == ["released", "withdrawn"]
+
+
+def test_what_died_before_it_changed_anything_in_a_new_environment_holds_it_no_longer(platform, live):
+    LeaseBook(platform.home.leases, lease_seconds=-1).take("shop", "staging", holder="dead", reason="test")
+    platform.leases.take("shop", "test", holder="alive", reason="test")
+
+    platform.run(recover, {})
+
+    assert platform.leases.read("shop", "staging").holder is None
+    assert platform.leases.read("shop", "test").holder == "alive"
+
+
+@pytest.mark.parametrize("up", [True, False], ids=["up", "down"])
+def test_the_keeper_is_started_when_it_is_dead_unless_the_platform_is_down(platform, monkeypatch, up):
+    started = []
+    monkeypatch.setattr(Daemon, "start", lambda daemon, argv, env: started.append((daemon.name, argv[1:])))
+    if up:
+        platform.home.root.mkdir(exist_ok=True)
+        platform.home.up.touch()
+
+    platform.run(recover, {})
+
+    assert started == ([("keeper", ["-m", "delivery.platform"])] if up else [])
 
 
 def test_a_run_that_is_carried_is_left_alone_and_keeps_what_is_its_own(platform, monkeypatch):

@@ -3,6 +3,7 @@
 import threading
 from collections import Counter
 
+import httpx
 import pytest
 from prefect import flow
 from prefect.runtime import flow_run
@@ -80,6 +81,14 @@ def test_what_may_heal_is_tried_again_and_every_attempt_is_on_record(platform):
         ("try step", "failed", 2),
         ("try step", "done", 3),
     ]
+
+
+def test_a_server_that_is_started_again_is_waited_for(platform):
+    troubles[:] = [httpx.ConnectError("connection refused")]
+
+    run = platform.run(one_step, {})
+
+    assert run.error == 2
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,106 @@
+"""What the keeper keeps: engine, server, worker, containers, and that what dead runs began is ended."""
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from delivery.containers.standing import Standing, find_fallen, start_fallen
+from delivery.home import Home
+from delivery.lease import LeaseBook
+from delivery.platform.engine import engine_died, launch_engine
+from delivery.platform.keeper import Duty
+from delivery.platform.orchestrator import Orchestrator
+from delivery.presence import Roll, end_leases_of_the_dead
+
+SILENT_SECONDS = 60.0
+SLOW_ROUNDS = 5
+AGAIN = "it had died and is started again"
+
+
+def duties_of(home: Home) -> list[Duty]:
+    """Return the duties in the order in which one needs the other."""
+    prefect = Orchestrator(home)
+
+    def engine() -> str:
+        launch_engine(home)
+        return AGAIN
+
+    def server() -> str:
+        prefect.launch_server()
+        return AGAIN
+
+    def worker() -> str:
+        prefect.start_worker()
+        return AGAIN
+
+    silence, fallen, recovery = Silence(prefect), Fallen(home), Recovery(home, prefect)
+    return [
+        Duty("Docker", lambda: engine_died(home), engine),
+        Duty("Prefect server", lambda: prefect.server.process() is None, server),
+        Duty("Prefect server's answers", silence.is_long, silence.describe, rounds=SLOW_ROUNDS),
+        Duty("worker", lambda: prefect.worker.process() is None and prefect.answers(), worker),
+        Duty("recovery", recovery.is_needed, recovery.start),
+        Duty("containers", fallen.are_there, fallen.start, rounds=SLOW_ROUNDS),
+    ]
+
+
+class Silence:
+    """A server that lives and does not answer: only told, because what it does may be somebody's migration."""
+
+    def __init__(self, prefect: Orchestrator, now: Callable[[], float] = time.monotonic) -> None:
+        self._prefect, self._now = prefect, now
+        self._heard = now()
+
+    def is_long(self) -> bool:
+        """Whether it has lasted for a minute."""
+        if self._prefect.server.process() is None or self._prefect.answers():
+            self._heard = self._now()
+        return self._now() - self._heard > SILENT_SECONDS
+
+    def describe(self) -> str:
+        """Say what a person can do about it."""
+        return f"none for {SILENT_SECONDS:g} s although it runs; see {self._prefect.server.log}"
+
+
+class Fallen:
+    """Containers of environments that nobody changes, and the registry, that were stopped by somebody else."""
+
+    def __init__(self, home: Home) -> None:
+        self._home, self._leases = home, LeaseBook(home.leases)
+        self._found: list[Standing] = []
+
+    def are_there(self) -> bool:
+        """Look at the engine first and at the leases then: what a change makes after this look is not touched."""
+        found = find_fallen(self._home)
+        self._found = [one for one in found if one.environment is None or self._is_free(one.app, one.environment)]
+        return bool(self._found)
+
+    def start(self) -> str:
+        """Start them."""
+        start_fallen(self._found)
+        return f"started again: {', '.join(one.name for one in self._found)}"
+
+    def _is_free(self, app: str, environment: str) -> bool:
+        return self._leases.read(app, environment).holder is None
+
+
+class Recovery:
+    """`headway recover` in a process of its own, one at a time: when a run has died or a lease has run out."""
+
+    def __init__(self, home: Home, prefect: Orchestrator) -> None:
+        self._leases, self._roll, self._prefect = LeaseBook(home.leases), Roll(home.roll), prefect
+        self._why: list[str] = []
+
+    def is_needed(self) -> bool:
+        """Whether something waits for it, and it can run."""
+        end_leases_of_the_dead(self._leases, self._roll)
+        now = datetime.now(UTC)
+        left = [lease for lease in self._leases.all() if lease.is_abandoned(now)]
+        self._why = [f"{lease.environment} of {lease.app}, left by {lease.holder}" for lease in left]
+        self._why += [f"run {presence.run}, whose process died" for presence in self._roll.unattended()]
+        return bool(self._why) and self._prefect.recovery.process() is None and self._prefect.answers()
+
+    def start(self) -> str:
+        """Start it."""
+        self._prefect.start_recovery()
+        return f"started for {'; '.join(self._why)}"
