@@ -8,10 +8,11 @@ import contextlib
 import io
 import socket
 import struct
+import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import cast
 
-from docker import DockerClient
+from docker import APIClient, DockerClient
 from docker.models.containers import Container
 
 # Whatever the image has: BusyBox and netcat know `nc`, images of Debian have bash.
@@ -20,6 +21,8 @@ _CONNECT = (
     "exec bash -c 'exec 3<>/dev/tcp/127.0.0.1/$0; cat <&3 & cat >&3' $1"
 )
 READ_SECONDS = 15.0
+END_SECONDS = 2.0
+KILLED = 137  # 128 and SIGKILL
 
 
 _AFTER_A_LINE = 'read -r _; exec "$@"'
@@ -46,8 +49,19 @@ def run_in(container: Container, argv: Sequence[str], *, user: str = "", seconds
     finally:
         wrapper.close()
         connection.close()
-    code = int(api.exec_inspect(created)["ExitCode"] or 0)
+    code = _exit_code(api, created)
     return code, said[_OUTPUT].decode(errors="replace"), said[_ERRORS].decode(errors="replace")
+
+
+def _exit_code(api: APIClient, created: str) -> int:
+    """Return how a command ended that says nothing any more; the engine may need a moment to know it.
+
+    Of one that went down with its container it may never know: that did not end well.
+    """
+    deadline = time.monotonic() + END_SECONDS
+    while (code := api.exec_inspect(created)["ExitCode"]) is None and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return KILLED if code is None else int(code)
 
 
 class ExecStream:

@@ -19,7 +19,7 @@ from docker.models.containers import Container
 
 from delivery.app import DockerTarget
 from delivery.containers.bases import resolve_base
-from delivery.containers.exec_stream import ExecStream, run_in
+from delivery.containers.exec_stream import KILLED, ExecStream, run_in
 from delivery.containers.names import EnvironmentNames
 from delivery.containers.packing import packed
 from delivery.containers.visit import READ_SECONDS, Visitor
@@ -36,6 +36,9 @@ START_SECONDS = 20
 PORTS_TRIED = 5
 ANY_ADDRESS = "0.0.0.0"  # noqa: S104  # what the engine means by no address
 REFUSED = 10  # exit code of the script when a higher sequence was obeyed
+# Exit codes of a command in a container that ends just then: the engine could not start it (docker-run(1)), or it was
+# killed with its container. Nothing here does harm when it is done twice.
+UNDONE = (126, KILLED)
 
 # $1 sequence, $2 what to do once it is allowed. The lock is held over both.
 _FENCED = f"""
@@ -183,11 +186,14 @@ class Router:
     def _execute(self, *argv: str) -> tuple[int, str, str]:
         """Run a command inside and return its exit code, output and errors; Transient when the router does not run."""
         try:
-            return run_in(self.container, argv, user="0")
+            code, output, errors = run_in(self.container, argv, user="0")
         except APIError as error:
             raise Transient(f"the router of {self.names.environment} does not run: {error.explanation}") from error
-        except TimeoutError as error:
+        except (TimeoutError, ConnectionError) as error:
             raise Transient(f"the router of {self.names.environment} does not answer") from error
+        if code in UNDONE:
+            raise Transient(f"the router of {self.names.environment} does not run: {(errors or output).strip()}")
+        return code, output, errors
 
     def _binding(self) -> dict[str, str]:
         bindings = self.container.attrs["HostConfig"]["PortBindings"]
