@@ -59,6 +59,7 @@ def _docker(home: Home) -> list[Finding]:
     if version is None:
         return [Finding(what="Docker", state="missing", found="no engine answers", next_step="headway up")]
     findings = [Finding(what="Docker", state="ok", found=version)]
+    findings.append(_when_docker_dies())
     try:
         builder = find_builder()
         state: State = "ok" if builder.kind != "classic" else "warning"
@@ -72,6 +73,16 @@ def _docker(home: Home) -> list[Finding]:
     return findings
 
 
+def _when_docker_dies() -> Finding:
+    from delivery.platform.engine import DAEMON_JSON, is_live_restored
+
+    what = "containers when Docker dies"
+    if is_live_restored():
+        return Finding(what=what, state="ok", found="live on")
+    step = f'"live-restore": true, "userland-proxy": false in {DAEMON_JSON}, then restart Docker'
+    return Finding(what=what, state="warning", found="end with it: live-restore is off", next_step=step)
+
+
 def _disk(home: Home) -> Finding:
     folder = next(path for path in (home.root, *home.root.parents) if path.exists())
     free = shutil.disk_usage(folder).free / 2**30
@@ -82,7 +93,7 @@ def _disk(home: Home) -> Finding:
 
 def _platform() -> list[Finding]:
     prefect = orchestrator()
-    server, worker = prefect.answers(), prefect.worker.process() is not None
+    daemons = [("Prefect worker", prefect.worker), ("keeper", prefect.keeper)]
 
     def one(what: str, up: bool, found: str) -> Finding:
         return Finding(
@@ -92,4 +103,5 @@ def _platform() -> list[Finding]:
             next_step="" if up else "headway up",
         )
 
-    return [one("Prefect server", server, prefect.url), one("Prefect worker", worker, str(prefect.worker.log))]
+    server = one("Prefect server", prefect.answers(), prefect.url)
+    return [server, *(one(what, daemon.process() is not None, str(daemon.log)) for what, daemon in daemons)]

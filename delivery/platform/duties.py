@@ -97,7 +97,9 @@ class Recovery:
         now = datetime.now(UTC)
         left = [lease for lease in self._leases.all() if lease.is_abandoned(now)]
         self._why = [f"{lease.environment} of {lease.app}, left by {lease.holder}" for lease in left]
-        self._why += [f"run {presence.run}, whose process died" for presence in self._roll.unattended()]
+        with self._roll.alone() as alone:  # else somebody looks after them just now
+            dead = self._roll.unattended() if alone else []
+        self._why += [f"run {presence.run}, whose process died" for presence in dead]
         return bool(self._why) and self._prefect.recovery.process() is None and self._prefect.answers()
 
     def start(self) -> str:

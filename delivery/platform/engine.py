@@ -139,6 +139,15 @@ def engine_version() -> str | None:
         return None
 
 
+def is_live_restored() -> bool:
+    """Whether what the engine runs lives on while the engine itself is dead; an engine must answer."""
+    client = docker.from_env(timeout=10)
+    try:
+        return bool(client.info().get("LiveRestoreEnabled"))
+    finally:
+        client.close()
+
+
 def wait_for_engine(
     daemon: Daemon | None, answers: Callable[[], str | None] = engine_version, seconds: float = START_SECONDS
 ) -> str:

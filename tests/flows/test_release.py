@@ -3,7 +3,9 @@
 import asyncio
 import threading
 
+import httpx
 import pytest
+from prefect.blocks.core import Block
 
 from delivery.errors import ReleaseUnhealthy, Transient
 from delivery.store import FolderStore
@@ -146,6 +148,21 @@ def test_traffic_is_put_right_although_nothing_can_be_written_down(platform, liv
 
     assert "no space left" in str(run.error)
     assert is_as_before(platform, live)
+
+
+def test_traffic_is_put_right_although_the_prefect_server_is_away(platform, live, monkeypatch):
+    def away(*_: object, **__: object) -> None:
+        raise httpx.ConnectError("connection refused")
+
+    platform.behaviour().error_percent[platform.release(2).fingerprint] = 40
+    platform.behaviour().during = lambda verb: verb == "watch" and monkeypatch.setattr(Block, "load", away)
+
+    run = platform.put_live(2)
+
+    assert isinstance(run.error, ReleaseUnhealthy)
+    assert "unhealthy: 40 of 100" in str(run.error)
+    assert is_as_before(platform, live)
+    assert platform.happenings() == ["released", "withdrawn"]
 
 
 def test_what_is_live_and_who_changes_it_can_be_looked_at(platform, live):

@@ -336,6 +336,18 @@ def test_a_run_that_was_killed_while_it_held_nothing_is_recovered_once(home, clo
     assert prefect.starts == 1
 
 
+def test_a_recovery_is_not_started_for_runs_that_another_one_looks_after(home, clock, prefect):
+    carried_by(home, "r1", NOBODY)
+    keeper, _ = recovering(home, clock, prefect)
+
+    with Roll(home.roll).alone():
+        keeper.round()
+        meanwhile = prefect.starts
+    keeper.round()
+
+    assert (meanwhile, prefect.starts) == (0, 1)
+
+
 def test_a_recovery_that_did_not_help_is_tried_again_after_a_pause(home, clock, prefect):
     carried_by(home, "r1", NOBODY)
     keeper, _ = recovering(home, clock, prefect)
