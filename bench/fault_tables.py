@@ -32,16 +32,17 @@ def report(side: str, found: Mapping[str, Sequence[Trial]]) -> None:
 def side_table(side: str, faults: Mapping[str, Sequence[Row]]) -> Table:
     """Return one row for each fault."""
     columns = ("fault", "caught", "back on old", "failed GET", "failed POST", "closed", "back after", "p95")
-    table = Table(*columns, "withdrawn after", "left over", title=side)
+    table = Table(*columns, "last answer", "withdrawn after", "left over", title=side)
     for name, trials in faults.items():
         acted = [trial for trial in trials if trial["acted"]]
         sums = [str(sum(trial[key] for trial in trials)) for key in ("failed_idempotent", "failed_other", "closed")]
         back, p95 = back_seconds(trials)
+        answered = "–" if name == NONE.name else _median([trial.get("answered_seconds") for trial in acted], 2)
         withdrawn = _median([trial["withdrawn_seconds"] for trial in acted])
         left = str(sum(bool(trial["leftovers"]) for trial in trials))
         table.add_row(
             *(name, _caught(name, trials), _of(acted, "back") if name != NONE.name else "–"),
-            *(*sums, back, p95, withdrawn, left),
+            *(*sums, back, p95, answered, withdrawn, left),
         )
     return table
 
@@ -74,8 +75,15 @@ def _cell(name: str, trials: Sequence[Row]) -> str:
     if not trials:
         return "not possible"
     failed = [trial["failed_idempotent"] + trial["failed_other"] for trial in trials]
-    back = "" if name == NONE.name else f"; {back_seconds(trials)[0] if all(t['back'] for t in trials) else 'stays'}"
-    return f"{median_and_p95(failed)[0]:g}{back}"
+    became = "" if name == NONE.name else f"; {_became(trials)}"
+    return f"{median_and_p95(failed)[0]:g}{became}"
+
+
+def _became(trials: Sequence[Row]) -> str:
+    staying = sum(not trial["back"] for trial in trials)
+    if staying == len(trials):
+        return "stays"
+    return back_seconds(trials)[0] + (f", stays in {staying} of {len(trials)}" if staying else "")
 
 
 def _caught(name: str, trials: Sequence[Row]) -> str:
@@ -90,6 +98,6 @@ def _of(trials: Sequence[Row], key: str) -> str:
     return f"{sum(bool(trial[key]) for trial in trials)} of {len(trials)}"
 
 
-def _median(values: Sequence[float | None]) -> str:
+def _median(values: Sequence[float | None], digits: int = 1) -> str:
     known = [value for value in values if value is not None]
-    return f"{median_and_p95(known)[0]:.1f} s" if known else "–"
+    return f"{median_and_p95(known)[0]:.{digits}f} s" if known else "–"

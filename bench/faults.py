@@ -54,7 +54,7 @@ def measure(side: Side, faults: list[Fault], times: int) -> None:
                 continue
             for _ in range(times):
                 number = 1 - live if fault.kind == "good" else 2 + FAULTS.index(fault)
-                trial = run_trial(side, fault, str(live), side.prepare(fault.kind, number))
+                trial = run_trial(side, fault, side.prepare(fault.kind, number), live=live, number=number)
                 found.setdefault(fault.name, []).append(trial)
                 console.print(f"{side.name}, {fault.name}: {trial.outcome} {trial.reason}", markup=False)
                 for line in trial.failures[: MOST_LINES if side.has_verdict else 0]:

@@ -58,7 +58,7 @@ class Nginx:
             self._wait()
             return
         for argv in (["nginx", "-t"], ["nginx", "-s", "reload"]):
-            if self._container.exec_run(argv).exit_code:
+            if _fails(self._container, argv):
                 raise Rejected(f"{' '.join(argv)} failed:\n{self._last_lines()}")
 
     def finds_well(self, instance: Container) -> bool:
@@ -68,14 +68,20 @@ class Nginx:
         if not address:
             return False
         probe = ["wget", "-q", "-O", "/dev/null", f"http://{address}:8000/healthz"]
-        return instance.exec_run(probe).exit_code == 0
+        return not _fails(instance, probe)
 
     def _wait(self) -> None:
         deadline = time.monotonic() + START_SECONDS
-        while self._container.exec_run(["nginx", "-t"]).exit_code:
+        while _fails(self._container, ["nginx", "-t"]):
             if time.monotonic() > deadline:
                 raise Rejected(f"nginx does not start:\n{self._last_lines()}")
             time.sleep(0.1)
 
     def _last_lines(self) -> str:
         return self._container.logs(tail=10).decode(errors="replace")
+
+
+def _fails(container: Container, argv: Sequence[str]) -> bool:
+    """Whether a command inside ends with an error; it says nothing, for the SDK loses some of what comes at once."""
+    quiet = ["sh", "-c", 'exec "$@" >/dev/null 2>&1', "sh", *argv]
+    return bool(container.exec_run(quiet).exit_code)

@@ -3,14 +3,14 @@
 See docs/benchmarks.md for what each figure means.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import typer
 from rich.table import Table
 
 from bench.confidence import median_and_p95, upper_bound
-from bench.ending import Ending
+from bench.ending import WITHDRAWN, Ending
 from bench.keeping import RESULTS, end_by_signal, keep, stamp
 from bench.load import LoadProcess
 from bench.place import STEPS, WATCH_SECONDS, Site, new_site
@@ -19,6 +19,7 @@ from delivery.errors import HeadwayError
 from delivery.platform.engine import ensure_engine
 
 FILE = RESULTS / "releases.json"
+Row = Mapping[str, Any]
 
 
 def main(
@@ -58,15 +59,11 @@ def series(site: Site, kind: str, count: int) -> dict[str, Any]:
 def report(kind: str, found: Mapping[str, Any]) -> None:
     """Print and keep one series."""
     endings, counts = found["endings"], found["counts"]
-    console.print(f"\n{len(endings)} {kind} releases, {tell(endings)}")
-    console.print(requests_table(counts["kinds"]))
-    console.print(phases_table(endings))
     data = {
         **stamp(),
         "steps": [{"percent": percent, "hold_seconds": hold} for percent, hold in STEPS],
         "watch_seconds": WATCH_SECONDS,
-        "releases": len(endings),
-        "outcomes": outcomes(endings),
+        "outcomes": [ending.outcome for ending in endings],
         "reasons": [ending.reason for ending in endings if ending.reason],
         "seconds": [ending.seconds for ending in endings],
         "phases": [dict(ending.phases) for ending in endings],
@@ -74,24 +71,28 @@ def report(kind: str, found: Mapping[str, Any]) -> None:
         "failures": counts["failures"][:200],
     }
     keep(FILE, kind, data)
+    for table in (series_table({kind: data}), requests_table(data["kinds"]), phases_table(data)):
+        console.print(table)
 
 
-def tell(endings: Sequence[Ending]) -> str:
-    """Say how they ended."""
-    withdrawn = sum(ending.was_caught for ending in endings)
-    most = 100 * upper_bound(withdrawn, len(endings))
-    return f"{outcomes(endings)}; withdrawn for nothing: {withdrawn}, at 95 % confidence at most {most:.1f} %"
-
-
-def outcomes(endings: Sequence[Ending]) -> dict[str, int]:
-    """Return how often each ending came."""
-    found = [ending.outcome for ending in endings]
-    return {outcome: found.count(outcome) for outcome in sorted(set(found))}
+def series_table(series: Mapping[str, Row]) -> Table:
+    """Return one row for each series: how its releases ended, and how many were withdrawn for nothing."""
+    columns = ("releases", "in a row", "live", "withdrawn", "at most (95 %)", "requests", "failed", "median", "p95")
+    table = Table(*columns)
+    for kind, one in series.items():
+        ended = one["outcomes"]
+        withdrawn = ended.count(WITHDRAWN)
+        median, p95 = median_and_p95(one["seconds"])
+        sums = [f"{sum(kind[key] for kind in one['kinds'].values()):,}" for key in ("requests", "failed")]
+        most = f"{100 * upper_bound(withdrawn, len(ended)):.1f} %"
+        counts = [str(len(ended)), str(ended.count("live")), str(withdrawn), most]
+        table.add_row(kind, *counts, *sums, f"{median:.1f} s", f"{p95:.1f} s")
+    return table
 
 
 def requests_table(kinds: Mapping[str, Mapping[str, Any]]) -> Table:
     """Return one row for each kind of request and one for all."""
-    table = Table("requests", "sent", "failed", "of these closed", "at most (95 %)", "p50", "p95", "p99", "max")
+    table = Table("requests", "sent", "failed", "closed", "at most (95 %)", "p50", "p95", "p99", "max")
     for name, one in kinds.items():
         times = [f"{value:.0f} ms" if value is not None else "–" for value in one["latency_ms"].values()]
         table.add_row(name, *_counts(one["requests"], one["failed"], one["closed"]), *times)
@@ -100,14 +101,14 @@ def requests_table(kinds: Mapping[str, Mapping[str, Any]]) -> Table:
     return table
 
 
-def phases_table(endings: Sequence[Ending]) -> Table:
+def phases_table(series: Row) -> Table:
     """Return one row for each phase and one for the whole release."""
-    table = Table("seconds of a release", "median", "p95")
-    names = dict.fromkeys(name for ending in endings for name in ending.phases)
-    rows = {name: [ending.phases.get(name, 0.0) for ending in endings] for name in names}
-    for name, values in {**rows, "all": [ending.seconds for ending in endings]}.items():
+    table = Table("of a release", "median", "p95")
+    names = dict.fromkeys(name for phases in series["phases"] for name in phases)
+    rows = {name: [phases.get(name, 0.0) for phases in series["phases"]] for name in names}
+    for name, values in {**rows, "all": series["seconds"]}.items():
         median, p95 = median_and_p95(values)
-        table.add_row(name, f"{median:.1f}", f"{p95:.1f}")
+        table.add_row(name, f"{median:.1f} s", f"{p95:.1f} s")
     return table
 
 

@@ -131,6 +131,7 @@ class Trial:
     back: bool
     got_traffic: bool
     back_seconds: float | None
+    answered_seconds: float | None
     withdrawn_seconds: float | None
     requests: int
     failed_idempotent: int
@@ -186,8 +187,11 @@ class Hand:
             return False
 
 
-def run_trial(side: Side, fault: Fault, live: Any, release: Any) -> Trial:
-    """Release under load what is at fault, `live` being the release before, and return what users saw."""
+def run_trial(side: Side, fault: Fault, release: Any, *, live: int, number: int) -> Trial:
+    """Release under load what is at fault, and return what users saw.
+
+    `live` and `number` are what the release before and the new one answer with.
+    """
     before = side.things()
     with side.shares() as shares, LoadProcess(side.url) as load:
         time.sleep(SETTLE_SECONDS)
@@ -199,31 +203,39 @@ def run_trial(side: Side, fault: Fault, live: Any, release: Any) -> Trial:
         finally:
             hand.end()
         time.sleep(SETTLE_SECONDS)
-    return _told(side, fault, ending, hand, load, live, sorted(side.things() - before))
+    leftovers = () if ending.went_live else tuple(sorted(side.things() - before))
+    last = load.counts["answered"].get(str(number), {}).get("last")
+    is_back = shares.now() == 0 and all(read_version(side.url) == str(live) for _ in range(READS))
+    return _told(ending, hand, load.counts, last, is_back=is_back, leftovers=leftovers)
 
 
 def _told(
-    side: Side, fault: Fault, ending: Ending, hand: Hand, load: LoadProcess, live: Any, leftovers: Sequence[str]
+    ending: Ending,
+    hand: Hand,
+    counts: Mapping[str, Any],
+    last: float | None,
+    *,
+    is_back: bool,
+    leftovers: tuple[str, ...],
 ) -> Trial:
-    kinds = load.counts["kinds"].values()
-    gone = hand.shares.ended()
-    back = hand.shares.now() == 0 and all(read_version(side.url) == live for _ in range(READS))
-    is_back = back and hand.began is not None and not ending.went_live
+    kinds, began, gone = counts["kinds"].values(), hand.began, hand.shares.ended()
+    withdrawn = is_back and not ending.went_live
     return Trial(
         outcome=ending.outcome,
         reason=ending.reason,
         caught=ending.was_caught,
-        acted=hand.began is not None,
-        back=back,
+        acted=began is not None,
+        back=is_back,
         got_traffic=hand.shares.began() is not None,
-        back_seconds=gone - hand.began if is_back and gone and hand.began else None,
-        withdrawn_seconds=ending.ended - hand.began if is_back and hand.began else None,
+        back_seconds=gone - began if withdrawn and gone and began else None,
+        answered_seconds=max(0.0, last - began) if last and began else None,
+        withdrawn_seconds=ending.ended - began if withdrawn and began else None,
         requests=sum(kind["requests"] for kind in kinds),
         failed_idempotent=sum(kind["failed"] for kind in kinds if kind["idempotent"]),
         failed_other=sum(kind["failed"] for kind in kinds if not kind["idempotent"]),
         closed=sum(kind["closed"] for kind in kinds),
-        failures=tuple(_line(failure, hand.began) for failure in load.counts["failures"][:TOLD_FAILURES]),
-        leftovers=() if ending.went_live else tuple(leftovers),
+        failures=tuple(_line(failure, began) for failure in counts["failures"][:TOLD_FAILURES]),
+        leftovers=leftovers,
     )
 
 

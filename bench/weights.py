@@ -1,22 +1,28 @@
 """Where the router sends traffic, read from its own runtime interface many times a second."""
 
+import re
+import socket
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import cast
 from uuid import uuid4
 
 from docker.models.containers import Container
+from docker.utils.socket import frames_iter
 
 from delivery.programs import haproxy
 
 EVERY_SECONDS = 0.02
 MOST_SAMPLES = 100_000  # so that it ends in the router as well when this process was killed
 END = "=end="
+INSTANCE = re.compile(r"(blue|green)-\d+$")
 
 # A connection for each look: after a reload another process answers, and the one before still tells its old weights.
 _LOOK = """
+read -r _
 i=0
 while [ ! -e /tmp/KEY ] && [ $((i=i+1)) -lt MOST ]; do
   if command -v nc >/dev/null 2>&1; then printf 'show servers state BACKEND\\n' | nc 127.0.0.1 PORT
@@ -64,14 +70,25 @@ def watched(router: Container, backend: str) -> Iterator[Weights]:
         *(("PORT", str(haproxy.RUNTIME_PORT)), ("END", END), ("EVERY", str(EVERY_SECONDS))),
     ):
         script = script.replace(word, value)
-    stream = router.exec_run(["sh", "-c", script], stream=True, user="0").output
-    reader = threading.Thread(target=_read, args=(stream, found), daemon=True)
+    reader = threading.Thread(target=_read, args=(_start(router, script), found), daemon=True)
     reader.start()
     try:
         yield found
     finally:
         router.exec_run(["touch", f"/tmp/{key}"], user="0")
         reader.join(10)
+
+
+def _start(router: Container, script: str) -> Iterator[bytes]:
+    """Start it; it waits for a line, because the SDK drops what comes together with the engine's answer."""
+    assert router.client
+    api = router.client.api
+    created = api.exec_create(router.id, ["sh", "-c", script], stdin=True, user="0")["Id"]
+    wrapper = api.exec_start(created, socket=True)
+    connection = cast(socket.socket, getattr(wrapper, "_sock", wrapper))
+    connection.settimeout(None)
+    connection.sendall(b"\n")
+    return (content for _, content in frames_iter(connection, tty=False))  # type: ignore[no-untyped-call]
 
 
 def _read(stream: Iterator[bytes], found: Weights) -> None:
@@ -93,7 +110,8 @@ def parse_state(lines: Sequence[str]) -> dict[str, int]:
             names = line[2:].split()
         elif names and line.strip():
             row = dict(zip(names, line.split(), strict=False))
-            weights[row["srv_name"]] = int(row["srv_uweight"])
+            if INSTANCE.match(row["srv_name"]):  # not one that steps in only when all others are down
+                weights[row["srv_name"]] = int(row["srv_uweight"])
     return weights
 
 

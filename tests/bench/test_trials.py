@@ -77,7 +77,13 @@ def hand(place: Side, kind: str, percent: float) -> Hand:
 
 def trial(**changed: object) -> dict[str, object]:
     told = {"caught": True, "acted": True, "back": True, "got_traffic": True, "back_seconds": 0.5, "leftovers": ()}
-    counts = {"failed_idempotent": 0, "failed_other": 2, "closed": 1, "withdrawn_seconds": 3.0}
+    counts = {
+        "failed_idempotent": 0,
+        "failed_other": 2,
+        "closed": 1,
+        "withdrawn_seconds": 3.0,
+        "answered_seconds": 0.25,
+    }
     return {**told, **counts, **changed}
 
 
@@ -134,12 +140,19 @@ def test_only_trials_in_which_the_fault_acted_can_be_caught() -> None:
 
 def test_failed_requests_of_all_trials_are_counted_by_kind() -> None:
     row = cells(side_table("Headway", {"killed at 50 %": [trial(), trial(failed_idempotent=3)]}))[0]
-    assert row[3:] == ["3", "4", "2", "0.50 s", "0.50 s", "3.0 s", "0"]
+    assert row[3:] == ["3", "4", "2", "0.50 s", "0.50 s", "0.25 s", "3.0 s", "0"]
 
 
 def test_a_good_release_that_was_withdrawn_was_caught_for_nothing() -> None:
     row = cells(side_table("Headway", {"none: a good release": [trial(), trial(caught=False)]}))[0]
     assert row[1:3] == ["1 of 2 (for nothing)", "–"]
+
+
+def test_a_fault_that_is_not_always_ended_is_told_so() -> None:
+    trials = [trial(), trial(back=False, back_seconds=None)]
+    assert cells(beside({"Headway": {"faults": {"latency × 5": trials}}})) == [
+        ["latency × 5", "2; 0.50 s, stays in 1 of 2"],
+    ]
 
 
 def test_beside_each_other_stand_failed_requests_and_what_became_of_the_fault() -> None:

@@ -29,6 +29,11 @@ def test_an_answer_without_servers_tells_no_weight(answer: str) -> None:
     assert parse_state(answer.splitlines()) == {}
 
 
+def test_a_server_that_only_steps_in_has_no_share() -> None:
+    spare = "4 web 5 blue-1.spare 10.0.0.2 2 0 1 1 3"
+    assert parse_state([*STATE.splitlines(), spare]) == parse_state(STATE.splitlines())
+
+
 def test_a_slot_has_the_share_of_all_its_instances() -> None:
     assert Weights([(0.0, parse_state(STATE.splitlines()))]).share("green") == 10
 
