@@ -60,7 +60,7 @@ async def renew(lease: Lease) -> None:
 
 
 async def give_back(lease: Lease) -> None:
-    """Free the environment, unless a change is left half done: then the lease runs out and recovery ends the change."""
+    """Free the environment, or let the lease run out now when a change is left half done: recovery ends that."""
     try:
         if (await asyncio.to_thread(lease_book().read, lease.app, lease.environment)).sequence != lease.sequence:
             return  # whoever took it ends what was left half done
@@ -70,6 +70,7 @@ async def give_back(lease: Lease) -> None:
             await asyncio.to_thread(lease_book().give_back, lease)
         elif release is not None:
             log().error("%s of %s is left to recovery: %s", decision, release.fingerprint, lease.describe())
+            await asyncio.to_thread(lease_book().end, lease)
     except OSError as error:  # how the run ended says more than this
         log().error("the lease was not given back, it runs out: %s", error)
 
