@@ -6,15 +6,19 @@ import subprocess
 import time
 
 import httpx
+import psutil
 import pytest
 
+from delivery.home import Home
+from delivery.platform.daemon import Daemon
+from delivery.platform.orchestrator import Orchestrator
 from delivery.presence import Roll
 from tests.end_to_end.project import Project
 
 pytestmark = [pytest.mark.docker, pytest.mark.xdist_group("end-to-end"), pytest.mark.timeout(400)]
 QUICK = "  production: {target: {port: PORT}, watch: {seconds: 1}, busy: BUSY}\n"
 LONG = "  production: {target: {port: PORT}, watch: {seconds: 90, min_requests: 1}, busy: BUSY}\n"
-RECOVERED_SECONDS = 150  # a lease lives 30 s, recovery runs every minute
+RECOVERED_SECONDS = 150  # some seconds, were it alone on the machine
 
 
 @pytest.fixture(scope="module")
@@ -109,6 +113,39 @@ def test_what_a_killed_run_began_is_withdrawn_by_recovery(live: Project) -> None
     assert "crashed" in output
     wait_for(lambda: live.things() == before and greeting(live) == said)
     assert [view["busy"] for view in live.status()["environments"] if view["app"] == "hello"] == [False]
+
+
+def kill(daemon: Daemon) -> psutil.Process:
+    """Kill it at once and return what it was."""
+    process = daemon.process()
+    assert process
+    process.kill()
+    return process
+
+
+def test_a_delivery_outlives_the_death_of_server_and_worker(live: Project) -> None:
+    said, prefect = greeting(live), Orchestrator(Home(live.home))
+    live.describe(QUICK.replace("seconds: 1}", "seconds: 15, min_requests: 1}").replace("BUSY", "queue"))
+    change(live, f"{said} still")
+    process = live.start("run")
+    until_line(process, "✓ shift to 100 %")
+
+    dead = [kill(prefect.server), kill(prefect.worker)]
+    output, _ = process.communicate(timeout=300)
+
+    assert process.returncode == 0, output
+    assert greeting(live) == f"{said} still"
+    wait_for(prefect.runs)
+    assert all(one not in (prefect.server.process(), prefect.worker.process()) for one in dead)
+
+
+def test_a_keeper_that_was_killed_is_started_by_recovery(live: Project) -> None:
+    prefect = Orchestrator(Home(live.home))
+    assert prefect.runs()
+
+    dead = kill(prefect.keeper)
+
+    wait_for(lambda: prefect.keeper.process() not in (None, dead))
 
 
 def wait_for(done: object) -> None:
