@@ -58,7 +58,7 @@ def main(
                 chaos = Chaos(made, traffic, leases)
                 chaos.calm_round()  # the first one of a platform takes longer
                 console.print(f"a change with nobody dying: {chaos.calm_round():.1f} s")
-                kills = plan(seed, runs, only or victims(made, with_dockerd))
+                kills = plan(seed, runs, chosen(only, victims(made, with_dockerd)))
                 for group in rounds(kills, places):
                     done += carry_out(chaos, group, len(done), runs)
                 for _ in range(zombies):
@@ -93,6 +93,14 @@ def victims(made: ChaosPlatform, with_dockerd: bool) -> list[Victim]:
             "--with-dockerd", "the engine was not started by this platform", next_step="stop it, so that Headway does"
         )
     return [*found, Victim.ENGINE] if with_dockerd else found
+
+
+def chosen(only: Sequence[Victim] | None, there: Sequence[Victim]) -> list[Victim]:
+    """Return those of `there` that were asked for; Misconfigured when one is not there."""
+    for victim in only or ():
+        if victim not in there:
+            raise Misconfigured("--only", f"{victim} is not there to be killed", ", ".join(there))
+    return [victim for victim in there if not only or victim in only]
 
 
 def report(done: Sequence[Result], awakenings: Sequence[Awakening], seed: int, places: int) -> None:

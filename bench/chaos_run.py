@@ -114,7 +114,7 @@ class Chaos:
                 look = look_at(self.platform, change.town, change.run)
                 looks.append(look)
                 if look.is_whole:
-                    whole.setdefault(number, now)
+                    whole.setdefault(number, time.time())
                 else:
                     whole.pop(number, None)
             others = look_at_platform(self.platform, daemons, things) if len(whole) == len(changes) else []

@@ -7,12 +7,13 @@ from types import SimpleNamespace
 import pytest
 
 from bench import chaos_check
-from bench.chaos import figures, scrubbed, summary_of
+from bench.chaos import chosen, figures, scrubbed, summary_of
 from bench.chaos_check import look_at
 from bench.chaos_plan import BOUNDARIES, LOCAL, RANDOM_MOMENTS, RECOVERIES, Victim, plan, rounds
 from bench.chaos_platform import ENVIRONMENT, Town, describe
 from bench.chaos_run import Result
 from bench.chaos_watch import Answer, LeaseWatch, Traffic
+from delivery.errors import Misconfigured
 from delivery.home import Home
 from delivery.journal import Entry, Journal
 from delivery.lease import LeaseBook
@@ -32,6 +33,13 @@ def test_everybody_dies_at_every_line_of_the_journal_before_anybody_does_twice()
     assert len(met) == (len(EVERYBODY) - 1) * len(BOUNDARIES)
     assert {str(moment) for _, moment in met} >= {"stage intent", "shift 3 done", "retire done"}
     assert [kill for kill in RECOVERIES if kill in kills] == list(RECOVERIES)
+
+
+def test_the_engine_is_not_killed_unless_it_is_there_to_be_killed() -> None:
+    assert chosen([Victim.WORKER], EVERYBODY) == [Victim.WORKER]
+    assert chosen(None, EVERYBODY) == EVERYBODY
+    with pytest.raises(Misconfigured, match="--only: dockerd is not there"):
+        chosen([Victim.ENGINE], EVERYBODY)
 
 
 def test_a_seed_alone_decides_the_order() -> None:
