@@ -5,11 +5,12 @@ import platform
 import shutil
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Literal
 
 import docker
+import psutil
 import requests
 from docker.errors import DockerException
 from pydantic import Field
@@ -21,6 +22,7 @@ from delivery.platform.daemon import Daemon
 from delivery.programs.run import run
 
 SOCKET = Path("/var/run/docker.sock")
+PID_FILES = (Path("/var/run/docker.pid"), Path("/var/run/docker/containerd/containerd.pid"))
 DAEMON_JSON = Path("/etc/docker/daemon.json")
 # /24 networks: Docker's own pools are used up after about thirty test cells. Containers and their published ports live
 # on while the engine is dead: the ports by rules of the kernel, because a proxy of the engine would end with it.
@@ -119,7 +121,24 @@ def engine_died(home: Home) -> bool:
 
 def launch_engine(home: Home) -> None:
     """Start the engine again and return at once; it takes back what lived on."""
+    _forget_the_dead(PID_FILES)
     _daemon(home).start(_DOCKERD, {})
+
+
+def _forget_the_dead(pid_files: Iterable[Path]) -> None:
+    """Remove the files of processes that have ended: dockerd takes one that nobody has waited for yet for alive.
+
+    It refuses to start for its own, and waits 15 s in vain for a containerd that died with the engine before it.
+    """
+    for path in pid_files:
+        try:
+            dead = psutil.Process(int(path.read_text())).status() == psutil.STATUS_ZOMBIE
+        except (psutil.NoSuchProcess, ValueError):
+            dead = True
+        except FileNotFoundError:
+            continue
+        if dead:
+            path.unlink(missing_ok=True)
 
 
 def stop_engine(home: Home) -> bool:

@@ -1,11 +1,20 @@
 import gc
 import os
+import subprocess
 
 import pytest
 
 from delivery.errors import Misconfigured, Rejected
+from delivery.home import Home
 from delivery.platform.daemon import Daemon
-from delivery.platform.engine import HostFacts, engine_version, steps_to_docker, wait_for_engine
+from delivery.platform.engine import (
+    HostFacts,
+    engine_version,
+    launch_engine,
+    steps_to_docker,
+    stop_engine,
+    wait_for_engine,
+)
 
 # A daemon is meant to outlive the object that started it.
 pytestmark = pytest.mark.filterwarnings("ignore:subprocess .* is still running:ResourceWarning")
@@ -96,3 +105,33 @@ def test_an_engine_is_ready_when_it_answers(dockerd):
     answers = iter([None, None, "27.5.1"])
 
     assert wait_for_engine(daemon, lambda: next(answers), seconds=20) == "27.5.1"
+
+
+def test_an_engine_is_not_kept_from_starting_by_what_died_before_it(home, dockerd_files):
+    ended, living = dockerd_files
+    child = subprocess.Popen(["true"])
+    os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)  # it has ended, and nobody has waited for it
+    ended.write_text(str(child.pid))
+    living.write_text(str(os.getpid()))
+
+    launch_engine(home)
+
+    assert (ended.exists(), living.exists()) == (False, True)
+    assert child.wait() == 0
+
+
+@pytest.fixture
+def dockerd_files(tmp_path, monkeypatch):
+    """The files in which dockerd and containerd keep their process ids; one is not there at all."""
+    files = tmp_path / "docker.pid", tmp_path / "containerd.pid"
+    monkeypatch.setattr("delivery.platform.engine.PID_FILES", (*files, tmp_path / "none.pid"))
+    return files
+
+
+@pytest.fixture
+def home(tmp_path, dockerd):
+    """A platform whose dockerd is the test's."""
+    dockerd("exec sleep 60")
+    home = Home(tmp_path / "home")
+    yield home
+    stop_engine(home)
