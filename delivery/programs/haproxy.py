@@ -42,7 +42,7 @@ resolvers docker
   timeout retry 200ms
   hold valid 1s
   hold nx 0
-# The engine's DNS ends with the engine, while what it started lives on (section 5.3.2: 30 s without these).
+  # The engine's DNS ends with the engine, while what it started lives on (section 5.3.2: 30 s without these).
   hold timeout 1d
   hold refused 1d
   hold other 1d

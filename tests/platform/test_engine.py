@@ -1,4 +1,5 @@
 import gc
+import json
 import os
 import subprocess
 
@@ -8,6 +9,7 @@ from delivery.errors import Misconfigured, Rejected
 from delivery.home import Home
 from delivery.platform.daemon import Daemon
 from delivery.platform.engine import (
+    SETTINGS,
     HostFacts,
     engine_version,
     launch_engine,
@@ -18,6 +20,12 @@ from delivery.platform.engine import (
 
 # A daemon is meant to outlive the object that started it.
 pytestmark = pytest.mark.filterwarnings("ignore:subprocess .* is still running:ResourceWarning")
+
+
+def test_where_headway_sets_the_engine_up_containers_and_their_ports_outlive_it():
+    settings = json.loads(SETTINGS)
+
+    assert (settings["live-restore"], settings["userland-proxy"]) == (True, False)
 
 
 @pytest.mark.parametrize(
