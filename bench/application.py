@@ -19,7 +19,7 @@ from typing import Any
 KIND, NUMBER = os.environ.get("KIND", "good"), os.environ.get("NUMBER", "0")
 ACTING = Path("/tmp/acting")
 TOLD_ANYTHING = Path("/tmp/told")
-LATENCY_SECONDS = 0.005
+LATENCY_SECONDS = 0.02
 SLOWER = 5
 NOISE_ERRORS = 0.005
 CRASH_AFTER_SECONDS = 1.0

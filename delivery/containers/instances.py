@@ -192,6 +192,7 @@ def backends(
                 prefixes=_prefixes(routes, service),
                 previews={colour: _prefixes(alone[colour], service) for colour in COLOURS},
                 servers=servers,
+                spare=spare,
             )
         )
     return found

@@ -68,7 +68,8 @@ _PROBES = f"{_APART}probes"
 _SPARE = ".spare"
 # Users' own connections tell of a dead instance before the next check does.
 _ON_ERROR = " observe layer4 error-limit 3 on-error mark-down"
-_RESOLVED = " resolvers docker resolve-prefer ipv4 init-addr libc,none"
+# An instance and its spare have the same address (section 5.2: HAProxy gives none twice in a backend otherwise).
+_RESOLVED = " resolvers docker resolve-prefer ipv4 resolve-opts allow-dup-ip init-addr libc,none"
 
 
 class RouterServer(Model):

@@ -11,6 +11,7 @@ from delivery.programs import haproxy
 from delivery.programs.haproxy import MAX_WEIGHT, RouterBackend, RouterServer
 from tests.delivery.values import NOON
 
+RESOLVED = " resolvers docker resolve-prefer ipv4 resolve-opts allow-dup-ip init-addr libc,none"
 FIGURES = "pxname,svname,qcur,scur,stot,econ,eresp,wretr,wredis,status,weight,hrsp_5xx,req_tot"
 
 
@@ -43,8 +44,8 @@ def test_a_service_of_two_slots_is_one_backend():
         "  http-response set-header x-headway-instance %s",
         "  default-server inter 300ms fastinter 150ms downinter 300ms fall 2 rise 1"
         " observe layer4 error-limit 3 on-error mark-down",
-        "  server blue-1 shop-blue-1:8000 check weight 100 resolvers docker resolve-prefer ipv4 init-addr libc,none",
-        "  server green-1 shop-green-1:8000 check weight 0 resolvers docker resolve-prefer ipv4 init-addr libc,none",
+        f"  server blue-1 shop-blue-1:8000 check weight 100{RESOLVED}",
+        f"  server green-1 shop-green-1:8000 check weight 0{RESOLVED}",
     ]
 
 
@@ -213,7 +214,7 @@ def test_the_other_slot_steps_in_only_when_an_instance_is_left_of_neither():
 
     text = haproxy.configuration([both.model_copy(update={"spare": "blue"})])
 
-    tracking = "track web/blue-1 backup resolvers docker resolve-prefer ipv4 init-addr libc,none"
+    tracking = f"track web/blue-1 backup{RESOLVED}"
     assert section(text, "backend web")[-1] == f"  server blue-1.spare shop-blue-1:8000 {tracking}"
     assert haproxy.weights_in(text) == haproxy.weights_in(haproxy.configuration([both]))
     assert ".spare" not in haproxy.configuration([alone.model_copy(update={"spare": "blue"})])
@@ -229,8 +230,8 @@ def test_what_only_probes_ask_is_not_counted():
     text = haproxy.configuration([backend("web", server("blue"), server("green", weight=0))])
 
     assert section(text, r"backend web\.probes")[-2:] == [
-        "  server blue-1 shop-blue-1:8000 track web/blue-1 resolvers docker resolve-prefer ipv4 init-addr libc,none",
-        "  server green-1 shop-green-1:8000 track web/green-1 resolvers docker resolve-prefer ipv4 init-addr libc,none",
+        f"  server blue-1 shop-blue-1:8000 track web/blue-1{RESOLVED}",
+        f"  server green-1 shop-green-1:8000 track web/green-1{RESOLVED}",
     ]
     assert haproxy.parse_stat(stat("web.probes,blue-1,0,0,7,0,0,0,0,UP,1,0,7")) == []
 
@@ -278,7 +279,7 @@ def test_a_slot_can_be_asked_alone_by_its_own_routes():
         "  use_backend web.preview-green",
     ]
     assert section(text, r"backend api\.preview-green")[-1] == (
-        "  server green-1 shop-green-1:8000 track api/green-1 resolvers docker resolve-prefer ipv4 init-addr libc,none"
+        f"  server green-1 shop-green-1:8000 track api/green-1{RESOLVED}"
     )
     assert not any("blue-1" in line for line in section(text, r"backend api\.preview-green"))
     assert haproxy.weights_in(text)["api", "green-1"] == 0

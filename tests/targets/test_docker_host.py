@@ -203,6 +203,19 @@ def test_a_container_that_dies_ends_the_watch_at_once(app, target, release):
     assert target(2).withdraw(second).live.release == first
 
 
+def test_the_old_slot_steps_in_when_every_new_instance_dies_and_nobody_watches(app, target, release):
+    first, second = release(1), release(2)
+    put_live(app, target, first)
+    target(2).stage(app, second)
+    state = target(2).shift(second, 100)
+    assert httpx.get(state.url).text == "2"
+
+    connect().containers.get(state.slot_of(second).instances[0].name).kill()
+    answers = [httpx.get(state.url) for _ in range(20)]
+
+    assert {(answer.status_code, answer.text) for answer in answers} == {(200, "1")}
+
+
 def test_without_a_version_path_the_runtime_tells_the_digest(target, release):
     app, first = make_app(version=None), release(1)
 
