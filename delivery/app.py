@@ -147,7 +147,7 @@ class Watch(Model):
     seconds: float = Field(10, ge=0, le=86400, description="after the last shift, before the old slot is retired")
     interval_seconds: float = Field(0.2, gt=0, le=10, description="between two looks at the counters")
     longer_seconds: float = Field(
-        30, ge=0, le=86400, description="looked on for so long while the verdict is inconclusive"
+        120, ge=0, le=86400, description="at most, looked on for while the verdict is inconclusive"
     )
     max_error_percent: float = Field(1.0, ge=0, le=100, description="share of requests that may fail")
     min_requests: int = Field(20, ge=0, description="below it Headway sends its own probes")

@@ -4,6 +4,7 @@ An intent is written before its effect. Whoever takes over an abandoned environm
 and knows enough to finish or to withdraw: nothing depends on the memory of a process.
 """
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Literal
 
@@ -61,6 +62,19 @@ class Journal:
     @property
     def _prefix(self) -> str:
         return f"journal/{self.app}/{self.environment}"
+
+
+def spent_seconds(entries: Iterable[Entry], run: str) -> dict[str, float]:
+    """Return verb → seconds between the intents and the effects of `run`, in the order the verbs were first meant."""
+    spent: dict[str, float] = {}
+    meant: dict[str, datetime] = {}
+    for entry in entries:
+        if entry.run == run and entry.stage == "intent":
+            meant[entry.verb] = entry.at
+            spent.setdefault(entry.verb, 0.0)
+        elif entry.run == run and entry.verb in meant:
+            spent[entry.verb] += (entry.at - meant.pop(entry.verb)).total_seconds()
+    return spent
 
 
 def decide_recovery(entries: list[Entry]) -> tuple[Decision, Release | None]:

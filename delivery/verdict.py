@@ -57,6 +57,14 @@ def judge(window: Watch, live: SlotCounts, baseline: SlotCounts, *, level: float
     return max((one for one in found if one), key=lambda one: SEVERITY.index(one[0]))
 
 
+def is_surely_within(window: Watch, live: SlotCounts) -> bool:
+    """Whether so few of many requests failed that the true share is within the limit, but for a chance of 0.01."""
+    from scipy.stats import binom
+
+    failed, limit = _failed(live.requests, live.errors), window.max_error_percent / 100
+    return limit <= 0 or bool(binom.cdf(failed.some, failed.all, limit) < SURE)
+
+
 def burst(requests: int, errors: int, baseline_requests: int, baseline_errors: int) -> bool:
     """Whether the requests of a short time, about a second, are reason to stop at once.
 

@@ -9,13 +9,13 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from delivery.app import Watch
 from delivery.errors import Transient
 from delivery.latency import LatencyHistogram
 from delivery.target import Colour, Observation, SlotCounts, TrafficSample, Verdict, other
-from delivery.verdict import SURE, VERY_SURE, judge
+from delivery.verdict import SURE, VERY_SURE, is_surely_within, judge
 
 MOST_SAMPLES = 300  # a picture shows no more
 
@@ -52,6 +52,13 @@ class Clock:
     wait: Callable[[float], object] = time.sleep
 
 
+class _Seen(NamedTuple):
+    live: SlotCounts
+    baseline: SlotCounts
+    verdict: Verdict
+    reason: str
+
+
 @dataclass
 class TrafficWatch:
     """One watch of the release in slot `colour`, which gets `percent` of new requests.
@@ -75,42 +82,45 @@ class TrafficWatch:
     def look(self, seconds: float) -> Observation:
         """Return what was seen within `seconds`; sooner when the release is at fault beyond doubt.
 
-        While it cannot be told whether it is, the look goes on for the window's `longer_seconds`.
+        When it cannot be told then, the look goes on for at most the window's `longer_seconds`: until it is a fault
+        beyond doubt, or surely none.
         """
         self._started, self._began = datetime.now(UTC), self.clock.now()
-        began = self._began
-        live, baseline, verdict, reason = self._until(began, began + seconds)
-        if verdict == "inconclusive" and self.window.longer_seconds:
-            live, baseline, verdict, reason = self._until(began, began + seconds + self.window.longer_seconds)
+        longer = self.window.longer_seconds
+        seen = self._until(self._began + seconds, seconds, VERY_SURE if longer else SURE)
+        if seen.verdict == "inconclusive" and longer:
+            seen = self._until(self._began + seconds + longer, seconds, SURE)
         return Observation(
-            verdict=verdict,
-            reason=reason,
+            verdict=seen.verdict,
+            reason=seen.reason,
             started=self._started,
-            seconds=round(self.clock.now() - began, 3),
-            live=live,
-            baseline=baseline,
+            seconds=round(self.clock.now() - self._began, 3),
+            live=seen.live,
+            baseline=seen.baseline,
             samples=tuple(self._samples),
         )
 
-    def _until(self, began: float, deadline: float) -> tuple[SlotCounts, SlotCounts, Verdict, str]:
-        """Look again and again until the deadline, or the first fault; return the last counts and their verdict."""
+    def _until(self, deadline: float, seconds: float, level: float) -> "_Seen":
+        """Look again and again until the deadline, where `level` counts, or until it is clear before."""
         live = baseline = SlotCounts()
         while True:
-            left = deadline - self.clock.now()
+            now = self.clock.now()
+            last, passed = now >= deadline, (now - self._began) / seconds if seconds else 1.0
             try:
-                live, baseline = self._counts(1 - left / (deadline - began) if left > 0 else 1.0)
-                verdict, reason = self._judge(live, baseline, last=left <= 0)
+                live, baseline = self._counts(passed)
+                verdict, reason = self._judge(live, baseline, level if last else VERY_SURE)
             except (Transient, OSError) as error:
                 verdict, reason = "inconclusive", f"the counters could not be read: {error}"
-            self._sample(live, baseline, deadline - began)
-            if left <= 0 or verdict == "unhealthy":
-                return live, baseline, verdict, reason
-            self.clock.wait(min(self.window.interval_seconds, left))
+            self._sample(live, baseline, deadline - self._began)
+            clear = passed > 1 and verdict == "healthy" and is_surely_within(self.window, live)
+            if last or clear or verdict == "unhealthy":
+                return _Seen(live, baseline, verdict, reason)
+            self.clock.wait(min(self.window.interval_seconds, deadline - now))
 
-    def _judge(self, live: SlotCounts, baseline: SlotCounts, *, last: bool) -> tuple[Verdict, str]:
+    def _judge(self, live: SlotCounts, baseline: SlotCounts, level: float) -> tuple[Verdict, str]:
         if fault := self.fault():
             return "unhealthy", fault
-        return judge(self.window, live, baseline, level=SURE if last else VERY_SURE)
+        return judge(self.window, live, baseline, level=level)
 
     def _counts(self, passed: float) -> tuple[SlotCounts, SlotCounts]:
         """Return what the watched slot and the other one were asked by users and, below the floor, by probes.

@@ -1,5 +1,7 @@
 """Which environments this platform has changed so far."""
 
+from pydantic import ValidationError
+
 from blocks.artifact_store import current_store
 from delivery.app import App
 from delivery.archive import Archive
@@ -7,7 +9,7 @@ from delivery.errors import Misconfigured
 from delivery.journal import Journal
 from delivery.model import Model
 from delivery.store import Store
-from tasks.step import step
+from tasks.step import log, step
 
 
 class KnownPlace(Model):
@@ -43,4 +45,7 @@ def _place(store: Store, app: str, environment: str) -> KnownPlace | None:
         described, _ = Archive(store).release(app, last.release.fingerprint)
     except Misconfigured:
         return None  # its release was never kept: there is nothing to look after
+    except ValidationError as error:  # kept by another version of Headway: the other environments are looked after
+        log().error("what is kept of %s cannot be read, %s is not looked after: %s", app, environment, error)
+        return None
     return KnownPlace(app=described, environment=environment) if environment in described.environments else None

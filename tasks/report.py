@@ -10,6 +10,7 @@ from blocks.artifact_store import current_store
 from delivery.approval import Decision
 from delivery.backup import BackupProof
 from delivery.checks import CheckResult
+from delivery.journal import Journal, spent_seconds
 from delivery.lease import Theft
 from delivery.matrix import CellResult
 from delivery.order import Order
@@ -80,7 +81,7 @@ def _record(
         decisions=tuple(last_notes(run, "decisions", Decision)),
         thefts=tuple(last_notes(run, "thefts", Theft)),
         backups=tuple(_backup(name, proof) for name, proof in read_notes(run, "backup", BackupProof)),
-        releases=_releases(run),
+        releases=_releases(run, orders[0].app.app if orders else ""),
         steps=tuple(sorted(steps, key=lambda step: step.started)),
         report=page,
     )
@@ -110,7 +111,7 @@ def _backup(environment: str, proof: BackupProof) -> BackupFigures:
     )
 
 
-def _releases(run: str) -> tuple[ReleaseFigures, ...]:
+def _releases(run: str, app: str) -> tuple[ReleaseFigures, ...]:
     """Return what was seen in each environment, in the order they were released into."""
     states = dict(read_notes(run, "state", TargetState))
     seen = read_notes(run, "watch", Observation)
@@ -122,6 +123,15 @@ def _releases(run: str) -> tuple[ReleaseFigures, ...]:
             url=states[name].url if name in states else None,
             observations=tuple(observation for where, observation in seen if where == name),
             retreats=tuple(retreat for where, retreat in back if where == name),
+            spent_seconds=_spent(app, name, run, [observation for where, observation in seen if where == name]),
         )
         for name in names
     )
+
+
+def _spent(app: str, environment: str, run: str, seen: list[Observation]) -> dict[str, float]:
+    journal = Journal(current_store(), app, environment)
+    newest = journal.last_sequence()
+    spent = spent_seconds(journal.entries(newest) if newest is not None else (), run)
+    watched = {"watch": sum(observation.seconds for observation in seen)} if seen else {}
+    return {verb: round(seconds, 3) for verb, seconds in {**spent, **watched}.items()}

@@ -8,6 +8,7 @@ from delivery.checks import CheckResult
 from delivery.matrix import CellResult
 from delivery.report.record import DeliveryRecord
 from delivery.report.timeline import critical_path
+from delivery.target import Retreat
 
 LONGEST = 12
 
@@ -103,6 +104,17 @@ def _traffic(record: DeliveryRecord) -> Iterable[str]:
         share = release.max_failure_share
         sure = f" (at most {100 * share:.2f} %, 95 % sure)" if share is not None else ""
         yield f"{release.environment}: {release.requests} requests, {release.failures} failed{sure}"
+        for retreat in release.retreats:
+            yield f"{release.environment}: {_went_back(retreat)}: {_plain(retreat.reason)}"
+        if release.spent_seconds:
+            parts = ", ".join(f"{verb} {seconds:.1f} s" for verb, seconds in release.spent_seconds.items())
+            yield f"{release.environment}: {parts}"
+
+
+def _went_back(retreat: Retreat) -> str:
+    if retreat.seconds is None:
+        return "traffic was not put back at once"
+    return f"traffic went back {retreat.seconds:.2f} s after the first sign of a fault"
 
 
 def _backups(record: DeliveryRecord) -> Iterable[str]:

@@ -58,6 +58,7 @@ class ReleaseFigures(Model):
     url: str | None = None
     observations: tuple[Observation, ...] = ()
     retreats: tuple[Retreat, ...] = Field((), description="what made traffic go back at once")
+    spent_seconds: dict[str, float] = Field({}, description="what each verb took, watching included")
 
     @property
     def requests(self) -> int:

@@ -7,7 +7,7 @@ from delivery.approval import Decision
 from delivery.matrix import Cell, CellResult
 from delivery.release import BaseImage, BuiltImage
 from delivery.report.record import BackupFigures, DeliveryRecord, ReleaseFigures, ScanSummary, StepTime
-from delivery.target import Observation, SlotCounts, TrafficSample
+from delivery.target import Observation, Retreat, SlotCounts, TrafficSample
 from tests.delivery.values import NOON, make_release
 
 
@@ -30,7 +30,14 @@ def make_figures(requests: int = 300, errors: int = 0) -> ReleaseFigures:
         live=SlotCounts(requests=requests, errors=errors),
         samples=(sample, sample.model_copy(update={"at": at(16), "percent": 100})),
     )
-    return ReleaseFigures(environment="production", url="http://127.0.0.1:8080", observations=(seen,))
+    back = Retreat(reason="green-1 died", first_sign=at(15), traffic_back=at(15.3))
+    return ReleaseFigures(
+        environment="production",
+        url="http://127.0.0.1:8080",
+        observations=(seen,),
+        retreats=(back,),
+        spent_seconds={"stage": 3.5, "shift": 1.0},
+    )
 
 
 def make_record(**more: Any) -> DeliveryRecord:

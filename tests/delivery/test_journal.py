@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from delivery.journal import Entry, Journal, decide_recovery
+from delivery.journal import Entry, Journal, decide_recovery, spent_seconds
 from delivery.store import FolderStore
 from tests.delivery.values import NOON, make_release
 
@@ -45,6 +45,14 @@ def entries(*lines: str, sequence: int = 3) -> list[Entry]:
 )
 def test_what_was_begun_is_finished_or_withdrawn(lines: list[str], decision: str) -> None:
     assert decide_recovery(entries(*lines))[0] == decision
+
+
+def test_what_a_verb_took_is_from_its_intents_to_its_effects() -> None:
+    shifted = entries("stage intent", "stage done", "shift intent", "shift done", "shift intent", "shift failed")
+    another = [entry.model_copy(update={"run": "r2"}) for entry in entries("retire intent", "retire done")]
+
+    assert spent_seconds([*shifted, *another], "r1") == {"stage": 1.0, "shift": 2.0}
+    assert spent_seconds(entries("stage intent"), "r1") == {"stage": 0.0}
 
 
 def test_entries_are_read_in_the_order_they_were_written(tmp_path: Path) -> None:

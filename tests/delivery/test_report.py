@@ -61,6 +61,8 @@ def test_the_short_report_says_what_happened() -> None:
     assert "| smoke | passed | exit code only | 0 | 1.0 s |" in text
     assert "| web | 3 | 3 LOW | fresh |" in text
     assert "* production: 300 requests, 0 failed (at most 0.99 %, 95 % sure)" in text
+    assert "* production: traffic went back 0.30 s after the first sign of a fault: green-1 died" in text
+    assert "* production: stage 3.5 s, shift 1.0 s" in text
     assert "* production: 2 tables, 9 rows came back; RPO 0.10 s, RTO 1.50 s" in text
     assert "* the whole report: `/store/runs/r1/report.html`" in text
 
@@ -175,6 +177,8 @@ def test_the_page_tells_outcome_tests_approval_and_backup(page: str) -> None:
         "kim",
         "0.10 s",
         "300 requests, 0 failed",
+        "Traffic went back 0.30 s after the first sign of a fault: green-1 died",
+        "stage 3.5 s, shift 1.0 s",
         "3 LOW",
     ):
         assert said in text

@@ -142,13 +142,38 @@ def test_counters_that_cannot_be_read_for_a_moment_do_no_harm() -> None:
     assert (seen.verdict, seen.seconds) == ("healthy", 10)
 
 
-def test_while_it_cannot_be_told_the_watch_goes_on() -> None:
-    patient = WINDOW.model_copy(update={"longer_seconds": 60})
+PATIENT = WINDOW.model_copy(update={"longer_seconds": 120})
+
+
+def test_a_look_that_can_tell_does_not_go_on() -> None:
+    seen = watch(Traffic(Time(), {"blue": 50, "green": 50}), window=PATIENT)
+
+    assert (seen.verdict, seen.seconds) == ("healthy", 10)
+
+
+def test_when_it_cannot_be_told_the_watch_goes_on_until_it_is_clear() -> None:
     away = Traffic(Time(), {"blue": 50, "green": 50}, unreadable=lambda now: now < 15)
 
-    seen = watch(away, window=patient)
+    seen = watch(away, window=PATIENT)
 
-    assert (seen.verdict, seen.seconds) == ("healthy", 70)
+    assert (seen.verdict, seen.seconds) == ("healthy", 15)
+
+
+def test_a_few_failures_more_than_allowed_are_looked_at_longer() -> None:
+    unlucky = Traffic(Time(), {"blue": 5, "green": 5}, failing={"green": 0.02})
+
+    seen = watch(unlucky, window=PATIENT)
+
+    assert (seen.verdict, seen.seconds) == ("unhealthy", 130)
+    assert "13 of 650 requests failed" in seen.reason
+
+
+def test_looking_on_asks_on_where_nobody_else_does() -> None:
+    probes = Probes()
+
+    watch(Traffic(Time(), {}, unreadable=lambda now: now < 100), probes, window=PATIENT)
+
+    assert probes.asked == {"green": 260, "blue": 260}
 
 
 def test_a_watch_of_no_time_looks_once() -> None:

@@ -141,6 +141,13 @@ def test_places_are_known_from_what_was_done_there(platform, live):
     assert [(place.app.app, place.environment) for place in current_places()] == [("shop", "production")]
 
 
+def test_what_cannot_be_read_of_one_application_keeps_no_other_from_being_looked_after(platform, live):
+    kept = platform.home.store / "releases" / "shop" / live.fingerprint / "app.json"
+    kept.write_text(kept.read_text().replace('"images"', '"pictures"', 1))
+
+    assert current_places() == []
+
+
 def a_run(platform, state, **presence):
     run = platform.create(deliver, {})
     with get_client(sync_client=True) as client:

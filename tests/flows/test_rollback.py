@@ -49,7 +49,11 @@ def test_a_rollback_that_goes_wrong_leaves_everything_as_it_was(platform, releas
 
     assert run.ended[0] == "Withdrawn"
     assert platform.live() == releases[1]
-    assert platform.record(run.id).outcome == "withdrawn"
+    record = platform.record(run.id)
+    assert record.outcome == "withdrawn"
+    (figures,) = record.releases
+    assert "requests failed" in figures.retreats[0].reason
+    assert {"stage", "shift", "withdraw"} <= set(figures.spent_seconds)
 
 
 def test_a_rollback_that_starts_again_goes_where_it_went(platform, releases):
