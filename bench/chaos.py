@@ -11,11 +11,11 @@ import re
 import signal
 import statistics
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import typer
 from rich.table import Table
@@ -45,6 +45,7 @@ def main(
     only: Annotated[list[Victim] | None, typer.Option(help="This victim alone; may be repeated.")] = None,
     with_dockerd: Annotated[bool, typer.Option(help="Kill the engine too, which Headway must start.")] = False,
     zombies: Annotated[int, typer.Option(min=0, help="How many processes sleep through their lease.")] = 1,
+    add: Annotated[bool, typer.Option(help="Add to what was kept of an earlier series.")] = False,
 ) -> None:
     """Kill what carries changes on a platform of its own, and look whether everything is whole again."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that the platform is removed
@@ -68,7 +69,8 @@ def main(
         console.print(f"error: {error}", style="red", markup=False)
         raise typer.Exit(error.exit_code) from None
     finally:
-        report(done, awakenings, seed, places)
+        earlier = kept_before() if add else Kept()
+        report([*earlier.runs, *done], [*earlier.zombies, *awakenings], [*earlier.seeds, seed], places)
     if any(not result.is_good for result in done) or any(not one.was_refused for one in awakenings):
         raise typer.Exit(1)
 
@@ -103,22 +105,39 @@ def chosen(only: Sequence[Victim] | None, there: Sequence[Victim]) -> list[Victi
     return [victim for victim in there if not only or victim in only]
 
 
-def report(done: Sequence[Result], awakenings: Sequence[Awakening], seed: int, places: int) -> None:
+class Kept(NamedTuple):
+    """What was kept of earlier series."""
+
+    runs: Sequence[Result] = ()
+    zombies: Sequence[Awakening] = ()
+    seeds: Sequence[int] = ()
+
+
+def kept_before() -> Kept:
+    """Return what was kept, nothing when there is no such file."""
+    if not RESULTS.exists():
+        return Kept()
+    kept = json.loads(RESULTS.read_text())
+    return Kept([Result(**run) for run in kept["runs"]], [Awakening(**one) for one in kept["zombies"]], kept["seeds"])
+
+
+def report(done: Sequence[Result], awakenings: Sequence[Awakening], seeds: Sequence[int], places: int) -> None:
     """Print and keep what was measured, also when not everything could be."""
     killed = [result for result in done if not result.missed]
     if not killed:
         return
-    console.print(table(killed))
+    found = {name: figures(own) for name, own in by_victim(killed).items()}
+    console.print(table(found))
     summary = summary_of(killed)
     console.print("  ".join(f"{name} {value}" for name, value in summary.items()), markup=False)
     machine = {"cores": os.cpu_count(), "python": platform.python_version(), "engine": engine_version()}
     kept = {
         "measured": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": machine,
-        "seed": seed,
+        "seeds": list(seeds),
         "places": places,
         "summary": summary,
-        "figures": {name: figures(own) for name, own in by_victim(killed).items()},
+        "figures": found,
         "zombies": [asdict(one) for one in awakenings],
         "runs": [asdict(result) for result in done],
     }
@@ -163,11 +182,10 @@ def figures(results: Sequence[Result]) -> dict[str, Any]:
     return found
 
 
-def table(results: Sequence[Result]) -> Table:
-    """Return one row for each victim: median / 95th percentile / maximum."""
+def table(shown: Mapping[str, Mapping[str, Any]]) -> Table:
+    """Return one row for each victim's figures: median / 95th percentile / maximum."""
     made = Table(*COLUMNS, title="seconds, median / 95 % / maximum", header_style="bold")
-    for name, own in by_victim(results).items():
-        found = figures(own)
+    for name, found in shown.items():
         cells = [_cell(found.get(time)) for time in TIMES]
         made.add_row(name, str(found["runs"]), *cells, _cell(found.get("gap_ms"), unit=" ms", digits=0))
     return made
