@@ -1,13 +1,17 @@
 """The Prefect server of one machine: API, services and UI over a SQLite file that many writers share."""
 
+import gc
+import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from threading import Thread
 
 from fastapi import FastAPI
 from prefect.server.database.configurations import AioSqliteConfiguration
 from sqlalchemy.ext.asyncio import AsyncSession, AsyncSessionTransaction
 
 _begin = AioSqliteConfiguration.begin_transaction
+OLDEST_EVERY = 60  # how many collections of young garbage come before one of all
 
 
 def create_app() -> FastAPI:
@@ -21,7 +25,29 @@ def create_app() -> FastAPI:
     from prefect.server.api.server import create_app as create_prefect_app
 
     AioSqliteConfiguration.begin_transaction = begin_immediate  # type: ignore[method-assign]
+    collect_garbage_elsewhere()
     return create_prefect_app(final=True)
+
+
+def collect_garbage_elsewhere(*, every_seconds: float = 1.0) -> Thread:
+    """Collect cyclic garbage in a thread of its own from now on, and return that thread.
+
+    A cursor that is garbage waits for its connection's mutex as it goes (https://www.sqlite.org/c3ref/threadsafe.html),
+    and the thread of that connection may be waiting, mutex in hand, for the writer before it: up to a minute. Collected
+    in the thread of the event loop, which that writer needs to go on, the cursor stopped the whole server until then.
+    """
+
+    def collect() -> None:
+        rounds = 0
+        while True:
+            time.sleep(every_seconds)
+            rounds += 1
+            gc.collect(2 if rounds % OLDEST_EVERY == 0 else 1)
+
+    gc.disable()
+    collector = Thread(target=collect, name="garbage", daemon=True)
+    collector.start()
+    return collector
 
 
 @asynccontextmanager

@@ -1,6 +1,8 @@
 """The server's database under several writers at once."""
 
 import asyncio
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -50,3 +52,46 @@ def test_two_writers_wait_for_each_other(tmp_path: Path) -> None:
 def test_as_prefect_begins_it_one_of_two_writers_is_refused(tmp_path: Path) -> None:
     with pytest.raises(sa.exc.OperationalError, match="locked"):
         asyncio.run(read_then_write_beside_another(tmp_path, AioSqliteConfiguration.begin_transaction))
+
+
+SECOND_WRITER = """
+import sqlite3, sys, time
+from concurrent.futures import ThreadPoolExecutor
+from blocks.server import collect_garbage_elsewhere
+
+if sys.argv[2] == "elsewhere":
+    collect_garbage_elsewhere(every_seconds=0.01)
+first = sqlite3.connect(sys.argv[1], isolation_level=None)
+second = sqlite3.connect(sys.argv[1], isolation_level=None, check_same_thread=False, timeout=2)
+first.executescript("pragma journal_mode = wal; create table t (n int)")
+half_read = second.execute("values (1), (2)")
+half_read.fetchone()
+cycle = [half_read]
+cycle.append(cycle)
+del half_read
+first.execute("begin immediate")
+with ThreadPoolExecutor() as pool:
+    waiting = pool.submit(second.execute, "begin immediate")
+    time.sleep(0.2)  # the second writer waits for the first by now, and nothing tells so
+    del cycle
+    more = [[] for _ in range(10_000)]  # more than enough for a collection
+    first.execute("commit")
+    waiting.result()
+print("both wrote")
+"""
+
+
+def second_writer(folder: Path, collected: str) -> subprocess.CompletedProcess[str]:
+    """Let one writer wait for another while a cursor of the waiting one becomes garbage."""
+    command = [sys.executable, "-c", SECOND_WRITER, str(folder / "server.db"), collected]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60)
+
+
+def test_garbage_of_a_waiting_writer_does_not_stop_the_one_before(tmp_path: Path) -> None:
+    done = second_writer(tmp_path, "elsewhere")
+
+    assert done.stdout == "both wrote\n", done.stderr
+
+
+def test_as_python_collects_it_the_waiting_writer_is_refused(tmp_path: Path) -> None:
+    assert "database is locked" in second_writer(tmp_path, "here").stderr

@@ -1,8 +1,11 @@
-"""Prefect's own server once for all tests here, and a platform in a folder for each of them."""
+"""The platform's server once for all tests here, and a platform in a folder for each of them."""
 
 import asyncio
 import functools
+import os
 import ssl
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +14,7 @@ from uuid import UUID
 import pytest
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import BlockDocumentUpdate
+from prefect.server.api.server import SubprocessASGIServer
 from prefect.settings import (
     PREFECT_CLIENT_MAX_RETRIES,
     PREFECT_FLOWS_HEARTBEAT_FREQUENCY,
@@ -21,6 +25,7 @@ from prefect.settings import (
     PREFECT_SERVER_SERVICES_LATE_RUNS_ENABLED,
     PREFECT_SERVER_SERVICES_SCHEDULER_ENABLED,
     PREFECT_SERVER_SERVICES_TRIGGERS_ENABLED,
+    get_current_settings,
     temporary_settings,
 )
 from prefect.testing.utilities import prefect_test_harness
@@ -33,6 +38,7 @@ from delivery.targets import memory
 from tests.flows.fakes import Containers
 from tests.flows.platform import Platform
 
+ROOT = Path(__file__).resolve().parents[2]
 QUICK = {
     PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None,  # a run's end waits for it otherwise
     PREFECT_LOGGING_TO_API_BATCH_INTERVAL: 0.1,
@@ -60,8 +66,18 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         # SQLite answers 503 when two write at once; the client waits two seconds before it tries again.
         patch.setattr("prefect.client.base.clamped_poisson_interval", lambda *_: 0.05)
         patch.setattr("prefect.task_engine.clamped_poisson_interval", lambda *_, **__: 0.0)  # steps retry at once
+        patch.setattr("prefect.server.api.server.SubprocessASGIServer._run_uvicorn_command", _run_server)
         with prefect_test_harness(server_startup_timeout=120):
             yield results
+
+
+def _run_server(server: SubprocessASGIServer) -> "subprocess.Popen[bytes]":
+    """Start the server that users have, in place of Prefect's."""
+    app = ["--app-dir", str(ROOT), "--factory", "blocks.server:create_app", "--lifespan", "on", "--log-level", "error"]
+    command = [sys.executable, "-m", "uvicorn", *app, "--host", "127.0.0.1", "--port", str(server.port)]
+    ours = {"PREFECT_UI_ENABLED": "0", "PREFECT__SERVER_EPHEMERAL": "1"}
+    settings = get_current_settings().to_environment_variables(exclude_unset=True)
+    return subprocess.Popen(command, env=os.environ | ours | settings)
 
 
 @pytest.fixture(scope="session")
