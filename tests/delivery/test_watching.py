@@ -183,7 +183,9 @@ def test_a_watch_of_no_time_looks_once() -> None:
 
 
 def test_the_picture_of_a_long_watch_stays_small() -> None:
-    seen = watch(Traffic(Time(), {"blue": 5, "green": 5}), seconds=3000)
+    seldom = WINDOW.model_copy(update={"interval_seconds": 5})
+
+    seen = watch(Traffic(Time(), {"blue": 5, "green": 5}), seconds=3000, window=seldom)
 
     assert seen.live.requests == 15000
     assert 250 <= len(seen.samples) <= 301

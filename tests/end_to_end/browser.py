@@ -1,4 +1,7 @@
-"""A real browser in a container, on this machine's network, driven by a script of Playwright's."""
+"""A real browser in a container, on this machine's network, driven by a script of Playwright's.
+
+It is that of the task manager's end-to-end suite, which is built when that is delivered.
+"""
 
 import io
 import tarfile
@@ -8,16 +11,19 @@ import docker
 from docker.models.containers import Container
 
 from delivery.containers.packing import packed
+from tests.end_to_end.project import Project
 
 SCRIPT = "/tmp/drive.cjs"
 PICTURES = "/tmp/pictures"
 SECONDS = 180
 
 
-def drive(script: Path, folder: Path, **env: str) -> None:
+def drive(delivered: Project, script: Path, folder: Path, **env: str) -> None:
     """Run the script in a browser and put the pictures it took into `folder`; its output is told when it fails."""
     client = docker.from_env()
-    image = client.images.list(filters={"reference": "*/taskmanager/suite-e2e"})[0]
+    registry = client.containers.get(f"headway-{delivered.identity()}-registry")
+    ((port,),) = [[one["HostPort"] for one in found] for found in registry.ports.values() if found]
+    image = client.images.list(filters={"reference": f"127.0.0.1:{port}/taskmanager/suite-e2e"})[0]
     container = client.containers.create(
         image.id,
         ["node", SCRIPT],

@@ -40,6 +40,15 @@ def taskmanager(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 
 @pytest.fixture(scope="session")
+def live(taskmanager: Project) -> Project:
+    """The task manager, its first commit live in production."""
+    done = taskmanager.headway("run")
+    assert done.returncode == 0, done.stdout + done.stderr
+    taskmanager.ending = done.stdout
+    return taskmanager
+
+
+@pytest.fixture(scope="session")
 def hello(taskmanager: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
     """The smallest application on the same platform, for what does not need a large one."""
     project = Project(taskmanager.home, tmp_path_factory.mktemp("hello") / "app", taskmanager.server_port)

@@ -31,12 +31,12 @@ def start_and_wait_for_the_question(project: Project, wait: str) -> tuple[subpro
     pytest.fail("nobody was asked:\n" + "".join(printed))
 
 
-def test_a_release_is_let_in_with_the_form_in_the_ui(taskmanager: Project, hello: Project, tmp_path: Path) -> None:
+def test_a_release_is_let_in_with_the_form_in_the_ui(live: Project, hello: Project, tmp_path: Path) -> None:
     hello.edit("README.md", "# hello", "# hello, again")
     hello.commit("Greet again")
     process, run_url = start_and_wait_for_the_question(hello, "pause")
 
-    drive(HERE / "approve.cjs", tmp_path, RUN_URL=run_url, APPROVER="ada@example.org")
+    drive(live, HERE / "approve.cjs", tmp_path, RUN_URL=run_url, APPROVER="ada@example.org")
 
     output, _ = process.communicate(timeout=120)
     assert process.returncode == 0, output

@@ -12,7 +12,7 @@ from bench.chaos_run import Chaos
 from bench.chaos_watch import leases_watched, traffic_on
 from bench.chaos_zombie import wake_a_zombie
 
-pytestmark = [pytest.mark.docker, pytest.mark.xdist_group("end-to-end"), pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.docker, pytest.mark.xdist_group("chaos"), pytest.mark.timeout(600)]
 PLACES = 3
 ENDS_SECONDS = 300
 

@@ -22,7 +22,7 @@ RECOVERED_SECONDS = 150  # some seconds, were it alone on the machine
 
 
 @pytest.fixture(scope="module")
-def live(hello: Project) -> Project:
+def greeter(hello: Project) -> Project:
     """The hello application, live, in production."""
     hello.describe(QUICK.replace("BUSY", "queue"))
     done = hello.headway("run")
@@ -61,32 +61,32 @@ def start_long_run(project: Project, busy: str = "queue") -> subprocess.Popen[st
     return process
 
 
-def test_an_interrupt_withdraws_the_release_and_leaves_nothing(live: Project) -> None:
-    before, said = live.things(), greeting(live)
-    change(live, f"{said} there")
-    process = start_long_run(live)
+def test_an_interrupt_withdraws_the_release_and_leaves_nothing(greeter: Project) -> None:
+    before, said = greeter.things(), greeting(greeter)
+    change(greeter, f"{said} there")
+    process = start_long_run(greeter)
 
     process.send_signal(signal.SIGINT)
     output, _ = process.communicate(timeout=120)
 
     assert process.returncode == 130, output
     assert "ended Cancelled; what it had started is removed" in output
-    assert greeting(live) == said
-    assert live.things() == before
-    assert [view["busy"] for view in live.status()["environments"] if view["app"] == "hello"] == [False]
+    assert greeting(greeter) == said
+    assert greeter.things() == before
+    assert [view["busy"] for view in greeter.status()["environments"] if view["app"] == "hello"] == [False]
 
 
-def test_a_second_run_is_refused_or_waits_as_the_policy_says(live: Project) -> None:
-    said = greeting(live)
-    change(live, f"{said} again")
-    first = start_long_run(live)
-    holder = next(view["lease"] for view in live.status()["environments"] if view["app"] == "hello")["holder"]
+def test_a_second_run_is_refused_or_waits_as_the_policy_says(greeter: Project) -> None:
+    said = greeting(greeter)
+    change(greeter, f"{said} again")
+    first = start_long_run(greeter)
+    holder = next(view["lease"] for view in greeter.status()["environments"] if view["app"] == "hello")["holder"]
     held = f"production of hello is held by {holder}"
 
-    live.describe(QUICK.replace("BUSY", "reject"))
-    refused = live.headway("run")
-    live.describe(QUICK.replace("BUSY", "queue"))
-    second = live.start("run")
+    greeter.describe(QUICK.replace("BUSY", "reject"))
+    refused = greeter.headway("run")
+    greeter.describe(QUICK.replace("BUSY", "queue"))
+    second = greeter.start("run")
     until_line(second, held)
     first.send_signal(signal.SIGINT)
     first.communicate(timeout=120)
@@ -94,14 +94,14 @@ def test_a_second_run_is_refused_or_waits_as_the_policy_says(live: Project) -> N
 
     assert (refused.returncode, held in refused.stderr) == (1, True), refused.stdout + refused.stderr
     assert (first.returncode, second.returncode) == (130, 0), output
-    assert greeting(live) == f"{said} again"
+    assert greeting(greeter) == f"{said} again"
 
 
-def test_what_a_killed_run_began_is_withdrawn_by_recovery(live: Project) -> None:
-    before, said = live.things(), greeting(live)
-    change(live, f"{said} anew")
-    process = start_long_run(live)
-    roll = Roll(live.home / "roll")
+def test_what_a_killed_run_began_is_withdrawn_by_recovery(greeter: Project) -> None:
+    before, said = greeter.things(), greeting(greeter)
+    change(greeter, f"{said} anew")
+    process = start_long_run(greeter)
+    roll = Roll(greeter.home / "roll")
     (run,) = roll.alive()
     carrier = roll.find(run)
     assert carrier
@@ -111,8 +111,8 @@ def test_what_a_killed_run_began_is_withdrawn_by_recovery(live: Project) -> None
 
     assert process.returncode == 1, output
     assert "crashed" in output
-    wait_for(lambda: live.things() == before and greeting(live) == said)
-    assert [view["busy"] for view in live.status()["environments"] if view["app"] == "hello"] == [False]
+    wait_for(lambda: greeter.things() == before and greeting(greeter) == said)
+    assert [view["busy"] for view in greeter.status()["environments"] if view["app"] == "hello"] == [False]
 
 
 def kill(daemon: Daemon) -> psutil.Process:
@@ -123,24 +123,24 @@ def kill(daemon: Daemon) -> psutil.Process:
     return process
 
 
-def test_a_delivery_outlives_the_death_of_server_and_worker(live: Project) -> None:
-    said, prefect = greeting(live), Orchestrator(Home(live.home))
-    live.describe(QUICK.replace("seconds: 1}", "seconds: 15, min_requests: 1}").replace("BUSY", "queue"))
-    change(live, f"{said} still")
-    process = live.start("run")
+def test_a_delivery_outlives_the_death_of_server_and_worker(greeter: Project) -> None:
+    said, prefect = greeting(greeter), Orchestrator(Home(greeter.home))
+    greeter.describe(QUICK.replace("seconds: 1}", "seconds: 15, min_requests: 1}").replace("BUSY", "queue"))
+    change(greeter, f"{said} still")
+    process = greeter.start("run")
     until_line(process, "✓ shift to 100 %")
 
     dead = [kill(prefect.server), kill(prefect.worker)]
     output, _ = process.communicate(timeout=300)
 
     assert process.returncode == 0, output
-    assert greeting(live) == f"{said} still"
+    assert greeting(greeter) == f"{said} still"
     wait_for(prefect.runs)
     assert all(one not in (prefect.server.process(), prefect.worker.process()) for one in dead)
 
 
-def test_a_keeper_that_was_killed_is_started_by_recovery(live: Project) -> None:
-    prefect = Orchestrator(Home(live.home))
+def test_a_keeper_that_was_killed_is_started_by_recovery(greeter: Project) -> None:
+    prefect = Orchestrator(Home(greeter.home))
     assert prefect.runs()
 
     dead = kill(prefect.keeper)

@@ -20,15 +20,6 @@ FAULTS = [
 ]
 
 
-@pytest.fixture(scope="module")
-def live(taskmanager: Project) -> Project:
-    """The task manager, its first commit live in production."""
-    done = taskmanager.headway("run")
-    assert done.returncode == 0, done.stdout + done.stderr
-    taskmanager.ending = done.stdout
-    return taskmanager
-
-
 def test_a_commit_goes_live_and_the_user_is_told_where(live: Project) -> None:
     assert live.served_revision() == live.git("rev-parse", "HEAD")
     assert httpx.get(live.url()).text.startswith("<!doctype html>")
