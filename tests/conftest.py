@@ -7,7 +7,7 @@ settings.register_profile("headway", max_examples=50, deadline=None, database=No
 settings.load_profile("headway")
 
 # The long groups, each of which stays on one worker: begun first, so that no worker waits for the other at the end.
-LONGEST_FIRST = ("end-to-end", "docker-target", "chaos", "prefect")
+LONGEST_FIRST = ("taskmanager", "end-to-end", "docker-target", "chaos", "prefect")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -54,3 +54,12 @@ def hello(taskmanager: Project, tmp_path_factory: pytest.TempPathFactory) -> Pro
     project = Project(taskmanager.home, tmp_path_factory.mktemp("hello") / "app", taskmanager.server_port)
     project.copy_example("hello")
     return project
+
+
+@pytest.fixture(scope="session")
+def greeter(hello: Project) -> Project:
+    """The smallest application, live in production."""
+    hello.describe("  production: {target: {port: PORT}, watch: {seconds: 1}}\n")
+    done = hello.headway("run")
+    assert done.returncode == 0, done.stdout + done.stderr
+    return hello

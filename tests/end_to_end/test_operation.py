@@ -21,15 +21,6 @@ LONG = "  production: {target: {port: PORT}, watch: {seconds: 90, min_requests: 
 RECOVERED_SECONDS = 150  # some seconds, were it alone on the machine
 
 
-@pytest.fixture(scope="module")
-def greeter(hello: Project) -> Project:
-    """The hello application, live, in production."""
-    hello.describe(QUICK.replace("BUSY", "queue"))
-    done = hello.headway("run")
-    assert done.returncode == 0, done.stdout + done.stderr
-    return hello
-
-
 def change(project: Project, greeting: str) -> None:
     text = (project.folder / "server.py").read_text()
     old = text.partition('return f"')[2].partition(",")[0]

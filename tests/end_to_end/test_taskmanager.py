@@ -9,7 +9,7 @@ import pytest
 from tests.end_to_end.load import load_on
 from tests.end_to_end.project import Project
 
-pytestmark = [pytest.mark.docker, pytest.mark.xdist_group("end-to-end"), pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.docker, pytest.mark.xdist_group("taskmanager"), pytest.mark.timeout(600)]
 
 # Which gate stops the fault, the exit code, and what the user is told.
 FAULTS = [
