@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -69,10 +70,14 @@ class ChaosPlatform:
     def __init__(self, home: Home) -> None:
         self.home, self.prefect = home, Orchestrator(home)
         self.store, self.leases = FolderStore(home.store), LeaseBook(home.leases)
-        self.engine = docker.from_env()
         self.towns: list[Town] = []
         self.images: Images | None = None
         self._settled = 0
+
+    @cached_property
+    def engine(self) -> docker.DockerClient:
+        """The engine, which runs once the platform is up."""
+        return docker.from_env()
 
     def headway(self, *arguments: str) -> str:
         """Run a command on this platform and return what it prints; Rejected when it fails."""
