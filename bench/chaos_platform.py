@@ -27,6 +27,7 @@ from delivery.home import Home
 from delivery.journal import Entry, Journal
 from delivery.lease import LeaseBook
 from delivery.place import Place
+from delivery.platform.engine import engine_version
 from delivery.platform.orchestrator import Orchestrator
 from delivery.release import ImageRef, Release, Revision, hash_of
 from delivery.store import FolderStore
@@ -165,7 +166,7 @@ def describe(name: str, instances: int, port: int, policy: dict[str, Any]) -> Ap
     web = {"port": 8000, "health": "/healthz", "version": "/version", "instances": instances, "stop_seconds": 2}
     steps = [{"percent": percent, "hold_seconds": 1 if percent < 100 else 0} for percent in STEPS]
     # How good a verdict is, is measured elsewhere: these watches take their time and let the release pass.
-    watch = {"seconds": 1, "min_requests": 0, "when_inconclusive": "continue"}
+    watch = {"seconds": 1, "longer_seconds": 0, "min_requests": 0, "when_inconclusive": "continue"}
     environment = {"target": {"kind": "docker", "port": port}, "shift": {"steps": steps}, "watch": watch}
     described = {"app": name, "images": {"web": {}}, "services": {"web": web}}
     return App.model_validate(described | {"environments": {ENVIRONMENT: environment | policy}})
@@ -186,9 +187,10 @@ def chaos_platform(places: int, **policy: Any) -> Iterator[ChaosPlatform]:
             yield platform
         finally:
             platform.headway("down", "--purge")
-            if platform.images:
-                platform.images.remove()
-            platform.engine.close()
+            if engine_version():  # else it was this platform's own, and is down with it
+                if platform.images:
+                    platform.images.remove()
+                platform.engine.close()
 
 
 def as_json(path: Path) -> Any:

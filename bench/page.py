@@ -1,4 +1,4 @@
-"""The tables of docs/benchmarks.md that show releases and faults, from what was kept: `python -m bench.page`."""
+"""The tables of docs/benchmarks.md, from what was kept of releases, faults and deaths: `python -m bench.page`."""
 
 import re
 from collections.abc import Mapping
@@ -6,7 +6,7 @@ from pathlib import Path
 
 from rich.table import Table
 
-from bench import fault_tables, releases
+from bench import chaos, fault_tables, releases
 from bench.keeping import read
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "benchmarks.md"
@@ -22,6 +22,7 @@ def tables() -> dict[str, Table]:
         "phases": releases.phases_table(series["good"]),
         "faults": fault_tables.side_table("", sides["Headway"]["faults"]),
         "beside": fault_tables.beside(sides),
+        "chaos": chaos.table(read(chaos.RESULTS)["figures"]),
     }
 
 
