@@ -1,6 +1,7 @@
 """The Prefect server of one machine: API, services and UI over a SQLite file that many writers share."""
 
 import gc
+import itertools
 import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -11,7 +12,7 @@ from prefect.server.database.configurations import AioSqliteConfiguration
 from sqlalchemy.ext.asyncio import AsyncSession, AsyncSessionTransaction
 
 _begin = AioSqliteConfiguration.begin_transaction
-OLDEST_EVERY = 60  # how many collections of young garbage come before one of all
+OLDEST_EVERY = 60  # of so many collections one is of all garbage, the others are of young garbage
 
 
 def create_app() -> FastAPI:
@@ -29,8 +30,8 @@ def create_app() -> FastAPI:
     return create_prefect_app(final=True)
 
 
-def collect_garbage_elsewhere(*, every_seconds: float = 1.0) -> Thread:
-    """Collect cyclic garbage in a thread of its own from now on, and return that thread.
+def collect_garbage_elsewhere(*, every_seconds: float = 1.0) -> None:
+    """Collect cyclic garbage in a thread of its own from now on.
 
     A cursor that is garbage waits for its connection's mutex as it goes (https://www.sqlite.org/c3ref/threadsafe.html),
     and the thread of that connection may be waiting, mutex in hand, for the writer before it: up to a minute. Collected
@@ -38,16 +39,12 @@ def collect_garbage_elsewhere(*, every_seconds: float = 1.0) -> Thread:
     """
 
     def collect() -> None:
-        rounds = 0
-        while True:
+        for number in itertools.count(1):
             time.sleep(every_seconds)
-            rounds += 1
-            gc.collect(2 if rounds % OLDEST_EVERY == 0 else 1)
+            gc.collect(2 if number % OLDEST_EVERY == 0 else 1)
 
     gc.disable()
-    collector = Thread(target=collect, name="garbage", daemon=True)
-    collector.start()
-    return collector
+    Thread(target=collect, name="garbage", daemon=True).start()
 
 
 @asynccontextmanager

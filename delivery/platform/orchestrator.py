@@ -85,9 +85,7 @@ class Orchestrator:
 
     def launch_server(self) -> None:
         """Start the server unless it runs, and return at once."""
-        app = ["--factory", "blocks.server:create_app", "--host", "127.0.0.1", "--port", str(self.port)]
-        quiet = ["--log-level", "warning", "--timeout-keep-alive", "30", "--ws-ping-interval", "20"]
-        self.server.start([sys.executable, "-m", "uvicorn", *app, *quiet], self.environment())
+        self.server.start(server_command(self.port), self.environment())
 
     def start_worker(self) -> None:
         """Bring the worker up; it makes its work pool when there is none."""
@@ -123,6 +121,13 @@ class Orchestrator:
     def runs(self) -> bool:
         """Whether server and worker are there."""
         return self.worker.process() is not None and self.answers()
+
+
+def server_command(port: int) -> list[str]:
+    """Return the command that serves Prefect's API and UI on this machine alone."""
+    app = ["--factory", "blocks.server:create_app", "--host", "127.0.0.1", "--port", str(port)]
+    quiet = ["--log-level", "warning", "--timeout-keep-alive", "30", "--ws-ping-interval", "20"]
+    return [sys.executable, "-m", "uvicorn", *app, *quiet]
 
 
 def _free_port(preferred: int) -> int:

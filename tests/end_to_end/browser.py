@@ -11,6 +11,8 @@ import docker
 from docker.models.containers import Container
 
 from delivery.containers.packing import packed
+from delivery.containers.registry import ensure_registry
+from delivery.home import Home
 from tests.end_to_end.project import Project
 
 SCRIPT = "/tmp/drive.cjs"
@@ -21,9 +23,8 @@ SECONDS = 180
 def drive(delivered: Project, script: Path, folder: Path, **env: str) -> None:
     """Run the script in a browser and put the pictures it took into `folder`; its output is told when it fails."""
     client = docker.from_env()
-    registry = client.containers.get(f"headway-{delivered.identity()}-registry")
-    ((port,),) = [[one["HostPort"] for one in found] for found in registry.ports.values() if found]
-    image = client.images.list(filters={"reference": f"127.0.0.1:{port}/taskmanager/suite-e2e"})[0]
+    registry = ensure_registry(Home(delivered.home)).address
+    image = client.images.list(filters={"reference": f"{registry}/taskmanager/suite-e2e"})[0]
     container = client.containers.create(
         image.id,
         ["node", SCRIPT],

@@ -18,7 +18,7 @@ from tests.end_to_end.project import Project
 pytestmark = [pytest.mark.docker, pytest.mark.xdist_group("end-to-end"), pytest.mark.timeout(400)]
 QUICK = "  production: {target: {port: PORT}, watch: {seconds: 1}, busy: BUSY}\n"
 LONG = "  production: {target: {port: PORT}, watch: {seconds: 90, min_requests: 1}, busy: BUSY}\n"
-RECOVERED_SECONDS = 240  # some seconds, were it alone; the minute after the server died, Prefect cancels recovery
+RECOVERED_SECONDS = 150  # some seconds, were it alone on the machine
 
 
 def change(project: Project, greeting: str) -> None:

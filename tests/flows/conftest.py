@@ -5,7 +5,6 @@ import functools
 import os
 import ssl
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -34,11 +33,11 @@ from blocks import artifact_store
 from blocks.artifact_store import current_store
 from blocks.registration import register_blocks
 from blocks.registry import current_registry
+from delivery.platform.orchestrator import server_command
 from delivery.targets import memory
 from tests.flows.fakes import Containers
 from tests.flows.platform import Platform
 
-ROOT = Path(__file__).resolve().parents[2]
 QUICK = {
     PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None,  # a run's end waits for it otherwise
     PREFECT_LOGGING_TO_API_BATCH_INTERVAL: 0.1,
@@ -63,8 +62,6 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         patch.setattr("prefect.results._read_server_default_result_storage_block_id", lambda: None)  # leaks a socket
         certificates = functools.cache(ssl.create_default_context)  # every client reads them: most of a test's time
         patch.setattr("ssl.create_default_context", certificates)
-        # SQLite answers 503 when two write at once; the client waits two seconds before it tries again.
-        patch.setattr("prefect.client.base.clamped_poisson_interval", lambda *_: 0.05)
         patch.setattr("prefect.task_engine.clamped_poisson_interval", lambda *_, **__: 0.0)  # steps retry at once
         patch.setattr("prefect.server.api.server.SubprocessASGIServer._run_uvicorn_command", _run_server)
         with prefect_test_harness(server_startup_timeout=120):
@@ -73,11 +70,10 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 def _run_server(server: SubprocessASGIServer) -> "subprocess.Popen[bytes]":
     """Start the server that users have, in place of Prefect's."""
-    app = ["--app-dir", str(ROOT), "--factory", "blocks.server:create_app", "--lifespan", "on", "--log-level", "error"]
-    command = [sys.executable, "-m", "uvicorn", *app, "--host", "127.0.0.1", "--port", str(server.port)]
+    assert server.port
     ours = {"PREFECT_UI_ENABLED": "0", "PREFECT__SERVER_EPHEMERAL": "1"}
     settings = get_current_settings().to_environment_variables(exclude_unset=True)
-    return subprocess.Popen(command, env=os.environ | ours | settings)
+    return subprocess.Popen(server_command(server.port), env=os.environ | ours | settings)
 
 
 @pytest.fixture(scope="session")
@@ -102,6 +98,8 @@ def new_platform(root: Path, loop: asyncio.Runner, store_block: UUID) -> Iterato
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("HEADWAY_HOME", str(root / "home"))
         patch.setattr(memory, "_PLACES", {})
+        # A thread of the test before may open it after its run let go, and lease numbers are the same in every test.
+        patch.setattr("tasks.place._UNDER_CHANGE", {})
         containers.stand_in(patch)
         with get_client(sync_client=True) as client:
             client.update_block_document(store_block, BlockDocumentUpdate(data=folder))
