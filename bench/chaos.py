@@ -4,18 +4,14 @@ See docs/benchmarks.md for what is killed, what has to be true afterwards, and w
 """
 
 import json
-import os
-import platform
 import random
 import re
-import signal
 import statistics
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
-from datetime import UTC, datetime
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any
 
 import typer
 from rich.table import Table
@@ -27,11 +23,11 @@ from bench.chaos_platform import ChaosPlatform, chaos_platform
 from bench.chaos_run import Chaos, Result
 from bench.chaos_watch import leases_watched, traffic_on
 from bench.chaos_zombie import Awakening, wake_a_zombie
+from bench.keeping import RESULTS, end_by_signal, read, stamp
 from cli.output import console
 from delivery.errors import HeadwayError, Misconfigured
-from delivery.platform.engine import engine_version
 
-RESULTS = Path(__file__).parent / "results" / "chaos.json"
+FILE = RESULTS / "chaos.json"
 ROOT = Path(__file__).resolve().parents[1]
 UNSERVED_MS = 1000  # users without an answer for longer are told of
 COLUMNS = ("killed", "runs", "whole after", "converged after", "after the lease: whole", "converged", "longest gap")
@@ -48,30 +44,29 @@ def main(
     add: Annotated[bool, typer.Option(help="Add to what was kept of an earlier series.")] = False,
 ) -> None:
     """Kill what carries changes on a platform of its own, and look whether everything is whole again."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that the platform is removed
+    end_by_signal()
     seed = random.SystemRandom().randrange(10**6) if seed is None else seed
     console.print(f"seed {seed}")
-    done: list[Result] = []
-    awakenings: list[Awakening] = []
+    earlier, now = kept_before() if add else Found(), Found()
     try:
         with chaos_platform(places) as made, traffic_on([town.port for town in made.towns]) as traffic:
             with leases_watched(made) as leases:
+                now.series.append({**stamp(), "seed": seed, "places": places})
                 chaos = Chaos(made, traffic, leases)
                 chaos.calm_round()  # the first one of a platform takes longer
                 console.print(f"a change with nobody dying: {chaos.calm_round():.1f} s")
                 kills = plan(seed, runs, chosen(only, victims(made, with_dockerd)))
                 for group in rounds(kills, places):
-                    done += carry_out(chaos, group, len(done), runs)
+                    now.runs += carry_out(chaos, group, len(now.runs), runs)
                 for _ in range(zombies):
-                    awakenings.append(wake_a_zombie(made, made.towns[0]))
-                    console.print(str(awakenings[-1]), markup=False)
+                    now.zombies.append(wake_a_zombie(made, made.towns[0]))
+                    console.print(str(now.zombies[-1]), markup=False)
     except HeadwayError as error:
         console.print(f"error: {error}", style="red", markup=False)
         raise typer.Exit(error.exit_code) from None
     finally:
-        earlier = kept_before() if add else Kept()
-        report([*earlier.runs, *done], [*earlier.zombies, *awakenings], [*earlier.seeds, seed], places)
-    if any(not result.is_good for result in done) or any(not one.was_refused for one in awakenings):
+        report(earlier.plus(now))
+    if any(not result.is_good for result in now.runs) or any(not one.was_refused for one in now.zombies):
         raise typer.Exit(1)
 
 
@@ -105,44 +100,44 @@ def chosen(only: Sequence[Victim] | None, there: Sequence[Victim]) -> list[Victi
     return [victim for victim in there if not only or victim in only]
 
 
-class Kept(NamedTuple):
-    """What was kept of earlier series."""
+@dataclass
+class Found:
+    """What came of one series of deaths, or of several; `series` says when and how each was measured."""
 
-    runs: Sequence[Result] = ()
-    zombies: Sequence[Awakening] = ()
-    seeds: Sequence[int] = ()
+    series: list[dict[str, Any]] = field(default_factory=list)
+    runs: list[Result] = field(default_factory=list)
+    zombies: list[Awakening] = field(default_factory=list)
+
+    def plus(self, later: "Found") -> "Found":
+        """Return both together."""
+        return Found(self.series + later.series, self.runs + later.runs, self.zombies + later.zombies)
 
 
-def kept_before() -> Kept:
+def kept_before() -> Found:
     """Return what was kept, nothing when there is no such file."""
-    if not RESULTS.exists():
-        return Kept()
-    kept = json.loads(RESULTS.read_text())
-    return Kept([Result(**run) for run in kept["runs"]], [Awakening(**one) for one in kept["zombies"]], kept["seeds"])
+    kept = read(FILE)
+    if not kept:
+        return Found()
+    return Found(kept["series"], [Result(**run) for run in kept["runs"]], [Awakening(**one) for one in kept["zombies"]])
 
 
-def report(done: Sequence[Result], awakenings: Sequence[Awakening], seeds: Sequence[int], places: int) -> None:
+def report(found: Found) -> None:
     """Print and keep what was measured, also when not everything could be."""
-    killed = [result for result in done if not result.missed]
+    killed = [result for result in found.runs if not result.missed]
     if not killed:
         return
-    found = {name: figures(own) for name, own in by_victim(killed).items()}
-    console.print(table(found))
-    summary = summary_of(killed)
+    shown, summary = {name: figures(own) for name, own in by_victim(killed).items()}, summary_of(killed)
+    console.print(table(shown))
     console.print("  ".join(f"{name} {value}" for name, value in summary.items()), markup=False)
-    machine = {"cores": os.cpu_count(), "python": platform.python_version(), "engine": engine_version()}
     kept = {
-        "measured": datetime.now(UTC).isoformat(timespec="seconds"),
-        "machine": machine,
-        "seeds": list(seeds),
-        "places": places,
+        "series": found.series,
         "summary": summary,
-        "figures": found,
-        "zombies": [asdict(one) for one in awakenings],
-        "runs": [asdict(result) for result in done],
+        "figures": shown,
+        "zombies": [asdict(one) for one in found.zombies],
+        "runs": [asdict(result) for result in found.runs],
     }
-    RESULTS.parent.mkdir(exist_ok=True)
-    RESULTS.write_text(scrubbed(json.dumps(kept, indent=1, ensure_ascii=False)) + "\n")
+    FILE.parent.mkdir(exist_ok=True)
+    FILE.write_text(scrubbed(json.dumps(kept, indent=1, ensure_ascii=False)) + "\n")
 
 
 def by_victim(results: Sequence[Result]) -> dict[str, list[Result]]:

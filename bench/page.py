@@ -22,7 +22,7 @@ def tables() -> dict[str, Table]:
         "phases": releases.phases_table(series["good"]),
         "faults": fault_tables.side_table("", sides["Headway"]["faults"]),
         "beside": fault_tables.beside(sides),
-        "chaos": chaos.table(read(chaos.RESULTS)["figures"]),
+        "chaos": chaos.table(read(chaos.FILE)["figures"]),
     }
 
 

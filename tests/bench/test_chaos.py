@@ -6,13 +6,14 @@ from types import SimpleNamespace
 
 import pytest
 
-from bench import chaos_check
-from bench.chaos import chosen, figures, scrubbed, summary_of
+from bench import chaos, chaos_check
+from bench.chaos import Found, chosen, figures, kept_before, report, scrubbed, summary_of
 from bench.chaos_check import look_at
 from bench.chaos_plan import BOUNDARIES, LOCAL, RANDOM_MOMENTS, RECOVERIES, Victim, plan, rounds
 from bench.chaos_platform import ENVIRONMENT, Town, describe
 from bench.chaos_run import Result
 from bench.chaos_watch import Answer, LeaseWatch, Traffic
+from bench.chaos_zombie import Awakening
 from delivery.errors import Misconfigured
 from delivery.home import Home
 from delivery.journal import Entry, Journal
@@ -206,6 +207,20 @@ def test_what_must_not_be_is_counted() -> None:
     assert (counted["mixed ends"], counted["leaks"], counted["stuck leases"]) == (1, 1, 1)
     assert (counted["requests"], counted["failed requests"]) == (150, 2)
     assert figures([good, bad])["to_converged"] == {"n": 1, "p50": 3.0, "p95": 3.0, "max": 3.0}
+
+
+def test_a_series_can_be_added_to_what_was_kept(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(chaos, "FILE", tmp_path / "chaos.json")
+    flow = Result("flow stage intent", "flow", "stage intent", "chaos-1", to_converged=3.0)
+    worker = Result("worker at 5%", "worker", "at 5%", "chaos-1", to_converged=5.0)
+    zombie = Awakening("shift 2 intent", 4.0, "this change holds lease 3", "Rejected", nothing_changed=True)
+    first, second = {"seed": 1, "places": 4}, {"seed": 2, "places": 2}
+
+    assert kept_before() == Found()
+    report(kept_before().plus(Found([first], [flow])))
+    report(kept_before().plus(Found([second], [worker], [zombie])))
+
+    assert kept_before() == Found([first, second], [flow, worker], [zombie])
 
 
 def test_nothing_that_is_kept_names_a_folder_of_the_machine() -> None:
