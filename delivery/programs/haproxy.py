@@ -50,6 +50,8 @@ defaults
   mode http
   # A killed container's address answers nothing: this bounds the pause.
   timeout connect 300ms
+  # A check that is slow on a busy host is not a failed one; without this the check's interval is its time (4.2).
+  timeout check 1s
   timeout client 60s
   timeout server 60s
   timeout queue 5s
@@ -66,6 +68,10 @@ _SETTLED = "# settled: "
 _APART = "."  # in the names of backends that only Headway asks; names of services have no dots
 _PROBES = f"{_APART}probes"
 _SPARE = ".spare"
+# An application too busy for its checks still answers its users, only late: when no check passes, its instances with
+# traffic are asked all the same. Nobody is refused, but one that hangs may not hold all of the router's connections.
+_LAST = ".last"
+_LAST_LIMIT = " maxconn 200"
 # Users' own connections tell of a dead instance before the next check does.
 _ON_ERROR = " observe layer4 error-limit 3 on-error mark-down"
 # An instance and its spare have the same address (section 5.2: HAProxy gives none twice in a backend otherwise).
@@ -204,6 +210,12 @@ def _backend(backend: RouterBackend) -> str:
         f" track {backend.service}/{server.name} backup{_RESOLVED}"
         for server in backend.spares
     ]
+    # After the spares: the first that can be used gets all (section 4.2, option allbackups).
+    lines += [
+        f"  server {server.name}{_LAST} {server.address}:{server.port}"
+        f" backup weight {server.weight}{_LAST_LIMIT}{_RESOLVED}"
+        for server in backend.servers
+    ]
     return "\n".join(lines) + "\n"
 
 
@@ -268,7 +280,7 @@ def weights_in(text: str) -> dict[tuple[str, str], int]:
     for words in map(str.split, text.splitlines()):
         if words[:1] == ["backend"]:
             service = words[1]
-        elif words[:1] == ["server"] and "weight" in words:
+        elif words[:1] == ["server"] and "weight" in words and not words[1].endswith(_LAST):
             found[service, words[1]] = int(words[words.index("weight") + 1])
     return found
 
@@ -293,9 +305,10 @@ def _is_of(server: str, colour: Colour) -> bool:
 def weight_commands(backends: Iterable[RouterBackend]) -> list[str]:
     """Return the runtime commands that give every server its weight."""
     return [
-        f"set server {backend.service}/{server.name} weight {server.weight}"
+        f"set server {backend.service}/{server.name}{part} weight {server.weight}"
         for backend in backends
         for server in backend.servers
+        for part in ("", _LAST)
     ]
 
 
@@ -308,14 +321,14 @@ def parse_stat(text: str) -> list[ServerStat]:
     servers = (row for row in rows if row.get("svname") not in (None, "", "FRONTEND", "BACKEND"))
     found: dict[tuple[str, str], ServerStat] = {}
     for one in [_server(row) for row in servers if _APART not in row["pxname"]]:
-        name = one.server.removesuffix(_SPARE)
-        found[one.service, name] = one if name == one.server else _with_spare(found[one.service, name], one)
+        name = one.server.removesuffix(_SPARE).removesuffix(_LAST)
+        found[one.service, name] = one if name == one.server else _together(found[one.service, name], one)
     return list(found.values())
 
 
-def _with_spare(server: ServerStat, spare: ServerStat) -> ServerStat:
-    """Return the server with what reached it while it stepped in."""
-    sums = {name: getattr(server, name) + getattr(spare, name) for name in ("sessions", "requests", "errors")}
+def _together(server: ServerStat, again: ServerStat) -> ServerStat:
+    """Return the server with what reached it as a spare or as the last resort."""
+    sums = {name: getattr(server, name) + getattr(again, name) for name in ("sessions", "requests", "errors")}
     return server.model_copy(update=sums)
 
 

@@ -31,7 +31,8 @@ def test_an_answer_without_servers_tells_no_weight(answer: str) -> None:
 
 def test_a_server_that_only_steps_in_has_no_share() -> None:
     spare = "4 web 5 blue-1.spare 10.0.0.2 2 0 1 1 3"
-    assert parse_state([*STATE.splitlines(), spare]) == parse_state(STATE.splitlines())
+    last = "4 web 6 green-1.last 10.0.0.4 2 0 5 0 3"
+    assert parse_state([*STATE.splitlines(), spare, last]) == parse_state(STATE.splitlines())
 
 
 def test_a_slot_has_the_share_of_all_its_instances() -> None:

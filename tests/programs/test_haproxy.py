@@ -46,6 +46,8 @@ def test_a_service_of_two_slots_is_one_backend():
         " observe layer4 error-limit 3 on-error mark-down",
         f"  server blue-1 shop-blue-1:8000 check weight 100{RESOLVED}",
         f"  server green-1 shop-green-1:8000 check weight 0{RESOLVED}",
+        f"  server blue-1.last shop-blue-1:8000 backup weight 100 maxconn 200{RESOLVED}",
+        f"  server green-1.last shop-green-1:8000 backup weight 0 maxconn 200{RESOLVED}",
     ]
 
 
@@ -125,7 +127,9 @@ def test_weights_are_read_back_from_the_file():
 def test_every_server_gets_its_weight_by_a_runtime_command():
     assert haproxy.weight_commands([backend("web", server("blue", 2, 7), server("green", weight=0))]) == [
         "set server web/blue-2 weight 7",
+        "set server web/blue-2.last weight 7",
         "set server web/green-1 weight 0",
+        "set server web/green-1.last weight 0",
     ]
 
 
@@ -215,15 +219,24 @@ def test_the_other_slot_steps_in_only_when_an_instance_is_left_of_neither():
     text = haproxy.configuration([both.model_copy(update={"spare": "blue"})])
 
     tracking = f"track web/blue-1 backup{RESOLVED}"
-    assert section(text, "backend web")[-1] == f"  server blue-1.spare shop-blue-1:8000 {tracking}"
+    servers = [line for line in section(text, "backend web") if line.startswith("  server")]
+    assert servers[2] == f"  server blue-1.spare shop-blue-1:8000 {tracking}"
+    assert [line.split()[1] for line in servers[3:]] == ["blue-1.last", "green-1.last"]
     assert haproxy.weights_in(text) == haproxy.weights_in(haproxy.configuration([both]))
     assert ".spare" not in haproxy.configuration([alone.model_copy(update={"spare": "blue"})])
 
 
 def test_what_reaches_a_slot_that_steps_in_is_counted_as_its_own():
-    [found] = haproxy.parse_stat(stat("web,blue-1,0,1,7,0,0,0,0,UP,1,0,7", "web,blue-1.spare,0,2,5,1,0,0,0,UP,1,0,5"))
+    [found] = haproxy.parse_stat(
+        stat(
+            "web,blue-1,0,1,7,0,0,0,0,DOWN,1,0,7",
+            "web,blue-1.spare,0,2,5,1,0,0,0,UP,1,0,5",
+            "web,blue-1.last,0,1,4,1,0,0,0,no check,1,0,4",
+        )
+    )
 
-    assert (found.server, found.weight, found.sessions, found.requests, found.errors) == ("blue-1", 1, 3, 12, 1)
+    assert (found.server, found.weight, found.sessions, found.requests, found.errors) == ("blue-1", 1, 4, 16, 2)
+    assert not found.is_up
 
 
 def test_what_only_probes_ask_is_not_counted():

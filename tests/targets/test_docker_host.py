@@ -2,6 +2,7 @@ import json
 import secrets
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
@@ -214,6 +215,36 @@ def test_the_old_slot_steps_in_when_every_new_instance_dies_and_nobody_watches(a
     answers = [httpx.get(state.url) for _ in range(20)]
 
     assert {(answer.status_code, answer.text) for answer in answers} == {(200, "1")}
+
+
+@pytest.mark.parametrize("instances", [1, 2])
+def test_an_application_too_busy_for_its_checks_still_answers_its_users(target, release, instances):
+    state = put_live(make_app(instances=instances), target, release(1))
+    containers = [connect().containers.get(one.name) for one in state.live.instances]
+
+    with load_on(state.url, path="/", post=False) as counts:
+        for container in containers:
+            container.pause()
+        while any(one.is_up for one in target(1)._router().stat()):
+            time.sleep(0.01)
+        with ThreadPoolExecutor() as pool:
+            asked_when_down = [pool.submit(httpx.get, state.url, timeout=10) for _ in range(8)]
+            for container in containers:
+                container.unpause()
+
+    assert counts.failures == []
+    assert [asked.result().text for asked in asked_when_down] == ["1"] * 8
+
+
+def test_what_never_passed_a_check_is_no_last_resort(app, target, release):
+    sick = release(1, kind="sick")
+    with pytest.raises(ReleaseUnhealthy):
+        target(1).stage(app, sick)
+
+    answer = httpx.get(target(1).observe().url)
+
+    assert answer.status_code == 503
+    assert "x-headway-instance" not in answer.headers
 
 
 def test_without_a_version_path_the_runtime_tells_the_digest(target, release):
