@@ -60,7 +60,8 @@ defaults
   # A reload would close idle connections that a client is about to use.
   option idle-close-on-response
   option redispatch 1
-  retries 3
+  # So many that two instances which end at the same moment are marked down (error-limit) before a request gives up.
+  retries 5
   retry-on conn-failure empty-response response-timeout 500 502 503 504
 """
 
