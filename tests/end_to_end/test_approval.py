@@ -4,7 +4,7 @@ import httpx
 import pytest
 
 from tests.end_to_end.project import Project
-from tests.end_to_end.question import start_and_wait_for_the_question
+from tests.end_to_end.question import describe_and_start
 
 pytestmark = [pytest.mark.docker, pytest.mark.xdist_group("end-to-end"), pytest.mark.timeout(400)]
 
@@ -12,7 +12,7 @@ pytestmark = [pytest.mark.docker, pytest.mark.xdist_group("end-to-end"), pytest.
 def test_a_suspended_run_and_all_state_survive_a_stop_of_everything(greeter: Project) -> None:
     greeter.edit("README.md", "# hello", "# hello, suspended")
     greeter.commit("Say suspended")
-    process, run_url = start_and_wait_for_the_question(greeter, "suspend")
+    process, run_url = describe_and_start(greeter, "suspend")
     before = greeter.status()["environments"]
 
     stopped = [greeter.headway("down").returncode for _ in range(2)]
@@ -38,7 +38,7 @@ def test_a_rejected_release_goes_nowhere(greeter: Project) -> None:
     greeter.edit("README.md", "# hello", "# hello, rejected")
     greeter.commit("Say rejected")
     before = greeter.status()["environments"]
-    process, _ = start_and_wait_for_the_question(greeter, "pause")
+    process, _ = describe_and_start(greeter, "pause")
 
     rejected = greeter.headway("reject", "--by", "grace@example.org", "--comment", "not today")
 
