@@ -185,7 +185,7 @@ def test_a_watch_of_no_time_looks_once() -> None:
 def test_the_picture_of_a_long_watch_stays_small() -> None:
     seldom = WINDOW.model_copy(update={"interval_seconds": 5})
 
-    seen = watch(Traffic(Time(), {"blue": 5, "green": 5}), seconds=3000, window=seldom)
+    seen = watch(Traffic(Time(), {"blue": 0.5, "green": 0.5}), seconds=3000, window=seldom)
 
-    assert seen.live.requests == 15000
+    assert seen.live.requests == 1500
     assert 250 <= len(seen.samples) <= 301
