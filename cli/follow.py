@@ -11,9 +11,10 @@ from rich.status import Status
 from cli.output import console, say, seconds
 from delivery.errors import Interrupted, Rejected, Transient
 from delivery.platform.orchestrator import Orchestrator
-from flows.runs import RunView, answer, cancel, look, question
+from flows.runs import RunView, answer, cancel, look, one_connection, question
 
 POLL_SECONDS = 0.5
+MOST_POLL_SECONDS = 3.0
 STOP_SECONDS = 120
 PATIENCE_SECONDS = 300
 MARKS = {"completed": ("✓", "green"), "cached": ("✓", "green"), "failed": ("✗", "red"), "crashed": ("✗", "red")}
@@ -42,9 +43,11 @@ def _until_ended(run: str, prefect: Orchestrator, quiet: bool) -> RunView:
     shown: set[str] = set()
     warned = 0
     asked = False
-    with console.status("waiting for a worker …") as status:
+    with one_connection(), console.status("waiting for a worker …") as status:
         while True:
+            began = time.monotonic()
             view = _look_patiently(run, status)
+            took = time.monotonic() - began
             if not quiet:
                 _show_ended(view, shown)
                 for warning in view.warnings[warned:]:
@@ -59,7 +62,12 @@ def _until_ended(run: str, prefect: Orchestrator, quiet: bool) -> RunView:
                 _ask(view, text, prefect)
                 status.start()
             asked = asked and view.waits
-            time.sleep(POLL_SECONDS)
+            time.sleep(pause_after(took))
+
+
+def pause_after(look_seconds: float) -> float:
+    """Return how long not to look: looking takes a fifth of the time at most, so that a busy machine delivers first."""
+    return min(MOST_POLL_SECONDS, max(POLL_SECONDS, 4 * look_seconds))
 
 
 def _look_patiently(run: str, status: Status, now: Callable[[], float] = time.monotonic) -> RunView:

@@ -37,12 +37,13 @@ def bring_up(*, quiet: bool = False) -> Orchestrator:
     engine = ensure_engine()
     did(f"Docker {engine.version}", began)
     prefect = orchestrator()
-    began = time.monotonic()
-    prefect.start_server()
-    did("Prefect server", began)
+    prefect.launch_server()  # it takes its time, in which the registry starts
     began = time.monotonic()
     registry = ensure_registry(home)
     did(f"registry {registry.address}", began)
+    began = time.monotonic()
+    prefect.start_server()
+    did("Prefect server", began)
     began = time.monotonic()
     from cli.registration import register
 

@@ -4,6 +4,7 @@ import json
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any, Literal
 from uuid import UUID
@@ -31,6 +32,8 @@ from delivery.errors import Misconfigured, Rejected, Transient
 from delivery.model import Model
 
 DELIVERIES = ["deliver", "rollback"]
+PAGE = 200  # what the server gives at most at a time
+_OPEN: ContextVar[SyncPrefectClient | None] = ContextVar("open", default=None)
 
 
 class StepView(Model):
@@ -152,10 +155,21 @@ def cancel(run: str) -> None:
 
 
 @contextmanager
+def one_connection() -> Iterator[None]:
+    """Ask the server over one connection within; else each question opens its own, which costs more than the answer."""
+    with get_client(sync_client=True) as client:
+        token = _OPEN.set(client)
+        try:
+            yield
+        finally:
+            _OPEN.reset(token)
+
+
+@contextmanager
 def _connected() -> Iterator[SyncPrefectClient]:
     """Yield a client; Transient when the server does not answer."""
     try:
-        with get_client(sync_client=True) as client:
+        with _OPEN.get() or get_client(sync_client=True) as client:
             yield client
     except httpx.TransportError as error:
         raise Transient(f"the Prefect server does not answer: {error}") from error
@@ -166,7 +180,7 @@ def _family(client: SyncPrefectClient, run: FlowRun) -> list[UUID]:
     known, ahead = [run.id], [run.id]
     while ahead:
         parents = FlowRunFilter(parent_flow_run_id=FlowRunFilterParentFlowRunId(any_=ahead))
-        ahead = [child.id for child in client.read_flow_runs(flow_run_filter=parents, limit=200)]
+        ahead = [child.id for child in client.read_flow_runs(flow_run_filter=parents, limit=PAGE)]
         known += ahead
     return known
 
@@ -175,15 +189,17 @@ def _warnings(client: SyncPrefectClient, family: list[UUID]) -> tuple[str, ...]:
     wanted = LogFilter(
         flow_run_id=LogFilterFlowRunId(any_=family), level=LogFilterLevel(ge_=logging.WARNING, le_=logging.WARNING)
     )
-    return tuple(log.message for log in client.read_logs(wanted, limit=200))
+    return tuple(log.message for log in client.read_logs(wanted, limit=PAGE))
 
 
 def _tasks(client: SyncPrefectClient, known: list[UUID]) -> list[TaskRun]:
     found: list[TaskRun] = []
-    while page := client.read_task_runs(
-        flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=known)), limit=200, offset=len(found)
-    ):
+    of_family = FlowRunFilter(id=FlowRunFilterId(any_=known))
+    while len(found) % PAGE == 0:
+        page = client.read_task_runs(flow_run_filter=of_family, limit=PAGE, offset=len(found))
         found += page
+        if not page:
+            break
     return [task for task in found if not task.state or not task.state.state_details.child_flow_run_id]
 
 

@@ -1,0 +1,58 @@
+"""A run that is followed costs little beside the run itself."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from cli.follow import pause_after
+from flows import runs
+
+
+@pytest.mark.parametrize(("look_seconds", "pause_seconds"), [(0.05, 0.5), (0.3, 1.2), (60, 3)])
+def test_a_busy_machine_is_asked_less_often(look_seconds, pause_seconds):
+    assert pause_after(look_seconds) == pytest.approx(pause_seconds)
+
+
+class Client:
+    """Knows one run with so many steps, and counts what it is asked."""
+
+    def __init__(self, steps=0):
+        self.steps, self.pages = [SimpleNamespace(state=None, number=number) for number in range(steps)], 0
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        pass
+
+    def read_task_runs(self, flow_run_filter, limit, offset):
+        self.pages += 1
+        return self.steps[offset : offset + limit]
+
+    def read_flow_runs(self, **_):
+        return []
+
+
+@pytest.mark.parametrize(("steps", "pages"), [(0, 1), (7, 1), (200, 2), (430, 3)])
+def test_every_step_is_read_and_nothing_after_the_last_page(steps, pages):
+    client = Client(steps)
+
+    assert runs._tasks(client, []) == client.steps
+    assert client.pages == pages
+
+
+def test_what_is_asked_within_one_connection_opens_no_other(monkeypatch):
+    opened = []
+
+    def get_client(*, sync_client):
+        opened.append(Client())
+        return opened[-1]
+
+    monkeypatch.setattr(runs, "get_client", get_client)
+
+    with runs.one_connection():
+        runs.latest(3)
+        runs.latest(3)
+    assert len(opened) == 1
+    runs.latest(3)
+    assert len(opened) == 2
