@@ -13,7 +13,7 @@ run: ## set everything up and deliver examples/taskmanager
 
 test: ## every test, real Docker included
 	@infra/setup.sh dev
-	@.venv/bin/python -m tests -n 3 --dist loadgroup
+	@.venv/bin/python -m tests -n 2 --dist loadgroup
 
 lint: ## the quick checks alone
 	@infra/setup.sh dev

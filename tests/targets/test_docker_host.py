@@ -336,9 +336,9 @@ def test_a_port_that_is_taken_is_named(home, place, release):
 def test_a_release_that_is_not_ready_is_told_what_it_answers(target, release, kind, health, said):
     first = release(1)
     put_live(make_app(), target, first)
-    app = make_app(start_seconds=3, health=health)
+    app = make_app(start_seconds=6, health=health)
 
-    with pytest.raises(ReleaseUnhealthy, match=rf"was not healthy within 3 s: {said}; the end of its log:"):
+    with pytest.raises(ReleaseUnhealthy, match=rf"was not healthy within 6 s: {said}; the end of its log:"):
         target(2).stage(app, release(2, kind=kind))
 
     assert httpx.get(target(2).observe().url).text == "1"
