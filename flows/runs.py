@@ -195,10 +195,10 @@ def _warnings(client: SyncPrefectClient, family: list[UUID]) -> tuple[str, ...]:
 def _tasks(client: SyncPrefectClient, known: list[UUID]) -> list[TaskRun]:
     found: list[TaskRun] = []
     of_family = FlowRunFilter(id=FlowRunFilterId(any_=known))
-    while len(found) % PAGE == 0:
+    while True:
         page = client.read_task_runs(flow_run_filter=of_family, limit=PAGE, offset=len(found))
         found += page
-        if not page:
+        if len(page) < PAGE:
             break
     return [task for task in found if not task.state or not task.state.state_details.child_flow_run_id]
 
