@@ -53,7 +53,7 @@ class Project:
         """Replace the file's environments, each PORT by a free port, and commit it."""
         path = self.folder / "headway.yaml"
         self.ports["production"] = self.ports.get("production") or free_port()
-        text = environments.replace("PORT", str(self.ports["production"])).replace("watch: {", UNHURRIED)
+        text = environments.replace("PORT", str(self.ports["production"]))
         scan = "scan: {when_inconclusive: allow}  # there may be no vulnerability database in reach\n"
         before = path.read_text().partition("environments:")[0].partition("scan:")[0]
         path.write_text(f"{before}{scan}environments:\n{text}")
