@@ -1,7 +1,9 @@
 """What stands in the repository's files: pins, and nothing of one machine or one network."""
 
+import importlib.util
 import itertools
 import re
+from pathlib import Path
 
 import pytest
 
@@ -69,6 +71,14 @@ def test_every_package_says_what_it_is() -> None:
         name for name in modules("cli/", "flows/", "tasks/", "blocks/", "delivery/") if name.endswith("__init__.py")
     ]
     assert all(text(name).startswith('"""') for name in packages_)
+
+
+@pytest.mark.parametrize("package", ["prefect", "sqlalchemy", "typer"])
+def test_what_set_up_installs_is_compiled(package: str) -> None:
+    found = importlib.util.find_spec(package)
+    assert found
+    assert found.origin
+    assert Path(importlib.util.cache_from_source(found.origin)).exists()
 
 
 def test_the_continuous_check_is_what_the_readme_calls_the_tests() -> None:
