@@ -11,6 +11,8 @@ from delivery.programs.run import run
 def register(prefect: Orchestrator, registry: str) -> None:
     """Make the platform's blocks, pool and deployments what this version of Headway says they are."""
     from prefect.client.orchestration import get_client
+    from prefect.client.schemas.actions import WorkPoolCreate
+    from prefect.workers.process import ProcessWorker
 
     from blocks.registration import register_blocks
 
@@ -23,11 +25,8 @@ def register(prefect: Orchestrator, registry: str) -> None:
         if known == {fingerprint}:
             return
         if POOL not in {pool.name for pool in client.read_work_pools()}:
-            run(
-                [sys.executable, "-m", "prefect", "work-pool", "create", POOL, "--type", "process"],
-                timeout_seconds=120,
-                env=prefect.environment(),
-            )
+            template = ProcessWorker.get_default_base_job_template()
+            client.create_work_pool(WorkPoolCreate(name=POOL, type=ProcessWorker.type, base_job_template=template))
     settings = {"HEADWAY_VERSION": fingerprint, "HEADWAY_PYTHON": sys.executable}
     run(
         [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all", "--prefect-file", str(file)],

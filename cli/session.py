@@ -1,5 +1,6 @@
 """The platform as the command line uses it: found, brought up, and spoken to."""
 
+import logging
 import os
 
 from delivery.errors import Misconfigured
@@ -14,6 +15,8 @@ def orchestrator() -> Orchestrator:
     """
     found = Orchestrator(Home.current())
     os.environ.update(found.environment())
+    # At the end of a command it warns that it still sends what it is about to send.
+    logging.getLogger("EventsWorker").setLevel(logging.ERROR)
     return found
 
 
