@@ -5,7 +5,6 @@ from collections.abc import Mapping
 
 from delivery.containers.exec_stream import ExecStream
 from delivery.containers.router import Router, Runtime
-from delivery.errors import Transient
 from delivery.latency import LatencyHistogram
 from delivery.programs import haproxy
 from delivery.programs.haproxy import COLOURS, ServerStat
@@ -14,34 +13,47 @@ from delivery.target import Colour, SlotCounts
 STREAM_SECONDS = 86400.0  # an answer may take long where nobody asks
 
 
-class RouterMetrics:
+class RouterCounts:
     """The counts of both slots since this was opened, also over a restart of the router, which starts from zero."""
 
     def __init__(self, router: Router) -> None:
-        self._router = router
-        self._runtime: Runtime | None = None
-        self._last: dict[tuple[str, str], ServerStat] = {}
+        self._runtime = Runtime(router)
         self._sums: dict[Colour, list[int]] = {colour: [0, 0] for colour in COLOURS}
-        self.servers: list[ServerStat] = self._stat()
+        self.servers: list[ServerStat] = self._runtime.stat()
         self._last = {(one.service, one.server): one for one in self.servers}
-        self._before = _histograms(router.runtime(haproxy.ANSWERS_SO_FAR))
-        self._answers = Answers(router)
 
     def read(self) -> Mapping[Colour, SlotCounts]:
         """Return the counts since this was opened; Transient when the router does not answer."""
-        self.servers = self._stat()
+        self.servers = self._runtime.stat()
         for one in self.servers:
             earlier = self._last.get((one.service, one.server))
             own = self._sums["blue" if one.colour == "blue" else "green"]
             own[0] += _rise(one.requests, earlier.requests if earlier else 0)
             own[1] += _rise(one.errors, earlier.errors if earlier else 0)
             self._last[one.service, one.server] = one
-        times = self._answers.times()
         # A request that was tried three times counts three errors, and more than all cannot have failed.
         return {
-            colour: SlotCounts(requests=requests, errors=min(requests, errors), latency=times[colour])
+            colour: SlotCounts(requests=requests, errors=min(requests, errors))
             for colour, (requests, errors) in self._sums.items()
         }
+
+    def close(self) -> None:
+        """Read no more."""
+        self._runtime.close()
+
+
+class RouterMetrics:
+    """Counts and response times of both slots since this was opened."""
+
+    def __init__(self, router: Router) -> None:
+        self._counts = RouterCounts(router)
+        self._before = _histograms(router.runtime(haproxy.ANSWERS_SO_FAR))
+        self._answers = Answers(router)
+
+    def read(self) -> Mapping[Colour, SlotCounts]:
+        """Return the counts and times since this was opened; Transient when the router does not answer."""
+        counts, times = self._counts.read(), self._answers.times()
+        return {colour: counts[colour].model_copy(update={"latency": times[colour]}) for colour in COLOURS}
 
     def before(self, colour: Colour) -> LatencyHistogram:
         """Return the response times of a slot before this was opened, as far back as the router remembers."""
@@ -50,18 +62,7 @@ class RouterMetrics:
     def close(self) -> None:
         """Read no more."""
         self._answers.close()
-        if self._runtime:
-            self._runtime.close()
-
-    def _stat(self) -> list[ServerStat]:
-        try:
-            self._runtime = self._runtime or self._router.metrics()
-            return self._runtime.stat()
-        except (Transient, OSError) as error:
-            if self._runtime:
-                self._runtime.close()
-            self._runtime = None
-            raise Transient(f"the router does not answer: {error}") from error
+        self._counts.close()
 
 
 class Answers:

@@ -10,8 +10,9 @@ import random
 import shlex
 import tarfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 from docker import DockerClient
 from docker.errors import APIError, NotFound
@@ -36,6 +37,8 @@ START_SECONDS = 20
 PORTS_TRIED = 5
 ANY_ADDRESS = "0.0.0.0"  # noqa: S104  # what the engine means by no address
 REFUSED = 10  # exit code of the script when a higher sequence was obeyed
+LATE = 11  # and when it goes on with its old configuration
+BETWEEN = "\x1e"  # ASCII's record separator
 # Exit codes of a command in a container that ends just then: the engine could not start it (docker-run(1)), or it was
 # killed with its container. Nothing here does harm when it is done twice.
 UNDONE = (126, KILLED)
@@ -54,6 +57,37 @@ _SEND = """
 send() { if command -v nc >/dev/null 2>&1; then printf '%s\\n' "$1" | nc 127.0.0.1 PORT
 else bash -c 'exec 3<>/dev/tcp/127.0.0.1/PORT; printf "%s\\n" "$0" >&3; cat <&3' "$1"; fi; }
 """.replace("PORT", str(haproxy.RUNTIME_PORT))
+# A call of the engine costs some ten times what a command costs in a shell that runs: so one call waits for the end.
+_RELOAD = f"""{_SEND}
+answers() {{ send 'show info' | grep '^Pid:'; }}
+haproxy -c -q -f next.cfg >&2 || exit 1
+before=$(answers)
+mv next.cfg haproxy.cfg && kill -USR2 1 || exit 1
+turns={START_SECONDS * 20}
+until now=$(answers) && [ "$now" != "$before" ]; do
+    turns=$((turns - 1))
+    [ $turns -gt 0 ] || exit {LATE}
+    sleep 0.05
+done
+"""
+_LOOK = f"""{_SEND}
+cat {FOLDER}/fence 2>/dev/null || echo 0
+printf '{BETWEEN}'
+cat {FILE}
+printf '{BETWEEN}'
+send 'show stat'
+"""
+
+
+class RouterLook(NamedTuple):
+    """What a router says of itself: the highest sequence it obeyed, the file it starts from, and its servers.
+
+    There are no servers when it does not answer just now.
+    """
+
+    obeyed: int
+    file: str
+    servers: list[ServerStat]
 
 
 class Router:
@@ -105,9 +139,7 @@ class Router:
             if answer.strip():
                 raise Rejected(f"the router of {self.names.environment} refused new weights: {answer.strip()}")
             return
-        before = self.started()
-        self._fenced(sequence, "haproxy -c -q -f next.cfg >&2 && mv next.cfg haproxy.cfg && kill -USR2 1")
-        self.wait(lambda: self.started() != before, "did not take its new configuration")
+        self._fenced(sequence, _RELOAD)
 
     def prepare(self, backends: Sequence[RouterBackend], instead_of: Sequence[RouterBackend]) -> str:
         """Lay a configuration ready beside the one in use; return the script that puts it in use.
@@ -132,22 +164,18 @@ class Router:
             content = archive.extractfile("haproxy.cfg")
             return content.read().decode() if content else ""
 
-    def started(self) -> str:
-        """Return the process that answers now; after a reload it is another one."""
-        lines = self.runtime("show info").splitlines()
-        return next((line for line in lines if line.startswith("Pid:")), "")
+    def look(self) -> RouterLook:
+        """Return what it says of itself, by a single call of the engine; Transient when it does not run."""
+        obeyed, file, servers = self._run("sh", "-c", _LOOK).split(BETWEEN)
+        return RouterLook(int(obeyed.strip() or 0), file, haproxy.parse_stat(servers))
 
     def stat(self) -> list[ServerStat]:
-        """Return every server with its counters since the last reload."""
+        """Return every server with its counters since the last reload; none when it does not answer."""
         return haproxy.parse_stat(self.runtime("show stat"))
 
     def runtime(self, command: str) -> str:
         """Send one command that changes nothing and return the answer; empty when the router does not answer."""
         return self._run("sh", "-c", f"{_SEND} send {shlex.quote(command)}", tolerate=True)
-
-    def metrics(self) -> "Runtime":
-        """Open a connection that answers many commands quickly."""
-        return Runtime(ExecStream(self.client, self.container, haproxy.RUNTIME_PORT))
 
     def visitor(
         self, service: str | None = None, instance: str | None = None, seconds: float = READ_SECONDS
@@ -155,14 +183,21 @@ class Router:
         """Return a client that asks as a user would or, with `service`, one instance whatever its weight."""
         return Visitor(self.client, self.container, service, instance, seconds)
 
-    def wait(self, done: Callable[[], object], problem: str) -> None:
-        """Return when `done` says so; Rejected with the end of the router's log after some seconds."""
+    def prober(self) -> Visitor:
+        """Return a client that asks any instance, whatever its weight, over one connection."""
+        return Visitor(self.client, self.container, port=haproxy.PROBE_PORT)
+
+    def wait_for_an_answer(self) -> None:
+        """Return when it answers; Rejected with the end of its log after some seconds."""
         deadline = time.monotonic() + START_SECONDS
-        while not done():
+        while not self.runtime("show info"):
             if time.monotonic() > deadline:
-                log = self.container.logs(tail=10).decode(errors="replace")
-                raise Rejected(f"the router of {self.names.environment} {problem}; the end of its log:\n{log}")
+                raise self._fault("does not answer")
             time.sleep(0.05)
+
+    def _fault(self, problem: str) -> Rejected:
+        log = self.container.logs(tail=10).decode(errors="replace")
+        return Rejected(f"the router of {self.names.environment} {problem}; the end of its log:\n{log}")
 
     def _fenced(self, sequence: int, script: str) -> str:
         code, output, errors = self._execute("sh", "-c", _FENCED, "sh", str(sequence), script)
@@ -171,6 +206,8 @@ class Router:
                 f"{self.names.environment} of {self.names.app} obeyed lease {output.strip()} already; "
                 f"this change holds lease {sequence}, which is over"
             )
+        if code == LATE:
+            raise self._fault("did not take its new configuration")
         if code:
             raise Rejected(f"the router of {self.names.environment} could not be changed: {(errors or output).strip()}")
         return output
@@ -201,27 +238,46 @@ class Router:
 
 
 class Runtime:
-    """An open connection to a router's runtime interface."""
+    """A connection to a router's runtime interface, which answers many commands quickly; it opens again when it broke.
 
-    def __init__(self, stream: ExecStream) -> None:
-        self._stream, self._answers = stream, stream.makefile()
-        self._ask("prompt")
+    It stays with the process that it was opened to: after a reload that is not the one that serves.
+    """
+
+    def __init__(self, router: Router) -> None:
+        self._router = router
+        self._stream: ExecStream | None = None
+        self._answers: io.BufferedReader | None = None
 
     def stat(self) -> list[ServerStat]:
-        """Return every server with its counters since the last reload."""
-        return haproxy.parse_stat(self._ask("show stat"))
+        """Return every server with its counters since the last reload; Transient when the router does not answer."""
+        try:
+            if self._stream is None:
+                self._open()
+            return haproxy.parse_stat(self._ask("show stat"))
+        except (Transient, OSError, APIError) as error:
+            self.close()
+            raise Transient(f"the router does not answer: {error}") from error
 
     def close(self) -> None:
         """End the connection."""
-        self._stream.close()
+        if self._stream:
+            self._stream.close()
+        self._stream = None
+
+    def _open(self) -> None:
+        self._stream = ExecStream(self._router.client, self._router.container, haproxy.RUNTIME_PORT)
+        self._answers = self._stream.makefile()
+        self._ask("prompt")
 
     def _ask(self, command: str) -> str:
+        assert self._stream
+        assert self._answers
         self._stream.sendall(f"{command}\n".encode())
         answer = b""
         while not answer.endswith(b"\n> "):
             more = self._answers.read1(65536)
             if not more:
-                raise Transient("the router ended the connection")
+                raise Transient("it ended the connection")
             answer += more
         return answer.removesuffix(b"> ").decode(errors="replace")
 
@@ -293,7 +349,7 @@ def _start(router: Router, names: EnvironmentNames, port: int) -> None:
             f"change the port, or find who has it: ss -ltnp 'sport = :{port}'",
         ) from error
     router.container.reload()
-    router.wait(router.started, "does not answer")
+    router.wait_for_an_answer()
 
 
 def _structure(text: str) -> list[str]:

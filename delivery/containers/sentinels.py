@@ -12,7 +12,7 @@ from docker import DockerClient
 from docker.errors import APIError, DockerException, NotFound
 
 from delivery.containers.instances import Instance
-from delivery.containers.metrics import RouterMetrics
+from delivery.containers.metrics import RouterCounts
 from delivery.containers.router import Router
 from delivery.containers.serving import fault_of
 from delivery.errors import Transient
@@ -67,14 +67,14 @@ class RouterSentinel:
     def watch(self, guard: Guard) -> None:
         """Raise an alarm on a burst, or when the router found an instance down twice in a row."""
         burst, down_looks = Burst(), 0
-        with contextlib.closing(RouterMetrics(self._router)) as metrics:
+        with contextlib.closing(RouterCounts(self._router)) as router:
             while not guard.stopped.wait(LOOK_SECONDS):
                 try:
-                    counts = metrics.read()
+                    counts = router.read()
                 except Transient:
                     continue
                 problem = burst.add(time.monotonic(), counts[self._colour], counts[other(self._colour)])
-                down = [one for one in metrics.servers if one.colour == self._colour and not one.is_up]
+                down = [one for one in router.servers if one.colour == self._colour and not one.is_up]
                 down_looks = down_looks + 1 if down else 0
                 if not problem and down_looks >= FAILED_IN_A_ROW:
                     problem = f"the router finds {', '.join(f'{d.service} {d.server} is {d.status}' for d in down)}"

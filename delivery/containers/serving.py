@@ -2,7 +2,8 @@
 
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 
 from docker import DockerClient
 from docker.errors import ImageNotFound, NotFound
@@ -10,32 +11,55 @@ from docker.errors import ImageNotFound, NotFound
 from delivery.answer import Answer
 from delivery.containers.diagnosis import why_not_ready
 from delivery.containers.instances import Instance, routes_of
-from delivery.containers.router import Router
+from delivery.containers.router import Router, Runtime
 from delivery.containers.visit import Visitor
-from delivery.errors import ReleaseUnhealthy
+from delivery.errors import ReleaseUnhealthy, Transient
 from delivery.target import Colour
 
 BETWEEN_SECONDS = 0.1
 ASKED_IN_A_ROW = 5
 AGREE_SECONDS = 5.0
 SETTLE_SECONDS = 1.0  # a worker that answers nobody must at least run this long
+Ask = Callable[[Instance, str], Answer]
+
+
+@contextmanager
+def asking(router: Router) -> Iterator[Ask]:
+    """Yield a way to GET a path from any instance, through the router, over one connection."""
+    with closing(router.prober()) as visitor:
+
+        def ask(instance: Instance, path: str) -> Answer:
+            visitor.service, visitor.instance = instance.service, instance.server
+            return visitor.get(path)
+
+        yield ask
 
 
 def wait_until_healthy(router: Router, instances: Sequence[Instance], started: float) -> None:
     """Return when all are healthy; ReleaseUnhealthy, with the end of a log, when one is not in its service's time."""
     waiting = list(instances)
-    while waiting:
-        up = {(stat.service, stat.server) for stat in router.stat() if stat.is_up}
-        waiting = [one for one in waiting if not _is_ready(router, one, up, started)]
-        for instance in waiting:
-            if time.monotonic() - started > instance.file.start_seconds:
-                why = why_not_ready(router, instance)
-                raise unhealthy(instance, f"was not healthy within {instance.file.start_seconds} s{why and f': {why}'}")
-        if waiting:
-            time.sleep(BETWEEN_SECONDS)
+    with closing(Runtime(router)) as runtime, asking(router) as ask:
+        while waiting:
+            up = _up(runtime)
+            waiting = [one for one in waiting if not _is_ready(ask, one, up, started)]
+            for instance in waiting:
+                if time.monotonic() - started > instance.file.start_seconds:
+                    why = why_not_ready(router, instance)
+                    limit = f"{instance.file.start_seconds} s{why and f': {why}'}"
+                    raise unhealthy(instance, f"was not healthy within {limit}")
+            if waiting:
+                time.sleep(BETWEEN_SECONDS)
 
 
-def _is_ready(router: Router, instance: Instance, up: set[tuple[str, str]], started: float) -> bool:
+def _up(runtime: Runtime) -> set[tuple[str, str]]:
+    """Return service and server of what passes the router's checks; nothing while it does not answer."""
+    try:
+        return {(stat.service, stat.server) for stat in runtime.stat() if stat.is_up}
+    except Transient:
+        return set()
+
+
+def _is_ready(ask: Ask, instance: Instance, up: set[tuple[str, str]], started: float) -> bool:
     instance.container.reload()
     if instance.restarts or not instance.container.attrs["State"]["Running"]:
         code = instance.container.attrs["State"]["ExitCode"]
@@ -46,7 +70,7 @@ def _is_ready(router: Router, instance: Instance, up: set[tuple[str, str]], star
         return False
     if not instance.file.health:
         return True
-    return 200 <= ask(router, instance, instance.file.health).status < 300
+    return 200 <= ask(instance, instance.file.health).status < 300
 
 
 def fault_of(instances: Sequence[Instance]) -> str:
@@ -69,10 +93,11 @@ def check_served(client: DockerClient, router: Router, instances: Sequence[Insta
     Raises ReleaseUnhealthy when the engine runs, or the version path tells, another digest or revision.
     """
     served: dict[str, str | None] = {}
-    for instance in instances:
-        if instance.digest and runtime_digest(client, instance) != instance.digest:
-            raise unhealthy(instance, f"runs {runtime_digest(client, instance)}, not {instance.digest}")
-        served[str(instance.container.name)] = _check_version(router, instance)
+    with asking(router) as ask:
+        for instance in instances:
+            if instance.digest and runtime_digest(client, instance) != instance.digest:
+                raise unhealthy(instance, f"runs {runtime_digest(client, instance)}, not {instance.digest}")
+            served[str(instance.container.name)] = _check_version(ask, instance)
     return served
 
 
@@ -122,11 +147,11 @@ def runtime_digest(client: DockerClient, instance: Instance) -> str | None:
     return instance.digest if instance.digest in digests else next(iter(digests), None)
 
 
-def served_version(router: Router, instance: Instance) -> dict[str, str]:
+def served_version(ask: Ask, instance: Instance) -> dict[str, str]:
     """Return what the instance's version path tells; empty when it has none or does not answer with JSON."""
     if not instance.file.version or not instance.file.port:
         return {}
-    return _as_version(ask(router, instance, instance.file.version))
+    return _as_version(ask(instance, instance.file.version))
 
 
 def _as_version(answer: Answer) -> dict[str, str]:
@@ -137,15 +162,6 @@ def _as_version(answer: Answer) -> dict[str, str]:
     return {key: str(value) for key, value in told.items()} if isinstance(told, dict) else {}
 
 
-def ask(router: Router, instance: Instance, path: str) -> Answer:
-    """GET `path` from one instance, through the router."""
-    visitor = router.visitor(instance.service, instance.server)
-    try:
-        return visitor.get(path)
-    finally:
-        visitor.close()
-
-
 def unhealthy(instance: Instance, problem: str) -> ReleaseUnhealthy:
     """Return the error that says what is wrong with an instance, with the end of its log."""
     return ReleaseUnhealthy(
@@ -154,10 +170,10 @@ def unhealthy(instance: Instance, problem: str) -> ReleaseUnhealthy:
     )
 
 
-def _check_version(router: Router, instance: Instance) -> str | None:
+def _check_version(ask: Ask, instance: Instance) -> str | None:
     if not instance.file.version or not instance.file.port:
         return None
-    told = served_version(router, instance)
+    told = served_version(ask, instance)
     expected = {"digest": instance.digest, "revision": instance.release.revision.sha}
     known = {key: told[key] for key in expected if key in told and expected[key]}
     if not known:

@@ -30,9 +30,11 @@ from delivery.containers.instances import (
 )
 from delivery.containers.metrics import RouterMetrics
 from delivery.containers.names import EnvironmentNames
-from delivery.containers.router import ANY_ADDRESS, Router, ensure_router, find_router
+from delivery.containers.router import ANY_ADDRESS, Router, Runtime, ensure_router, find_router
 from delivery.containers.sentinels import EngineSentinel, HealthSentinel, RouterSentinel
 from delivery.containers.serving import (
+    Ask,
+    asking,
     check_public,
     check_served,
     runtime_digest,
@@ -304,8 +306,9 @@ class DockerHost:
         instances = self._instances()
         if any(one.colour == colour for one in instances):
             deadline = time.monotonic() + drain_seconds
-            while time.monotonic() < deadline and _sessions(router, colour):
-                time.sleep(BETWEEN_SECONDS)
+            with closing(Runtime(router)) as runtime:
+                while time.monotonic() < deadline and _sessions(runtime, colour):
+                    time.sleep(BETWEEN_SECONDS)
             shares: dict[Colour, int] = {colour: 0, other(colour): 100}
             router.apply(self.sequence, backends([one for one in instances if one.colour != colour], shares))
         remove_slot(self.client, self.names, colour, instances)
@@ -313,15 +316,16 @@ class DockerHost:
     def _prove_idle(self, router: Router, colour: Colour) -> None:
         """Return when the slot answered what it had and gets no more; Rejected when it still does after a while."""
         deadline = time.monotonic() + DRAIN_SECONDS
-        while True:
-            before = _requests(router, colour)
-            time.sleep(STILL_SECONDS)
-            if _requests(router, colour) == before and not _sessions(router, colour):
-                return
-            if time.monotonic() > deadline:
-                if _requests(router, colour) != before:
-                    raise Rejected(f"the {colour} slot still gets requests; it is not removed")
-                return  # long-lived connections: their service's time to stop is all they get
+        with closing(Runtime(router)) as runtime:
+            while True:
+                before = _requests(runtime, colour)
+                time.sleep(STILL_SECONDS)
+                if _requests(runtime, colour) == before and not _sessions(runtime, colour):
+                    return
+                if time.monotonic() > deadline:
+                    if _requests(runtime, colour) != before:
+                        raise Rejected(f"the {colour} slot still gets requests; it is not removed")
+                    return  # long-lived connections: their service's time to stop is all they get
 
     def _router(self) -> Router:
         router = self._found_router()
@@ -350,29 +354,30 @@ class DockerHost:
         return next(slot for slot in self._state(router).slots if slot.colour == colour)
 
     def _state(self, router: Router) -> TargetState:
-        stat = {(one.service, one.server): one for one in router.stat()}
-        file = router.file()
-        weights = {key: one.weight for key, one in stat.items()} or haproxy.weights_in(file)
+        look = router.look()
+        stat = {(one.service, one.server): one for one in look.servers}
+        weights = {key: one.weight for key, one in stat.items()} or haproxy.weights_in(look.file)
         shares = haproxy.percents(weights)
         instances = self._instances()
-        slots = [
-            SlotState(
-                colour=colour,
-                release=max(own, key=lambda one: one.sequence).release if own else None,
-                weight=shares[colour] if own else 0,
-                instances=tuple(self._look(router, one, stat) for one in own),
-            )
-            for colour in COLOURS
-            for own in [[one for one in instances if one.colour == colour]]
-        ]
+        with asking(router) as ask:
+            slots = [
+                SlotState(
+                    colour=colour,
+                    release=max(own, key=lambda one: one.sequence).release if own else None,
+                    weight=shares[colour] if own else 0,
+                    instances=tuple(self._look(ask, one, stat) for one in own),
+                )
+                for colour in COLOURS
+                for own in [[one for one in instances if one.colour == colour]]
+            ]
         return TargetState(
             slots=tuple(slots),
             url=self._url(router),
-            sequence=router.obeyed(),
-            settled_at=haproxy.settled_at(file),
+            sequence=look.obeyed,
+            settled_at=haproxy.settled_at(look.file),
         )
 
-    def _look(self, router: Router, instance: Instance, stat: Mapping[tuple[str, str], ServerStat]) -> InstanceState:
+    def _look(self, ask: Ask, instance: Instance, stat: Mapping[tuple[str, str], ServerStat]) -> InstanceState:
         server = stat.get((instance.service, instance.server))
         # The image's own check needs its interval to say anything; where the router asks, its word is enough.
         routed = instance.is_running and server is not None and server.is_up
@@ -380,7 +385,7 @@ class DockerHost:
             service=instance.service,
             name=str(instance.container.name),
             digest=runtime_digest(self.client, instance),
-            served_digest=served_version(router, instance).get("digest") if stat else None,
+            served_digest=served_version(ask, instance).get("digest") if stat else None,
             healthy=routed if instance.file.port else instance.is_healthy,
         )
 
@@ -403,9 +408,9 @@ def _levels(app: App) -> list[list[str]]:
     return levels
 
 
-def _sessions(router: Router, colour: Colour) -> int:
-    return sum(one.sessions for one in router.stat() if one.colour == colour)
+def _sessions(runtime: Runtime, colour: Colour) -> int:
+    return sum(one.sessions for one in runtime.stat() if one.colour == colour)
 
 
-def _requests(router: Router, colour: Colour) -> int:
-    return sum(one.requests for one in router.stat() if one.colour == colour)
+def _requests(runtime: Runtime, colour: Colour) -> int:
+    return sum(one.requests for one in runtime.stat() if one.colour == colour)

@@ -51,7 +51,7 @@ QUICK = {
 }
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A server with an empty database; yields the folder that results are kept in."""
     results = tmp_path_factory.mktemp("results")
@@ -76,14 +76,14 @@ def _run_server(server: SubprocessASGIServer) -> "subprocess.Popen[bytes]":
     return subprocess.Popen(server_command(server.port), env=os.environ | ours | settings)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def loop(server: Path) -> Iterator[asyncio.Runner]:
     """One event loop for all runs: Prefect keeps connections for as long as its loop lives."""
     with asyncio.Runner() as runner:
         yield runner
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def store_block(server: Path) -> UUID:
     """The blocks of a platform; every test points the store's at a folder of its own."""
     register_blocks(str(server / "unused"), "registry:5000")
@@ -110,7 +110,7 @@ def new_platform(root: Path, loop: asyncio.Runner, store_block: UUID) -> Iterato
     _forget_blocks()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def make_platform(loop: asyncio.Runner, store_block: UUID) -> Callable[[Path], contextmanager]:
     return lambda root: new_platform(root, loop, store_block)
 
