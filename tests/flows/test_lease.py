@@ -1,6 +1,7 @@
 """Who may change an environment, while several want to."""
 
 import asyncio
+import threading
 from types import SimpleNamespace
 
 import pytest
@@ -10,7 +11,7 @@ from delivery.lease import LeaseBook
 from delivery.report.markdown import report_markdown
 from flows.overview import look_at
 from flows.rollback import rollback
-from tests.flows.platform import MEMORY
+from tests.flows.platform import DEADLINE_SECONDS, MEMORY
 
 pytestmark = [pytest.mark.prefect, pytest.mark.xdist_group("prefect")]
 
@@ -177,17 +178,17 @@ def test_a_run_that_loses_its_lease_is_stopped(platform):
         except (Transient, Rejected):
             return False
 
-    seen = []
+    stopped = threading.Event()
 
     def during(verb):
-        seen.append(verb)
         if verb == "watch":
             platform.until(steal)
-            platform.until(lambda: "withdraw" in seen)
+            stopped.wait(DEADLINE_SECONDS)
 
     platform.behaviour().during = during
 
     run = platform.put_live(1)
+    stopped.set()
 
     assert isinstance(run.error, Rejected)
     assert "the lease was lost: production of shop is held by thief" in str(run.error)
