@@ -3,6 +3,7 @@ import secrets
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 
 import httpx
 import pytest
@@ -236,10 +237,9 @@ def test_an_application_too_busy_for_its_checks_still_answers_its_users(target, 
     assert [asked.result().text for asked in asked_when_down] == ["1"] * 8
 
 
-def test_what_never_passed_a_check_is_no_last_resort(app, target, release):
-    sick = release(1, kind="sick")
+def test_what_never_passed_a_check_is_no_last_resort(target, release):
     with pytest.raises(ReleaseUnhealthy):
-        target(1).stage(app, sick)
+        target(1).stage(make_app(start_seconds=2), release(1, kind="sick"))
 
     answer = httpx.get(target(1).observe().url)
 
@@ -324,24 +324,29 @@ def test_a_port_that_is_taken_is_named(home, place, release):
                 host.stage(app, release(1))
 
 
-@pytest.mark.parametrize(
-    ("kind", "health", "said"),
-    [
-        ("elsewhere", "/healthz", r"GET /healthz answers 404; allowed: 200 to 299 \(services\.web\.health\)"),
-        ("sick", "/healthz", r"GET /healthz answers 503; allowed: 200 to 299 \(services\.web\.health\)"),
-        ("idle", "/healthz", r"nothing answers on port 8000 of its network address \(services\.web\.port\)"),
-        ("shy", None, r"nothing answers on port 8000 of its network address \(services\.web\.port\)"),
-    ],
-)
-def test_a_release_that_is_not_ready_is_told_what_it_answers(target, release, kind, health, said):
-    first = release(1)
-    put_live(make_app(), target, first)
-    app = make_app(start_seconds=6, health=health)
+NOT_READY = {
+    "elsewhere": ("/healthz", r"GET /healthz answers 404; allowed: 200 to 299 \(services\.web\.health\)"),
+    "sick": ("/healthz", r"GET /healthz answers 503; allowed: 200 to 299 \(services\.web\.health\)"),
+    "idle": ("/healthz", r"nothing answers on port 8000 of its network address \(services\.web\.port\)"),
+    "shy": (None, r"nothing answers on port 8000 of its network address \(services\.web\.port\)"),
+}
 
-    with pytest.raises(ReleaseUnhealthy, match=rf"was not healthy within 6 s: {said}; the end of its log:"):
-        target(2).stage(app, release(2, kind=kind))
 
-    assert httpx.get(target(2).observe().url).text == "1"
+def test_a_release_that_is_not_ready_is_told_what_it_answers(place, home, release):
+    first, not_ready = release(1), {kind: release(2, kind=kind) for kind in NOT_READY}
+    environment = make_app().environments["production"]
+
+    def stage(kind):
+        health, said = NOT_READY[kind]
+        there = Place(app=place.app, environment=kind)
+        with closing(DockerHost(make_app(), environment, environment.target, there, sequence=1, home=home)) as host:
+            put_live(make_app(), lambda _: host, first)
+            with pytest.raises(ReleaseUnhealthy, match=rf"was not healthy within 6 s: {said}; the end of its log:"):
+                host.stage(make_app(start_seconds=6, health=health), not_ready[kind])
+            return httpx.get(host.observe().url).text
+
+    with ThreadPoolExecutor() as pool:
+        assert list(pool.map(stage, NOT_READY)) == ["1"] * len(NOT_READY)
 
 
 def test_a_port_that_the_image_does_not_expose_is_told_before_anything_starts(app, target, place, release):
