@@ -68,11 +68,16 @@ class CellResult(Model):
 
 
 def expand(app: App) -> tuple[Cell, ...]:
-    """Return every cell of the matrix; suites that an environment names for acceptance or checks run only there."""
-    elsewhere = {name for environment in app.environments.values() for name in environment.acceptance}
-    checks = [check for environment in app.environments.values() for check in environment.checks]
-    elsewhere |= {check.suite for check in checks if check.suite}
+    """Return every cell of the matrix, to which suites that run only in an environment do not belong."""
+    elsewhere = suites_of_environments(app)
     return tuple(cell for name, suite in app.suites.items() if name not in elsewhere for cell in cells_of(name, suite))
+
+
+def suites_of_environments(app: App) -> frozenset[str]:
+    """Return the suites that an environment names for acceptance or checks: they run only there."""
+    environments = app.environments.values()
+    checks = {check.suite for environment in environments for check in environment.checks if check.suite}
+    return frozenset(checks.union(*(environment.acceptance for environment in environments)))
 
 
 def cells_of(name: str, suite: Suite) -> tuple[Cell, ...]:

@@ -48,6 +48,10 @@ class Built(Model):
         """Return name → reference for everything that can be run."""
         return {image.name: str(image.ref) for image in (*self.images, *self.suites)}
 
+    def with_suites(self, more: tuple[BuiltImage, ...]) -> "Built":
+        """Return this with the images of more suites."""
+        return Built(images=self.images, suites=(*self.suites, *more))
+
 
 def environment_of(app: App, name: str) -> Environment:
     """Return the environment called `name`; Misconfigured when the file has none."""

@@ -2,7 +2,9 @@
 
 from prefect import flow
 
+from delivery.matrix import suites_of_environments
 from delivery.order import Built, Order
+from delivery.release import BuiltImage
 from flows.limits import at_most, both
 from tasks.build import build_image, build_suite
 from tasks.scan import prepare_scanner
@@ -10,9 +12,10 @@ from tasks.scan import prepare_scanner
 
 @flow(name="build", flow_run_name="build {order.revision.short}", persist_result=True)
 async def build(order: Order) -> Built:
-    """Build and push every image of the application and of its suites; the scanner is brought up meanwhile."""
-    together = at_most(order.app.parallel_builds)
-    suites = [name for name, suite in order.app.suites.items() if suite.build]
+    """Build and push every image of the application and of its test matrix; the scanner is brought up meanwhile."""
+    together = at_most(order.app.parallel_builds, among=f"builds of {order.run}")
+    elsewhere = suites_of_environments(order.app)
+    suites = [name for name, suite in order.app.suites.items() if suite.build and name not in elsewhere]
     (images, tests), _ = await both(
         both(
             together(build_image(order, name) for name in order.app.images),
@@ -21,3 +24,16 @@ async def build(order: Order) -> Built:
         prepare_scanner(order),
     )
     return Built(images=tuple(images), suites=tuple(tests))
+
+
+async def build_late(order: Order) -> tuple[BuiltImage, ...]:
+    """Build and push the images of the suites that only environments run, which nothing needs before a release."""
+    suites = [name for name in suites_of_environments(order.app) if order.app.suites[name].build]
+    return await build_suites(order, sorted(suites)) if suites else ()
+
+
+@flow(name="build acceptance", flow_run_name="build acceptance {order.revision.short}", persist_result=True)
+async def build_suites(order: Order, suites: list[str]) -> tuple[BuiltImage, ...]:
+    """Build and push the images of `suites`, as many at once as the file allows for all builds of the run."""
+    together = at_most(order.app.parallel_builds, among=f"builds of {order.run}")
+    return tuple(await together(build_suite(order, name) for name in suites))

@@ -3,21 +3,24 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import TypeVar, cast
+from weakref import WeakValueDictionary
 
 from delivery.errors import HeadwayError, Rejected
 
 R = TypeVar("R")
 A = TypeVar("A")
 B = TypeVar("B")
+_GATES: "WeakValueDictionary[str, asyncio.Semaphore]" = WeakValueDictionary()
 
 
-def at_most(count: int) -> Callable[[Iterable[Awaitable[R]]], Awaitable[list[R]]]:
+def at_most(count: int, *, among: str | None = None) -> Callable[[Iterable[Awaitable[R]]], Awaitable[list[R]]]:
     """Return a `gather` under which no more than `count` steps run at once, over all its calls.
 
-    When one fails, the others are waited for first: what they left behind is known, nothing goes on unwatched, and
-    all failures are told.
+    With `among` the steps of every such `gather` are counted together. When one fails, the others are waited for
+    first: what they left behind is known, nothing goes on unwatched, and all failures are told.
     """
     gate = asyncio.Semaphore(count)
+    gate = _GATES.setdefault(among, gate) if among else gate
 
     async def one(step: Awaitable[R]) -> R:
         async with gate:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from blocks.artifact_store import current_store
-from delivery.errors import Transient
+from delivery.errors import Rejected, Transient
 from delivery.presence import Roll
 from delivery.report.html import report_html
 from tests.flows.platform import MEMORY, artifacts
@@ -35,6 +35,30 @@ def test_a_good_revision_goes_through_staging_into_production(platform, monkeypa
         ["staging", "production"],
     )
     assert "<html" in Path(record.report).read_text()
+
+
+def test_no_test_waits_for_an_image_that_only_staging_needs(platform):
+    platform.describe(environments=ON_THE_WAY, suites=SUITES | {"smoke": {"build": {}}})
+    calls = platform.containers.calls
+    platform.containers.during["build suite-smoke"] = lambda: platform.until(lambda: calls["test unit"])
+
+    run = platform.deliver()
+
+    assert run.state.is_completed(), run.ended
+    assert calls["accept staging"] == 1
+    steps = {step.name: step for step in platform.record(run.id).steps}
+    assert steps["build suite smoke"].phase == "build acceptance"
+
+
+def test_an_image_that_only_staging_needs_keeps_the_revision_out_when_it_cannot_be_built(platform):
+    platform.describe(environments=ON_THE_WAY, suites=SUITES | {"smoke": {"build": {}}})
+    platform.containers.fail("build suite-smoke", Rejected("there is no such stage"))
+
+    run = platform.deliver()
+
+    assert run.ended[0] == "Rejected"
+    assert "there is no such stage" in run.ended[1]
+    assert (platform.containers.published, platform.live("staging")) == ([], None)
 
 
 @pytest.mark.parametrize(

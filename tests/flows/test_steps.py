@@ -1,5 +1,6 @@
 """Steps: what is tried again, what is kept, how many run at once."""
 
+import asyncio
 import threading
 from collections import Counter
 
@@ -161,3 +162,24 @@ def test_one_failure_does_not_keep_the_others_from_their_turn(loop):
     assert results == [1, 3]
     with pytest.raises(Rejected, match="two"):
         raise_failures(failures)
+
+
+def test_a_limit_counts_over_all_who_share_it(loop):
+    running, most = 0, []
+
+    async def work() -> None:
+        nonlocal running
+        running += 1
+        most.append(running)
+        await asyncio.sleep(0)
+        running -= 1
+
+    async def gather(among: str | None) -> None:
+        await asyncio.gather(*(at_most(2, among=among)(work() for _ in range(4)) for _ in range(2)))
+
+    loop.run(gather("run"))
+    shared = max(most)
+    most.clear()
+    loop.run(gather(None))
+
+    assert (shared, max(most)) == (2, 4)
