@@ -7,19 +7,13 @@ from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
 from prefect.states import Completed
 
-from delivery.matrix import CellResult
-from delivery.order import Built, Order
 from delivery.release import Release
-from delivery.scanning import ScanReport
 from flows.approve import await_approval
-from flows.build import build, build_late
+from flows.candidate import build_and_prove
 from flows.ending import ends_in_words
-from flows.limits import both
-from flows.matrix import run_matrix
 from flows.publish import publish
 from flows.release import put_live
 from flows.report import reported
-from flows.scan import scan
 from flows.stage import stage
 from tasks.order import find_unchanged, lay_out_sources, take_order
 
@@ -41,18 +35,10 @@ async def deliver(
             ending.outcome = "unchanged"
             return Completed(name="Unchanged", message=f"{live.fingerprint} is live already, made from the same files")
         await lay_out_sources(order)
-        (built, reports, results), late = await both(build_and_test(order), build_late(order))
+        built, reports, results = await build_and_prove(order)
         release = await publish(order, built, reports, results)
-        built = built.with_suites(late)
         for before in order.stops:
             await stage(order, built, release, before)
         decision = await await_approval(order, release)
         await put_live(order, built, release, environment, decision)
     return release
-
-
-async def build_and_test(order: Order) -> tuple[Built, list[ScanReport], list[CellResult]]:
-    """Build what is released, then scan and test it side by side."""
-    built = await build(order)
-    reports, results = await both(scan(order, built), run_matrix(order, built))
-    return built, reports, results

@@ -1,0 +1,21 @@
+"""Phases 1 to 3: the images of a revision, and what is known of them before they are a release."""
+
+from delivery.matrix import CellResult
+from delivery.order import Built, Order
+from delivery.scanning import ScanReport
+from flows.build import build, build_late
+from flows.limits import both
+from flows.matrix import run_matrix
+from flows.scan import scan
+
+
+async def build_and_prove(order: Order) -> tuple[Built, list[ScanReport], list[CellResult]]:
+    """Return all images that were built, what the scans of them found, and how every test cell ended."""
+    (built, reports, results), late = await both(_prove(order), build_late(order))
+    return built.with_suites(late), reports, results
+
+
+async def _prove(order: Order) -> tuple[Built, list[ScanReport], list[CellResult]]:
+    built = await build(order)
+    reports, results = await both(scan(order, built), run_matrix(order, built))
+    return built, reports, results
