@@ -36,7 +36,7 @@ class Guard:
     def __init__(self, retreat: Callable[[], None]) -> None:
         self.stopped = threading.Event()
         self._retreat = retreat
-        self._raised, self._lock = threading.Event(), threading.Lock()
+        self._woken, self._lock = threading.Event(), threading.Lock()
         self._sentinels: Sequence[Sentinel] = ()
         self._threads: list[threading.Thread] = []
         self.retreat: Retreat | None = None
@@ -69,8 +69,8 @@ class Guard:
             yield
 
     def wait(self, seconds: float) -> bool:
-        """Wait so long, or until there is an alarm; return whether there was one."""
-        return self._raised.wait(seconds)
+        """Wait so long, or until there is an alarm or this is closed; return whether it was not for the whole time."""
+        return self._woken.wait(seconds)
 
     def alarm(self, reason: str, first_sign: datetime | None = None, details: Callable[[], str] = str) -> None:
         """Put traffic back and remember why; `details` are asked after that. Later alarms change nothing."""
@@ -86,11 +86,12 @@ class Guard:
             back = None if problem else datetime.now(UTC)
             text = f"{reason}{details()}{problem}"
             self.retreat = Retreat(reason=text, first_sign=first_sign or now, traffic_back=back)
-        self._raised.set()
+        self._woken.set()
 
     def close(self) -> None:
-        """Withdraw the sentinels."""
+        """Withdraw the sentinels, and wake who waits for an alarm."""
         self.stopped.set()
+        self._woken.set()
         for sentinel in self._sentinels:
             sentinel.close()
         for thread in self._threads:

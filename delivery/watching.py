@@ -63,7 +63,8 @@ class _Seen(NamedTuple):
 class TrafficWatch:
     """One watch of the release in slot `colour`, which gets `percent` of new requests.
 
-    `fault` says what is wrong with the release beyond what counts tell, or nothing.
+    `fault` says what is wrong with the release beyond what counts tell, or nothing; `is_over` whether the release is
+    watched no more, because it was withdrawn or settled meanwhile.
     """
 
     metrics: Metrics
@@ -73,6 +74,7 @@ class TrafficWatch:
     window: Watch
     fault: Callable[[], str]
     clock: Clock = field(default_factory=Clock)
+    is_over: Callable[[], bool] = bool
     _started: datetime = field(default_factory=lambda: datetime.now(UTC), init=False)
     _began: float = field(default=0.0, init=False)
     _asked: dict[Colour, SlotCounts] = field(default_factory=dict, init=False)
@@ -88,7 +90,7 @@ class TrafficWatch:
         self._started, self._began = datetime.now(UTC), self.clock.now()
         longer = self.window.longer_seconds
         seen = self._until(self._began + seconds, seconds, VERY_SURE if longer else SURE)
-        if seen.verdict == "inconclusive" and longer:
+        if seen.verdict == "inconclusive" and longer and not self.is_over():
             seen = self._until(self._began + seconds + longer, seconds, SURE)
         return Observation(
             verdict=seen.verdict,
@@ -112,6 +114,8 @@ class TrafficWatch:
             except (Transient, OSError) as error:
                 verdict, reason = "inconclusive", f"the counters could not be read: {error}"
             self._sample(live, baseline, deadline - self._began)
+            if self.is_over():
+                return _Seen(live, baseline, "inconclusive", "the release was withdrawn or settled meanwhile")
             clear = passed > 1 and verdict == "healthy" and is_surely_within(self.window, live)
             if last or clear or verdict == "unhealthy":
                 return _Seen(live, baseline, verdict, reason)

@@ -2,6 +2,8 @@
 
 import os
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -19,8 +21,8 @@ def main() -> int:
     home = Home.current()
     try:
         ensure_engine(home)
-        for name in BASES:
-            resolve_base(name, cache=home.cache)
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(partial(resolve_base, cache=home.cache), BASES))
     except HeadwayError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code

@@ -159,8 +159,9 @@ class DockerHost:
             closing(RouterMetrics(router)) as metrics,
             closing(SlotProbes(router, self._instances())) as probes,
         ):
-            clock = Clock(wait=guard.wait)
-            seen = TrafficWatch(metrics, probes, colour, percent, window, lambda: guard.fault, clock).look(seconds)
+            clock, is_over = Clock(wait=guard.wait), guard.stopped.is_set
+            watch = TrafficWatch(metrics, probes, colour, percent, window, lambda: guard.fault, clock, is_over)
+            seen = watch.look(seconds)
             if seen.verdict == "unhealthy":
                 guard.alarm(seen.reason)
         return seen

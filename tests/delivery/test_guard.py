@@ -50,6 +50,17 @@ def test_the_first_alarm_moves_traffic_and_says_why() -> None:
     assert guard.retreat.seconds is not None
 
 
+def test_nobody_waits_for_alarms_of_a_guard_that_is_closed() -> None:
+    guard = Guard(Switch().back)
+    waiting = threading.Thread(target=guard.wait, args=(60,))
+    waiting.start()
+
+    guard.close()
+
+    waiting.join(10)
+    assert not waiting.is_alive()
+
+
 def test_a_sentinel_wakes_whoever_watches() -> None:
     switch, fire = Switch(), Fire()
     guard = Guard(switch.back)

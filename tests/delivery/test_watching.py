@@ -72,9 +72,10 @@ def watch(
     percent: int = 50,
     window: Watch = WINDOW,
     fault: Callable[[], str] = str,
+    is_over: Callable[[], bool] = bool,
 ) -> Observation:
     clock = Clock(now=lambda: traffic.time.now, wait=traffic.time.wait)
-    return TrafficWatch(traffic, probes or Probes(), "green", percent, window, fault, clock).look(seconds)
+    return TrafficWatch(traffic, probes or Probes(), "green", percent, window, fault, clock, is_over).look(seconds)
 
 
 def test_users_who_are_answered_well_are_enough() -> None:
@@ -99,6 +100,14 @@ def test_probes_that_only_the_new_slot_fails_find_it_out() -> None:
     seen = watch(Traffic(Time(), {}), Probes(failing=("green",)))
 
     assert seen.verdict == "unhealthy"
+
+
+def test_a_release_that_is_withdrawn_meanwhile_is_watched_no_longer() -> None:
+    traffic, longer = Traffic(Time(), {}), WINDOW.model_copy(update={"longer_seconds": 60})
+
+    seen = watch(traffic, window=longer, is_over=lambda: traffic.time.now >= 3)
+
+    assert (seen.verdict, seen.seconds) == ("inconclusive", 3)
 
 
 def test_a_fault_ends_the_watch_at_once() -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import httpx
 
 WORKERS = 8
+PAUSE_SECONDS = 0.05  # so that the clients leave the machine to what is tested
 
 
 @dataclass
@@ -40,7 +41,7 @@ def load_on(url: str, *, path: str = "/api/tasks", post: bool = True, workers: i
                 if stop.is_set():
                     return
                 counts.add(_one(client, path, write=post and number == 0, turn=turn))
-                stop.wait(0.02)
+                stop.wait(PAUSE_SECONDS)
 
     threads = [threading.Thread(target=work, args=(number,), daemon=True) for number in range(workers)]
     for thread in threads:

@@ -176,8 +176,17 @@ def test_a_keeper_that_was_killed_is_started_by_recovery(greeter: Project) -> No
     assert prefect.runs()
 
     dead = kill(prefect.keeper)
+    recovered = greeter.headway("recover")
 
-    wait_for(lambda: prefect.keeper.process() not in (None, dead))
+    assert recovered.returncode == 0, recovered.stderr
+    assert prefect.keeper.process() not in (None, dead)
+
+
+def test_recovery_runs_by_its_schedule(greeter: Project) -> None:
+    wanted = {"flows": {"name": {"any_": ["recover"]}}, "flow_runs": {"state": {"type": {"any_": ["COMPLETED"]}}}}
+    url = f"{Orchestrator(Home(greeter.home)).url}/api/flow_runs/filter"
+
+    wait_for(lambda: any(run["auto_scheduled"] for run in httpx.post(url, json=wanted, timeout=10).json()))
 
 
 def wait_for(done: object) -> None:

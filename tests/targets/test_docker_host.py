@@ -205,6 +205,24 @@ def test_a_container_that_dies_ends_the_watch_at_once(app, target, release):
     assert target(2).withdraw(second).live.release == first
 
 
+def test_a_watch_ends_when_its_release_is_withdrawn_meanwhile(app, target, release):
+    first, second = release(1), release(2)
+    put_live(app, target, first)
+    host, seen = target(2), []
+    host.stage(app, second)
+    host.guard(second)
+    host.shift(second, 100)
+    watch = threading.Thread(target=lambda: seen.append(host.watch(second, WATCH, 600)))
+    watch.start()
+    while not any(thread.name == "answers" for thread in threading.enumerate()):
+        time.sleep(0.01)
+
+    assert host.withdraw(second).live.release == first
+
+    watch.join(30)
+    assert [one.reason for one in seen] == ["the release was withdrawn or settled meanwhile"]
+
+
 def test_the_old_slot_steps_in_when_every_new_instance_dies_and_nobody_watches(app, target, release):
     first, second = release(1), release(2)
     put_live(app, target, first)
