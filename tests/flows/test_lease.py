@@ -184,6 +184,7 @@ def test_a_run_that_loses_its_lease_is_stopped(platform):
         if verb == "watch":
             platform.until(steal)
             stopped.wait(DEADLINE_SECONDS)
+            raise Transient("nobody waits for this watch any more")
 
     platform.behaviour().during = during
 
