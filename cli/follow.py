@@ -14,7 +14,9 @@ from delivery.platform.orchestrator import Orchestrator
 from flows.runs import RunView, answer, cancel, look, one_connection, question
 
 POLL_SECONDS = 0.5
-MOST_POLL_SECONDS = 3.0
+STEPS_SECONDS = 1.0  # between two looks at all steps, which costs ten times what a look at the run alone does
+UNSEEN_STEPS_SECONDS = 2.0  # the same where nobody sees them change: the output is no terminal
+MOST_STEPS_SECONDS = 3.0
 STOP_SECONDS = 120
 PATIENCE_SECONDS = 300
 MARKS = {"completed": ("✓", "green"), "cached": ("✓", "green"), "failed": ("✗", "red"), "crashed": ("✗", "red")}
@@ -62,20 +64,31 @@ def _until_ended(run: str, prefect: Orchestrator, quiet: bool) -> RunView:
                 _ask(view, text, prefect)
                 status.start()
             asked = asked and view.waits
-            time.sleep(pause_after(took))
+            _pause(view, pause_after(took, is_seen=console.is_terminal), status)
 
 
-def pause_after(look_seconds: float) -> float:
+def pause_after(look_seconds: float, *, is_seen: bool) -> float:
     """Return how long not to look: looking takes a fifth of the time at most, so that a busy machine delivers first."""
-    return min(MOST_POLL_SECONDS, max(POLL_SECONDS, 4 * look_seconds))
+    return min(MOST_STEPS_SECONDS, max(STEPS_SECONDS if is_seen else UNSEEN_STEPS_SECONDS, 4 * look_seconds))
 
 
-def _look_patiently(run: str, status: Status, now: Callable[[], float] = time.monotonic) -> RunView:
+def _pause(view: RunView, pause_seconds: float, status: Status) -> None:
+    """Return after so long, or sooner when the run itself, without its steps, is not what it was."""
+    until = time.monotonic() + pause_seconds
+    while (left := until - time.monotonic()) > 0:
+        time.sleep(min(POLL_SECONDS, left))
+        if left > POLL_SECONDS and _look_patiently(view.id, status, steps=False).state != view.state:
+            return
+
+
+def _look_patiently(
+    run: str, status: Status, now: Callable[[], float] = time.monotonic, *, steps: bool = True
+) -> RunView:
     """Return the run; a server that is restarted meanwhile is waited for, because the run outlives it."""
     deadline = now() + PATIENCE_SECONDS
     while True:
         try:
-            return look(run)
+            return look(run, steps=steps)
         except Transient:
             if now() > deadline:
                 raise

@@ -205,6 +205,10 @@ class Target(Protocol):
         """Return the URL for programs on the environment's network: the users' entry, or that of `release` alone."""
         ...
 
+    def give_up(self) -> None:
+        """Let a stage that waits for health in another thread raise Rejected soon; `withdraw` comes next."""
+        ...
+
     def withdraw(self, release: Release) -> TargetState:
         """Leave the target as if `release` had never been staged."""
         ...

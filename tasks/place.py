@@ -197,6 +197,7 @@ def confirm_release(order: Order, environment: str, release: Release, sequence: 
 def withdraw_release(order: Order, environment: str, release: Release, sequence: int) -> TargetState:
     """Leave the environment as if the release had never been staged."""
     with changing(order, environment, sequence) as target:
+        target.give_up()  # of a cancelled run, whose thread may still wait for a healthy release
         with _journaled(order, environment, "withdraw", release, sequence):
             state = target.withdraw(release)
     try:

@@ -13,7 +13,7 @@ from delivery.containers.diagnosis import why_not_ready
 from delivery.containers.instances import Instance, routes_of
 from delivery.containers.router import Router, Runtime
 from delivery.containers.visit import Visitor
-from delivery.errors import ReleaseUnhealthy, Transient
+from delivery.errors import Rejected, ReleaseUnhealthy, Transient
 from delivery.target import Colour
 
 BETWEEN_SECONDS = 0.1
@@ -35,8 +35,13 @@ def asking(router: Router) -> Iterator[Ask]:
         yield ask
 
 
-def wait_until_healthy(router: Router, instances: Sequence[Instance], started: float) -> None:
-    """Return when all are healthy; ReleaseUnhealthy, with the end of a log, when one is not in its service's time."""
+def wait_until_healthy(
+    router: Router, instances: Sequence[Instance], started: float, given_up: Callable[[], bool]
+) -> None:
+    """Return when all are healthy; ReleaseUnhealthy, with the end of a log, when one is not in its service's time.
+
+    Raises Rejected when nobody wants them any more, as `given_up` says.
+    """
     waiting = list(instances)
     with closing(Runtime(router)) as runtime, asking(router) as ask:
         while waiting:
@@ -47,6 +52,8 @@ def wait_until_healthy(router: Router, instances: Sequence[Instance], started: f
                     why = why_not_ready(router, instance)
                     limit = f"{instance.file.start_seconds} s{why and f': {why}'}"
                     raise unhealthy(instance, f"was not healthy within {limit}")
+            if waiting and given_up():
+                raise Rejected(f"{waiting[0].service} was not healthy yet when the release was given up")
             if waiting:
                 time.sleep(BETWEEN_SECONDS)
 

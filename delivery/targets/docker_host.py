@@ -72,6 +72,7 @@ class DockerHost:
         self.client: DockerClient = connect(self.host)
         self.names = EnvironmentNames(home.identity, place.app, place.environment)
         self._guard: Guard | None = None
+        self._given_up = threading.Event()
 
     @property
     def retreat(self) -> Retreat | None:
@@ -183,11 +184,16 @@ class DockerHost:
         port = haproxy.PREVIEW_PORTS[self._colour_of(release)] if release else haproxy.PORT
         return self._found_router().address(port)
 
+    def give_up(self) -> None:
+        """Let a stage that waits for health in another thread raise Rejected soon; `withdraw` comes next."""
+        self._given_up.set()
+
     def withdraw(self, release: Release) -> TargetState:
         """Give all traffic to the other slot, wait for requests in flight, and remove `release`.
 
         A release that had passed every watch before stays: then the other slot is what never should have been.
         """
+        self._given_up.clear()
         if self._guard:
             self._guard.close()
         router = find_router(self.client, self.names)
@@ -268,7 +274,7 @@ class DockerHost:
             instance.container.start()
         shares = haproxy.percents(haproxy.weights_in(router.file())) | {colour: 0}
         router.apply(self.sequence, backends(self._instances(), shares, other(colour)))
-        wait_until_healthy(router, new, started)
+        wait_until_healthy(router, new, started, self._given_up.is_set)
 
     def _env(self, app: App, release: Release, service: str) -> dict[str, str]:
         """Return the instance's variables; it may hold secrets. What the environment says wins over the service."""

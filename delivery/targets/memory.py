@@ -162,6 +162,10 @@ class MemoryHost:
         """Return a name that nobody can connect to."""
         return f"{self.url}/{self._colour_of(release)}" if release else self.url
 
+    def give_up(self) -> None:
+        """Tell the behaviour, which may wait in a stage."""
+        self.place.behaviour.during("give up")
+
     def withdraw(self, release: Release) -> TargetState:
         """Leave the place as if `release` had never been staged; what had passed every watch stays."""
         self._obey("withdraw")

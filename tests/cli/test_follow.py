@@ -4,13 +4,34 @@ from types import SimpleNamespace
 
 import pytest
 
+from cli import follow
 from cli.follow import pause_after
 from flows import runs
+from flows.runs import RunView
 
 
-@pytest.mark.parametrize(("look_seconds", "pause_seconds"), [(0.05, 0.5), (0.3, 1.2), (60, 3)])
-def test_a_busy_machine_is_asked_less_often(look_seconds, pause_seconds):
-    assert pause_after(look_seconds) == pytest.approx(pause_seconds)
+@pytest.mark.parametrize(
+    ("look_seconds", "is_seen", "pause_seconds"),
+    [(0.05, True, 1), (0.05, False, 2), (0.3, True, 1.2), (0.7, False, 2.8), (60, True, 3), (60, False, 3)],
+)
+def test_a_busy_machine_is_asked_less_often(look_seconds, is_seen, pause_seconds):
+    assert pause_after(look_seconds, is_seen=is_seen) == pytest.approx(pause_seconds)
+
+
+def test_between_two_looks_at_all_steps_the_run_alone_is_looked_at(monkeypatch):
+    states, asked = iter(["running", "running", "completed"]), []
+
+    def look(run, *, steps):
+        asked.append((run, steps))
+        return RunView(id=run, name="a", state=next(states), kind="")
+
+    slept = []
+    monkeypatch.setattr(follow, "look", look)
+    monkeypatch.setattr(follow, "time", SimpleNamespace(monotonic=lambda: sum(slept), sleep=slept.append))
+
+    follow._pause(RunView(id="r", name="a", state="running", kind=""), 60, status=None)
+
+    assert (asked, slept) == ([("r", False)] * 3, [follow.POLL_SECONDS] * 3)
 
 
 class Client:

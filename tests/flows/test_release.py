@@ -11,7 +11,7 @@ from prefect.blocks.core import Block
 from delivery.errors import ReleaseUnhealthy, Transient
 from delivery.store import FolderStore
 from flows.overview import look_at
-from tests.flows.platform import MEMORY
+from tests.flows.platform import DEADLINE_SECONDS, MEMORY
 
 pytestmark = [pytest.mark.prefect, pytest.mark.xdist_group("prefect")]
 
@@ -122,6 +122,30 @@ def test_what_a_cancelled_step_still_makes_is_withdrawn_as_well(platform, live):
     with pytest.raises(asyncio.CancelledError):
         platform.loop.run(cancel_during_stage())
 
+    assert is_as_before(platform, live)
+
+
+def test_a_cancelled_stage_is_given_up_before_it_is_withdrawn(platform, live):
+    release, given_up, seen = platform.release(2), threading.Event(), []
+
+    async def cancel_during_stage() -> None:
+        carried = asyncio.ensure_future(platform.putting_live(release, "run-2"))
+        loop = asyncio.get_running_loop()
+
+        def during(verb: str) -> None:
+            if verb == "stage":
+                loop.call_soon_threadsafe(carried.cancel)
+                seen.append(given_up.wait(DEADLINE_SECONDS))
+            if verb == "give up":
+                given_up.set()
+
+        platform.behaviour().during = during
+        await carried
+
+    with pytest.raises(asyncio.CancelledError):
+        platform.loop.run(cancel_during_stage())
+
+    assert seen == [True]
     assert is_as_before(platform, live)
 
 

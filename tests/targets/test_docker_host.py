@@ -15,7 +15,7 @@ from delivery.containers.client import connect
 from delivery.containers.names import EnvironmentNames
 from delivery.containers.registry import ensure_registry
 from delivery.containers.standing import pause_environments, purge_environments, resume_environments
-from delivery.errors import Misconfigured, ReleaseUnhealthy
+from delivery.errors import Misconfigured, Rejected, ReleaseUnhealthy
 from delivery.ledger import LABEL_APP
 from delivery.place import Place
 from delivery.release import Release
@@ -203,6 +203,26 @@ def test_a_container_that_dies_ends_the_watch_at_once(app, target, release):
     assert seen.verdict == "unhealthy"
     assert seen.seconds < 30
     assert target(2).withdraw(second).live.release == first
+
+
+def test_a_stage_that_is_given_up_does_not_wait_for_health(target, place, release):
+    host, sick, told = target(1), release(1, kind="sick"), []
+
+    def stage():
+        with pytest.raises(Rejected) as refusal:
+            host.stage(make_app(start_seconds=600), sick)
+        told.append(str(refusal.value))
+
+    staging = threading.Thread(target=stage)
+    staging.start()
+    while not any("-blue-web-" in name for name in things_of(place)):
+        time.sleep(0.01)
+
+    host.give_up()
+
+    staging.join(60)
+    assert told == ["web was not healthy yet when the release was given up"]
+    assert host.withdraw(sick).live is None
 
 
 def test_a_watch_ends_when_its_release_is_withdrawn_meanwhile(app, target, release):
