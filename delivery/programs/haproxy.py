@@ -141,11 +141,15 @@ def weights(percents: Mapping[Colour, int], counts: Mapping[Colour, int]) -> dic
     if len(present) == 1:
         return {present[0]: MAX_WEIGHT if percents.get(present[0]) else 0}
     raw = {colour: percents.get(colour, 0) / counts[colour] for colour in present}
-    largest = max(raw.values(), default=0)
-    if not largest:
-        return dict.fromkeys(present, 0)
-    scale = 1 if largest in (50, 100) or max(counts.values()) == 1 else MAX_WEIGHT / largest
-    return {colour: max(1, round(value * scale)) if value else 0 for colour, value in raw.items()}
+    if all(value == int(value) for value in raw.values()):  # then people see the percents they wrote
+        return {colour: int(value) for colour, value in raw.items()}
+    small, large = sorted(raw.values())
+    if not small:
+        return {colour: MAX_WEIGHT if value else 0 for colour, value in raw.items()}
+    # The smaller one first: rounding it to the larger one's scale would be felt most.
+    lesser = max(1, int(MAX_WEIGHT * small / large))
+    greater = min(MAX_WEIGHT, round(lesser * large / small))
+    return {colour: greater if value == large else lesser for colour, value in raw.items()}
 
 
 def configuration(backends: Sequence[RouterBackend], remembered: str = "") -> str:

@@ -3,7 +3,7 @@
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -111,6 +111,11 @@ def plans(draw: st.DrawFn) -> ShiftPlan:
     return ShiftPlan.model_validate({kind: {"percent": draw(PERCENTS), "hold_seconds": draw(HOLDS)}})
 
 
+EVERY_PERCENT = ShiftPlan.model_validate({"steps": [{"percent": percent} for percent in range(1, 101)]})
+
+
+@example(EVERY_PERCENT, 1, 9)
+@example(EVERY_PERCENT, 20, 1)
 @given(plans(), st.integers(1, 20), st.integers(1, 20))
 def test_weights_only_rise_end_at_100_and_sum_to_100(plan: ShiftPlan, blue: int, green: int) -> None:
     shares = []

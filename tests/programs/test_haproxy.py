@@ -141,7 +141,8 @@ def test_every_server_gets_its_weight_by_a_runtime_command():
         ({"blue": 100, "green": 0}, {"blue": 1}, {"blue": MAX_WEIGHT}),
         ({"blue": 0, "green": 100}, {"blue": 1}, {"blue": 0}),
         ({"blue": 0, "green": 0}, {"blue": 1, "green": 1}, {"blue": 0, "green": 0}),
-        ({"blue": 50, "green": 50}, {"blue": 1, "green": 4}, {"blue": 50, "green": 12}),
+        ({"blue": 50, "green": 50}, {"blue": 1, "green": 4}, {"blue": 256, "green": 64}),
+        ({"blue": 81, "green": 19}, {"blue": 1, "green": 18}, {"blue": 230, "green": 3}),
         ({"blue": 100, "green": 0}, {}, {}),
     ],
 )
