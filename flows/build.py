@@ -1,5 +1,7 @@
 """Phase 1: all images of a revision, side by side."""
 
+from collections.abc import Awaitable, Callable, Iterable
+
 from prefect import flow
 
 from delivery.matrix import suites_of_environments
@@ -13,7 +15,7 @@ from tasks.scan import prepare_scanner
 @flow(name="build", flow_run_name="build {order.revision.short}", persist_result=True)
 async def build(order: Order) -> Built:
     """Build and push every image of the application and of its test matrix; the scanner is brought up meanwhile."""
-    together = at_most(order.app.parallel_builds, among=f"builds of {order.run}")
+    together = _side_by_side(order)
     elsewhere = suites_of_environments(order.app)
     suites = [name for name, suite in order.app.suites.items() if suite.build and name not in elsewhere]
     (images, tests), _ = await both(
@@ -34,6 +36,10 @@ async def build_late(order: Order) -> tuple[BuiltImage, ...]:
 
 @flow(name="build acceptance", flow_run_name="build acceptance {order.revision.short}", persist_result=True)
 async def build_suites(order: Order, suites: list[str]) -> tuple[BuiltImage, ...]:
-    """Build and push the images of `suites`, as many at once as the file allows for all builds of the run."""
-    together = at_most(order.app.parallel_builds, among=f"builds of {order.run}")
-    return tuple(await together(build_suite(order, name) for name in suites))
+    """Build and push the images of `suites`."""
+    return tuple(await _side_by_side(order)(build_suite(order, name) for name in suites))
+
+
+def _side_by_side(order: Order) -> Callable[[Iterable[Awaitable[BuiltImage]]], Awaitable[list[BuiltImage]]]:
+    """Return a `gather` for builds: as many at once as the file allows for all of a run."""
+    return at_most(order.app.parallel_builds, among=f"builds of {order.run}")

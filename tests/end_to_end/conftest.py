@@ -7,19 +7,15 @@ from pathlib import Path
 import docker
 import pytest
 
-from delivery.home import Home
 from delivery.ledger import LABEL_PLATFORM
 from tests.end_to_end.project import Project
+from tests.support.platforms import new_home
 
 
 @contextmanager
 def own_project(folder: Path, example: str) -> Iterator[Project]:
     """Yield a copy of an example that was not delivered yet; its platform shares only downloads with others."""
-    home, shared = folder / "home", Home.current().cache
-    shared.mkdir(parents=True, exist_ok=True)
-    home.mkdir()
-    (home / "cache").symlink_to(shared, target_is_directory=True)
-    project = Project(home, folder / "app")
+    project = Project(new_home(folder / "home").root, folder / "app")
     project.copy_example(example)
     try:
         yield project

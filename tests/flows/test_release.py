@@ -1,6 +1,7 @@
 """Blue-green into an environment, and back out of it whatever happens."""
 
 import asyncio
+import functools
 import threading
 from datetime import UTC, datetime
 
@@ -86,64 +87,53 @@ def test_a_watch_that_saw_nothing_may_pass_by_policy(platform):
     assert run.state.is_completed()
 
 
-def test_a_cancelled_run_leaves_no_traffic_half_shifted(platform, live):
+def cancel_while(platform, during):
+    """Put release 2 live until `during`, which is called at each verb with the verb and a way to cancel, cancels it."""
     release = platform.release(2)
 
-    async def cancel_during_watch() -> None:
+    async def carry() -> None:
         carried = asyncio.ensure_future(platform.putting_live(release, "run-2"))
-        loop = asyncio.get_running_loop()
-        platform.behaviour().during = lambda verb: verb == "watch" and loop.call_soon_threadsafe(carried.cancel)
+        cancel = functools.partial(asyncio.get_running_loop().call_soon_threadsafe, carried.cancel)
+        platform.behaviour().during = lambda verb: during(verb, cancel)
         await carried
 
     with pytest.raises(asyncio.CancelledError):
-        platform.loop.run(cancel_during_watch())
+        platform.loop.run(carry())
+
+
+def test_a_cancelled_run_leaves_no_traffic_half_shifted(platform, live):
+    cancel_while(platform, lambda verb, cancel: verb == "watch" and cancel())
 
     assert is_as_before(platform, live)
     assert platform.leases.read("shop", "production").holder is None
 
 
 def test_what_a_cancelled_step_still_makes_is_withdrawn_as_well(platform, live):
-    release, withdrawing = platform.release(2), threading.Event()
+    withdrawing = threading.Event()
 
-    async def cancel_during_stage() -> None:
-        carried = asyncio.ensure_future(platform.putting_live(release, "run-2"))
-        loop = asyncio.get_running_loop()
+    def during(verb, cancel):
+        if verb == "stage":
+            cancel()
+            withdrawing.wait(0.5)  # the step is cancelled; its thread is still at work
+        if verb == "withdraw":
+            withdrawing.set()
 
-        def during(verb: str) -> None:
-            if verb == "stage":
-                loop.call_soon_threadsafe(carried.cancel)
-                withdrawing.wait(0.5)  # the step is cancelled; its thread is still at work
-            if verb == "withdraw":
-                withdrawing.set()
-
-        platform.behaviour().during = during
-        await carried
-
-    with pytest.raises(asyncio.CancelledError):
-        platform.loop.run(cancel_during_stage())
+    cancel_while(platform, during)
 
     assert is_as_before(platform, live)
 
 
 def test_a_cancelled_stage_is_given_up_before_it_is_withdrawn(platform, live):
-    release, given_up, seen = platform.release(2), threading.Event(), []
+    given_up, seen = threading.Event(), []
 
-    async def cancel_during_stage() -> None:
-        carried = asyncio.ensure_future(platform.putting_live(release, "run-2"))
-        loop = asyncio.get_running_loop()
+    def during(verb, cancel):
+        if verb == "stage":
+            cancel()
+            seen.append(given_up.wait(DEADLINE_SECONDS))
+        if verb == "give up":
+            given_up.set()
 
-        def during(verb: str) -> None:
-            if verb == "stage":
-                loop.call_soon_threadsafe(carried.cancel)
-                seen.append(given_up.wait(DEADLINE_SECONDS))
-            if verb == "give up":
-                given_up.set()
-
-        platform.behaviour().during = during
-        await carried
-
-    with pytest.raises(asyncio.CancelledError):
-        platform.loop.run(cancel_during_stage())
+    cancel_while(platform, during)
 
     assert seen == [True]
     assert is_as_before(platform, live)

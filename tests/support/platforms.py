@@ -10,14 +10,19 @@ from delivery.home import Home
 from delivery.ledger import LABEL_PLATFORM
 
 
-@contextmanager
-def own_platform(folder: Path) -> Iterator[Home]:
-    """Yield a home that shares only the downloads of base images with others."""
+def new_home(folder: Path) -> Home:
+    """Make a platform's folder that shares only the downloads of base images with others."""
     shared = Home.current().cache
     shared.mkdir(parents=True, exist_ok=True)
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "cache").symlink_to(shared)
-    home = Home(folder)
+    (folder / "cache").symlink_to(shared, target_is_directory=True)
+    return Home(folder)
+
+
+@contextmanager
+def own_platform(folder: Path) -> Iterator[Home]:
+    """Yield a home that shares only the downloads of base images with others."""
+    home = new_home(folder)
     try:
         yield home
     finally:
