@@ -14,7 +14,7 @@ from delivery.platform.orchestrator import Orchestrator
 from flows.runs import RunView, answer, cancel, look, one_connection, question
 
 POLL_SECONDS = 0.5
-STEPS_SECONDS = 1.0  # between two looks at all steps, which costs ten times what a look at the run alone does
+STEPS_SECONDS = 1.0  # between two looks at all steps: six requests and more, where the run alone is one
 UNSEEN_STEPS_SECONDS = 2.0  # the same where nobody sees them change: the output is no terminal
 MOST_STEPS_SECONDS = 3.0
 STOP_SECONDS = 120

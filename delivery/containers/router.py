@@ -57,7 +57,7 @@ _SEND = """
 send() { if command -v nc >/dev/null 2>&1; then printf '%s\\n' "$1" | nc 127.0.0.1 PORT
 else bash -c 'exec 3<>/dev/tcp/127.0.0.1/PORT; printf "%s\\n" "$0" >&3; cat <&3' "$1"; fi; }
 """.replace("PORT", str(haproxy.RUNTIME_PORT))
-# A call of the engine costs some ten times what a command costs in a shell that runs: so one call waits for the end.
+# A command in a container takes the engine some 45 ms to start: so this one waits for the end of the reload itself.
 _RELOAD = f"""{_SEND}
 answers() {{ send 'show info' | grep '^Pid:'; }}
 haproxy -c -q -f next.cfg >&2 || exit 1

@@ -45,7 +45,7 @@ def wait_until_healthy(
     waiting = list(instances)
     with closing(Runtime(router)) as runtime, asking(router) as ask:
         while waiting:
-            up = _up(runtime)
+            up = _up(runtime, waiting)
             waiting = [one for one in waiting if not _is_ready(ask, one, up, started)]
             for instance in waiting:
                 if time.monotonic() - started > instance.file.start_seconds:
@@ -58,12 +58,15 @@ def wait_until_healthy(
                 time.sleep(BETWEEN_SECONDS)
 
 
-def _up(runtime: Runtime) -> set[tuple[str, str]]:
+def _up(runtime: Runtime, waiting: Sequence[Instance]) -> set[tuple[str, str]]:
     """Return service and server of what passes the router's checks; nothing while it does not answer."""
     try:
-        return {(stat.service, stat.server) for stat in runtime.stat() if stat.is_up}
+        found = {(stat.service, stat.server): stat.is_up for stat in runtime.stat()}
     except Transient:
         return set()
+    if any(one.file.port and (one.service, one.server) not in found for one in waiting):
+        runtime.close()  # of a process that a reload has replaced: the next look opens another
+    return {server for server, is_up in found.items() if is_up}
 
 
 def _is_ready(ask: Ask, instance: Instance, up: set[tuple[str, str]], started: float) -> bool:

@@ -9,7 +9,8 @@ import pytest
 
 from delivery.containers.exec_stream import KILLED, run_in
 from delivery.containers.names import EnvironmentNames
-from delivery.containers.router import REFUSED, Router
+from delivery.containers.router import LATE, REFUSED, Router
+from delivery.containers.serving import _up
 from delivery.errors import Rejected, Transient
 
 NAMES = EnvironmentNames("a1b2c3", "shop", "production")
@@ -26,7 +27,7 @@ def router(monkeypatch):
             return code, output, errors
 
         monkeypatch.setattr("delivery.containers.router.run_in", run)
-        return Router(None, NAMES, None)
+        return Router(None, NAMES, SimpleNamespace(logs=lambda tail: b"no such file"))
 
     return comes_to
 
@@ -49,6 +50,7 @@ def test_a_change_that_met_the_routers_death_is_tried_again(router, death) -> No
     ("answer", "message"),
     [
         ({"code": 1, "errors": "weight is out of range"}, "could not be changed: weight is out of range"),
+        ({"code": LATE}, "did not take its new configuration; the end of its log:\nno such file"),
         ({"code": REFUSED, "output": "7\n"}, "obeyed lease 7 already; this change holds lease 3"),
     ],
 )
@@ -70,3 +72,27 @@ def test_a_command_whose_end_nobody_ever_knows_did_not_end_well(monkeypatch, tol
     )
     with contextlib.closing(theirs):
         assert run_in(SimpleNamespace(id="c", client=SimpleNamespace(api=api)), ["true"])[0] == code
+
+
+class Reloaded:
+    """A connection to a router's old process, and after it was closed to the new one, which knows one server more."""
+
+    def __init__(self):
+        self.servers, self.closed = ["blue-1"], 0
+
+    def stat(self):
+        return [SimpleNamespace(service="web", server=server, is_up=True) for server in self.servers]
+
+    def close(self):
+        self.servers, self.closed = ["blue-1", "green-1"], self.closed + 1
+
+
+def test_a_process_that_a_reload_has_replaced_is_asked_no_more():
+    runtime = Reloaded()
+    new = SimpleNamespace(service="web", server="green-1", file=SimpleNamespace(port=8000))
+    worker = SimpleNamespace(service="worker", server="green-1", file=SimpleNamespace(port=None))
+
+    looks = [_up(runtime, [new, worker]) for _ in range(3)]
+
+    assert [("web", "green-1") in up for up in looks] == [False, True, True]
+    assert runtime.closed == 1
