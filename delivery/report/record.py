@@ -79,9 +79,9 @@ class ReleaseFigures(Model):
             return 1.0
         if not self.failures:  # the interval's end in closed form
             return float(1 - 0.05 ** (1 / self.requests))
-        from scipy.stats import beta  # slow to import, and only needed here
+        from scipy.special import betaincinv  # slow to import, and only needed here
 
-        return float(beta.ppf(0.95, self.failures + 1, self.requests - self.failures))
+        return float(betaincinv(self.failures + 1, self.requests - self.failures, 0.95))
 
 
 class DeliveryRecord(Model):

@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from scipy import stats
 
 from delivery.app import Watch
 from delivery.latency import LatencyHistogram
 from delivery.target import SlotCounts
-from delivery.verdict import SURE, VERY_SURE, burst, judge
+from delivery.verdict import SURE, VERY_SURE, Share, above_limit, burst, judge, worse
 
 NONE = SlotCounts()
 ORDER = {"healthy": 0, "inconclusive": 1, "unhealthy": 2}
@@ -261,3 +262,19 @@ def test_thousands_of_looks_withdraw_less_than_one_good_release_in_a_hundred(sha
         for _ in range(WATCHES)
     )
     assert withdrawn < 0.01 * WATCHES
+
+
+SHARES = st.integers(1, 500_000).flatmap(lambda requests: st.tuples(st.integers(0, requests), st.just(requests)))
+
+
+@given(SHARES, SHARES)
+def test_the_chance_of_being_worse_is_fishers(live: tuple[int, int], baseline: tuple[int, int]) -> None:
+    some, requests = live[0] + baseline[0], live[1] + baseline[1]
+    expected = stats.hypergeom.sf(live[0] - 1, requests, some, live[1])
+    assert worse(Share(*live), Share(*baseline)) == pytest.approx(expected, rel=1e-5, abs=1e-12)
+
+
+@given(SHARES, st.floats(0.001, 0.999))
+def test_the_chance_of_so_many_above_a_limit_is_the_binomials(live: tuple[int, int], limit: float) -> None:
+    expected = stats.binom.sf(live[0] - 1, live[1], limit)
+    assert above_limit(Share(*live), limit) == pytest.approx(expected, rel=1e-6, abs=1e-12)
