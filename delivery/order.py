@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, GetJsonSchemaHandler
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 from delivery.app import App, Environment
 from delivery.errors import Misconfigured
@@ -21,6 +23,14 @@ class Order(Model):
     revision: Revision
     environment: str
     steal: str | None = Field(None, description="the one run from which leases are taken instead of waited for")
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """Return no more than that it is an object: nobody types one, and each flow describes its parameters at import.
+
+        With all of an application in it, that took half of the time in which a run's process starts.
+        """
+        return {"title": cls.__name__, "type": "object"}
 
     @property
     def path(self) -> Path:

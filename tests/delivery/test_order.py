@@ -35,3 +35,7 @@ def test_images_and_suites_are_found_by_name() -> None:
 
     built = Built(images=(image("web"),), suites=(image("suite-unit"),))
     assert built.refs() == {name: f"r/{name}@sha256:{1:064x}" for name in ("web", "suite-unit")}
+
+
+def test_flows_that_take_an_order_do_not_describe_all_of_an_application() -> None:
+    assert Order.model_json_schema() == {"title": "Order", "type": "object"}

@@ -15,10 +15,12 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import BlockDocumentUpdate
 from prefect.server.api.server import SubprocessASGIServer
 from prefect.settings import (
+    PREFECT_API_BLOCKS_REGISTER_ON_START,
     PREFECT_CLIENT_MAX_RETRIES,
     PREFECT_FLOWS_HEARTBEAT_FREQUENCY,
     PREFECT_LOCAL_STORAGE_PATH,
     PREFECT_LOGGING_TO_API_BATCH_INTERVAL,
+    PREFECT_MEMOIZE_BLOCK_AUTO_REGISTRATION,
     PREFECT_SERVER_ANALYTICS_ENABLED,
     PREFECT_SERVER_SERVICES_EVENT_PERSISTER_ENABLED,
     PREFECT_SERVER_SERVICES_LATE_RUNS_ENABLED,
@@ -48,6 +50,9 @@ QUICK = {
     PREFECT_SERVER_SERVICES_TRIGGERS_ENABLED: False,
     PREFECT_SERVER_SERVICES_SCHEDULER_ENABLED: False,
     PREFECT_SERVER_SERVICES_LATE_RUNS_ENABLED: False,
+    # The blocks of a platform are registered below; to remember those of all packages imports all packages.
+    PREFECT_API_BLOCKS_REGISTER_ON_START: False,
+    PREFECT_MEMOIZE_BLOCK_AUTO_REGISTRATION: False,
 }
 
 
