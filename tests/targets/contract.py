@@ -1,17 +1,31 @@
 """What every target promises: one class, inherited by the tests of each target."""
 
+from collections.abc import Callable
 from contextlib import closing
+from dataclasses import dataclass
 
 import pytest
 
 from delivery.app import Watch
 from delivery.errors import Rejected, ReleaseUnhealthy
+from delivery.place import Place
+from delivery.release import Release
+from delivery.target import Target
 
 WATCH = Watch(min_requests=20, max_error_percent=1, interval_seconds=0.1)
 
 
+@dataclass
+class Live:
+    """A place where `first` was settled and takes all traffic; what a test stages beside it is withdrawn afterwards."""
+
+    place: Place
+    first: Release
+    target: Callable[[int], Target]
+
+
 class TargetContract:
-    """A subclass brings the fixtures `app`, `release(number, **behaviour)` and `target(sequence)`."""
+    """A subclass brings `app`, `release(number, **behaviour)`, `target(sequence)` of a new place, and `live`."""
 
     def put_live(self, app, target, release, sequence=1):
         target(sequence).stage(app, release)
@@ -34,46 +48,42 @@ class TargetContract:
         assert state.live.weight == 100
         assert state.live.healthy
 
-    def test_a_staged_release_gets_no_traffic(self, app, target, release):
-        first, second = release(1), release(2)
-        self.put_live(app, target, first)
+    def test_a_staged_release_gets_no_traffic(self, app, live, release):
+        first, second = live.first, release(2)
 
-        slot = target(2).stage(app, second)
+        slot = live.target(2).stage(app, second)
 
         assert slot.release == second
         assert slot.weight == 0
         assert slot.healthy
-        assert target(2).observe().live.release == first
+        assert live.target(2).observe().live.release == first
 
-    def test_a_staged_release_can_be_asked_before_it_has_traffic(self, app, target, release):
-        first, second = release(1), release(2)
-        self.put_live(app, target, first)
-        target(2).stage(app, second)
+    def test_a_staged_release_can_be_asked_before_it_has_traffic(self, app, live, release):
+        first, second = live.first, release(2)
+        live.target(2).stage(app, second)
 
-        [user], [alone], [before] = target(2).ask("/"), target(2).ask("/", second), target(2).ask("/", first)
+        [user], [alone], [before] = [live.target(2).ask("/", asked) for asked in (None, second, first)]
 
         assert (user.status, alone.status, before.status) == (200, 200, 200)
         assert user.body == before.body != alone.body
-        assert target(2).observe().slot_of(second).weight == 0
-        assert len({target(2).address(), target(2).address(first), target(2).address(second)}) == 3
+        assert live.target(2).observe().slot_of(second).weight == 0
+        assert len({live.target(2).address(), live.target(2).address(first), live.target(2).address(second)}) == 3
 
-    def test_with_all_traffic_a_release_answers_users_and_who_asks_it_alone(self, app, target, release):
-        first, second = release(1), release(2)
-        self.put_live(app, target, first)
-        target(2).stage(app, second)
-        target(2).shift(second, 100)
+    def test_with_all_traffic_a_release_answers_users_and_who_asks_it_alone(self, app, live, release):
+        second = release(2)
+        live.target(2).stage(app, second)
+        live.target(2).shift(second, 100)
 
-        assert [one.body for one in target(2).ask("/")] == [one.body for one in target(2).ask("/", second)]
+        assert [one.body for one in live.target(2).ask("/")] == [one.body for one in live.target(2).ask("/", second)]
 
-    def test_traffic_moves_in_steps(self, app, target, release):
-        first, second = release(1), release(2)
-        self.put_live(app, target, first)
-        target(2).stage(app, second)
+    def test_traffic_moves_in_steps(self, app, live, release):
+        first, second = live.first, release(2)
+        live.target(2).stage(app, second)
 
-        shares = [target(2).shift(second, percent).slot_of(second).weight for percent in (10, 50, 100)]
+        shares = [live.target(2).shift(second, percent).slot_of(second).weight for percent in (10, 50, 100)]
 
         assert shares == [10, 50, 100]
-        assert target(2).observe().slot_of(first).weight == 0
+        assert live.target(2).observe().slot_of(first).weight == 0
 
     def test_a_retired_release_is_gone(self, app, target, release):
         first, second = release(1), release(2)
@@ -126,14 +136,13 @@ class TargetContract:
         assert retired.kept is None
         assert retired.settled_at == replaced.settled_at
 
-    def test_a_withdrawn_release_leaves_everything_as_it_was(self, app, target, release):
-        first, second = release(1), release(2)
-        self.put_live(app, target, first)
-        before = target(2).observe()
-        target(2).stage(app, second)
-        target(2).shift(second, 50)
+    def test_a_withdrawn_release_leaves_everything_as_it_was(self, app, live, release):
+        second = release(2)
+        before = live.target(2).observe()
+        live.target(2).stage(app, second)
+        live.target(2).shift(second, 50)
 
-        state = target(2).withdraw(second)
+        state = live.target(2).withdraw(second)
 
         assert state.slots == before.slots
 
@@ -147,11 +156,10 @@ class TargetContract:
         assert state.live is None
         assert all(slot.release is None for slot in state.slots)
 
-    def test_what_passed_every_watch_cannot_be_withdrawn(self, app, target, release):
-        first = release(1)
-        self.put_live(app, target, first)
+    def test_what_passed_every_watch_cannot_be_withdrawn(self, app, live, release):
+        first = live.first
 
-        state = target(2).withdraw(first)
+        state = live.target(2).withdraw(first)
 
         assert state.live.release == first
         assert state.live.weight == 100
@@ -169,11 +177,10 @@ class TargetContract:
         assert shifted[0] == shifted[1]
         assert retired[0] == retired[1] == withdrawn[0] == withdrawn[1]
 
-    def test_the_live_release_released_again_stays_live(self, app, target, release):
-        first = release(1)
-        self.put_live(app, target, first)
+    def test_the_live_release_released_again_stays_live(self, app, live, release):
+        first = live.first
 
-        state = self.put_live(app, target, first, 2)
+        state = self.put_live(app, live.target, first, 2)
 
         assert state.live.release == first
         assert state.live.weight == 100
@@ -196,47 +203,43 @@ class TargetContract:
         assert late.observe().live.release == first
         assert late.observe().slot_of(second) is None
 
-    def test_a_sick_release_never_gets_traffic(self, app, target, release):
-        first, sick = release(1), release(2, never_healthy=True)
-        self.put_live(app, target, first)
-        before = target(2).observe()
+    def test_a_sick_release_never_gets_traffic(self, app, live, release):
+        first, sick = live.first, release(2, never_healthy=True)
+        before = live.target(2).observe()
 
         with pytest.raises(ReleaseUnhealthy):
-            target(2).stage(app, sick)
+            live.target(2).stage(app, sick)
 
-        assert target(2).observe().live.release == first
-        assert target(2).withdraw(sick).slots == before.slots
+        assert live.target(2).observe().live.release == first
+        assert live.target(2).withdraw(sick).slots == before.slots
 
-    def test_a_release_that_serves_another_version_is_found_out(self, app, target, release):
-        first, liar = release(1), release(2, lies=True)
-        self.put_live(app, target, first)
+    def test_a_release_that_serves_another_version_is_found_out(self, app, live, release):
+        first, liar = live.first, release(2, lies=True)
 
         with pytest.raises(ReleaseUnhealthy, match=r"serves"):
-            self.put_live(app, target, liar, 2)
+            self.put_live(app, live.target, liar, 2)
 
-        assert target(2).withdraw(liar).live.release == first
+        assert live.target(2).withdraw(liar).live.release == first
 
-    def test_good_traffic_is_healthy(self, app, target, release):
-        first = release(1)
-        self.put_live(app, target, first)
+    def test_good_traffic_is_healthy(self, app, live, release):
+        first = live.first
 
-        seen = target(2).watch(first, WATCH, 0.5)
+        seen = live.target(2).watch(first, WATCH, 0.5)
 
         assert seen.verdict == "healthy"
         assert seen.live.requests >= 20
         assert seen.live.errors == 0
         assert seen.samples
 
-    def test_traffic_goes_back_by_itself_when_a_release_fails(self, app, target, release):
-        first, failing = release(1), release(2, fails_when_live=True)
-        self.put_live(app, target, first)
-        target(2).stage(app, failing)
+    def test_traffic_goes_back_by_itself_when_a_release_fails(self, app, live, release):
+        first, failing = live.first, release(2, fails_when_live=True)
+        live.target(2).stage(app, failing)
 
         with pytest.raises(ReleaseUnhealthy, match=r"requests failed|router finds|answers 503"):
-            self.shift_and_watch(target(2), failing)
+            self.shift_and_watch(live.target(2), failing)
 
-        assert target(2).observe().live.release == first
-        assert target(2).observe().slot_of(failing).weight == 0
+        assert live.target(2).observe().live.release == first
+        assert live.target(2).observe().slot_of(failing).weight == 0
 
     def shift_and_watch(self, host, release):
         """As a delivery does it: under guard from before the first request."""

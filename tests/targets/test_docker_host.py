@@ -3,7 +3,7 @@ import secrets
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import ExitStack, closing, contextmanager
 
 import httpx
 import pytest
@@ -23,7 +23,7 @@ from delivery.targets.docker_host import DockerHost
 from tests.delivery.values import NOON, make_revision
 from tests.end_to_end.load import load_on
 from tests.support.platforms import free_port, own_platform
-from tests.targets.contract import WATCH, TargetContract
+from tests.targets.contract import WATCH, Live, TargetContract
 from tests.targets.images import make_image
 
 pytestmark = [pytest.mark.docker, pytest.mark.xdist_group("docker-target")]
@@ -50,8 +50,9 @@ def image(home):
         connect().images.remove(str(ref), force=True)
 
 
-@pytest.fixture
-def place(home):
+@contextmanager
+def new_place():
+    """Yield a place that has never had a release, and remove what it has by then."""
     place = Place(app=f"shop-{secrets.token_hex(3)}", environment="production")
     yield place
     client, label = connect(), {"label": f"{LABEL_APP}={place.app}"}
@@ -59,6 +60,19 @@ def place(home):
         container.remove(force=True, v=True)
     for network in client.networks.list(filters=label):
         network.remove()
+
+
+@contextmanager
+def hosts(app, place, home, lease=0):
+    """Yield how to look at a place under a lease, counted from `lease`."""
+    environment = app.environments["production"]
+    with ExitStack() as opened:
+
+        def make(sequence):
+            host = DockerHost(app, environment, environment.target, place, sequence=lease + sequence, home=home)
+            return opened.enter_context(closing(host))
+
+        yield make
 
 
 def make_app(**service):
@@ -73,12 +87,12 @@ def make_app(**service):
     )
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def app():
     return make_app()
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def release(image):
     def make(number, never_healthy=False, lies=False, fails_when_live=False, kind="good"):
         for chosen, wanted in (("sick", never_healthy), ("liar", lies), ("failing", fails_when_live)):
@@ -96,16 +110,37 @@ def release(image):
 
 
 @pytest.fixture
+def place():
+    with new_place() as place:
+        yield place
+
+
+@pytest.fixture
 def target(app, place, home):
-    environment, opened = app.environments["production"], []
+    with hosts(app, place, home) as make:
+        yield make
 
-    def make(sequence):
-        opened.append(DockerHost(app, environment, environment.target, place, sequence=sequence, home=home))
-        return opened[-1]
 
-    yield make
-    for host in opened:
-        host.close()
+@pytest.fixture(scope="module")
+def settled(app, home, release):
+    """A place where release 1 is live, for all tests that leave it so: to make one takes seconds."""
+    with new_place() as place, hosts(app, place, home) as make:
+        put_live(app, make, release(1))
+        yield place
+
+
+@pytest.fixture
+def live(app, settled, home, release):
+    first = release(1)
+    with hosts(app, settled, home) as make:
+        lease = make(0).observe().sequence
+    with hosts(app, settled, home, lease) as make:
+        yield Live(settled, first, make)
+        for slot in make(9).observe().slots:
+            if slot.release not in (None, first):
+                make(9).withdraw(slot.release)
+        state = make(9).observe()
+        assert [(slot.release, slot.weight) for slot in state.slots if slot.release] == [(first, 100)]
 
 
 class TestDockerHost(TargetContract):
@@ -146,16 +181,15 @@ def test_no_request_fails_while_a_release_is_replaced_under_load(app, target, re
     assert httpx.get(url).text == "2"
 
 
-def test_a_withdrawn_release_leaves_no_container_and_no_network(app, target, place, release):
-    put_live(app, target, release(1))
-    before = things_of(place)
+def test_a_withdrawn_release_leaves_no_container_and_no_network(app, live, release):
+    before = things_of(live.place)
     crashing = release(2, kind="crashing")
 
     with pytest.raises(ReleaseUnhealthy, match="out of luck"):
-        target(2).stage(app, crashing)
-    target(2).withdraw(crashing)
+        live.target(2).stage(app, crashing)
+    live.target(2).withdraw(crashing)
 
-    assert things_of(place) == before
+    assert things_of(live.place) == before
 
 
 def test_requests_in_flight_are_answered_by_the_release_they_reached(app, target, release):
@@ -190,19 +224,18 @@ def test_back_to_a_kept_release_nothing_starts(app, target, place, release):
     assert httpx.get(target(3).observe().url).text == "1"
 
 
-def test_a_container_that_dies_ends_the_watch_at_once(app, target, release):
-    first, second = release(1), release(2)
-    put_live(app, target, first)
-    target(2).stage(app, second)
-    target(2).shift(second, 50)
-    slot = target(2).observe().slot_of(second)
+def test_a_container_that_dies_ends_the_watch_at_once(app, live, release):
+    first, second = live.first, release(2)
+    live.target(2).stage(app, second)
+    live.target(2).shift(second, 50)
+    slot = live.target(2).observe().slot_of(second)
     connect().containers.get(slot.instances[0].name).kill()
 
-    seen = target(2).watch(second, WATCH, 60)
+    seen = live.target(2).watch(second, WATCH, 60)
 
     assert seen.verdict == "unhealthy"
     assert seen.seconds < 30
-    assert target(2).withdraw(second).live.release == first
+    assert live.target(2).withdraw(second).live.release == first
 
 
 def test_a_stage_that_is_given_up_does_not_wait_for_health(target, place, release):
@@ -225,10 +258,9 @@ def test_a_stage_that_is_given_up_does_not_wait_for_health(target, place, releas
     assert host.withdraw(sick).live is None
 
 
-def test_a_watch_ends_when_its_release_is_withdrawn_meanwhile(app, target, release):
-    first, second = release(1), release(2)
-    put_live(app, target, first)
-    host, seen = target(2), []
+def test_a_watch_ends_when_its_release_is_withdrawn_meanwhile(app, live, release):
+    first, second = live.first, release(2)
+    host, seen = live.target(2), []
     host.stage(app, second)
     host.guard(second)
     host.shift(second, 100)
@@ -243,11 +275,10 @@ def test_a_watch_ends_when_its_release_is_withdrawn_meanwhile(app, target, relea
     assert [one.reason for one in seen] == ["the release was withdrawn or settled meanwhile"]
 
 
-def test_the_old_slot_steps_in_when_every_new_instance_dies_and_nobody_watches(app, target, release):
-    first, second = release(1), release(2)
-    put_live(app, target, first)
-    target(2).stage(app, second)
-    state = target(2).shift(second, 100)
+def test_the_old_slot_steps_in_when_every_new_instance_dies_and_nobody_watches(app, live, release):
+    second = release(2)
+    live.target(2).stage(app, second)
+    state = live.target(2).shift(second, 100)
     assert httpx.get(state.url).text == "2"
 
     connect().containers.get(state.slot_of(second).instances[0].name).kill()
@@ -387,53 +418,49 @@ def test_a_release_that_is_not_ready_is_told_what_it_answers(place, home, releas
         assert list(pool.map(stage, NOT_READY)) == ["1"] * len(NOT_READY)
 
 
-def test_a_port_that_the_image_does_not_expose_is_told_before_anything_starts(app, target, place, release):
-    put_live(app, target, release(1))
-    before = things_of(place)
+def test_a_port_that_the_image_does_not_expose_is_told_before_anything_starts(app, live, release):
+    before = things_of(live.place)
 
     with pytest.raises(Misconfigured) as refusal:
-        target(2).stage(app, release(2, kind="exposing"))
+        live.target(2).stage(app, release(2, kind="exposing"))
 
     assert str(refusal.value).startswith(
         "headway.yaml: services.web.port: 8000, which the image does not expose; allowed: 9000/tcp, 9001/udp\n"
         "  next: correct the port, or add EXPOSE 8000"
     )
-    assert not any("-green-web-" in name for name in things_of(place) - before)
-    assert httpx.get(target(2).observe().url).text == "1"
+    assert not any("-green-web-" in name for name in things_of(live.place) - before)
+    assert httpx.get(live.target(2).observe().url).text == "1"
 
 
-def test_a_check_beside_the_environment_reaches_the_new_release_alone(app, target, home, place, release, tmp_path):
-    put_live(app, target, release(1))
+def test_a_check_beside_the_environment_reaches_the_new_release_alone(app, live, home, release, tmp_path):
     second = release(2)
-    target(2).stage(app, second)
+    live.target(2).stage(app, second)
     script = (
         "import os, urllib.request as u; found = u.urlopen(os.environ['BASE_URL']).read().decode(); print(found); "
         "raise SystemExit(found != '2')"
     )
-    names = EnvironmentNames(home.identity, place.app, "production")
-    before = things_of(place)
+    names = EnvironmentNames(home.identity, live.place.app, "production")
+    before = things_of(live.place)
 
     def check(*more, seconds=60, address=None):
         return run_command(
             CommandCheck(image=str(second.images["web"]), command=["python3", "-c", *more], timeout_seconds=seconds),
             names,
             image=str(second.images["web"]),
-            base_url=address or target(2).address(second),
+            base_url=address or live.target(2).address(second),
             home=home,
             run_id="r",
             log=tmp_path / "log.txt",
         )
 
     assert check(script) == ""
-    assert check(script, address=target(2).address()) == "ended with exit code 1; its last lines:\n1"
+    assert check(script, address=live.target(2).address()) == "ended with exit code 1; its last lines:\n1"
     assert check("import time; time.sleep(60)", seconds=1) == "did not end within 1 s and printed nothing"
-    assert things_of(place) == before
+    assert things_of(live.place) == before
 
 
-def test_only_the_users_entry_is_published(app, target, home, place, release):
-    put_live(app, target, release(1))
-
-    router = connect().containers.get(EnvironmentNames(home.identity, place.app, "production").router)
+def test_only_the_users_entry_is_published(live, home):
+    router = connect().containers.get(EnvironmentNames(home.identity, live.place.app, "production").router)
 
     assert list(router.attrs["HostConfig"]["PortBindings"]) == ["8080/tcp"]
 
@@ -482,20 +509,20 @@ def test_environments_pause_and_come_back_with_their_weights(app, target, home, 
     assert httpx.get(state.url).status_code == 200
 
 
-def test_a_purged_environment_is_gone(app, target, home, place, release):
-    put_live(app, target, release(1))
+def test_a_purged_environment_is_gone(app, place, release, tmp_path):
+    with own_platform(tmp_path / "purged") as home, hosts(app, place, home) as target:
+        put_live(app, target, release(1))
 
-    assert f"production of {place.app}" in purge_environments(home)
+        assert purge_environments(home) == [f"production of {place.app}"]
 
-    assert things_of(place) == set()
-    assert target(2).observe().live is None
+        assert things_of(place) == set()
+        assert target(2).observe().live is None
 
 
-def test_a_short_watch_is_filled_up_with_probes(app, target, release):
-    first = release(1)
-    put_live(app, target, first)
+def test_a_short_watch_is_filled_up_with_probes(app, live, release):
+    first = live.first
 
-    seen = target(2).watch(first, Watch(min_requests=50), 0.2)
+    seen = live.target(2).watch(first, Watch(min_requests=50), 0.2)
 
     assert seen.verdict == "healthy"
     assert seen.live.requests >= 50

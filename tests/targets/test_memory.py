@@ -3,7 +3,7 @@ import pytest
 from delivery.place import Place
 from delivery.targets.memory import Behaviour, MemoryHost, memory_place
 from tests.delivery.values import make_app, make_release
-from tests.targets.contract import WATCH, TargetContract
+from tests.targets.contract import WATCH, Live, TargetContract
 
 
 class TestMemory(TargetContract):
@@ -18,6 +18,11 @@ class TestMemory(TargetContract):
     @pytest.fixture
     def target(self, place):
         return lambda sequence: MemoryHost(place, sequence)
+
+    @pytest.fixture
+    def live(self, app, place, target, release):
+        self.put_live(app, target, release(1))
+        return Live(place, release(1), target)
 
     @pytest.fixture
     def behaviour(self, place) -> Behaviour:
