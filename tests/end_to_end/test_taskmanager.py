@@ -11,10 +11,10 @@ import pytest
 
 from tests.end_to_end.browser import drive
 from tests.end_to_end.load import load_on
-from tests.end_to_end.project import Project
+from tests.end_to_end.project import HANGS_SECONDS, Project, output_of
 from tests.end_to_end.question import start_and_wait_for_the_question
 
-pytestmark = [pytest.mark.docker, pytest.mark.xdist_group("taskmanager"), pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.docker, pytest.mark.xdist_group("taskmanager"), pytest.mark.timeout(HANGS_SECONDS)]
 
 HERE = Path(__file__).resolve().parent
 DOCS = HERE.parents[1] / "docs" / "images"
@@ -39,12 +39,12 @@ def test_a_commit_goes_live_and_the_user_is_told_where(live: Project) -> None:
 
 
 def test_every_phase_and_its_time_is_told(live: Project) -> None:
-    steps = re.findall(r"✓ (.+?) +[\d.]+ s", live.ending)
+    steps = re.findall(r"✓ (.+?) +(?:\d+ min )?[\d.]+ s", live.ending)
     expected = ["build backend", "build frontend", "scan backend", "unit 1/2", "unit 2/2", "api", "publish release"]
     expected += ["migrate staging", "accept staging by postman", "accept staging by e2e", "keep decision"]
     expected += ["restore a backup of production", "migrate production", "shift to 10 %", "shift to 100 %"]
     assert [step for step in expected if step not in steps] == []
-    assert re.search(r"set-up [\d.]+ s, delivery ", live.ending)
+    assert re.search(r"set-up (?:\d+ min )?[\d.]+ s, delivery ", live.ending)
 
 
 def test_the_same_commit_again_is_told_and_builds_nothing(live: Project) -> None:
@@ -96,7 +96,7 @@ def let_in(live: Project, tmp_path_factory: pytest.TempPathFactory) -> LetIn:
     revision = live.commit("Say that it is new, and ask a person")
     process, run_url = start_and_wait_for_the_question(live)
     drive(live, HERE / "approve.cjs", folder, RUN_URL=run_url, APPROVER="ada@example.org")
-    output, _ = process.communicate(timeout=120)
+    output = output_of(process)
     assert process.returncode == 0, output
     return LetIn(before, revision, output, {path.name: path for path in folder.glob("*.png")})
 
