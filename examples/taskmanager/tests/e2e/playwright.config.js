@@ -2,8 +2,8 @@ const { defineConfig } = require("@playwright/test");
 
 module.exports = defineConfig({
   outputDir: "/tmp/results",
-  timeout: 30_000,
-  expect: { timeout: 10_000 },
+  timeout: 120_000,
+  expect: { timeout: 30_000 },
   workers: 1,
   reporter: [["list"], ["junit"]],
   use: {
