@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from bench.confidence import median_and_p95, upper_bound
+from bench.confidence import median_and_p95
 from bench.ending import WITHDRAWN, Ending
 from bench.keeping import RESULTS, end_by_signal, keep, stamp
 from bench.load import LoadProcess
@@ -17,6 +17,7 @@ from bench.place import STEPS, WATCH_SECONDS, Site, new_site
 from cli.output import console
 from delivery.errors import HeadwayError
 from delivery.platform.engine import ensure_engine
+from delivery.verdict import upper_bound
 
 FILE = RESULTS / "releases.json"
 Row = Mapping[str, Any]

@@ -80,6 +80,17 @@ def burst(requests: int, errors: int, baseline_requests: int, baseline_errors: i
     return not baseline.some or worse(live, baseline) < VERY_SURE
 
 
+def upper_bound(failed: int, requests: int, confidence: float = 0.95) -> float:
+    """Return the largest share of failures still likely, by Clopper and Pearson; 3 / N when none of N failed."""
+    if failed >= requests:
+        return 1.0
+    if not failed:  # the interval's end in closed form
+        return float(1 - (1 - confidence) ** (1 / requests))
+    from scipy.special import betaincinv  # slow to import, and only needed here
+
+    return float(betaincinv(failed + 1, requests - failed, confidence))
+
+
 def prepare() -> None:
     """Load what the tests need, which takes half a second, so that the first fault does not wait for it."""
     import scipy.special  # noqa: F401
@@ -156,7 +167,7 @@ def worse(live: Share, baseline: Share) -> float:
     # Fisher's test: of all requests, `some` failed; the chance that so many of them fell into the live slot. Summed
     # here, because scipy.stats takes a second of processor time to import, in every run, beside live traffic.
     some, requests = live.some + baseline.some, live.all + baseline.all
-    fell = arange(live.some, min(some, live.all) + 1)
+    fell = arange(live.some, min(some, live.all) + 1.0)
     ways = _log_ways(live.all, fell) + _log_ways(baseline.all, some - fell)
     return min(1.0, float(exp(logsumexp(ways) - _log_ways(requests, some))))
 

@@ -12,6 +12,7 @@ from delivery.matrix import CellResult
 from delivery.model import Model
 from delivery.release import BaseImage, BuiltImage, Release, Revision
 from delivery.target import Observation, Retreat
+from delivery.verdict import upper_bound
 
 Outcome = Literal["delivered", "unchanged", "rejected", "withdrawn", "misconfigured", "interrupted", "failed"]
 
@@ -72,16 +73,8 @@ class ReleaseFigures(Model):
 
     @property
     def max_failure_share(self) -> float | None:
-        """The upper end of the one-sided 95 % Clopper-Pearson interval of the failure rate; 3/N when none failed."""
-        if not self.requests:
-            return None
-        if self.failures >= self.requests:
-            return 1.0
-        if not self.failures:  # the interval's end in closed form
-            return float(1 - 0.05 ** (1 / self.requests))
-        from scipy.special import betaincinv  # slow to import, and only needed here
-
-        return float(betaincinv(self.failures + 1, self.requests - self.failures, 0.95))
+        """The failure rate is not above this, 95 % sure; none without a request."""
+        return upper_bound(self.failures, self.requests) if self.requests else None
 
 
 class DeliveryRecord(Model):

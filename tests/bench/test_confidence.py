@@ -2,7 +2,8 @@
 
 import pytest
 
-from bench.confidence import median_and_p95, upper_bound
+from bench.confidence import median_and_p95
+from delivery.verdict import upper_bound
 
 
 def test_none_failed_of_many_means_at_most_three_of_as_many() -> None:
