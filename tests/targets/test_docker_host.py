@@ -54,22 +54,24 @@ def image(home):
 def new_place():
     """Yield a place that has never had a release, and remove what it has by then."""
     place = Place(app=f"shop-{secrets.token_hex(3)}", environment="production")
-    yield place
-    client, label = connect(), {"label": f"{LABEL_APP}={place.app}"}
-    for container in client.containers.list(all=True, filters=label, ignore_removed=True):
-        container.remove(force=True, v=True)
-    for network in client.networks.list(filters=label):
-        network.remove()
+    try:
+        yield place
+    finally:
+        client, label = connect(), {"label": f"{LABEL_APP}={place.app}"}
+        for container in client.containers.list(all=True, filters=label, ignore_removed=True):
+            container.remove(force=True, v=True)
+        for network in client.networks.list(filters=label):
+            network.remove()
 
 
 @contextmanager
-def hosts(app, place, home, lease=0):
-    """Yield how to look at a place under a lease, counted from `lease`."""
+def hosts(app, place, home):
+    """Yield how to open the target of a place under a lease."""
     environment = app.environments["production"]
     with ExitStack() as opened:
 
         def make(sequence):
-            host = DockerHost(app, environment, environment.target, place, sequence=lease + sequence, home=home)
+            host = DockerHost(app, environment, environment.target, place, sequence=sequence, home=home)
             return opened.enter_context(closing(host))
 
         yield make
@@ -134,12 +136,12 @@ def live(app, settled, home, release):
     first = release(1)
     with hosts(app, settled, home) as make:
         lease = make(0).observe().sequence
-    with hosts(app, settled, home, lease) as make:
-        yield Live(settled, first, make)
-        for slot in make(9).observe().slots:
+        yield Live(settled, first, lambda sequence: make(lease + sequence))
+        last = make(lease + 9)
+        for slot in last.observe().slots:
             if slot.release not in (None, first):
-                make(9).withdraw(slot.release)
-        state = make(9).observe()
+                last.withdraw(slot.release)
+        state = last.observe()
         assert [(slot.release, slot.weight) for slot in state.slots if slot.release] == [(first, 100)]
 
 
@@ -359,10 +361,10 @@ def test_services_get_the_variables_of_service_environment_and_secrets(home, pla
 
     app = make_app(env={"COLOUR_OF_THE_SKY": "blue", "OWN": "1"})
     secret = Place(app=place.app, environment=place.environment, secrets={"TOKEN": SecretStr("t0p")})
-    environment, first = app.environments["production"], release(1)
-    host = DockerHost(app, environment, environment.target, secret, sequence=1, home=home)
-    host.stage(app, first)
-    url = host.shift(first, 100).url
+    first = release(1)
+    with hosts(app, secret, home) as target:
+        target(1).stage(app, first)
+        url = target(1).shift(first, 100).url
 
     env = httpx.get(f"{url}/env").json()
 
@@ -385,12 +387,11 @@ def test_a_port_that_is_taken_is_named(home, place, release):
         app = App.model_validate(
             {**make_app().model_dump(mode="json"), "environments": {"production": {"target": {"port": port}}}}
         )
-        environment = app.environments["production"]
-        host = DockerHost(app, environment, environment.target, place, sequence=1, home=home)
-
-        with pytest.raises(Misconfigured, match=rf"environments.production.target.port: port {port} is taken"):
-            with host.guarded():
-                host.stage(app, release(1))
+        with hosts(app, place, home) as target:
+            host = target(1)
+            with pytest.raises(Misconfigured, match=rf"environments.production.target.port: port {port} is taken"):
+                with host.guarded():
+                    host.stage(app, release(1))
 
 
 NOT_READY = {
@@ -403,16 +404,15 @@ NOT_READY = {
 
 def test_a_release_that_is_not_ready_is_told_what_it_answers(place, home, release):
     first, not_ready = release(1), {kind: release(2, kind=kind) for kind in NOT_READY}
-    environment = make_app().environments["production"]
 
     def stage(kind):
         health, said = NOT_READY[kind]
         there = Place(app=place.app, environment=kind)
-        with closing(DockerHost(make_app(), environment, environment.target, there, sequence=1, home=home)) as host:
-            put_live(make_app(), lambda _: host, first)
+        with hosts(make_app(), there, home) as target:
+            put_live(make_app(), target, first)
             with pytest.raises(ReleaseUnhealthy, match=rf"was not healthy within 6 s: {said}; the end of its log:"):
-                host.stage(make_app(start_seconds=6, health=health), not_ready[kind])
-            return httpx.get(host.observe().url).text
+                target(1).stage(make_app(start_seconds=6, health=health), not_ready[kind])
+            return httpx.get(target(1).observe().url).text
 
     with ThreadPoolExecutor() as pool:
         assert list(pool.map(stage, NOT_READY)) == ["1"] * len(NOT_READY)
