@@ -20,7 +20,6 @@ GIT = ["git", "-c", "user.name=Test", "-c", "user.email=test@example.invalid", "
 
 # Other tests on this machine slow a release down as they come and go.
 UNHURRIED = "watch: {max_slowdown: 50, "
-HANGS_SECONDS = 1200  # what takes longer on the slowest of machines has come to a standstill
 
 
 @dataclass
@@ -85,7 +84,7 @@ class Project:
         assert done.returncode == 0, done.stderr
         return done.stdout.strip()
 
-    def headway(self, *arguments: str, timeout: float = HANGS_SECONDS) -> subprocess.CompletedProcess[str]:
+    def headway(self, *arguments: str, timeout: float = 600) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [str(HEADWAY), *arguments],
             cwd=self.folder,
@@ -142,9 +141,3 @@ class Project:
         finally:
             client.close()
         return {*containers, *networks, *volumes}
-
-
-def output_of(process: subprocess.Popen[str]) -> str:
-    """Return all that a started command printed, once it has ended."""
-    output, _ = process.communicate(timeout=HANGS_SECONDS)
-    return output
