@@ -28,7 +28,7 @@ class Order(Model):
     def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         """Return no more than that it is an object: nobody types one, and each flow describes its parameters at import.
 
-        With all of an application in it, that took half of the time in which a run's process starts.
+        With all of an application in it, that took half of the time in which a run's process imports the flows.
         """
         return {"title": cls.__name__, "type": "object"}
 

@@ -37,7 +37,7 @@ def serving(conversation: Conversation) -> Iterator[str]:
                 threading.Thread(target=talk, args=(connection,), daemon=True).start()
 
         def talk(connection: socket.socket) -> None:
-            with closing(connection), suppress(ConnectionError):  # a client that ends resets what it had open
+            with closing(connection):
                 conversation(connection)
 
         threading.Thread(target=accept, daemon=True).start()
@@ -59,8 +59,9 @@ def answering(*answers: bytes) -> Conversation:
 
 def forever(answer: bytes) -> Conversation:
     def converse(connection: socket.socket) -> None:
-        while connection.recv(65536):
-            connection.sendall(answer)
+        with suppress(ConnectionError):  # a client that ends resets what it had open
+            while connection.recv(65536):
+                connection.sendall(answer)
 
     return converse
 
