@@ -1,6 +1,7 @@
 """A release that was replaced stands ready to come back, for as long as the environment says and no longer."""
 
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 import pytest
 
@@ -32,8 +33,8 @@ def both(platform, live, beside):
     return {(platform.release(live).fingerprint, 100), (platform.release(beside).fingerprint, 0)}
 
 
-def age(platform, seconds):
-    memory_place("shop", "production").settled_at = datetime.now(UTC) - timedelta(seconds=seconds)
+def age(platform, seconds, now=None):
+    memory_place("shop", "production").settled_at = (now or datetime.now(UTC)) - timedelta(seconds=seconds)
 
 
 def fail_on(verb, error):
@@ -62,10 +63,12 @@ def test_a_rollback_meanwhile_takes_it_as_it_stands_and_keeps_the_other(platform
     assert platform.happenings() == ["released", "released", "rolled-back"]
 
 
-def test_it_is_retired_when_its_time_is_over(platform, kept):
-    age(platform, 599)
+def test_it_is_retired_when_its_time_is_over(platform, kept, monkeypatch):
+    now = datetime.now(UTC)
+    monkeypatch.setattr("tasks.warm.datetime", SimpleNamespace(now=lambda zone: now))
+    age(platform, 599, now)
     early = platform.run(recover, {})
-    age(platform, 601)
+    age(platform, 601, now)
     late = platform.run(recover, {})
 
     assert early.error == []
