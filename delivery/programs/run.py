@@ -69,6 +69,8 @@ def run(
         raise Rejected(f"{argv[0]} could not be started: {error}") from error
     with _lock:
         _running.add(process)
+    if _stopping.is_set():  # since it was asked above: `stop_all` may not have met this program
+        _kill(process)
     try:
         stdout, stderr = process.communicate(stdin, timeout=timeout_seconds)
     except subprocess.TimeoutExpired as error:

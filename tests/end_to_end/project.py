@@ -16,6 +16,7 @@ from tests.support.platforms import free_port
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 HEADWAY = Path(sys.executable).parent / "headway"
+ENDS_SECONDS = 300  # what a command may need to end that has to do little
 GIT = ["git", "-c", "user.name=Test", "-c", "user.email=test@example.invalid", "-c", "commit.gpgsign=false"]
 
 # Other tests on this machine slow a release down as they come and go.

@@ -11,10 +11,10 @@ from bench.chaos_platform import chaos_platform
 from bench.chaos_run import Chaos
 from bench.chaos_watch import leases_watched, traffic_on
 from bench.chaos_zombie import wake_a_zombie
+from tests.end_to_end.project import ENDS_SECONDS
 
-pytestmark = [pytest.mark.docker, pytest.mark.xdist_group("chaos"), pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.docker, pytest.mark.xdist_group("chaos"), pytest.mark.timeout(1200)]
 PLACES = 3
-ENDS_SECONDS = 300
 
 
 @pytest.fixture(scope="module")

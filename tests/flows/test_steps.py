@@ -22,7 +22,7 @@ troubles: list[Exception] = []
 together = threading.Barrier(12)
 
 
-@step(timeout_seconds=20, name="try {what}")
+@step(timeout_seconds=120, name="try {what}")
 def attempt(what: str) -> int:
     calls[what] += 1
     if troubles:
@@ -30,15 +30,15 @@ def attempt(what: str) -> int:
     return calls[what]
 
 
-@step(timeout_seconds=20, keep=False)
+@step(timeout_seconds=120, keep=False)
 def look_around(what: str) -> int:
     calls[what] += 1
     return calls[what]
 
 
-@step(timeout_seconds=20, keep=False)
+@step(timeout_seconds=120, keep=False)
 def meet(number: int) -> int:
-    together.wait(timeout=10)
+    together.wait(timeout=60)
     return number
 
 

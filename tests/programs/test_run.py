@@ -1,6 +1,7 @@
 """The one place where a program is started: how it ends, each way it can end."""
 
 import os
+import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -132,3 +133,18 @@ def test_everything_that_runs_is_stopped_and_nothing_is_started_afterwards(tmp_p
             future.result(LONG)
     with pytest.raises(Interrupted, match="echo was not started: the run is being stopped"):
         run(["echo"], timeout_seconds=LONG)
+
+
+def test_a_program_that_is_just_being_started_is_stopped_as_well(monkeypatch):
+    monkeypatch.setattr(module, "_stopping", threading.Event())
+    start = subprocess.Popen
+
+    def stop_meanwhile(*arguments, **options):
+        process = start(*arguments, **options)
+        stop_all()
+        return process
+
+    monkeypatch.setattr(subprocess, "Popen", stop_meanwhile)
+
+    with pytest.raises(Interrupted, match="sleep was stopped"):
+        run(["sleep", "600"], timeout_seconds=LONG)
