@@ -25,6 +25,7 @@ from delivery.containers.client import connect
 from delivery.containers.failures import reported
 from delivery.containers.packing import packed
 from delivery.containers.registry import ensure_registry
+from delivery.containers.scanned_layers import ScannedLayers
 from delivery.errors import Interrupted, Transient
 from delivery.home import Home
 from delivery.ledger import LABEL_PLATFORM, LABEL_ROLE, run_labels
@@ -70,7 +71,7 @@ def prepare(policy: ScanPolicy, home: Home, *, run_id: str = "scanner") -> Datab
     All runs of this platform share it; a failure is remembered for a few minutes and told in `problem`.
     """
     resolve_base(IMAGE, cache=home.cache)
-    folder = home.root / "trivy"
+    folder = home.root / "scanner"
     folder.mkdir(parents=True, exist_ok=True)
     kept = folder / f"{hashlib.sha256((policy.database or '').encode()).hexdigest()[:12]}.json"
     with FileLock(kept.with_suffix(".lock")), reported("preparing the scanner"):
@@ -117,9 +118,16 @@ def sbom(ref: ImageRef, home: Home, *, run_id: str) -> bytes:
 
 
 def _look(argv: Sequence[str], ref: ImageRef, home: Home, run_id: str, volume: str | None) -> _Ended:
+    asked = argv[: argv.index(str(ref))]
+    layers = ScannedLayers(home.root / "scanner" / "layers", IMAGE, ref.repository, *asked)
     with _trivy(argv, ref.repository, home, run_id, volume) as container:
+        if known := layers.content():
+            container.put_archive("/", packed(trivy.LAYERS.lstrip("/"), known))
         ended = _finish(container, trivy.OUTPUT, SCAN_SECONDS)
+        if ended.code == 0 and ended.output:
+            layers.keep(_read(container, trivy.LAYERS))
     if ended.code != 0 or not ended.output:
+        layers.forget()  # were it at fault, the next attempt would end as this one did
         raise Transient(f"{ref}: the scanner ended with exit code {ended.code}: {ended.log[-600:]}")
     return ended
 
@@ -164,7 +172,7 @@ def _trivy(argv: Sequence[str], address: str, home: Home, run_id: str, volume: s
         entrypoint=[argv[0]],
         labels=run_labels(home.identity, run_id, "scanner"),
         network_mode=_network(address, home),
-        volumes={volume: {"bind": trivy.CACHE, "mode": "rw"}} if volume else {},
+        volumes={volume: {"bind": trivy.DATABASE, "mode": "rw"}} if volume else {},
         environment={"SSL_CERT_FILE": "/ca.crt"} if certificates else {},
         cap_drop=["ALL"],
         security_opt=["no-new-privileges"],

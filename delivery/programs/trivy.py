@@ -10,6 +10,7 @@ from delivery.scanning import Finding, Gap
 CACHE = "/cache"
 DATABASE = f"{CACHE}/db"
 METADATA = f"{DATABASE}/metadata.json"
+LAYERS = f"{CACHE}/fanal/fanal.db"
 OUTPUT = "/tmp/report.json"  # noqa: S108  # in a container of its own
 
 
@@ -23,9 +24,9 @@ class Parsed(NamedTuple):
 
 
 def scan_argv(ref: ImageRef, *, vulnerabilities: bool, licences: bool) -> list[str]:
-    """Look into an image in its registry; `vulnerabilities` needs a database below CACHE.
+    """Look into an image in its registry; `vulnerabilities` needs a DATABASE.
 
-    The cache in memory lets several scans run at once: they would lock each other out of one on disk.
+    LAYERS is read first and written afterwards; scans at once need one each, since Trivy locks it.
     """
     scanners = ["secret", *["vuln"] * vulnerabilities, *["license"] * licences]
     no_update = ["--skip-db-update", "--skip-java-db-update"] * vulnerabilities
@@ -43,7 +44,7 @@ def sbom_argv(ref: ImageRef) -> list[str]:
 
 
 def download_argv(repository: str | None) -> list[str]:
-    """Bring the vulnerability database from `repository`, or from where Trivy has it, below CACHE."""
+    """Bring the vulnerability database from `repository`, or from where Trivy has it, as DATABASE."""
     source = ["--db-repository", repository] if repository else []
     return ["trivy", "image", "--quiet", "--download-db-only", "--cache-dir", CACHE, "--disable-telemetry", *source]
 
@@ -70,7 +71,7 @@ def parse_report(text: bytes, ref: ImageRef) -> Parsed:
 def _image_argv(form: str) -> list[str]:
     return [
         *("trivy", "image", "--quiet", "--format", form, "--output", OUTPUT),
-        *("--image-src", "remote", "--cache-dir", CACHE, "--cache-backend", "memory"),
+        *("--image-src", "remote", "--cache-dir", CACHE, "--cache-backend", "fs"),
         *("--offline-scan", "--skip-version-check", "--disable-telemetry"),
     ]
 

@@ -5,13 +5,15 @@ import tarfile
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 
+import httpx
 import pytest
 
 from delivery.app import ScanPolicy, Waiver
-from delivery.containers import scanner
+from delivery.containers import scanned_layers, scanner
 from delivery.containers.client import connect
 from delivery.containers.pushing import push
 from delivery.containers.registry import ensure_registry
+from delivery.containers.scanned_layers import ScannedLayers
 from delivery.errors import Interrupted, Rejected, Transient
 from delivery.ledger import LABEL_EXPIRES, LABEL_PLATFORM, LABEL_ROLE, LABEL_RUN
 from delivery.release import ImageRef
@@ -21,6 +23,7 @@ from tests.support.trivy_database import publish_database
 
 pytestmark = pytest.mark.docker
 
+MANIFEST = "application/vnd.docker.distribution.manifest.v2+json, application/vnd.oci.image.manifest.v1+json"
 KEY = "AKIA" + "Q3EGRZ7ZT4NQ5WXB"  # in two parts: other scanners read this file
 EXPRESS = {"app/node_modules/express/package.json": json.dumps({"name": "express", "version": "4.17.1"})}
 CLEAN = {"app/node_modules/express/package.json": json.dumps({"name": "express", "version": "4.21.2"})}
@@ -196,6 +199,59 @@ def test_an_image_that_is_not_in_the_registry_is_no_clean_image(home, registry, 
         scanner.scan("backend", missing, fresh, home, run_id="test")
 
 
+def _lose_the_layers(home, ref):
+    """Remove the image's layers from its registry, which has no more than its manifest and its configuration then."""
+    address, _, name = ref.repository.partition("/")
+    manifest = httpx.get(f"http://{address}/v2/{name}/manifests/{ref.digest}", headers={"Accept": MANIFEST}).json()
+    registry = connect().containers.get(ensure_registry(home).container)
+    for layer in manifest["layers"]:
+        algorithm, _, digest = layer["digest"].partition(":")
+        blob = f"/var/lib/registry/docker/registry/v2/blobs/{algorithm}/{digest[:2]}/{digest}"
+        assert registry.exec_run(["rm", "-r", blob]).exit_code == 0
+
+
+def test_a_layer_that_was_scanned_before_is_not_read_again(home, image, fresh):
+    ref = image({**EXPRESS, "settings.env": f"AWS_ACCESS_KEY_ID={KEY}\n"})
+    first = scanner.scan("backend", ref, fresh, home, run_id="test")
+    bill = json.loads(scanner.sbom(ref, home, run_id="test"))
+    _lose_the_layers(home, ref)
+
+    again = scanner.scan("backend", ref, fresh, home, run_id="test")
+
+    assert {finding.kind for finding in again.findings} >= {"secret", "vulnerability"}
+    assert (again.findings, again.packages, again.gaps) == (first.findings, first.packages, first.gaps)
+    assert len(json.loads(scanner.sbom(ref, home, run_id="test"))["components"]) == len(bill["components"])
+    with pytest.raises(Transient):  # licences were not looked for before
+        scanner.scan("backend", ref, fresh.model_copy(update={"forbidden_licences": ("AGPL-3.0",)}), home, run_id="r")
+
+
+def test_a_record_of_layers_that_cannot_be_read_is_made_anew(home, image, fresh):
+    ref = image(EXPRESS)
+    folder = home.root / "scanner" / "layers"
+    before = set(folder.glob("*.db")) if folder.exists() else set()
+    scanner.scan("backend", ref, fresh, home, run_id="test")
+    (record,) = set(folder.glob("*.db")) - before
+    record.write_bytes(b"half writt")
+
+    with pytest.raises(Transient, match="the scanner ended with exit code 1"):
+        scanner.scan("backend", ref, fresh, home, run_id="test")
+    again = scanner.scan("backend", ref, fresh, home, run_id="test")
+
+    assert [finding.id for finding in again.findings] == ["CVE-2024-43796"]
+
+
+def test_a_record_of_layers_begins_anew_when_it_is_full(tmp_path, monkeypatch):
+    monkeypatch.setattr(scanned_layers, "MOST_BYTES", 8)
+    layers, others = ScannedLayers(tmp_path / "layers", "web"), ScannedLayers(tmp_path / "layers", "api")
+    layers.keep(b"12345678")
+    others.keep(b"others")
+    assert (layers.content(), others.content()) == (b"12345678", b"others")
+
+    layers.keep(b"123456789")
+
+    assert (layers.content(), others.content()) == (b"", b"others")
+
+
 def test_the_bill_of_materials_lists_what_is_in_the_image(home, image):
     bill = json.loads(scanner.sbom(image(EXPRESS), home, run_id="test"))
 
@@ -258,9 +314,9 @@ def test_a_database_stays_when_there_is_no_newer_one_to_be_had(home, registry, m
 
 def test_a_note_that_was_half_written_is_written_again(home, registry):
     policy = ScanPolicy(database=publish_database(registry, "half", datetime.now(UTC)))
-    before = set((home.root / "trivy").glob("*.json"))
+    before = set((home.root / "scanner").glob("*.json"))
     scanner.prepare(policy, home)
-    (note,) = set((home.root / "trivy").glob("*.json")) - before
+    (note,) = set((home.root / "scanner").glob("*.json")) - before
     note.write_text('{"checked_at": "2026-')
 
     assert scanner.prepare(policy, home).built is not None

@@ -23,7 +23,7 @@ def _changed(**changes):
 
 IMAGE = ImageRef(repository="127.0.0.1:5000/shop/web", digest="sha256:" + "9d" * 32)
 COMMON = [
-    *("--image-src", "remote", "--cache-dir", "/cache", "--cache-backend", "memory"),
+    *("--image-src", "remote", "--cache-dir", "/cache", "--cache-backend", "fs"),
     *("--offline-scan", "--skip-version-check", "--disable-telemetry"),
 ]
 
