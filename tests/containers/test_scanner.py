@@ -134,6 +134,9 @@ def test_a_planted_secret_is_found_and_its_value_is_not_kept(home, image, fresh)
     with pytest.raises(Rejected, match="1 secret, 0 allowed; first: aws-access-key-id at /srv/settings"):
         _check(report, fresh).enforce()
     assert KEY not in report.model_dump_json()
+    for record in (home.root / "scanner" / "layers").glob("*.db"):
+        assert KEY.encode() not in record.read_bytes()
+        assert record.stat().st_mode & 0o077 == 0
 
 
 def test_an_old_database_is_inconclusive_and_the_policy_decides(home, registry, clean_image):
