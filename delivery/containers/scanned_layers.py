@@ -1,9 +1,8 @@
 """What the scanner knows of an image's layers, kept so that the next release's scan looks into new layers alone."""
 
 import contextlib
-import hashlib
 from pathlib import Path
-from uuid import uuid4
+from tempfile import NamedTemporaryFile
 
 MOST_BYTES = 16 * 1024 * 1024  # layers nobody has any more are never taken out, so a full one begins anew
 
@@ -16,8 +15,8 @@ class ScannedLayers:
     has a copy, since Trivy opens the file for itself alone; of two at once the later one's is kept.
     """
 
-    def __init__(self, folder: Path, *told_apart_by: str) -> None:
-        self._path = folder / f"{hashlib.sha256(' '.join(told_apart_by).encode()).hexdigest()[:12]}.db"
+    def __init__(self, path: Path) -> None:
+        self._path = path
 
     def content(self) -> bytes:
         """Return the record, empty when there is none."""
@@ -26,15 +25,17 @@ class ScannedLayers:
         return b""
 
     def keep(self, content: bytes) -> None:
-        """Keep it for the next scan, unless it grew too large."""
+        """Keep it for the next scan, unless it grew too large; nobody but its owner may read it.
+
+        Lines beside a secret are in it, and Trivy masks only what its rule knows.
+        """
         if len(content) > MOST_BYTES:
             self.forget()
             return
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        beside = self._path.with_suffix(f".{uuid4().hex[:8]}")
-        beside.touch(mode=0o600)  # lines beside a secret are in it, and Trivy masks only what its rule knows
-        beside.write_bytes(content)
-        beside.replace(self._path)
+        with NamedTemporaryFile(dir=self._path.parent, prefix=".", delete=False) as beside:
+            beside.write(content)
+        Path(beside.name).replace(self._path)
 
     def forget(self) -> None:
         """Let the next scan look into every layer."""

@@ -71,9 +71,8 @@ def prepare(policy: ScanPolicy, home: Home, *, run_id: str = "scanner") -> Datab
     All runs of this platform share it; a failure is remembered for a few minutes and told in `problem`.
     """
     resolve_base(IMAGE, cache=home.cache)
-    folder = home.root / "scanner"
-    folder.mkdir(parents=True, exist_ok=True)
-    kept = folder / f"{hashlib.sha256((policy.database or '').encode()).hexdigest()[:12]}.json"
+    kept = _kept(home, policy.database or "").with_suffix(".json")
+    kept.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(kept.with_suffix(".lock")), reported("preparing the scanner"):
         known = _known_database(kept)
         if known and known.is_current(datetime.now(UTC)):
@@ -119,17 +118,21 @@ def sbom(ref: ImageRef, home: Home, *, run_id: str) -> bytes:
 
 def _look(argv: Sequence[str], ref: ImageRef, home: Home, run_id: str, volume: str | None) -> _Ended:
     asked = argv[: argv.index(str(ref))]
-    layers = ScannedLayers(home.root / "scanner" / "layers", IMAGE, ref.repository, *asked)
+    layers = ScannedLayers(_kept(home, " ".join([IMAGE, ref.repository, *asked])).with_suffix(".layers"))
     with _trivy(argv, ref.repository, home, run_id, volume) as container:
         if known := layers.content():
             container.put_archive("/", packed(trivy.LAYERS.lstrip("/"), known))
         ended = _finish(container, trivy.OUTPUT, SCAN_SECONDS)
-        if ended.code == 0 and ended.output:
-            layers.keep(_read(container, trivy.LAYERS))
-    if ended.code != 0 or not ended.output:
-        layers.forget()  # were it at fault, the next attempt would end as this one did
-        raise Transient(f"{ref}: the scanner ended with exit code {ended.code}: {ended.log[-600:]}")
+        if ended.code != 0 or not ended.output:
+            layers.forget()  # were it at fault, the next attempt would end as this one did
+            raise Transient(f"{ref}: the scanner ended with exit code {ended.code}: {ended.log[-600:]}")
+        layers.keep(_read(container, trivy.LAYERS))
     return ended
+
+
+def _kept(home: Home, what: str) -> Path:
+    """Return where something is kept from scan to scan; the suffix tells what it is."""
+    return home.root / "scanner" / hashlib.sha256(what.encode()).hexdigest()[:12]
 
 
 def _download(source: str | None, key: str, home: Home, run_id: str, known: Database | None) -> Database:

@@ -134,7 +134,7 @@ def test_a_planted_secret_is_found_and_its_value_is_not_kept(home, image, fresh)
     with pytest.raises(Rejected, match="1 secret, 0 allowed; first: aws-access-key-id at /srv/settings"):
         _check(report, fresh).enforce()
     assert KEY not in report.model_dump_json()
-    for record in (home.root / "scanner" / "layers").glob("*.db"):
+    for record in (home.root / "scanner").glob("*.layers"):
         assert KEY.encode() not in record.read_bytes()
         assert record.stat().st_mode & 0o077 == 0
 
@@ -230,10 +230,10 @@ def test_a_layer_that_was_scanned_before_is_not_read_again(home, image, fresh):
 
 def test_a_record_of_layers_that_cannot_be_read_is_made_anew(home, image, fresh):
     ref = image(EXPRESS)
-    folder = home.root / "scanner" / "layers"
-    before = set(folder.glob("*.db")) if folder.exists() else set()
+    folder = home.root / "scanner"
+    before = set(folder.glob("*.layers"))
     scanner.scan("backend", ref, fresh, home, run_id="test")
-    (record,) = set(folder.glob("*.db")) - before
+    (record,) = set(folder.glob("*.layers")) - before
     record.write_bytes(b"half writt")
 
     with pytest.raises(Transient, match="the scanner ended with exit code 1"):
@@ -245,7 +245,7 @@ def test_a_record_of_layers_that_cannot_be_read_is_made_anew(home, image, fresh)
 
 def test_a_record_of_layers_begins_anew_when_it_is_full(tmp_path, monkeypatch):
     monkeypatch.setattr(scanned_layers, "MOST_BYTES", 8)
-    layers, others = ScannedLayers(tmp_path / "layers", "web"), ScannedLayers(tmp_path / "layers", "api")
+    layers, others = ScannedLayers(tmp_path / "kept" / "web"), ScannedLayers(tmp_path / "kept" / "api")
     layers.keep(b"12345678")
     others.keep(b"others")
     assert (layers.content(), others.content()) == (b"12345678", b"others")
