@@ -11,7 +11,7 @@ from scipy import stats
 from delivery.app import Watch
 from delivery.latency import LatencyHistogram
 from delivery.target import SlotCounts
-from delivery.verdict import SURE, VERY_SURE, Share, above_limit, burst, judge, worse
+from delivery.verdict import SURE, VERY_SURE, Share, above_limit, burst, judge, upper_bound, worse
 
 NONE = SlotCounts()
 ORDER = {"healthy": 0, "inconclusive": 1, "unhealthy": 2}
@@ -278,3 +278,15 @@ def test_the_chance_of_being_worse_is_fishers(live: tuple[int, int], baseline: t
 def test_the_chance_of_so_many_above_a_limit_is_the_binomials(live: tuple[int, int], limit: float) -> None:
     expected = stats.binom.sf(live[0] - 1, live[1], limit)
     assert above_limit(Share(*live), limit) == pytest.approx(expected, rel=1e-6, abs=1e-12)
+
+
+def test_none_failed_of_many_means_at_most_three_of_as_many() -> None:
+    assert upper_bound(0, 100_000) == pytest.approx(3 / 100_000, rel=0.002)
+
+
+def test_what_failed_raises_the_bound_above_the_share_itself() -> None:
+    assert 1 / 100 < upper_bound(1, 100) < 5 / 100
+
+
+def test_when_all_failed_anything_is_possible() -> None:
+    assert upper_bound(3, 3) == 1.0
