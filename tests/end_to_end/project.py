@@ -16,11 +16,13 @@ from tests.support.platforms import free_port
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 HEADWAY = Path(sys.executable).parent / "headway"
-ENDS_SECONDS = 300  # what a command may need to end that has to do little
 GIT = ["git", "-c", "user.name=Test", "-c", "user.email=test@example.invalid", "-c", "commit.gpgsign=false"]
 
 # Other tests on this machine slow a release down as they come and go.
 UNHURRIED = "watch: {max_slowdown: 50, "
+
+ENDS_SECONDS = 300  # what a command may need to end that has to do little
+HANGS_SECONDS = 1200  # what takes longer on the slowest of machines has come to a standstill
 
 
 @dataclass
@@ -142,3 +144,9 @@ class Project:
         finally:
             client.close()
         return {*containers, *networks, *volumes}
+
+
+def output_of(process: subprocess.Popen[str]) -> str:
+    """Return all that a started command printed, once it has ended."""
+    output, _ = process.communicate(timeout=ENDS_SECONDS)
+    return output

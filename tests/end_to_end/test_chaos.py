@@ -11,9 +11,9 @@ from bench.chaos_platform import chaos_platform
 from bench.chaos_run import Chaos
 from bench.chaos_watch import leases_watched, traffic_on
 from bench.chaos_zombie import wake_a_zombie
-from tests.end_to_end.project import ENDS_SECONDS
+from tests.end_to_end.project import ENDS_SECONDS, HANGS_SECONDS
 
-pytestmark = [pytest.mark.docker, pytest.mark.xdist_group("chaos"), pytest.mark.timeout(1200)]
+pytestmark = [pytest.mark.docker, pytest.mark.xdist_group("chaos"), pytest.mark.timeout(HANGS_SECONDS)]
 PLACES = 3
 
 

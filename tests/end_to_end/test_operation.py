@@ -13,14 +13,12 @@ from delivery.home import Home
 from delivery.platform.daemon import Daemon
 from delivery.platform.orchestrator import Orchestrator
 from delivery.presence import Roll
-from tests.end_to_end.project import ENDS_SECONDS, Project
+from tests.end_to_end.project import HANGS_SECONDS, Project, output_of
 from tests.end_to_end.question import describe_and_start
 
-# The first test makes the platform, whose commands have a limit of their own.
-LIMIT = pytest.mark.timeout(1200, func_only=True)
-pytestmark = [pytest.mark.docker, pytest.mark.xdist_group("end-to-end"), LIMIT]
+pytestmark = [pytest.mark.docker, pytest.mark.xdist_group("end-to-end"), pytest.mark.timeout(HANGS_SECONDS)]
 QUICK = "  production: {target: {port: PORT}, watch: {seconds: 1}, busy: BUSY}\n"
-LONG = "  production: {target: {port: PORT}, watch: {seconds: 1200, min_requests: 1}, busy: BUSY}\n"
+LONG = QUICK.replace("seconds: 1}", f"seconds: {HANGS_SECONDS}, min_requests: 1}}")
 RECOVERED_SECONDS = 300  # some seconds, were it alone on the machine
 
 
@@ -70,7 +68,7 @@ def test_a_suspended_run_and_all_state_survive_a_stop_of_everything(greeter: Pro
     approved = greeter.headway(
         "approve", run_url.rpartition("/")[2][:8], "--by", "grace@example.org", "--comment", "go"
     )
-    output, _ = process.communicate(timeout=ENDS_SECONDS)
+    output = output_of(process)
 
     assert (stopped, started, refused.returncode) == ([0, 0], [0, 0], 2)
     assert "headway up" in refused.stderr
@@ -88,7 +86,7 @@ def test_a_rejected_release_goes_nowhere(greeter: Project) -> None:
 
     rejected = greeter.headway("reject", "--by", "grace@example.org", "--comment", "not today")
 
-    output, _ = process.communicate(timeout=ENDS_SECONDS)
+    output = output_of(process)
     assert rejected.returncode == 0, rejected.stderr
     assert process.returncode == 1, output
     assert "rejected by grace@example.org: not today" in output
@@ -101,7 +99,7 @@ def test_an_interrupt_withdraws_the_release_and_leaves_nothing(greeter: Project)
     process = start_long_run(greeter)
 
     process.send_signal(signal.SIGINT)
-    output, _ = process.communicate(timeout=ENDS_SECONDS)
+    output = output_of(process)
 
     assert process.returncode == 130, output
     assert "ended Cancelled; what it had started is removed" in output
@@ -123,8 +121,8 @@ def test_a_second_run_is_refused_or_waits_as_the_policy_says(greeter: Project) -
     second = greeter.start("run")
     until_line(second, held)
     first.send_signal(signal.SIGINT)
-    first.communicate(timeout=ENDS_SECONDS)
-    output, _ = second.communicate(timeout=ENDS_SECONDS)
+    output_of(first)
+    output = output_of(second)
 
     assert (refused.returncode, held in refused.stderr) == (1, True), refused.stdout + refused.stderr
     assert (first.returncode, second.returncode) == (130, 0), output
@@ -141,7 +139,7 @@ def test_what_a_killed_run_began_is_withdrawn_by_recovery(greeter: Project) -> N
     assert carrier
 
     os.kill(carrier.process, signal.SIGKILL)
-    output, _ = process.communicate(timeout=ENDS_SECONDS)
+    output = output_of(process)
 
     assert process.returncode == 1, output
     assert "crashed" in output
@@ -165,7 +163,7 @@ def test_a_delivery_outlives_the_death_of_server_and_worker(greeter: Project) ->
     until_line(process, "✓ shift to 100 %")
 
     dead = [kill(prefect.server), kill(prefect.worker)]
-    output, _ = process.communicate(timeout=ENDS_SECONDS)
+    output = output_of(process)
 
     assert process.returncode == 0, output
     assert greeting(greeter) == f"{said} still"

@@ -11,10 +11,10 @@ import pytest
 
 from tests.end_to_end.browser import drive
 from tests.end_to_end.load import load_on
-from tests.end_to_end.project import ENDS_SECONDS, Project
+from tests.end_to_end.project import HANGS_SECONDS, Project, output_of
 from tests.end_to_end.question import start_and_wait_for_the_question
 
-pytestmark = [pytest.mark.docker, pytest.mark.xdist_group("taskmanager"), pytest.mark.timeout(1200)]
+pytestmark = [pytest.mark.docker, pytest.mark.xdist_group("taskmanager"), pytest.mark.timeout(HANGS_SECONDS)]
 
 HERE = Path(__file__).resolve().parent
 DOCS = HERE.parents[1] / "docs" / "images"
@@ -96,7 +96,7 @@ def let_in(live: Project, tmp_path_factory: pytest.TempPathFactory) -> LetIn:
     revision = live.commit("Say that it is new, and ask a person")
     process, run_url = start_and_wait_for_the_question(live)
     drive(live, HERE / "approve.cjs", folder, RUN_URL=run_url, APPROVER="ada@example.org")
-    output, _ = process.communicate(timeout=ENDS_SECONDS)
+    output = output_of(process)
     assert process.returncode == 0, output
     return LetIn(before, revision, output, {path.name: path for path in folder.glob("*.png")})
 
