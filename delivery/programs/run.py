@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from delivery.errors import CommandFailed, Interrupted, Rejected
@@ -40,12 +40,14 @@ def run(
     stdin: str | None = None,
     accept: Sequence[int] = (0,),
     log: Path | None = None,
+    on_line: Callable[[str], None] = lambda _: None,
 ) -> Completed:
     """Run a program to its end and return what it printed.
 
-    `env` is added to this process's environment; secrets go there or to `stdin`, never into `argv`. `log` receives
-    both outputs whole. Raises CommandFailed for an exit code not in `accept`, Rejected when it cannot be started or
-    runs longer than `timeout_seconds`, Interrupted when `stop_all` was called.
+    `env` is added to this process's environment; secrets go there or to `stdin`, never into `argv`. With `log` both
+    outputs are one, as on a terminal: each line is in that file, and told to `on_line` in another thread, as soon as
+    it is printed. Raises CommandFailed for an exit code not in `accept`, Rejected when it cannot be started or runs
+    longer than `timeout_seconds`, Interrupted when `stop_all` was called.
     """
     if _stopping.is_set():
         raise Interrupted(f"{argv[0]} was not started: the run is being stopped")
@@ -56,7 +58,7 @@ def run(
             env={**os.environ, **(env or {})},
             stdin=subprocess.PIPE if stdin is not None else subprocess.DEVNULL,
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stderr=subprocess.STDOUT if log else subprocess.PIPE,
             text=True,
             errors="replace",
             start_new_session=True,
@@ -72,7 +74,10 @@ def run(
     if _stopping.is_set():  # since it was asked above: `stop_all` may not have met this program
         _kill(process)
     try:
-        stdout, stderr = process.communicate(stdin, timeout=timeout_seconds)
+        if log:
+            stdout, stderr = _follow(process, stdin, timeout_seconds, log, on_line), ""
+        else:
+            stdout, stderr = process.communicate(stdin, timeout=timeout_seconds)
     except subprocess.TimeoutExpired as error:
         _end(process)
         raise Rejected(f"{argv[0]} did not end within {timeout_seconds:g} s") from error
@@ -83,9 +88,6 @@ def run(
         with _lock:
             _running.discard(process)
     done = Completed(argv=tuple(argv), returncode=process.returncode, stdout=stdout, stderr=stderr)
-    if log:
-        log.parent.mkdir(parents=True, exist_ok=True)
-        log.write_text(stdout + stderr)
     if _stopping.is_set() and done.returncode < 0:
         raise Interrupted(f"{argv[0]} was stopped")
     if done.returncode not in accept:
@@ -102,9 +104,48 @@ def stop_all() -> None:
         _kill(process)
 
 
+def _follow(
+    process: subprocess.Popen[str], stdin: str | None, timeout_seconds: float, log: Path, on_line: Callable[[str], None]
+) -> str:
+    """Return the output when the program has ended; each line is in `log` as soon as it is printed."""
+    assert process.stdout is not None
+    output, pipe = list[str](), process.stdout
+
+    def copy() -> None:
+        with contextlib.suppress(ValueError), log.open("w") as file:  # a child may hold the pipe longer than we wait
+            for line in pipe:
+                output.append(line)
+                file.write(line)
+                file.flush()
+                on_line(line.rstrip("\n"))
+
+    def feed() -> None:
+        with contextlib.suppress(BrokenPipeError), process.stdin or contextlib.nullcontext():  # it reads no more
+            if process.stdin and stdin:
+                process.stdin.write(stdin)
+
+    log.parent.mkdir(parents=True, exist_ok=True)
+    threads = [threading.Thread(target=work, daemon=True) for work in (copy, feed)]
+    for thread in threads:
+        thread.start()
+    try:
+        process.wait(timeout_seconds)
+    except BaseException:
+        _kill(process)
+        process.wait()
+        raise
+    finally:
+        for thread in threads:
+            thread.join(OUTPUT_SECONDS)
+        if not threads[0].is_alive():
+            pipe.close()
+    return "".join(output)
+
+
 def _end(process: subprocess.Popen[str]) -> None:
     _kill(process)
-    with contextlib.suppress(subprocess.TimeoutExpired):  # a child that left the group still holds the outputs
+    # A child that left the group still holds the outputs; what was fed is closed already.
+    with contextlib.suppress(subprocess.TimeoutExpired, ValueError):
         process.communicate(timeout=OUTPUT_SECONDS)
 
 

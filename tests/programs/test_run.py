@@ -114,6 +114,33 @@ def test_the_log_holds_both_outputs_also_of_a_failure(tmp_path):
     assert (tmp_path / "logs" / "one.txt").read_text() == "out\nerr\n"
 
 
+def test_the_log_is_written_while_the_program_runs(tmp_path):
+    log, go_on = tmp_path / "one.txt", tmp_path / "go-on"
+    os.mkfifo(go_on)
+    told = []
+
+    def answer(line):
+        told.append((line, log.read_text()))
+        if line == "first":
+            go_on.write_text("\n")
+
+    done = run(["sh", "-c", f"echo first; read x <{go_on}; echo last"], timeout_seconds=LONG, log=log, on_line=answer)
+
+    assert told == [("first", "first\n"), ("last", "first\nlast\n")]
+    assert done.stdout == "first\nlast\n"
+
+
+def test_a_program_that_runs_too_long_leaves_the_log_of_what_it_did(tmp_path):
+    with pytest.raises(Rejected, match="did not end within"):
+        run(["sh", "-c", "echo begun; sleep 600"], timeout_seconds=0.5, stdin="x" * 200_000, log=tmp_path / "one.txt")
+
+    assert (tmp_path / "one.txt").read_text() == "begun\n"
+
+
+def test_what_a_program_does_not_read_of_its_input_is_no_error(tmp_path):
+    assert run(["true"], timeout_seconds=LONG, stdin="x" * 2_000_000, log=tmp_path / "one.txt").returncode == 0
+
+
 def test_blank_lines_are_no_last_lines():
     done = Completed(argv=("x",), returncode=1, stdout="a\n\n\nb\n", stderr="\nc\n")
 
