@@ -43,7 +43,7 @@ def follow(run: str, prefect: Orchestrator, *, quiet: bool = False) -> RunView:
 
 def _until_ended(run: str, prefect: Orchestrator, quiet: bool) -> RunView:
     shown: set[str] = set()
-    warned = 0
+    warned = told = 0
     asked = False
     with one_connection(), console.status("waiting for a worker …") as status:
         while True:
@@ -54,7 +54,9 @@ def _until_ended(run: str, prefect: Orchestrator, quiet: bool) -> RunView:
                 _show_ended(view, shown)
                 for warning in view.warnings[warned:]:
                     say(f"  ! {warning}", "yellow")
-                warned = len(view.warnings)
+                for doing in view.progress[told:]:
+                    say(f"  … {doing}", "dim")
+                warned, told = len(view.warnings), len(view.progress)
                 _show_running(view, status)
             if view.has_ended:
                 return view

@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
@@ -21,13 +21,14 @@ from prefect.client.schemas.filters import (
     LogFilterFlowRunId,
     LogFilterLevel,
 )
-from prefect.client.schemas.objects import FlowRun, StateType, TaskRun
+from prefect.client.schemas.objects import FlowRun, Log, StateType, TaskRun
 from prefect.client.schemas.responses import SetStateStatus
-from prefect.client.schemas.sorting import FlowRunSort
+from prefect.client.schemas.sorting import FlowRunSort, LogSort
 from prefect.exceptions import ObjectNotFound
 from prefect.states import Cancelling
 from pydantic import Field
 
+from delivery import progress
 from delivery.errors import Misconfigured, Rejected, Transient
 from delivery.model import Model
 
@@ -64,6 +65,7 @@ class RunView(Model):
     ended: datetime | None = None
     steps: tuple[StepView, ...] = ()
     warnings: tuple[str, ...] = Field((), description="what its steps warned of, in order")
+    progress: tuple[str, ...] = Field((), description="what its long steps told while they ran, in order")
 
     @property
     def has_ended(self) -> bool:
@@ -94,7 +96,7 @@ def look(run: str, *, steps: bool = True) -> RunView:
             return _view(found)
         family = _family(client, found)
         tasks = (_step(task) for task in _tasks(client, family))
-        return _view(found, tuple(sorted(tasks, key=_start_of)), _warnings(client, family))
+        return _view(found, tuple(sorted(tasks, key=_start_of)), _told(client, family))
 
 
 def find(text: str | None) -> RunView:
@@ -185,11 +187,18 @@ def _family(client: SyncPrefectClient, run: FlowRun) -> list[UUID]:
     return known
 
 
-def _warnings(client: SyncPrefectClient, family: list[UUID]) -> tuple[str, ...]:
+def _told(client: SyncPrefectClient, family: list[UUID]) -> list[Log]:
+    """Return what is said above mere information, in order; errors end a run and are told there."""
     wanted = LogFilter(
-        flow_run_id=LogFilterFlowRunId(any_=family), level=LogFilterLevel(ge_=logging.WARNING, le_=logging.WARNING)
+        flow_run_id=LogFilterFlowRunId(any_=family),
+        level=LogFilterLevel(ge_=progress.LEVEL, le_=logging.WARNING),
     )
-    return tuple(log.message for log in client.read_logs(wanted, limit=PAGE))
+    found: list[Log] = []
+    while True:
+        page = client.read_logs(wanted, limit=PAGE, offset=len(found), sort=LogSort.TIMESTAMP_ASC)
+        found += page
+        if len(page) < PAGE:
+            return found
 
 
 def _tasks(client: SyncPrefectClient, known: list[UUID]) -> list[TaskRun]:
@@ -203,7 +212,7 @@ def _tasks(client: SyncPrefectClient, known: list[UUID]) -> list[TaskRun]:
     return [task for task in found if not task.state or not task.state.state_details.child_flow_run_id]
 
 
-def _view(run: FlowRun, steps: tuple[StepView, ...] = (), warnings: tuple[str, ...] = ()) -> RunView:
+def _view(run: FlowRun, steps: tuple[StepView, ...] = (), told: Sequence[Log] = ()) -> RunView:
     return RunView(
         id=str(run.id),
         name=run.name,
@@ -213,7 +222,8 @@ def _view(run: FlowRun, steps: tuple[StepView, ...] = (), warnings: tuple[str, .
         started=run.start_time,
         ended=run.end_time,
         steps=steps,
-        warnings=warnings,
+        warnings=tuple(one.message for one in told if one.level >= logging.WARNING),
+        progress=tuple(one.message for one in told if one.level < logging.WARNING),
     )
 
 

@@ -3,10 +3,12 @@
 from pathlib import Path
 
 from blocks.registry import current_registry
+from delivery import progress
 from delivery.containers import builder
 from delivery.home import Home
 from delivery.order import Order
 from delivery.programs import git
+from delivery.progress import Tell
 from delivery.release import BuiltImage
 from tasks.notes import note
 from tasks.step import log, step
@@ -24,6 +26,7 @@ def build_image(order: Order, name: str) -> BuiltImage:
         home=Home.current(),
         run_id=order.run,
         origin=_origin(order),
+        tell=_tell(name),
     )
     note(order.run, "images", name, built)
     log().info("built %s with %s in %.1f s", built.ref, built.builder, built.seconds)
@@ -44,7 +47,12 @@ def build_suite(order: Order, name: str) -> BuiltImage:
         home=Home.current(),
         run_id=order.run,
         origin=_origin(order),
+        tell=_tell(f"suite {name}"),
     )
+
+
+def _tell(name: str) -> Tell:
+    return lambda doing: log().log(progress.LEVEL, "%s: %s", name, doing)
 
 
 def _origin(order: Order) -> str:

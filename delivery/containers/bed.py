@@ -19,6 +19,7 @@ from delivery.containers.sweep import remove_labelled
 from delivery.errors import Interrupted, Rejected, Transient
 from delivery.home import Home
 from delivery.ledger import LABEL_BED, LABEL_ROLE, run_labels
+from delivery.release import BaseImage
 
 STOPPED = ("exited", "dead", "removing")
 
@@ -47,7 +48,11 @@ class Bed:
 
     def image(self, asked: str) -> str:
         """Return an image the engine has for `asked`."""
-        return resolve_base(asked, cache=self.home.cache, host=self.host).used
+        return self.base(asked).used
+
+    def base(self, asked: str) -> BaseImage:
+        """Return what the engine has for `asked`, and whether it is a stand-in."""
+        return resolve_base(asked, cache=self.home.cache, host=self.host)
 
     def create(
         self,

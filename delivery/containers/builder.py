@@ -1,7 +1,6 @@
 """From a Dockerfile to an image in the registry, named by its digest."""
 
 import logging
-import re
 import shutil
 import time
 from collections.abc import Iterator
@@ -13,26 +12,27 @@ from docker.errors import BuildError, DockerException, ImageNotFound
 from docker.models.images import Image as EngineImage
 
 from delivery.app import Image
-from delivery.containers.bases import resolve_base
 from delivery.containers.build_client import find_builder
-from delivery.containers.certificates import own_certificates
 from delivery.containers.client import connect
 from delivery.containers.disk import check_disk, disk_message, free_bytes
-from delivery.containers.dockerfile import external_bases, rewrite
+from delivery.containers.engine_watch import engine_watched
 from delivery.containers.failures import reported
+from delivery.containers.preparation import Engine, Prepared, prepare, resolver
 from delivery.containers.pushing import publish_release as publish_release
 from delivery.containers.pushing import push
-from delivery.errors import Misconfigured, Rejected
+from delivery.errors import Misconfigured, Rejected, Transient
 from delivery.home import Home
 from delivery.programs import buildkit
-from delivery.programs.buildkit import Builder, BuildOrder
+from delivery.programs.buildkit import Builder, BuildOrder, Progress
 from delivery.programs.run import run
-from delivery.release import BaseImage, BuiltImage, Revision
+from delivery.progress import Tell, told
+from delivery.release import BuiltImage, Revision
 
 BUILD_SECONDS = 3400
 CACHE_TAG = "cache"
+# The engine's way to keep images that can export a build's cache; the older one cannot.
+CONTAINERD_STORE = "io.containerd.snapshotter.v1"
 
-_SYNTAX = re.compile(r"\A(?:#[^\n]*\n)*?#\s*syntax\s*=\s*(\S+)", re.IGNORECASE)
 _log = logging.getLogger("headway.builder")
 
 
@@ -48,12 +48,14 @@ def build_image(
     key: str | None = None,
     origin: str = "",
     builder: Builder | None = None,
+    tell: Tell = lambda _: None,
 ) -> BuiltImage:
     """Build `image` from the files in `source`, push it to `repository` and return it by digest.
 
-    `key` is where headway.yaml describes it, `origin` the address of the source's repository. Raises Misconfigured
-    for a folder, file or stage that is not there, Rejected when the Dockerfile does not build or the disk is full,
-    Transient when engine or registry stop answering.
+    `key` is where headway.yaml describes it, `origin` the address of the source's repository; `tell` is called with
+    what a long build does. Raises Misconfigured for a folder, file, stage or base that is not there, Rejected when the
+    Dockerfile does not build, the disk is full or the engine ends meanwhile, Transient when engine or registry do not
+    answer.
     """
     started, key = time.monotonic(), key or f"images.{name}"
     context, dockerfile = _find_files(source, image, key)
@@ -62,27 +64,30 @@ def build_image(
     log = home.logs / run_id / f"build-{name}.log"
     tag = f"headway-{home.identity}-build:{uuid4().hex[:12]}"
     with TemporaryDirectory(prefix="headway-build-") as folder:
-        bases, prepared, extra = _prepare_dockerfile(dockerfile, image, key, Path(folder), home)
+        with reported(f"{key}: looking at the engine"):
+            engine = Engine.of(connect(), builder)
+        prepared, file = _prepare(dockerfile, image, key, Path(folder), home, engine)
         order = BuildOrder(
             context=context,
-            dockerfile=prepared,
+            dockerfile=file,
             tag=tag,
             target=image.target,
-            args={**image.build_args, **extra},
+            args=image.build_args,
             labels=_labels(repository, revision, origin),
-            secrets=_secrets(dockerfile, Path(folder)),
+            contexts=dict(prepared.contexts),
+            secrets=dict(prepared.secrets),
+            cache=f"{repository}:{CACHE_TAG}" if _exports_cache(builder) else None,
         )
         try:
-            built = _build(builder, order, repository, Path(folder), log, key)
+            built = _build(builder, order, Path(folder), log, key, tell)
             ref = push(built, repository, revision.sha[:12])
-            push(built, repository, CACHE_TAG)
         finally:
             _untag(tag)
     return BuiltImage(
         name=name,
         ref=ref,
         builder=str(builder),
-        bases=bases,
+        bases=prepared.bases,
         seconds=round(time.monotonic() - started, 2),
         size_bytes=int(built.attrs["Size"]),
     )
@@ -98,6 +103,7 @@ def build_suite(
     home: Home,
     run_id: str,
     origin: str = "",
+    tell: Tell = lambda _: None,
 ) -> BuiltImage:
     """Build and push the image that only the suite `suite` needs; its name is `suite-…`."""
     return build_image(
@@ -110,6 +116,7 @@ def build_suite(
         run_id=run_id,
         key=f"suites.{suite}.build",
         origin=origin,
+        tell=tell,
     )
 
 
@@ -129,40 +136,46 @@ def _find_files(source: Path, image: Image, key: str) -> tuple[Path, Path]:
     return context, dockerfile
 
 
-def _prepare_dockerfile(
-    dockerfile: Path, image: Image, key: str, folder: Path, home: Home
-) -> tuple[tuple[BaseImage, ...], Path, dict[str, str]]:
-    """Return the bases, and the Dockerfile with arguments that starts from them; the user's own file stays as it is."""
-    text = dockerfile.read_text(errors="surrogateescape")
+def _prepare(
+    dockerfile: Path, image: Image, key: str, folder: Path, home: Home, engine: Engine
+) -> tuple[Prepared, Path]:
+    """Return what is given to the builder, and the Dockerfile it reads; the user's own stays as it is."""
+    text = dockerfile.read_text(encoding="utf-8", errors="surrogateescape")
     try:
-        asked = external_bases(text, image.build_args, image.target)
+        prepared = prepare(
+            text,
+            build_args=image.build_args,
+            target=image.target,
+            resolve=resolver(home, image.bases),
+            engine=engine,
+            folder=folder,
+        )
     except Misconfigured as error:
-        place = "target" if image.target and error.where == "Dockerfile" else "dockerfile"  # else it names a line
-        raise Misconfigured(f"headway.yaml: {key}.{place}", error.found, error.allowed, error.next_step) from error
-    bases = tuple(resolve_base(name, cache=home.cache, substitutes=image.bases) for name in asked)
-    used = {base.asked: base.used for base in bases}
-    if all(asked == name for asked, name in used.items()) and has_syntax(text, home):
-        return bases, dockerfile, {}
-    changed, extra = rewrite(text, image.build_args, used)
-    prepared = folder / "Dockerfile"
-    prepared.write_text(changed, errors="surrogateescape")
+        raise at_key(error, key, image.target) from error
+    if prepared.text is None:
+        return prepared, dockerfile
+    file = folder / "Dockerfile"
+    file.write_text(prepared.text, encoding="utf-8", errors="surrogateescape")
     ignored = dockerfile.with_name(f"{dockerfile.name}.dockerignore")
     if ignored.exists():
         shutil.copy(ignored, folder / "Dockerfile.dockerignore")
-    return bases, prepared, extra
+    return prepared, file
 
 
-def has_syntax(text: str, home: Home) -> bool:
-    """Whether the engine has, or can pull, the image that a `# syntax=` line names."""
-    match = _SYNTAX.match(text)
-    if match is None:
-        return True
-    try:
-        resolve_base(match[1], cache=home.cache)
-    except Misconfigured:
-        _log.warning("%s cannot be pulled: the engine's own Dockerfile reader is used", match[1])
+def at_key(error: Misconfigured, key: str, target: str | None) -> Misconfigured:
+    """Return what is wrong in a Dockerfile as something wrong at its place in headway.yaml."""
+    if not error.where.startswith("Dockerfile"):
+        return Misconfigured(f"headway.yaml: {key}: {error.where}", error.found, error.allowed, error.next_step)
+    place = "target" if target and error.where == "Dockerfile" else "dockerfile"  # else it names a line
+    return Misconfigured(f"headway.yaml: {key}.{place}", error.found, error.allowed, error.next_step)
+
+
+def _exports_cache(builder: Builder) -> bool:
+    """Whether the steps' results can be kept in the registry; else the engine's own cache is all there is."""
+    if builder.kind != "buildx":
         return False
-    return True
+    with reported("looking at the engine's image store"):
+        return ["driver-type", CONTAINERD_STORE] in (connect().info().get("DriverStatus") or [])
 
 
 def _labels(repository: str, revision: Revision, origin: str) -> dict[str, str]:
@@ -177,42 +190,44 @@ def _labels(repository: str, revision: Revision, origin: str) -> dict[str, str]:
     return {f"org.opencontainers.image.{name}": value for name, value in values.items() if value}
 
 
-def _secrets(dockerfile: Path, folder: Path) -> dict[str, Path]:
-    """Return the build secrets: `ca`, where the Dockerfile asks for it, and empty on a machine without its own."""
-    if b"id=ca" not in dockerfile.read_bytes():
-        return {}
-    certificates = own_certificates()
-    if certificates is None:
-        certificates = folder / "no-certificates"
-        certificates.touch()
-    return {"ca": certificates}
-
-
-def _build(builder: Builder, order: BuildOrder, repository: str, folder: Path, log: Path, key: str) -> EngineImage:
+def _build(builder: Builder, order: BuildOrder, folder: Path, log: Path, key: str, tell: Tell) -> EngineImage:
     """Build it and return the engine's image. Some Compose versions exit 0 after a failure, so the image decides."""
-    if builder.kind == "classic":
-        output, code = _build_classic(order, log)
-    else:
-        cached = order.model_copy(
-            update={
-                "args": {**order.args, "BUILDKIT_INLINE_CACHE": "1"},
-                "cache_from": (f"{repository}:{CACHE_TAG}",),
-            }
-        )
-        argv = buildkit.docker_argv(builder, cached)
-        if builder.kind == "compose":
-            (folder / "compose.yaml").write_text(buildkit.compose_file(cached))
-            argv = buildkit.compose_argv(builder, folder / "compose.yaml")
-        done = run(argv, timeout_seconds=BUILD_SECONDS, env=buildkit.ENVIRONMENT, accept=range(256), log=log)
-        output, code = f"{done.stdout}\n{done.stderr}", done.returncode
-    with reported(f"{key}: looking at what was built"):
+    with reported(f"{key}: asking the engine"), engine_watched() as watch:
         try:
-            if code == 0:
+            output, code = _run(builder, order, folder, log, tell)
+        except Transient as error:
+            if watch.engine_died():
+                raise _engine_died("", log, key) from error
+            raise
+        if watch.engine_died():
+            raise _engine_died(output, log, key)
+        if code == 0:
+            try:
                 return connect().images.get(order.tag)
-        except ImageNotFound:
-            pass
-        connect().ping()
+            except ImageNotFound:
+                pass
     raise _failure(output, log, key)
+
+
+def _run(builder: Builder, order: BuildOrder, folder: Path, log: Path, tell: Tell) -> tuple[str, int]:
+    """Return what the build printed, and its exit code."""
+    if builder.kind == "classic":
+        return _build_classic(order, log)
+    argv = buildkit.docker_argv(builder, order)
+    if builder.kind == "compose":
+        (folder / "compose.yaml").write_text(buildkit.compose_file(order))
+        argv = buildkit.compose_argv(builder, folder / "compose.yaml")
+    progress = Progress()
+    with told(progress, tell):
+        done = run(
+            argv,
+            timeout_seconds=BUILD_SECONDS,
+            env=buildkit.ENVIRONMENT,
+            accept=range(-64, 256),
+            log=log,
+            on_line=progress.read,
+        )
+    return f"{done.stdout}\n{done.stderr}", done.returncode
 
 
 def _build_classic(order: BuildOrder, log: Path) -> tuple[str, int]:
@@ -246,6 +261,16 @@ def _failure(output: str, log: Path, key: str) -> Rejected:
     step, lines = buildkit.failed_step(output)
     where = f"the build failed in step {step}" if step else "the Dockerfile does not build"
     return Rejected("\n".join([f"{key}: {where}", *(f"  {line}" for line in lines), f"  full log: {log}"]))
+
+
+def _engine_died(output: str, log: Path, key: str) -> Rejected:
+    """Return the refusal of a build under which the engine ended: done again as it was, it would end it again."""
+    step = buildkit.last_step(output)
+    return Rejected(
+        f"{key}: the Docker engine ended while this was built{f', in step {step}' if step else ''}; it is not built "
+        f"again by itself\n  full log: {log}\n  next: `headway up` starts the engine; when it ends a second time, "
+        "build this image alone with `docker build` and read the engine's own log"
+    )
 
 
 def _untag(tag: str) -> None:

@@ -3,16 +3,18 @@
 import contextlib
 from collections.abc import Mapping
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from docker import DockerClient
 from docker.errors import DockerException, ImageNotFound
 
 from delivery.containers.bed import Bed
-from delivery.containers.builder import BUILD_SECONDS, has_syntax
-from delivery.containers.dockerfile import external_bases, rewrite
+from delivery.containers.builder import BUILD_SECONDS
+from delivery.containers.preparation import Engine, Prepared, prepare
 from delivery.errors import Misconfigured, Rejected
 from delivery.programs import buildkit
+from delivery.programs.buildkit import Builder
 from delivery.programs.compose import Compose, Document, build_argv, to_build, with_built_images, write_document
 from delivery.programs.run import run
 
@@ -26,11 +28,10 @@ def have_images(
     """
     services, built = document["services"], to_build(document)
     if built:
-        prepared = {name: _prepared(bed, services[name]["build"], f"{key}: service {name}") for name in built}
-        changed = {name: {**one, "build": prepared[name]} if name in built else one for name, one in services.items()}
-        text = write_document({**document, "services": changed})
-        argv = build_argv(compose, bed.name, folder, built)
-        done = run(argv, timeout_seconds=BUILD_SECONDS, env=env, stdin=text, accept=range(256), log=log)
+        with TemporaryDirectory(prefix="headway-compose-") as temporary:
+            text = write_document(_prepared(bed, compose, document, key, Path(temporary)))
+            argv = build_argv(compose, bed.name, folder, built)
+            done = run(argv, timeout_seconds=BUILD_SECONDS, env=env, stdin=text, accept=range(256), log=log)
         if done.returncode or not all(_is_there(bed, services[name]["image"]) for name in built):
             raise _failure(f"{done.stdout}\n{done.stderr}", key, log)
     names = {services[name]["image"] for name in built}
@@ -45,24 +46,50 @@ def remove_built(client: DockerClient, document: Document) -> None:
             client.images.remove(document["services"][name]["image"], force=True)
 
 
-def _prepared(bed: Bed, build: dict[str, Any], where: str) -> dict[str, Any]:
-    """Return how the service is built, starting from images that the engine has."""
+def _prepared(bed: Bed, compose: Compose, document: Document, key: str, folder: Path) -> Document:
+    """Return the document whose images are built from ones that the engine has, and trust what the machine trusts."""
+    engine = Engine.of(bed.client, Builder(kind="compose", version=compose.version))
+    services, secrets = dict(document["services"]), dict(document.get("secrets") or {})
+    for name in to_build(document):
+        place = folder / name
+        place.mkdir()
+        build, prepared = _prepare(bed, engine, services[name]["build"], f"{key}: service {name}", place)
+        own = {f"headway-{name}-{secret}": path for secret, path in prepared.secrets.items()}
+        secrets |= {key: {"file": str(path)} for key, path in own.items()}
+        given = [{"source": f"headway-{name}-{secret}", "target": secret} for secret in prepared.secrets]
+        if given:
+            build = {**build, "secrets": [*(build.get("secrets") or ()), *given]}
+        services[name] = {**services[name], "build": build}
+    return {**document, "services": services, **({"secrets": secrets} if secrets else {})}
+
+
+def _prepare(
+    bed: Bed, engine: Engine, build: dict[str, Any], where: str, folder: Path
+) -> tuple[dict[str, Any], Prepared]:
     path = Path(build["context"], build.get("dockerfile", "Dockerfile"))
     if not build.get("dockerfile_inline") and not path.is_file():
-        return build  # sources from elsewhere; or nothing, and then Compose says so
-    text = build.get("dockerfile_inline") or path.read_text(errors="surrogateescape")
-    args = {name: text for name, text in (build.get("args") or {}).items() if text is not None}
+        return build, Prepared()  # sources from elsewhere; or nothing, and then Compose says so
+    text = build.get("dockerfile_inline") or path.read_text(encoding="utf-8", errors="surrogateescape")
+    contexts = build.get("additional_contexts") or {}
     try:
-        asked = external_bases(text, args, build.get("target"))
+        prepared = prepare(
+            text,
+            build_args={name: text for name, text in (build.get("args") or {}).items() if text is not None},
+            target=build.get("target"),
+            resolve=bed.base,
+            engine=engine,
+            folder=folder,
+            given=tuple(contexts),
+        )
     except Misconfigured as error:
         raise Misconfigured(f"{where}: {error.where}", error.found, error.allowed, error.next_step) from error
-    contexts = build.get("additional_contexts") or {}
-    used = {name: bed.image(name) for name in asked if name not in contexts}
-    if all(name == image for name, image in used.items()) and has_syntax(text, bed.home):
-        return build
-    changed, extra = rewrite(text, args, used)
+    if prepared.contexts:
+        more = {name: f"docker-image://{used}" for name, used in prepared.contexts.items()}
+        build = {**build, "additional_contexts": {**more, **contexts}}
+    if prepared.text is None:
+        return build, prepared
     kept = {name: value for name, value in build.items() if name != "dockerfile"}
-    return {**kept, "dockerfile_inline": changed, "args": {**(build.get("args") or {}), **extra}}
+    return {**kept, "dockerfile_inline": prepared.text}, prepared
 
 
 def _is_there(bed: Bed, image: str) -> bool:

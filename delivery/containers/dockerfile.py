@@ -1,181 +1,225 @@
-"""What a Dockerfile starts from, and the same Dockerfile starting from something else."""
+"""What a Dockerfile starts from, read by the parser that BuildKit itself uses.
 
+What it cannot read is left to the engine, which says what is wrong, or knows more.
+"""
+
+import csv
+import importlib
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
+from delivery.containers.dockerfile_variables import NotUnderstood, expand
 from delivery.errors import Misconfigured
 
-_DIRECTIVE = re.compile(r"^#\s*(syntax|escape|check)\s*=\s*(\S+)\s*$", re.IGNORECASE)
-_HEREDOC = re.compile(r"<<-?\s*[\"']?([A-Za-z_]\w*)[\"']?")
-_REFERENCE = re.compile(r"\$(?:(\w+)|\{(\w+)(?:(:[-+])([^}]*))?\})")
-_ARGUMENT = re.compile(r"(\w+)(?:=(\"[^\"]*\"|'[^']*'|\S*))?")
-_FROM = re.compile(r"^(?:--\S+\s+)*(\S+)(?:\s+as\s+(\S+))?\s*$", re.IGNORECASE)
-_OTHER_SOURCE = re.compile(r"(?:--from=|--mount=\S*\bfrom=)([^\s,]+)")
+BOM = "\ufeff"
+_DIRECTIVE = re.compile(r"^#\s*([A-Za-z]\w*)\s*=\s*(.+?)\s*$")
+_DIRECTIVES = ("syntax", "escape", "check")
 
 
-@dataclass
-class _Instruction:
+@dataclass(frozen=True)
+class Instruction:
+    """One instruction: where it stands, counted from 0, and what the parser made of it."""
+
     keyword: str
-    value: str
     first: int
     last: int
+    flags: tuple[str, ...]
+    words: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Source:
+    """An image or stage that a flag like `--from=` names."""
+
+    name: str
+    flag: str
+    at: Instruction
 
 
 @dataclass
-class _Stage:
+class Stage:
+    """From one FROM to the next."""
+
+    index: int
     name: str
-    token: str
     image: str
-    at: _Instruction
-    sources: list[tuple[str, _Instruction]] = field(default_factory=list)
-
-    def starts_from(self) -> list[str]:
-        return [self.image, *(source for source, _ in self.sources)]
-
-
-def external_bases(text: str, build_args: Mapping[str, str] = {}, target: str | None = None) -> list[str]:
-    """Return the images that building `target` needs from outside, each once, in order of appearance.
-
-    Raises Misconfigured for a stage that does not exist or a FROM whose build argument has no value.
-    """
-    stages = _stages(text, build_args)
-    found: dict[str, None] = {}
-    for index in sorted(_needed(stages, target)):
-        for name in stages[index].starts_from():
-            if _stage_index(stages[:index], name) is None and name != "scratch":
-                found[name] = None
-    return list(found)
+    at: Instruction
+    is_foreign: bool
+    sources: list[Source] = field(default_factory=list)
+    triggers: list[Source] = field(default_factory=list)
+    runs: list[Instruction] = field(default_factory=list)
 
 
-def rewrite(text: str, build_args: Mapping[str, str], used: Mapping[str, str]) -> tuple[str, dict[str, str]]:
-    """Return the Dockerfile and the build arguments that make it start from `used[image]` for every image in it.
+@dataclass(frozen=True)
+class Dockerfile:
+    """A Dockerfile that was understood."""
 
-    A FROM that is one build argument keeps its line and gets the argument. `# syntax=` is dropped: it names an
-    image as well, one that only a registry has.
-    """
-    lines, stages, extra = text.splitlines(keepends=True), _stages(text, build_args), dict[str, str]()
-    for index, stage in enumerate(stages):
-        if _stage_index(stages[:index], stage.image) is None and used.get(stage.image, stage.image) != stage.image:
-            argument = _whole_argument(stage.token, stages)
-            if argument:
-                extra[argument] = used[stage.image]
-            else:
-                _replace(lines, stage.at, rf"(?<=\s){re.escape(stage.token)}(?=\s|$)", used[stage.image])
-        for source, at in stage.sources:
-            if _stage_index(stages[:index], source) is None and source in used:
-                _replace(lines, at, rf"(?<=from=){re.escape(source)}(?=[\s,]|$)", used[source])
-    head = _directives(lines)
-    kept = [line for number, line in enumerate(lines) if number >= len(head) or head[number] != "syntax"]
-    return "".join(kept), extra
+    text: str
+    stages: tuple[Stage, ...]
 
+    def bases(self, target: str | None = None) -> list[str]:
+        """Return the images that building `target` needs from outside, each once, in order of appearance.
 
-def _stages(text: str, build_args: Mapping[str, str]) -> list[_Stage]:
-    stages: list[_Stage] = []
-    values: dict[str, str] = {}
-    for instruction in _instructions(text):
-        if instruction.keyword == "ARG" and not stages:
-            for name, default in _ARGUMENT.findall(instruction.value):
-                values[name] = build_args.get(name, _expand(default.strip("\"'"), values, instruction))
-        elif instruction.keyword == "FROM" and (match := _FROM.match(instruction.value)):
-            image = _expand(match[1], values, instruction)
-            stages.append(_Stage(match[2] or "", match[1], image, instruction))
-        elif stages and instruction.keyword in ("COPY", "RUN"):
-            stages[-1].sources += [(source, instruction) for source in _OTHER_SOURCE.findall(instruction.value)]
-    return stages
+        Not among them: stages for another kind of machine, whose images only a registry has. Raises Misconfigured
+        for a stage that does not exist.
+        """
+        found: dict[str, None] = {}
+        for stage in (self.stages[index] for index in sorted(self._needed(target))):
+            if self.parent(stage) is None and stage.image != "scratch" and not stage.is_foreign:
+                found[stage.image] = None
+            for source in self._sources(stage):
+                if self.stage_of(source, stage) is None:
+                    found[source.name] = None
+        return list(found)
 
+    def parent(self, stage: Stage) -> int | None:
+        """Return the stage that `stage` starts from, which stands before it, or none when that is an image."""
+        return self._index(stage.image, stage.index, numbers=False)
 
-def _needed(stages: list[_Stage], target: str | None) -> set[int]:
-    last = len(stages) - 1 if target is None else _stage_index(stages, target)
-    if last is None or last < 0:
-        names = ", ".join(stage.name or str(index) for index, stage in enumerate(stages))
-        raise Misconfigured("Dockerfile", f"no stage {target or 'at all'}", names or "a Dockerfile with a FROM line")
-    needed, waiting = set[int](), [last]
-    while waiting:
-        index = waiting.pop()
-        needed.add(index)
-        before = (_stage_index(stages[:index], name) for name in stages[index].starts_from())
-        waiting += [found for found in before if found is not None and found not in needed]
-    return needed
+    def stage_of(self, source: Source, user: Stage) -> int | None:
+        """Return the stage that `source` means, or none when it means an image."""
+        found = self._index(source.name, len(self.stages), numbers=True)
+        return None if found == user.index and not source.name.isdigit() else found
 
+    def _sources(self, stage: Stage) -> list[Source]:
+        parent = self.parent(stage)
+        return stage.sources + (self.stages[parent].triggers if parent is not None else [])
 
-def _stage_index(stages: list[_Stage], name: str) -> int | None:
-    """Return the stage a name or number means; the later one when a name is given twice."""
-    for index in reversed(range(len(stages))):
-        if name == str(index) or (stages[index].name and stages[index].name.lower() == name.lower()):
-            return index
-    return None
+    def _needed(self, target: str | None) -> set[int]:
+        last = len(self.stages) - 1 if target is None else self._index(target, len(self.stages), numbers=True)
+        if last is None or last < 0:
+            names = ", ".join(stage.name or str(stage.index) for stage in self.stages)
+            raise Misconfigured(
+                "Dockerfile", f"no stage {target or 'at all'}", names or "a Dockerfile with a FROM line"
+            )
+        needed, waiting = set[int](), [last]
+        while waiting:
+            stage = self.stages[waiting.pop()]
+            needed.add(stage.index)
+            sources = (self.stage_of(source, stage) for source in self._sources(stage))
+            waiting += [one for one in (self.parent(stage), *sources) if one is not None and one not in needed]
+        return needed
 
-
-def _whole_argument(token: str, stages: list[_Stage]) -> str | None:
-    """Return the argument `token` consists of, unless another FROM builds a longer name from it."""
-    match = _REFERENCE.fullmatch(token)
-    if match is None or match[3] == ":+":
+    def _index(self, name: str, before: int, *, numbers: bool) -> int | None:
+        """Return the stage a name or number means; the later one when a name is given twice."""
+        for stage in reversed(self.stages[:before]):
+            if (numbers and name == str(stage.index)) or (stage.name and stage.name.lower() == name.lower()):
+                return stage.index
         return None
-    name = match[1] or match[2]
-    elsewhere = (stage.token for stage in stages if stage.token != token)
-    return (
-        None
-        if any(name in (found[1], found[2]) for other in elsewhere for found in _REFERENCE.finditer(other))
-        else name
+
+
+def read(text: str, build_args: Mapping[str, str] = {}, platform: str = "linux/amd64") -> Dockerfile:
+    """Return what `text` says when it is built with these arguments on an engine of this platform.
+
+    Raises NotUnderstood for what is left to the engine, Misconfigured for a FROM whose build argument has no value.
+    """
+    if "\0" in text:
+        raise NotUnderstood("a NUL character")
+    plain = text.removeprefix(BOM)
+    escape = "`" if ("escape", "`") in directives(plain) else "\\"
+    stages: list[Stage] = []
+    values = {**_platform_values(platform), **build_args}
+    for command in _commands(plain):
+        instruction = _instruction(command)
+        if instruction.keyword == "FROM":
+            stages.append(_stage(len(stages), instruction, values, platform, escape))
+        elif instruction.keyword == "ARG" and not stages:
+            _declare(instruction, values, build_args, escape)
+        elif stages:
+            _add_to(stages[-1], instruction, command.original)
+    return Dockerfile(plain, tuple(stages))
+
+
+def directives(text: str) -> list[tuple[str, str]]:
+    """Return name and value of the parser directives, which are the first lines and nothing else."""
+    found: list[tuple[str, str]] = []
+    for line in text.removeprefix(BOM).split("\n"):
+        match = _DIRECTIVE.match(line.strip())
+        if match is None or match[1].lower() not in _DIRECTIVES:
+            break
+        found.append((match[1].lower(), match[2]))
+    return found
+
+
+def mount_fields(flag: str) -> list[str]:
+    """Return the fields of a `--mount=` flag, which are separated as in a CSV file."""
+    return next(csv.reader([flag.partition("=")[2]]), [])
+
+
+def _commands(text: str) -> tuple[Any, ...]:
+    """Return what the parser finds; there is none for every kind of machine, and then the engine alone reads them."""
+    try:
+        parser = importlib.import_module("dockerfile")
+    except ImportError as error:
+        raise NotUnderstood("there is no parser for this kind of machine") from error
+    try:
+        return tuple(parser.parse_string(text.encode(errors="replace").decode()))  # half a character ends the process
+    except parser.GoParseError as error:
+        raise NotUnderstood(str(error)) from error
+
+
+def _instruction(command: Any) -> Instruction:
+    return Instruction(
+        (command.cmd or "").upper(),
+        command.start_line - 1,
+        command.end_line - 1,
+        tuple(command.flags),
+        tuple(command.value),
     )
 
 
-def _expand(token: str, values: Mapping[str, str], at: _Instruction) -> str:
-    def value_of(match: re.Match[str]) -> str:
-        name, operator, word = match[1] or match[2], match[3], match[4]
-        value = values.get(name, "")
-        if operator == ":+":
-            return str(word) if value else ""
-        return value or (word if operator == ":-" else "")
-
-    expanded = _REFERENCE.sub(value_of, token)
-    if at.keyword == "FROM" and not expanded:
+def _stage(index: int, at: Instruction, values: Mapping[str, str], platform: str, escape: str) -> Stage:
+    words = at.words
+    if len(words) not in (1, 3) or (len(words) == 3 and words[1].upper() != "AS"):
+        raise NotUnderstood(f"FROM {' '.join(words)}")
+    image = expand(words[0], values, escape)
+    if not image:
         raise Misconfigured(
             f"Dockerfile line {at.first + 1}",
-            f"FROM {token}: the build argument has no value",
+            f"FROM {words[0]}: the build argument has no value",
             next_step="give it a default in the Dockerfile, or a value under `build_args:` in headway.yaml",
         )
-    return expanded
+    named = [expand(flag.partition("=")[2], values, escape) for flag in at.flags if flag.startswith("--platform=")]
+    return Stage(index, words[2] if len(words) == 3 else "", image, at, any(one != platform for one in named))
 
 
-def _replace(lines: list[str], at: _Instruction, pattern: str, replacement: str) -> None:
-    whole = "".join(lines[at.first : at.last + 1])
-    changed = re.sub(pattern, lambda _: replacement, whole, count=1).splitlines(keepends=True)
-    lines[at.first : at.last + 1] = changed
+def _declare(at: Instruction, values: dict[str, str], build_args: Mapping[str, str], escape: str) -> None:
+    """Add the arguments of an ARG before the first FROM."""
+    for word in at.words:
+        name, equals, default = word.partition("=")
+        if equals and name not in build_args:
+            values[name] = expand(default, values, escape)
 
 
-def _instructions(text: str) -> Iterator[_Instruction]:
-    lines = text.splitlines()
-    escape = "`" if any(name == "escape" and "`" in lines[i] for i, name in enumerate(_directives(lines))) else "\\"
-    number = 0
-    while number < len(lines):
-        first, parts, more = number, list[str](), True
-        while more and number < len(lines):
-            line = lines[number].strip()
-            if line and not line.startswith("#"):
-                more = line.endswith(escape)
-                parts.append(line.removesuffix(escape))
-            elif not parts:
-                more = False
-            number += 1
-        keyword, _, value = " ".join(parts).strip().partition(" ")
-        last = number - 1
-        if keyword.upper() in ("RUN", "COPY", "ADD"):
-            for end in _HEREDOC.findall(value):
-                while number < len(lines) and lines[number].strip("\t") != end:
-                    number += 1
-                number += 1
-        if keyword:
-            yield _Instruction(keyword.upper(), value.strip(), first, last)
+def _add_to(stage: Stage, at: Instruction, original: str) -> None:
+    if at.keyword == "RUN":
+        stage.runs.append(at)
+    if at.keyword in ("RUN", "COPY", "ADD"):
+        stage.sources += _sources_of(at.flags, at)
+    elif at.keyword == "ONBUILD":
+        inner = _commands(re.sub(r"(?i)^\s*ONBUILD\s+", "", original))[0]
+        stage.triggers += _sources_of(tuple(inner.flags), at)
 
 
-def _directives(lines: list[str]) -> list[str]:
-    """Return the names of the parser directives, which are the first lines and nothing else."""
-    names: list[str] = []
-    for line in lines:
-        match = _DIRECTIVE.match(line.strip())
-        if match is None:
-            break
-        names.append(match[1].lower())
-    return names
+def _sources_of(flags: tuple[str, ...], at: Instruction) -> Iterator[Source]:
+    for flag in flags:
+        names = []
+        if flag.startswith("--from="):
+            names = [flag.removeprefix("--from=")]
+        elif flag.startswith("--mount="):
+            names = [one.partition("=")[2] for one in mount_fields(flag) if one.lower().startswith("from=")]
+        for name in names:
+            if "$" in name:
+                raise NotUnderstood(f"{flag}: a variable")
+            if name:
+                yield Source(name, flag, at)
+
+
+def _platform_values(platform: str) -> dict[str, str]:
+    """Return the arguments that BuildKit sets by itself before the first FROM."""
+    system, _, rest = platform.partition("/")
+    architecture, _, variant = rest.partition("/")
+    values = {"PLATFORM": platform, "OS": system, "ARCH": architecture, "VARIANT": variant}
+    return {f"{side}{name}": value for side in ("BUILD", "TARGET") for name, value in values.items()}

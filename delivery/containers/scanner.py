@@ -20,7 +20,7 @@ from pydantic import ValidationError
 
 from delivery.app import ScanPolicy
 from delivery.containers.bases import resolve_base
-from delivery.containers.certificates import own_certificates
+from delivery.containers.certificates import own_bundle
 from delivery.containers.client import connect
 from delivery.containers.failures import reported
 from delivery.containers.packing import packed
@@ -168,7 +168,7 @@ def _metadata(ended: _Ended) -> Database | None:
 @contextmanager
 def _trivy(argv: Sequence[str], address: str, home: Home, run_id: str, volume: str | None) -> Iterator[Container]:
     """Create a container that reaches the registry at `address`; it is gone afterwards."""
-    certificates = own_certificates()
+    certificates = own_bundle()
     container = connect().containers.create(
         resolve_base(IMAGE, cache=home.cache).used,
         list(argv[1:]),
@@ -182,7 +182,7 @@ def _trivy(argv: Sequence[str], address: str, home: Home, run_id: str, volume: s
     )
     try:
         if certificates:
-            container.put_archive("/", packed("ca.crt", certificates.read_bytes(), 0o444))
+            container.put_archive("/", packed("ca.crt", certificates, 0o444))
         yield container
     finally:
         with contextlib.suppress(NotFound):

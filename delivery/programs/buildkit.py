@@ -26,6 +26,9 @@ _STEP = re.compile(r"^#(\d+) (.*)$")
 _NO_STEP = re.compile(r"^(#\d+ |time=\")")
 _PREFIX = re.compile(r"^(\d+\.\d+ )?")
 _DISK_FULL = re.compile(r"no space left on device|disk quota exceeded", re.IGNORECASE)
+_TITLE = re.compile(r"^\[(?!internal)")
+_ENDED = re.compile(r"^(DONE \d|CACHED$|ERROR: |CANCELED$)")
+_OWN_MOUNTS = re.compile(r"--mount=type=secret,id=headway-\S+ ")  # what a Dockerfile was given, and nobody wrote
 _NOISE = re.compile(r"^(sha256:[0-9a-f]{64}$|transferring |DONE |CACHED$|ERROR: )")
 
 
@@ -48,7 +51,11 @@ class Builder(Model):
 
 
 class BuildOrder(Model):
-    """One image to build: everything in it is a path on this machine or a name."""
+    """One image to build: everything in it is a path on this machine or a name.
+
+    `cache` is where in a registry the steps' results are kept, `contexts` which image is used for one the Dockerfile
+    names. The cache inside an image (`BUILDKIT_INLINE_CACHE`) is never asked for: it ends Docker Engine 20.10.
+    """
 
     context: Path
     dockerfile: Path
@@ -56,7 +63,8 @@ class BuildOrder(Model):
     target: str | None = None
     args: dict[str, str] = {}
     labels: dict[str, str] = {}
-    cache_from: tuple[str, ...] = ()
+    cache: str | None = None
+    contexts: dict[str, str] = {}
     secrets: dict[str, Path] = {}
 
 
@@ -75,7 +83,10 @@ def docker_argv(builder: Builder, order: BuildOrder) -> list[str]:
         argv += ["--target", order.target]
     argv += _repeated("--build-arg", [f"{key}={value}" for key, value in order.args.items()])
     argv += _repeated("--label", [f"{key}={value}" for key, value in order.labels.items()])
-    argv += _repeated("--cache-from", order.cache_from)
+    if order.cache:
+        kept = f"type=registry,ref={order.cache}"
+        argv += ["--cache-from", kept, "--cache-to", f"{kept},mode=max,ignore-error=true"]
+    argv += _repeated("--build-context", [f"{name}=docker-image://{used}" for name, used in order.contexts.items()])
     argv += _repeated("--secret", [f"id={name},src={path}" for name, path in order.secrets.items()])
     return [*argv, str(order.context)]
 
@@ -95,7 +106,7 @@ def compose_file(order: BuildOrder) -> str:
         "dockerfile": str(order.dockerfile),
         "args": order.args,
         "labels": order.labels,
-        "cache_from": list(order.cache_from),
+        "additional_contexts": {name: f"docker-image://{used}" for name, used in order.contexts.items()},
         "secrets": list(order.secrets),
     }
     if order.target:
@@ -123,6 +134,15 @@ def compose_version(output: str) -> str | None:
     return version if version and _major_minor(version)[0] == 2 else None
 
 
+def takes_contexts(builder: Builder, engine_version: str) -> bool:
+    """Whether images can be replaced beside the Dockerfile: by its reader since Docker Engine 23.
+
+    https://docs.docker.com/reference/cli/docker/buildx/build/#build-context
+    """
+    version = _version(engine_version)
+    return builder.kind in ("buildx", "compose") and version is not None and _major_minor(version) >= (23, 0)
+
+
 def failed_step(output: str) -> FailedStep:
     """Return the step that failed; without one, as for a Dockerfile that cannot be read, the end of the output."""
     steps: dict[str, list[str]] = {}
@@ -137,9 +157,40 @@ def failed_step(output: str) -> FailedStep:
         title, *rest = steps[failed]
         errors = [text for text in rest if text.startswith("ERROR: ")]
         said = [_PREFIX.sub("", text) for text in rest if not _NOISE.match(text)]
-        return FailedStep(title, tuple((said + errors)[-LAST_LINES:]))
+        return FailedStep(_OWN_MOUNTS.sub("", title), tuple((said + errors)[-LAST_LINES:]))
     rest = [line for line in output.splitlines() if line.strip() and not _NO_STEP.match(line)]
     return FailedStep("", tuple(rest[-LAST_LINES:]))
+
+
+def last_step(output: str) -> str:
+    """Return the step of the Dockerfile a build was in when its output ended; empty when it was in none."""
+    progress = Progress()
+    for line in output.splitlines():
+        progress.read(line)
+    return progress.step
+
+
+class Progress:
+    """Which step a build is in, from the lines it prints."""
+
+    def __init__(self) -> None:
+        self._titles: dict[str, str] = {}
+        self._ended: set[str] = set()
+
+    def read(self, line: str) -> None:
+        """Take one line of the output."""
+        if match := _STEP.match(line):
+            number, text = match.groups()
+            self._titles.setdefault(number, text)
+            if _ENDED.match(text):
+                self._ended.add(number)
+
+    @property
+    def step(self) -> str:
+        """The newest step of the Dockerfile that has not ended; empty between two."""
+        running = [title for number, title in self._titles.items() if number not in self._ended]
+        newest = next((title for title in reversed(running) if _TITLE.match(title)), "")
+        return _OWN_MOUNTS.sub("", newest)
 
 
 def says_disk_full(output: str) -> bool:

@@ -1,3 +1,4 @@
+import gc
 import io
 import json
 import secrets
@@ -6,12 +7,13 @@ import tarfile
 from datetime import UTC, datetime
 from pathlib import Path
 
+import certifi
+import docker
 import httpx
 import pytest
-import requests
 
 from delivery.app import Image
-from delivery.containers import builder, disk
+from delivery.containers import builder, certificates, disk, engine_watch
 from delivery.containers.bases import resolve_base
 from delivery.containers.build_client import find_builder
 from delivery.containers.builder import build_image, build_suite
@@ -21,6 +23,8 @@ from delivery.containers.registry import ensure_registry
 from delivery.errors import Misconfigured, Rejected, Transient
 from delivery.programs.buildkit import Builder
 from delivery.release import Release, Revision
+from tests.support.authority import own_authority
+from tests.support.engine_proxy import engine_proxy
 from tests.support.platforms import free_port, own_platform
 
 pytestmark = pytest.mark.docker
@@ -28,6 +32,7 @@ pytestmark = pytest.mark.docker
 REVISION = Revision(
     sha="ab" * 20, tree="cd" * 20, subject="Open", author="Ada", committed=datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
 )
+CASES = Path(__file__).parent / "cases" / "builds"
 COMPOSE = Builder(kind="compose", program=str(Path(sys.executable).parent / "docker-compose"), version="2.40.3")
 CLASSIC = Builder(kind="classic", version="20.10")
 DOCKERFILE = """\
@@ -150,11 +155,11 @@ def test_the_same_sources_give_the_same_image(build):
     assert build().ref == build().ref
 
 
-def test_a_cache_and_no_working_tag_stay_behind(build, home):
+def test_no_working_tag_stays_behind(build, home):
     built = build()
 
     host, _, name = built.ref.repository.partition("/")
-    assert set(httpx.get(f"http://{host}/v2/{name}/tags/list").json()["tags"]) == {"cache", REVISION.sha[:12]}
+    assert httpx.get(f"http://{host}/v2/{name}/tags/list").json()["tags"] == [REVISION.sha[:12]]
     assert connect().images.list(f"headway-{home.identity}-build") == []
 
 
@@ -172,26 +177,80 @@ FROM busybox:1.36
 COPY page /page
 RUN --mount=type=secret,id=ca,target=/run/ca.crt if [ -s /run/ca.crt ]; then echo own; else echo none; fi >/certificates
 """
+UNADAPTED = """\
+FROM busybox:1.36
+COPY page /page
+RUN grep -c BEGIN "$SSL_CERT_FILE" "$PIP_CERT" "$NODE_EXTRA_CA_CERTS" "$CURL_CA_BUNDLE" >/certificates
+RUN cat "$APT_CONFIG" "$WGETRC" >>/certificates && head -c 9 "${JAVA_TOOL_OPTIONS%% *}" >/dev/null || true
+RUN env >/variables
+"""
+
+
+@pytest.fixture
+def authority(tmp_path, monkeypatch):
+    """A machine with an authority of its own, and nothing else of its own."""
+    monkeypatch.setattr(certificates, "ANCHORS", (tmp_path / "anchors",))
+    for variable in certificates.VARIABLES:
+        monkeypatch.delenv(variable, raising=False)
+    (tmp_path / "anchors").mkdir()
+    pem = own_authority()
+    (tmp_path / "anchors" / "company.crt").write_bytes(pem)
+    return pem
+
+
+def _holds(ref, pem):
+    """Whether a line of the certificate is anywhere in the image: files, configuration, history."""
+    line = pem.splitlines()[5]
+    archive = b"".join(connect().images.get(str(ref)).save())
+    return line in archive or any(line in layer for layer in _unpacked(archive))
+
+
+def _unpacked(archive):
+    with tarfile.open(fileobj=io.BytesIO(archive)) as image:
+        for name in image.getnames():
+            if name.endswith("layer.tar"):
+                yield image.extractfile(name).read()
 
 
 @pytest.mark.parametrize("client", [None, COMPOSE], ids=["found", "compose"])
-def test_the_machines_certificates_reach_the_build_and_no_layer(build, tmp_path, monkeypatch, client):
-    bundle = tmp_path / "ca.pem"
-    bundle.write_text(f"canary-{secrets.token_hex(8)}")
-    monkeypatch.setenv("SSL_CERT_FILE", str(bundle))
+@pytest.mark.parametrize("dockerfile", [CA_DOCKERFILE, UNADAPTED], ids=["adapted", "unadapted"])
+def test_the_machines_authority_reaches_the_build_and_no_layer(build, authority, client, dockerfile):
+    built = build(dockerfile, client)
 
-    built = build(CA_DOCKERFILE, client)
+    said = _read(built.ref, "/certificates")
+    if dockerfile == CA_DOCKERFILE:
+        assert said == "own\n"
+    else:
+        counts = {int(line.rpartition(":")[2]) for line in said.splitlines()[:4]}
+        assert min(counts) > 100  # the public ones are trusted as before
+        assert said.splitlines()[4:] == [
+            'Acquire::https::CaInfo "/dev/headway/ca.crt";',
+            "ca_certificate = /dev/headway/ca.crt",
+        ]
+    assert not _holds(built.ref, authority)
+    assert "headway" not in str(connect().images.get(str(built.ref)).attrs["Config"]["Env"])
 
-    content = b"".join(connect().images.get(str(built.ref)).save())
-    assert _read(built.ref, "/certificates") == "own\n"
-    assert bundle.read_bytes() not in content
+
+def test_nothing_of_what_the_build_was_given_stays_in_the_image(build, authority):
+    built = build("FROM busybox:1.36\nRUN ls /dev/headway >/seen\n")
+
+    assert _read(built.ref, "/seen").split() == ["apt.conf", "ca.crt", "truststore.p12", "wgetrc"]
+    archive = b"".join(connect().images.get(str(built.ref)).save())
+    assert not [layer for layer in _unpacked(archive) if b"dev/headway" in layer]
 
 
-def test_a_machine_without_certificates_of_its_own_passes_none(build, monkeypatch):
-    for variable in ("SSL_CERT_FILE", "PIP_CERT", "NODE_EXTRA_CA_CERTS", "REQUESTS_CA_BUNDLE"):
-        monkeypatch.delenv(variable, raising=False)
+def test_a_machine_without_an_authority_of_its_own_changes_nothing(build, tmp_path, monkeypatch):
+    monkeypatch.setattr(certificates, "ANCHORS", (tmp_path / "none",))
+    for variable in certificates.VARIABLES:
+        monkeypatch.setenv(variable, certifi.where())
 
     assert _read(build(CA_DOCKERFILE).ref, "/certificates") == "none\n"
+    assert "headway" not in _read(build("FROM busybox:1.36\nRUN env >/variables\n").ref, "/variables")
+
+
+def test_a_failing_step_is_shown_as_it_was_written(build, authority):
+    with pytest.raises(Rejected, match=r"step \[2/2\] RUN echo about to fail; exit 7\n"):
+        build("FROM busybox:1.36\nRUN echo about to fail; exit 7\n")
 
 
 @pytest.mark.parametrize("client", [None, COMPOSE, CLASSIC], ids=["found", "compose", "classic"])
@@ -273,25 +332,59 @@ def test_the_disk_of_another_machine_is_not_judged_by_this_ones(monkeypatch):
     assert disk.free_bytes() is None
 
 
-def test_an_engine_that_stops_half_way_is_transient(build, tmp_path, monkeypatch):
-    class Gone:
-        def ping(self):
-            raise requests.ConnectionError("connection refused")
+@pytest.fixture
+def dying_engine(tmp_path, monkeypatch):
+    """An engine in front of the real one that ends when a build begins."""
+    with engine_proxy(tmp_path / "engine.sock") as proxy:
+        program = tmp_path / "docker"
+        program.write_text(f"#!/bin/sh\necho '#7 [2/3] RUN make'\ntouch {proxy.dies}\nsleep 0.5\necho EOF\nexit 1\n")
+        program.chmod(0o755)
+        client = docker.DockerClient(base_url=f"unix://{proxy.path}")
+        for module in (builder, engine_watch):
+            monkeypatch.setattr(module, "connect", lambda **_: client)
+        yield Builder(kind="docker", program=str(program), version="20.10.0")
+        client.close()
+    gc.collect()  # the SDK forgets to close a socket that finds nobody
 
-        @property
-        def images(self):
-            return self
 
-        def remove(self, *_, **__):
-            raise requests.ConnectionError("connection refused")
+@pytest.mark.filterwarnings("ignore:Exception ignored in. <socket")
+def test_a_build_under_which_the_engine_ended_is_named_and_not_repeated(build, dying_engine):
+    with pytest.raises(Rejected) as caught:
+        build("FROM busybox:1.36\nRUN make\n", client=dying_engine)
 
-    program = tmp_path / "docker"
-    program.write_text("#!/bin/sh\necho '#1 [internal] load build definition'\nexit 1\n")
-    program.chmod(0o755)
-    monkeypatch.setattr(builder, "connect", Gone)
+    assert str(caught.value).startswith(
+        "images.web: the Docker engine ended while this was built, in step [2/3] RUN make; it is not built again"
+    )
+    assert "full log: " in str(caught.value)
 
-    with pytest.raises(Transient, match="the Docker engine stopped answering"):
-        build(client=Builder(kind="docker", program=str(program), version="20.10.0"))
+
+def test_all_bases_that_cannot_be_had_are_named_at_once(build):
+    with pytest.raises(Misconfigured) as caught:
+        build("FROM headway-nobody/ruby:9\nCOPY --from=headway-nobody/perl:9 /a /b\n")
+
+    assert "headway-nobody/ruby:9" in str(caught.value)
+    assert "headway-nobody/perl:9" in str(caught.value)
+
+
+def test_an_ordinary_dockerfile_is_built_again_and_again(build, source):
+    """With a cache inside the images the third build ended Docker Engine 20.10."""
+    for name in ("front/code", "back/pkg", "back/code"):
+        (source / "web" / name).parent.mkdir(exist_ok=True)
+        (source / "web" / name).write_text(name)
+    text = (CASES / "inline-cache.Dockerfile").read_text()
+
+    refs = []
+    for number in range(4):
+        (source / "web" / "back" / "code").write_text(str(number))
+        refs.append(build(text).ref)
+
+    assert len(set(refs)) == 4
+    assert connect().ping()
+
+
+def test_what_the_parser_cannot_read_is_said_by_the_engine(build):
+    with pytest.raises(Rejected, match=r"(?i)unterminated heredoc|unknown instruction"):
+        build("FROM busybox:1.36\nRUN <<EOF\necho never closed\n")
 
 
 def test_a_registry_that_is_down_is_transient_and_named(source, home):

@@ -17,13 +17,12 @@ ORDER = BuildOrder(
     target="web",
     args={"VERSION": "${X} 1"},
     labels={"org.opencontainers.image.revision": "abc"},
-    cache_from=("127.0.0.1:5000/shop/web:cache",),
     secrets={"ca": Path("/etc/ca.pem")},
 )
 OPTIONS = [
     *("--progress", "plain", "--tag", "build:1", "--file", "/temporary/Dockerfile", "--target", "web"),
     *("--build-arg", "VERSION=${X} 1", "--label", "org.opencontainers.image.revision=abc"),
-    *("--cache-from", "127.0.0.1:5000/shop/web:cache", "--secret", "id=ca,src=/etc/ca.pem", "/source/web"),
+    *("--secret", "id=ca,src=/etc/ca.pem", "/source/web"),
 ]
 
 
@@ -62,7 +61,6 @@ def test_the_compose_file_says_the_same_as_the_options():
                     "dockerfile": "/temporary/Dockerfile",
                     "args": {"VERSION": "$${X} 1"},
                     "labels": {"org.opencontainers.image.revision": "abc"},
-                    "cache_from": ["127.0.0.1:5000/shop/web:cache"],
                     "secrets": ["ca"],
                     "target": "web",
                 },
@@ -136,3 +134,59 @@ def test_a_full_disk_is_recognised():
     assert buildkit.says_disk_full("#9 ERROR: failed to copy files: write /x: no space left on device")
     assert buildkit.says_disk_full("dd: error writing 'x': No space left on device")
     assert not buildkit.says_disk_full("#9 DONE 0.1s")
+
+
+def test_no_build_asks_an_engine_for_the_cache_that_ends_it():
+    orders = [ORDER, ORDER.model_copy(update={"cache": "127.0.0.1:5000/shop/web:cache"})]
+
+    said = [*(buildkit.docker_argv(builder, order) for builder in (DOCKER, BUILDX) for order in orders)]
+
+    assert "INLINE" not in f"{said} {[buildkit.compose_file(order) for order in orders]}".upper()
+
+
+def test_a_cache_in_the_registry_is_read_and_written():
+    cached = ORDER.model_copy(update={"cache": "127.0.0.1:5000/shop/web:cache"})
+
+    argv = buildkit.docker_argv(BUILDX, cached)
+
+    kept = "type=registry,ref=127.0.0.1:5000/shop/web:cache"
+    assert argv[argv.index("--cache-from") + 1] == kept
+    assert argv[argv.index("--cache-to") + 1] == f"{kept},mode=max,ignore-error=true"
+
+
+def test_other_images_are_named_beside_the_dockerfile():
+    named = ORDER.model_copy(update={"contexts": {"node:22": "headway-base/node:1"}})
+
+    argv = buildkit.docker_argv(BUILDX, named)
+    document = yaml.safe_load(buildkit.compose_file(named))
+
+    assert argv[argv.index("--build-context") + 1] == "node:22=docker-image://headway-base/node:1"
+    assert document["services"]["image"]["build"]["additional_contexts"] == {
+        "node:22": "docker-image://headway-base/node:1"
+    }
+
+
+@pytest.mark.parametrize(
+    ("builder", "engine", "can"),
+    [
+        (BUILDX, "26.1.5+dfsg1", True),
+        (COMPOSE, "23.0.0", True),
+        (BUILDX, "20.10.24+dfsg1", False),
+        (DOCKER, "26.1.5", False),
+        (BUILDX, "dev", False),
+    ],
+)
+def test_images_are_replaced_beside_the_dockerfile_where_the_engine_can(builder, engine, can):
+    assert buildkit.takes_contexts(builder, engine) is can
+
+
+def test_a_long_build_tells_the_step_it_is_in():
+    progress = buildkit.Progress()
+    seen = []
+
+    for line in (CASES / "long.txt").read_text().splitlines():
+        progress.read(line)
+        if progress.step not in seen:
+            seen.append(progress.step)
+
+    assert seen == ["", "[1/3] FROM docker.io/library/node:22", "[2/3] RUN npm ci", "[3/3] RUN npm test"]
