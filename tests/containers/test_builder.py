@@ -23,7 +23,6 @@ from delivery.containers.registry import ensure_registry
 from delivery.errors import Misconfigured, Rejected, Transient
 from delivery.programs.buildkit import Builder
 from delivery.release import Release, Revision
-from tests.support.authority import own_authority
 from tests.support.engine_proxy import engine_proxy
 from tests.support.platforms import free_port, own_platform
 
@@ -184,18 +183,6 @@ RUN grep -c BEGIN "$SSL_CERT_FILE" "$PIP_CERT" "$NODE_EXTRA_CA_CERTS" "$CURL_CA_
 RUN cat "$APT_CONFIG" "$WGETRC" >>/certificates && head -c 9 "${JAVA_TOOL_OPTIONS%% *}" >/dev/null || true
 RUN env >/variables
 """
-
-
-@pytest.fixture
-def authority(tmp_path, monkeypatch):
-    """A machine with an authority of its own, and nothing else of its own."""
-    monkeypatch.setattr(certificates, "ANCHORS", (tmp_path / "anchors",))
-    for variable in certificates.VARIABLES:
-        monkeypatch.delenv(variable, raising=False)
-    (tmp_path / "anchors").mkdir()
-    pem = own_authority()
-    (tmp_path / "anchors" / "company.crt").write_bytes(pem)
-    return pem
 
 
 def _holds(ref, pem):

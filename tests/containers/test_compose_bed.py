@@ -259,6 +259,17 @@ def test_what_was_delivered_is_not_built_again_and_the_rest_is(run, source):
     assert (result.outcome, result.last_lines) == ("passed", "built 42"), result
 
 
+def test_what_is_built_beside_the_suite_trusts_the_machines_authority(run, source, authority):
+    (source / "Dockerfile").write_text(
+        f"FROM {BUSYBOX}\nARG X\nRUN grep -c BEGIN $SSL_CERT_FILE >/count && ls /dev/headway >/files\n"
+    )
+    check = f"test $(cat /count) -gt 100 && grep truststore.p12 /files && {WRITES_A_REPORT}"
+
+    result = run({"tests": {"build": {"context": "."}, "command": ["sh", "-c", check]}})
+
+    assert (result.outcome, result.problem) == ("passed", "")
+
+
 def test_a_build_that_fails_is_told_with_its_last_lines(run, source):
     (source / "Other").write_text(f"FROM {BUSYBOX}\nRUN echo no such module >&2; exit 7\n")
 
