@@ -34,6 +34,11 @@ def push(image: Image, repository: str, tag: str) -> ImageRef:
                 raise Transient(f"pushing {repository}:{tag}: {event['error'].strip()}; is the registry up?")
             if digest := event.get("aux", {}).get("Digest"):
                 return ImageRef(repository=repository, digest=digest)
+        # An engine that keeps images in containerd does not say it while it pushes.
+        known = (name.partition("@") for name in connect().images.get(f"{repository}:{tag}").attrs["RepoDigests"])
+        for name, _, digest in known:
+            if name == repository:
+                return ImageRef(repository=repository, digest=digest)
     raise Transient(f"pushing {repository}:{tag}: the registry confirmed no digest")
 
 

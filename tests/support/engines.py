@@ -1,0 +1,131 @@
+"""Docker engines of a test's own, beside the one that everybody uses.
+
+Each has a network namespace of its own: a second engine in the same one takes the first one's bridge away.
+"""
+
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+
+import docker
+import psutil
+
+from delivery.programs.run import run
+
+START_SECONDS = 60
+# What Debian 13 has and Debian 12 has not: an engine of 2024, and buildx.
+NEWER = ("docker.io", "docker-cli", "docker-buildx", "containerd", "libdevmapper1.02.1")
+NEWER_SUITE = "trixie"
+USUAL = os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock")
+KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
+
+
+@contextmanager
+def own_engine(folder: Path, *, programs: Path | None = None, containerd_store: bool = False) -> Iterator[str]:
+    """Yield the address of an engine that ends with the test; `programs` holds another one than the machine's."""
+    name = f"headway-{os.getpid()}"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "daemon.json").write_text(
+        f'{{"features": {{"containerd-snapshotter": {str(containerd_store).lower()}}}}}'
+    )
+    argv = [
+        *("nsenter", f"--net=/run/netns/{name}", "dockerd", "--data-root", f"{folder}/data"),
+        *("--exec-root", f"{folder}/run", "--pidfile", f"{folder}/pid", "--host", f"unix://{folder}/engine.sock"),
+    ]
+    if programs:
+        argv += ["--config-file", f"{folder}/daemon.json"]
+    run(["ip", "netns", "add", name], timeout_seconds=30)
+    run(["ip", "-n", name, "link", "set", "lo", "up"], timeout_seconds=30)
+    with (folder / "log").open("w") as log:
+        engine = subprocess.Popen(argv, stdout=log, stderr=log, env=environment(programs), start_new_session=True)
+    try:
+        yield _answering(f"unix://{folder}/engine.sock", engine, folder / "log")
+    finally:
+        engine.terminate()
+        engine.wait(START_SECONDS)
+        _clear(name, folder)
+
+
+def environment(programs: Path | None) -> dict[str, str]:
+    """Return the variables under which the programs in that folder are found, with their libraries."""
+    if programs is None:
+        return dict(os.environ)
+    return {
+        **os.environ,
+        "PATH": f"{programs}/usr/bin:{programs}/usr/sbin:{os.environ['PATH']}",
+        "LD_LIBRARY_PATH": f"{programs}/usr/lib/x86_64-linux-gnu",
+    }
+
+
+def newer_programs(folder: Path) -> Path:
+    """Unpack Docker of Debian 13 and its buildx, from the machine's own sources, and return the folder."""
+    sources = [line for line in _one_line_sources() if " bookworm " in line]
+    newer = [line.replace(" bookworm ", f" {NEWER_SUITE} ") for line in sources]
+    for name in ("lists/partial", "archives/partial", "debs", "root"):
+        (folder / name).mkdir(parents=True)
+    (folder / "sources.list").write_text("\n".join(newer) + "\n")
+    settings = {
+        "Dir::State::status": "/dev/null",
+        "Dir::State::lists": f"{folder}/lists",
+        "Dir::Cache": str(folder),
+        "Dir::Cache::archives": f"{folder}/archives",
+        "Dir::Etc::sourcelist": f"{folder}/sources.list",
+        "Dir::Etc::sourceparts": "/dev/null",
+        "APT::Sandbox::User": "root",
+    }
+    (folder / "apt.conf").write_text("".join(f'{key} "{value}";\n' for key, value in settings.items()))
+    env = {"APT_CONFIG": str(folder / "apt.conf"), "LC_ALL": "C"}
+    run(["apt-get", "update", "-q"], timeout_seconds=300, env=env)
+    run(["apt-get", "download", "-q", *NEWER], timeout_seconds=300, env=env, cwd=folder / "debs")
+    for package in (folder / "debs").glob("*.deb"):
+        run(["dpkg-deb", "--extract", str(package), str(folder / "root")], timeout_seconds=60)
+    return folder / "root"
+
+
+def copy_image(name: str, address: str) -> None:
+    """Give the engine at `address` an image that the usual one has."""
+    with closing(docker.DockerClient(base_url=USUAL)) as usual:
+        chunks = b"".join(usual.images.get(name).save(named=True))
+    with closing(docker.DockerClient(base_url=address, timeout=120)) as client:
+        client.images.load(chunks)
+
+
+def _clear(namespace: str, folder: Path) -> None:
+    """Remove what an engine that ended, or died, left running and mounted."""
+    for pid in run(["ip", "netns", "pids", namespace], timeout_seconds=30).stdout.split():
+        with suppress(ProcessLookupError):
+            os.kill(int(pid), signal.SIGKILL)
+    for shim in psutil.process_iter(["pid", "cmdline"]):
+        if str(folder) in " ".join(shim.info["cmdline"] or ()):
+            shim.kill()
+            shim.wait(START_SECONDS)
+    mounted = [line.split()[1] for line in Path("/proc/mounts").read_text().splitlines()]
+    for place in sorted((one for one in mounted if one.startswith(f"{folder}/")), reverse=True):
+        run(["umount", "--lazy", place], timeout_seconds=30)
+    run(["ip", "netns", "del", namespace], timeout_seconds=30)
+    shutil.rmtree(folder / "data")
+
+
+def _one_line_sources() -> list[str]:
+    """Return the machine's sources of packages, one a line, whatever form they are kept in."""
+    form = f"deb [signed-by={KEYRING}] $(REPO_URI) $(RELEASE) $(COMPONENT)"
+    said = run(["apt-get", "indextargets", "--format", form], timeout_seconds=60).stdout
+    return sorted({line for line in said.splitlines() if line.startswith("deb ")})
+
+
+def _answering(address: str, engine: subprocess.Popen[bytes], log: Path) -> str:
+    """Return the address when the engine answers there."""
+    for _ in range(START_SECONDS * 10):
+        try:
+            engine.wait(0.1)
+        except subprocess.TimeoutExpired:
+            with suppress(docker.errors.DockerException), closing(docker.DockerClient(base_url=address)) as client:
+                client.ping()
+                return address
+        else:
+            break
+    raise AssertionError(f"no engine answers: {log.read_text()[-2000:]}")
