@@ -59,3 +59,16 @@ class Interrupted(HeadwayError):
     """The user or the platform asked the delivery to stop; everything it started is removed."""
 
     exit_code = 130
+
+
+def joined(errors: Sequence[HeadwayError]) -> HeadwayError:
+    """Return one error that says what all of `errors` say, each once; what it is, is what the worst of them is."""
+    said = list(dict.fromkeys(str(error) for error in errors))
+    if len(said) == 1:
+        return errors[0]
+    text = "\n".join(said)
+    if any(isinstance(error, ReleaseUnhealthy) for error in errors):
+        return ReleaseUnhealthy(text)
+    if all(isinstance(error, Misconfigured) for error in errors):
+        return Misconfigured(f"{len(said)} mistakes", text)
+    return Transient(text) if all(isinstance(error, Transient) for error in errors) else Rejected(text)

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import TypeVar, cast
 from weakref import WeakValueDictionary
 
-from delivery.errors import HeadwayError, Rejected
+from delivery.errors import HeadwayError, Interrupted, joined
 
 R = TypeVar("R")
 A = TypeVar("A")
@@ -55,8 +55,9 @@ async def one_by_one(steps: Iterable[Awaitable[R]]) -> tuple[list[R], list[Excep
 
 def raise_failures(failures: Sequence[BaseException]) -> None:
     """Raise what all failures say as one, or return when there are none."""
-    if len(failures) > 1 and all(isinstance(failure, Rejected) for failure in failures):
-        raise Rejected("\n".join(str(failure) for failure in failures))
+    # An error that is not ours, or an end that was asked for, says more than a gate that said no.
+    apart = [one for one in failures if not isinstance(one, HeadwayError) or isinstance(one, Interrupted)]
+    if apart or len(failures) == 1:
+        raise [*apart, *failures][0]
     if failures:
-        # An error that is not ours says more about what is wrong than a gate that said no.
-        raise next((failure for failure in failures if not isinstance(failure, HeadwayError)), failures[0])
+        raise joined([one for one in failures if isinstance(one, HeadwayError)])

@@ -2,7 +2,7 @@
 
 import pytest
 
-from delivery.errors import Rejected, Transient
+from delivery.errors import Misconfigured, Rejected, Transient
 from tests.flows.fakes import CRITICAL
 from tests.flows.platform import MEMORY
 
@@ -70,15 +70,37 @@ def test_a_scan_that_cannot_tell_passes_where_the_policy_says_so_and_is_no_pass(
     assert scans == ["inconclusive"]
 
 
-def test_images_that_do_not_build_are_all_told(platform):
+@pytest.mark.parametrize(
+    ("error", "state"),
+    [
+        (Rejected("images.web: no such instruction: RNU\n  full log: /logs/web.log"), "Rejected"),
+        (Misconfigured("headway.yaml: images.web.target", "no stage prod", "deps, test"), "Rejected"),
+        (Transient("pushing web: is the registry up?"), "Rejected"),
+    ],
+    ids=["does-not-build", "is-no-stage", "is-not-pushed"],
+)
+def test_images_that_do_not_build_are_all_told(platform, error, state):
     platform.describe(images={"web": {}, "worker": {}})
-    platform.containers.fail("build web", Rejected("images.web: no such instruction: RNU"))
-    platform.containers.fail("build worker", Rejected("images.worker: exit code 1"))
+    platform.containers.fail("build web", *[error] * 4)
+    platform.containers.fail("build worker", Rejected("images.worker: exit code 1\n  full log: /logs/worker.log"))
 
     run = platform.deliver()
 
-    assert run.ended == ("Rejected", "images.web: no such instruction: RNU\nimages.worker: exit code 1")
+    assert run.ended == (state, f"{error}\nimages.worker: exit code 1\n  full log: /logs/worker.log")
     assert platform.containers.calls["test unit"] == 0
+
+
+def test_mistakes_in_two_images_are_told_as_mistakes(platform):
+    platform.describe(images={"web": {}, "worker": {}})
+    for name in ("web", "worker"):
+        platform.containers.fail(f"build {name}", Misconfigured(f"headway.yaml: images.{name}.target", "no stage prod"))
+
+    run = platform.deliver()
+
+    assert run.ended == (
+        "Misconfigured",
+        "2 mistakes: headway.yaml: images.web.target: no stage prod\nheadway.yaml: images.worker.target: no stage prod",
+    )
 
 
 def test_a_mistake_in_the_file_is_told_before_anything_is_built(platform):
