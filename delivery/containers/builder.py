@@ -30,6 +30,10 @@ from delivery.release import BuiltImage, Revision
 
 BUILD_SECONDS = 3400
 CACHE_TAG = "cache"
+UNTRUSTED = (
+    "a certificate was not trusted; where a proxy has an authority of its own, name its file in SSL_CERT_FILE or put it "
+    "into /usr/local/share/ca-certificates (docs/operating.md, A machine's own authority)"
+)
 # The engine's way to keep images that can export a build's cache; the older one cannot.
 CONTAINERD_STORE = "io.containerd.snapshotter.v1"
 
@@ -260,7 +264,8 @@ def _failure(output: str, log: Path, key: str) -> Rejected:
         return Rejected(f"{key}: {disk_message(free_bytes())}\n  full log: {log}")
     step, lines = buildkit.failed_step(output)
     where = f"the build failed in step {step}" if step else "the Dockerfile does not build"
-    return Rejected("\n".join([f"{key}: {where}", *(f"  {line}" for line in lines), f"  full log: {log}"]))
+    said = [f"{key}: {where}", *(f"  {line}" for line in lines), f"  full log: {log}"]
+    return Rejected("\n".join(said + ([f"  next: {UNTRUSTED}"] if buildkit.says_untrusted(output) else [])))
 
 
 def _engine_died(output: str, log: Path, key: str) -> Rejected:

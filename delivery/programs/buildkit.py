@@ -26,6 +26,13 @@ _STEP = re.compile(r"^#(\d+) (.*)$")
 _NO_STEP = re.compile(r"^(#\d+ |time=\")")
 _PREFIX = re.compile(r"^(\d+\.\d+ )?")
 _DISK_FULL = re.compile(r"no space left on device|disk quota exceeded", re.IGNORECASE)
+# What npm, pip, uv, curl, git, Go and Java say of an authority they do not know; npm may only say that it fell over.
+_UNTRUSTED = re.compile(
+    r"SELF_SIGNED_CERT|UNABLE_TO_(VERIFY_LEAF|GET_ISSUER)|CERTIFICATE_VERIFY_FAILED|UnknownIssuer|PKIX path building failed"
+    r"|unable to get local issuer certificate|signed by unknown authority|certificate verif(y|ication) failed"
+    r"|certificate is NOT trusted|Exit handler never called",
+    re.IGNORECASE,
+)
 _TITLE = re.compile(r"^\[(?!internal)")
 _ENDED = re.compile(r"^(DONE \d|CACHED$|ERROR: |CANCELED$)")
 _OWN_MOUNTS = re.compile(r"--mount=type=secret,id=headway-\S+ ")  # what a Dockerfile was given, and nobody wrote
@@ -196,6 +203,11 @@ class Progress:
 def says_disk_full(output: str) -> bool:
     """Whether a program failed for want of space; no exit code tells that apart."""
     return bool(_DISK_FULL.search(output))
+
+
+def says_untrusted(output: str) -> bool:
+    """Whether a program in the build met a certificate that it does not trust; no exit code tells that apart."""
+    return bool(_UNTRUSTED.search(output))
 
 
 def _repeated(flag: str, values: list[str] | tuple[str, ...]) -> list[str]:

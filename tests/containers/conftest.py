@@ -3,7 +3,7 @@
 import pytest
 
 from delivery.containers import certificates
-from tests.support.authority import own_authority
+from tests.support.authority import Authority
 
 
 @pytest.fixture
@@ -13,6 +13,6 @@ def authority(tmp_path, monkeypatch):
     for variable in certificates.VARIABLES:
         monkeypatch.delenv(variable, raising=False)
     (tmp_path / "anchors").mkdir()
-    pem = own_authority()
+    pem = Authority().pem
     (tmp_path / "anchors" / "company.crt").write_bytes(pem)
     return pem

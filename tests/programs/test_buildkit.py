@@ -190,3 +190,21 @@ def test_a_long_build_tells_the_step_it_is_in():
             seen.append(progress.step)
 
     assert seen == ["", "[1/3] FROM docker.io/library/node:22", "[2/3] RUN npm ci", "[3/3] RUN npm test"]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "npm error Exit handler never called!",
+        "npm error code SELF_SIGNED_CERT_IN_CHAIN",
+        "  Caused by: invalid peer certificate: UnknownIssuer",
+        "curl: (60) SSL certificate problem: unable to get local issuer certificate",
+        "[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: self-signed certificate",
+        "x509: certificate signed by unknown authority",
+        "Certificate verification failed: The certificate is NOT trusted.",
+        "sun.security.validator.ValidatorException: PKIX path building failed",
+    ],
+)
+def test_a_certificate_that_is_not_trusted_is_called_by_its_name(said):
+    assert buildkit.says_untrusted(f"#5 1.0 {said}\n")
+    assert not buildkit.says_untrusted("#5 1.0 added 2 packages\n")
