@@ -31,8 +31,8 @@ from delivery.release import BuiltImage, Revision
 BUILD_SECONDS = 3400
 CACHE_TAG = "cache"
 UNTRUSTED = (
-    "a certificate was not trusted; where a proxy has an authority of its own, name its file in SSL_CERT_FILE or put it "
-    "into /usr/local/share/ca-certificates (docs/operating.md, A machine's own authority)"
+    "a certificate was not trusted; where a proxy has an authority of its own, name its file in SSL_CERT_FILE or put "
+    "it into /usr/local/share/ca-certificates (docs/phases.md, A machine's own authority)"
 )
 # The engine's way to keep images that can export a build's cache; the older one cannot.
 CONTAINERD_STORE = "io.containerd.snapshotter.v1"

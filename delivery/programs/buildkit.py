@@ -28,9 +28,9 @@ _PREFIX = re.compile(r"^(\d+\.\d+ )?")
 _DISK_FULL = re.compile(r"no space left on device|disk quota exceeded", re.IGNORECASE)
 # What npm, pip, uv, curl, git, Go and Java say of an authority they do not know; npm may only say that it fell over.
 _UNTRUSTED = re.compile(
-    r"SELF_SIGNED_CERT|UNABLE_TO_(VERIFY_LEAF|GET_ISSUER)|CERTIFICATE_VERIFY_FAILED|UnknownIssuer|PKIX path building failed"
-    r"|unable to get local issuer certificate|signed by unknown authority|certificate verif(y|ication) failed"
-    r"|certificate is NOT trusted|Exit handler never called",
+    r"SELF_SIGNED_CERT|UNABLE_TO_(VERIFY_LEAF|GET_ISSUER)|CERTIFICATE_VERIFY_FAILED|UnknownIssuer"
+    r"|PKIX path building failed|unable to get local issuer certificate|signed by unknown authority"
+    r"|certificate verif(y|ication) failed|certificate is NOT trusted|Exit handler never called",
     re.IGNORECASE,
 )
 _TITLE = re.compile(r"^\[(?!internal)")
