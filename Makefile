@@ -5,7 +5,7 @@ export HEADWAY_STARTED := $(shell date +%s)
 LOCK := .venv/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes \
 	--no-header --no-annotate --no-emit-index-url pyproject.toml requirements.in
 
-.PHONY: run test lint bench bench-releases bench-faults bench-chaos lock setup down
+.PHONY: run test acceptance lint bench bench-releases bench-faults bench-chaos lock setup down
 
 run: ## set everything up and deliver examples/taskmanager
 	@infra/setup.sh run
@@ -13,7 +13,11 @@ run: ## set everything up and deliver examples/taskmanager
 
 test: ## every test, real Docker included
 	@infra/setup.sh dev
-	@.venv/bin/python -m tests -n 2 --dist loadgroup
+	@.venv/bin/python -m tests --ignore tests/acceptance -n 2 --dist loadgroup
+
+acceptance: ## the long tests: strangers' applications, other engines, an authority of its own
+	@infra/setup.sh dev
+	@.venv/bin/python -m tests tests/acceptance
 
 lint: ## the quick checks alone
 	@infra/setup.sh dev

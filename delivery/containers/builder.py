@@ -76,7 +76,7 @@ def build_image(
             dockerfile=file,
             tag=tag,
             target=image.target,
-            args=image.build_args,
+            args=buildkit.without_inline_cache(image.build_args),
             labels=_labels(repository, revision, origin),
             contexts=dict(prepared.contexts),
             secrets=dict(prepared.secrets),

@@ -66,6 +66,8 @@ def _prepared(bed: Bed, compose: Compose, document: Document, key: str, folder: 
 def _prepare(
     bed: Bed, engine: Engine, build: dict[str, Any], where: str, folder: Path
 ) -> tuple[dict[str, Any], Prepared]:
+    build = {name: value for name, value in build.items() if name != "cache_to"}
+    build["args"] = buildkit.without_inline_cache(build.get("args") or {})
     path = Path(build["context"], build.get("dockerfile", "Dockerfile"))
     if not build.get("dockerfile_inline") and not path.is_file():
         return build, Prepared()  # sources from elsewhere; or nothing, and then Compose says so
@@ -74,7 +76,7 @@ def _prepare(
     try:
         prepared = prepare(
             text,
-            build_args={name: text for name, text in (build.get("args") or {}).items() if text is not None},
+            build_args={name: text for name, text in build["args"].items() if text is not None},
             target=build.get("target"),
             resolve=bed.base,
             engine=engine,

@@ -20,6 +20,7 @@ ENVIRONMENT: Mapping[str, str] = {
     "COMPOSE_BAKE": "false",
 }
 LAST_LINES = 15
+INLINE_CACHE = "BUILDKIT_INLINE_CACHE"
 
 _VERSION = re.compile(r"(\d+)\.(\d+)\.(\d+)")
 _STEP = re.compile(r"^#(\d+) (.*)$")
@@ -80,6 +81,11 @@ class FailedStep(NamedTuple):
 
     step: str
     lines: tuple[str, ...]
+
+
+def without_inline_cache(args: Mapping[str, str]) -> dict[str, str]:
+    """Return build arguments that ask for no cache inside the image: it ends Docker Engine 20.10, for everybody."""
+    return {name: value for name, value in args.items() if name != INLINE_CACHE}
 
 
 def docker_argv(builder: Builder, order: BuildOrder) -> list[str]:

@@ -95,7 +95,11 @@ def _use(name, url, when):
 def _change(name, folder):
     file, old, new = {
         "guestbook": ("app/__init__.py", '"GREETING", "Hello"', '"NO_GREETING", "Welcome"'),
-        "polls": ("src/server.js", '"content-type": "application/json"', '"content-type": "text/json", server: "polls"'),
+        "polls": (
+            "src/server.js",
+            '"content-type": "application/json"',
+            '"content-type": "text/json", server: "polls"',
+        ),
         "storefront": ("services/web/pages.js", "<title>Storefront", "<title>Shop"),
     }[name]
     text = (folder / file).read_text()

@@ -270,6 +270,18 @@ def test_what_is_built_beside_the_suite_trusts_the_machines_authority(run, sourc
     assert (result.outcome, result.problem) == ("passed", "")
 
 
+def test_a_cache_that_ends_the_engine_is_not_built_although_the_file_asks_for_it(run, source):
+    (source / "Dockerfile").write_text(
+        f"FROM {BUSYBOX}\nARG BUILDKIT_INLINE_CACHE\nRUN echo $BUILDKIT_INLINE_CACHE >/asked\n"
+    )
+    build = {"context": ".", "args": {"BUILDKIT_INLINE_CACHE": "1"}, "cache_to": ["type=inline"]}
+    command = ["sh", "-c", f"test -z $(cat /asked) && {WRITES_A_REPORT}"]
+
+    result = run({"tests": {"build": build, "command": command}})
+
+    assert (result.outcome, result.problem) == ("passed", "")
+
+
 def test_a_build_that_fails_is_told_with_its_last_lines(run, source):
     (source / "Other").write_text(f"FROM {BUSYBOX}\nRUN echo no such module >&2; exit 7\n")
 

@@ -144,6 +144,10 @@ def test_no_build_asks_an_engine_for_the_cache_that_ends_it():
     assert "INLINE" not in f"{said} {[buildkit.compose_file(order) for order in orders]}".upper()
 
 
+def test_a_cache_that_ends_the_engine_is_not_asked_for_by_a_build_argument_either():
+    assert buildkit.without_inline_cache({"BUILDKIT_INLINE_CACHE": "1", "VERSION": "2"}) == {"VERSION": "2"}
+
+
 def test_a_cache_in_the_registry_is_read_and_written():
     cached = ORDER.model_copy(update={"cache": "127.0.0.1:5000/shop/web:cache"})
 
