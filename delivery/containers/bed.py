@@ -19,6 +19,7 @@ from delivery.containers.sweep import remove_labelled
 from delivery.errors import Interrupted, Rejected, Transient
 from delivery.home import Home
 from delivery.ledger import LABEL_BED, LABEL_ROLE, run_labels
+from delivery.stand_ins import StandIns
 
 STOPPED = ("exited", "dead", "removing")
 
@@ -33,6 +34,7 @@ class Bed:
     labels: Mapping[str, str]
     name: str
     network: str = "none"
+    stand_ins: StandIns = "when-missing"
     parts: dict[str, Container] = field(default_factory=dict)
 
     def add_network(self) -> None:
@@ -47,7 +49,7 @@ class Bed:
 
     def image(self, asked: str) -> str:
         """Return an image the engine has for `asked`."""
-        return resolve_base(asked, cache=self.home.cache, host=self.host).used
+        return resolve_base(asked, cache=self.home.cache, host=self.host, stand_ins=self.stand_ins).used
 
     def create(
         self,
@@ -96,13 +98,22 @@ class Bed:
 
 @contextmanager
 def open_bed(
-    home: Home, run_id: str, purpose: str, *, host: str | None = None, lives: timedelta = timedelta(hours=2)
+    home: Home,
+    run_id: str,
+    purpose: str,
+    *,
+    host: str | None = None,
+    stand_ins: StandIns = "when-missing",
+    lives: timedelta = timedelta(hours=2),
 ) -> Iterator[Bed]:
-    """Open a bed and remove everything in it at the end, whatever happens, even to this process."""
+    """Open a bed and remove everything in it at the end, whatever happens, even to this process.
+
+    `stand_ins` says whether its images may be stand-ins.
+    """
     token = secrets.token_hex(4)
     labels = {**run_labels(home.identity, run_id, purpose, lives=lives), LABEL_BED: token}
     client = connect(host)
-    bed = Bed(client, home, host, labels, f"headway-{home.identity}-{purpose}-{token}")
+    bed = Bed(client, home, host, labels, f"headway-{home.identity}-{purpose}-{token}", stand_ins=stand_ins)
     with engine_errors(), guarded({LABEL_BED: token}, host=host):
         try:
             yield bed

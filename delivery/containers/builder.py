@@ -28,6 +28,7 @@ from delivery.programs import buildkit
 from delivery.programs.buildkit import Builder, BuildOrder
 from delivery.programs.run import run
 from delivery.release import BaseImage, BuiltImage, Revision
+from delivery.stand_ins import StandIns
 
 BUILD_SECONDS = 3400
 CACHE_TAG = "cache"
@@ -47,6 +48,7 @@ def build_image(
     run_id: str,
     key: str | None = None,
     origin: str = "",
+    stand_ins: StandIns = "when-missing",
     builder: Builder | None = None,
 ) -> BuiltImage:
     """Build `image` from the files in `source`, push it to `repository` and return it by digest.
@@ -62,7 +64,7 @@ def build_image(
     log = home.logs / run_id / f"build-{name}.log"
     tag = f"headway-{home.identity}-build:{uuid4().hex[:12]}"
     with TemporaryDirectory(prefix="headway-build-") as folder:
-        bases, prepared, extra = _prepare_dockerfile(dockerfile, image, key, Path(folder), home)
+        bases, prepared, extra = _prepare_dockerfile(dockerfile, image, key, Path(folder), home, stand_ins)
         order = BuildOrder(
             context=context,
             dockerfile=prepared,
@@ -98,6 +100,7 @@ def build_suite(
     home: Home,
     run_id: str,
     origin: str = "",
+    stand_ins: StandIns = "when-missing",
 ) -> BuiltImage:
     """Build and push the image that only the suite `suite` needs; its name is `suite-…`."""
     return build_image(
@@ -110,6 +113,7 @@ def build_suite(
         run_id=run_id,
         key=f"suites.{suite}.build",
         origin=origin,
+        stand_ins=stand_ins,
     )
 
 
@@ -130,7 +134,7 @@ def _find_files(source: Path, image: Image, key: str) -> tuple[Path, Path]:
 
 
 def _prepare_dockerfile(
-    dockerfile: Path, image: Image, key: str, folder: Path, home: Home
+    dockerfile: Path, image: Image, key: str, folder: Path, home: Home, stand_ins: StandIns
 ) -> tuple[tuple[BaseImage, ...], Path, dict[str, str]]:
     """Return the bases, and the Dockerfile with arguments that starts from them; the user's own file stays as it is."""
     text = dockerfile.read_text(errors="surrogateescape")
@@ -139,7 +143,7 @@ def _prepare_dockerfile(
     except Misconfigured as error:
         place = "target" if image.target and error.where == "Dockerfile" else "dockerfile"  # else it names a line
         raise Misconfigured(f"headway.yaml: {key}.{place}", error.found, error.allowed, error.next_step) from error
-    bases = tuple(resolve_base(name, cache=home.cache, substitutes=image.bases) for name in asked)
+    bases = tuple(resolve_base(name, cache=home.cache, substitutes=image.bases, stand_ins=stand_ins) for name in asked)
     used = {base.asked: base.used for base in bases}
     if all(asked == name for asked, name in used.items()) and has_syntax(text, home):
         return bases, dockerfile, {}

@@ -12,11 +12,13 @@ import pytest
 
 from delivery.backup import BackupProof
 from delivery.containers.database import MigrationResult
+from delivery.errors import Misconfigured
 from delivery.matrix import CellResult, cells_of
 from delivery.model import Model
 from delivery.release import BaseImage, BuiltImage, ImageRef
 from delivery.report.record import DeliveryRecord
 from delivery.scanning import Finding, ScanReport
+from delivery.stand_ins import StandIns
 
 CRITICAL = Finding(
     kind="vulnerability", id="CVE-2030-1", severity="CRITICAL", package="libweb", version="1.0", fixed_version="1.1"
@@ -151,8 +153,15 @@ class Containers:
             for name in names:
                 monkeypatch.setattr(f"{where}.{name}", getattr(self, name))
         monkeypatch.setattr("tasks.database.resolve_base", _present)
+        monkeypatch.setattr("tasks.images.find_bases", _all_present)
         monkeypatch.setattr("tasks.report.report_html", DeliveryRecord.model_dump_json)  # pictures take a second
 
 
-def _present(asked: str, *, cache: Path, host: str | None) -> BaseImage:
+def _all_present(
+    asked: tuple[str, ...], *, cache: Path, host: str | None, stand_ins: StandIns
+) -> tuple[tuple[BaseImage, ...], tuple[Misconfigured, ...]]:
+    return tuple(_present(name, cache=cache, host=host, stand_ins=stand_ins) for name in asked), ()
+
+
+def _present(asked: str, *, cache: Path, host: str | None, stand_ins: StandIns) -> BaseImage:
     return BaseImage(asked=asked, used=asked, substitute=False)
