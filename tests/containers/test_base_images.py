@@ -29,7 +29,12 @@ CACHE = Home.current().cache  # the downloads of earlier runs
         ("aquasec/trivy:0.76.0", None, ["--version"], "Version: 0.76.0"),
         ("debian:bookworm-slim", None, ["sh", "-c", "dpkg --audit && useradd eve && su eve -c whoami"], "eve"),
         ("alpine:3.20", None, ["cat", "/etc/os-release"], "Debian"),
-        ("python:3.11-slim", None, ["python3-config", "--includes"], "-I/usr/include/python3.11"),
+        (
+            "python:3.11-slim",
+            None,
+            ["sh", "-c", "python3-config --includes; ls /usr/local/include/python3.11/Python.h"],
+            "-I/usr/local/include/python3.11 -I/usr/local/include/python3.11\n/usr/local/include/python3.11/Python.h",
+        ),
         (
             "python:3.11-slim",
             None,
@@ -119,7 +124,8 @@ def test_apt_get_installs_into_a_stand_in():
 @docker
 @pytest.mark.parametrize("asked", ["debian:bookworm-slim", "python:3.11-slim", "node:22-slim"])
 def test_every_package_of_a_stand_in_with_apt_is_configured(running, asked):
-    script = "dpkg --audit; dpkg-query -W -f '${db:Status-Abbrev}\n' | sort -u; apt-get check -qq; cat /etc/apt/sources.list.d/*"
+    states = "dpkg --audit; dpkg-query -W -f '${db:Status-Abbrev}\n' | sort -u"
+    script = f"{states}; apt-get check -qq; cat /etc/apt/sources.list.d/*"
     container = running(asked, command=["sh", "-ec", script], entrypoint=[])
 
     assert container.wait()["StatusCode"] == 0
@@ -128,7 +134,7 @@ def test_every_package_of_a_stand_in_with_apt_is_configured(running, asked):
 
 @docker
 def test_what_one_stage_installed_is_found_where_dockerfiles_copy_it_from(running):
-    script = "mkdir -p /usr/local/lib/python3.11/site-packages/mine && echo > $_/__init__.py && python -c 'import mine'"
+    script = "echo 'x = 42' >/usr/local/lib/python3.11/site-packages/mine.py && python -c 'import mine; print(mine.x)'"
     for asked in ("python:3.11-slim", "python:3.11-alpine"):
         container = running(asked, command=["sh", "-ec", script])
         assert container.wait()["StatusCode"] == 0, container.logs().decode()
