@@ -5,6 +5,7 @@ import os
 import platform
 import time
 from collections.abc import Iterable
+from functools import cache as once
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
@@ -108,7 +109,13 @@ def image_sources(cache: Path) -> str:
 
     One caller at a time. Passwords stay out, which is warned of. Raises Misconfigured when none is left.
     """
-    env = {"APT_CONFIG": str(prepare_apt(cache, update=False)), "LC_ALL": "C"}
+    configuration = prepare_apt(cache, update=False)
+    return _sources_of(configuration, (configuration.parent / "updated").stat().st_mtime)
+
+
+@once
+def _sources_of(configuration: Path, _fetched: float) -> str:
+    env = {"APT_CONFIG": str(configuration), "LC_ALL": "C"}
     line = "\t".join(f"$({field})" for field in _FIELDS)
     done = run(["apt-get", "indextargets", "--format", line, "Created-By: Packages"], timeout_seconds=60, env=env)
     found = tuple(dict.fromkeys(usable_sources(line.split("\t") for line in done.stdout.splitlines())))

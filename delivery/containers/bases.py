@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from functools import cache as once
 from pathlib import Path
 from typing import NamedTuple
@@ -97,7 +98,9 @@ def find_bases(
             return error
 
     with ThreadPoolExecutor(max_workers=FOUND_AT_ONCE) as pool:
-        found = list(pool.map(find, dict.fromkeys(asked)))
+        # With this thread's context, which says in which run something is warned of.
+        finding = [pool.submit(copy_context().run, find, name) for name in dict.fromkeys(asked)]
+        found = [one.result() for one in finding]
     bases = tuple(one for one in found if isinstance(one, BaseImage))
     return bases, tuple(one for one in found if isinstance(one, Misconfigured))
 

@@ -46,6 +46,8 @@ class Containers:
     damaged: set[str] = field(default_factory=set)
     published: list[str] = field(default_factory=list)
     removed: list[str] = field(default_factory=list)
+    stand_ins: dict[str, BaseImage] = field(default_factory=dict)
+    out_of_reach: set[str] = field(default_factory=set)
     living: set[str] = field(default_factory=set)
 
     def fail(self, what: str, *errors: BaseException) -> None:
@@ -57,6 +59,15 @@ class Containers:
         self.during.get(what, lambda: None)()
         if self.troubles.get(what):
             raise self.troubles[what].pop(0)
+
+    def find_bases(
+        self, asked: tuple[str, ...], *, cache: Path, host: str | None, stand_ins: StandIns
+    ) -> tuple[tuple[BaseImage, ...], tuple[Misconfigured, ...]]:
+        self._begin("find images")
+        had = [name for name in asked if name not in self.out_of_reach]
+        missing = [Misconfigured(f"base image {name}", "out of reach") for name in asked if name in self.out_of_reach]
+        present = [self.stand_ins.get(name, BaseImage(asked=name, used=name, substitute=False)) for name in had]
+        return tuple(present), tuple(missing)
 
     def build_image(self, source: Path, name, image, revision, *, repository, **_) -> BuiltImage:
         self._begin(f"build {name}")
@@ -153,14 +164,8 @@ class Containers:
             for name in names:
                 monkeypatch.setattr(f"{where}.{name}", getattr(self, name))
         monkeypatch.setattr("tasks.database.resolve_base", _present)
-        monkeypatch.setattr("tasks.images.find_bases", _all_present)
+        monkeypatch.setattr("tasks.images.find_bases", self.find_bases)
         monkeypatch.setattr("tasks.report.report_html", DeliveryRecord.model_dump_json)  # pictures take a second
-
-
-def _all_present(
-    asked: tuple[str, ...], *, cache: Path, host: str | None, stand_ins: StandIns
-) -> tuple[tuple[BaseImage, ...], tuple[Misconfigured, ...]]:
-    return tuple(_present(name, cache=cache, host=host, stand_ins=stand_ins) for name in asked), ()
 
 
 def _present(asked: str, *, cache: Path, host: str | None, stand_ins: StandIns) -> BaseImage:
