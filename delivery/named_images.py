@@ -20,8 +20,9 @@ def images_of_environment(app: App, environment: str) -> tuple[str, ...]:
     place = environment_of(app, environment)
     checks = {check.suite for check in place.checks if check.suite}
     named = [image for name in sorted({*place.acceptance, *checks}) for image in _images_of_suite(app, name)]
+    asking = [check.command.image for check in place.checks if check.command]
     services = [app.service_image(name) for name in app.services]
-    return _from_elsewhere(app, [*services, *_images_beside(app), *named])
+    return _from_elsewhere(app, [*services, *_images_beside(app), *named, *asking])
 
 
 def _images_of_suite(app: App, name: str) -> list[str]:

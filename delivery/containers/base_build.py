@@ -35,21 +35,29 @@ rm -rf /debs /var/log/apt /var/log/*.log /var/cache/debconf/*-old /var/lib/dpkg/
 
 
 def tag_of(recipe: Recipe, cache: Path) -> str:
-    """Return the name of the recipe's image on this machine, whose apt sources may be part of it."""
+    """Return the name of the recipe's image on this machine, whose apt sources may be part of it.
+
+    Raises Misconfigured when they are, and there are none.
+    """
     if not recipe.has_apt:
         return recipe.tag("")
+    _check_programs()
     with FileLock(_lock(cache)):
         return recipe.tag(image_sources(cache))
 
 
 def check_machine(host: str | None = None) -> None:
     """Return when base images can be built here; Misconfigured, saying what is missing, when not."""
-    needed = [name for name in ("apt-get", "dpkg-deb", "tar", "awk") if not shutil.which(name)]
-    if needed:
-        raise Misconfigured("this machine", f"has no {', '.join(needed)}", "Debian or Ubuntu")
+    _check_programs()
     there = connect(host).info()["Architecture"]
     if there != platform.machine():
         raise Misconfigured("the Docker engine", f"runs on {there}", f"{platform.machine()}, as this machine")
+
+
+def _check_programs() -> None:
+    needed = [name for name in ("apt-get", "dpkg-deb", "tar", "awk") if not shutil.which(name)]
+    if needed:
+        raise Misconfigured("this machine", f"has no {', '.join(needed)}", "Debian or Ubuntu")
 
 
 def build_base(recipe: Recipe, tag: str, cache: Path, host: str | None = None, *, below: str = "") -> str:

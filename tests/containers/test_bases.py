@@ -106,8 +106,9 @@ def test_a_machine_without_apt_says_so(tmp_path, monkeypatch):
     monkeypatch.setattr(stand_ins, "RECIPES", copied_recipes(tmp_path))
     monkeypatch.setattr(base_build.shutil, "which", lambda name: None)
 
-    with pytest.raises(Misconfigured, match=r"this machine: has no apt-get.*; allowed: Debian or Ubuntu"):
-        resolve_base("busybox", cache=tmp_path)
+    for asked in ("busybox", "debian:bookworm-slim"):
+        with pytest.raises(Misconfigured, match=r"this machine: has no apt-get.*; allowed: Debian or Ubuntu"):
+            resolve_base(asked, cache=tmp_path)
 
 
 @docker

@@ -53,12 +53,23 @@ def test_images_from_elsewhere_are_found_and_those_that_are_built_are_not():
                 "unit": {"image": "node:${node}", "axes": {"node": ["20", "22"]}},
                 "smoke": {"image": "curlimages/curl:8"},
             },
-            "environments": {"live": {"acceptance": ["smoke"]}},
+            "environments": {
+                "live": {
+                    "acceptance": ["smoke"],
+                    "checks": [{"at": "before", "command": {"image": "corp/check:1"}}],
+                }
+            },
         }
     )
 
     assert images_of_tests(app) == ("node:20", "node:22")
-    assert images_of_environment(app, "live") == ("corp/mail:1", "redis:7", "postgres:15", "curlimages/curl:8")
+    assert images_of_environment(app, "live") == (
+        "corp/mail:1",
+        "redis:7",
+        "postgres:15",
+        "curlimages/curl:8",
+        "corp/check:1",
+    )
 
 
 def test_what_runs_beside_a_suite_is_needed_for_the_tests_as_well():
