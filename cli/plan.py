@@ -13,6 +13,7 @@ from delivery.matrix import expand
 from delivery.order import passed_before
 from delivery.programs import git
 from delivery.release import Revision
+from delivery.stand_ins import stricter
 
 
 def plan(
@@ -36,6 +37,7 @@ def plan(
                 "revision": found.model_dump(mode="json"),
                 "images": list(app.images),
                 "cells": cells,
+                "stand_ins": stricter(app.stand_ins),
                 "environments": [_described(name, app.environments[name], live[name]) for name in stops],
             }
         )
@@ -44,6 +46,7 @@ def plan(
     say(f"build      {', '.join(app.images)}")
     say(f"scan       blocks {', '.join(app.scan.block) or 'nothing'}; secrets: {app.scan.secrets}")
     say(f"test       {', '.join(cells) or 'nothing'} ({app.parallel_cells} at once)")
+    say(f"stand-ins  {stricter(app.stand_ins)}")
     rows = [
         tuple(str(value) for value in _described(name, app.environments[name], live[name]).values()) for name in stops
     ]

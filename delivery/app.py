@@ -9,6 +9,7 @@ from delivery.checks import Check
 from delivery.consistency import problems_of
 from delivery.model import HttpPath, Model, Name
 from delivery.shift import ShiftPlan, as_plan
+from delivery.stand_ins import StandIns
 
 Severity = Literal["UNKNOWN", "LOW", "MEDIUM", "HIGH", "CRITICAL"]
 Port = Annotated[int, Field(ge=1, le=65535)]
@@ -223,12 +224,20 @@ class App(Model):
     suites: dict[Name, Suite] = Field({}, description="the test matrix; what an environment accepts by runs only there")
     environments: dict[Name, Environment] = Field(min_length=1, description="where releases go")
     scan: ScanPolicy = Field(ScanPolicy(), description="what a scan of the images must not show")
+    stand_ins: StandIns = Field(
+        "when-missing", description="when images made from Debian packages take the place of images from elsewhere"
+    )
     parallel_builds: int = Field(4, ge=1, le=32, description="images built at once")
     parallel_cells: int = Field(4, ge=1, le=64, description="test cells at once")
 
     def service_image(self, name: str) -> str:
         """Return what the service runs: a name under `images` or an image reference."""
         return self.services[name].image or name
+
+    def builds(self) -> dict[str, Image]:
+        """Return everything that is built, each under its key in the file."""
+        suites = {f"suites.{name}.build": suite.build for name, suite in self.suites.items() if suite.build}
+        return {f"images.{name}": image for name, image in self.images.items()} | suites
 
     def routes(self) -> dict[str, str]:
         """Return path prefix → service name; a lone service with a port takes `/`."""

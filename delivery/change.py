@@ -26,6 +26,7 @@ class Change(Model):
     migrations: bool = False
     configuration: bool = False
     findings: str = ""
+    stand_ins: str = Field("", description="which images from elsewhere are stand-ins")
     tests: str = ""
 
     @property

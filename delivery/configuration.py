@@ -10,7 +10,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from delivery.app import DATABASE_PATTERN, App, Image
+from delivery.app import DATABASE_PATTERN, App
 from delivery.errors import Misconfigured
 from delivery.model import NAME_PATTERN, PATH_PATTERN
 from delivery.order import environment_of, passed_before
@@ -149,9 +149,7 @@ def configuration_hash(app: App, environment: str) -> str:
 
 def _named_files(app: App) -> Iterable[tuple[str, str, str]]:
     """Yield key, path and kind of every file the application's file names."""
-    builds: dict[str, Image] = {f"images.{name}": image for name, image in app.images.items()}
-    builds |= {f"suites.{name}.build": suite.build for name, suite in app.suites.items() if suite.build}
-    for key, image in builds.items():
+    for key, image in app.builds().items():
         yield f"{key}.context", image.context, "folder"
         yield f"{key}.dockerfile", str(PurePosixPath(image.context) / image.dockerfile), "file"
     for name, suite in app.suites.items():

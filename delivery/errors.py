@@ -70,5 +70,16 @@ def joined(errors: Sequence[HeadwayError]) -> HeadwayError:
     if any(isinstance(error, ReleaseUnhealthy) for error in errors):
         return ReleaseUnhealthy(text)
     if all(isinstance(error, Misconfigured) for error in errors):
-        return Misconfigured(f"{len(said)} mistakes", text)
+        return all_of([error for error in errors if isinstance(error, Misconfigured)])
     return Transient(text) if all(isinstance(error, Transient) for error in errors) else Rejected(text)
+
+
+def all_of(problems: Sequence[Misconfigured]) -> Misconfigured:
+    """Return one error that tells of every mistake, each once."""
+    told = {f"{one.where}: {one.found}{'; allowed: ' * bool(one.allowed)}{one.allowed}": one for one in problems}
+    if len(told) == 1:
+        return problems[0]
+    steps = dict.fromkeys(one.next_step for one in told.values() if one.next_step)
+    return Misconfigured(
+        f"{len(told)} mistakes", "\n".join(["", *(f"  {line}" for line in told)]), "", "; ".join(steps)
+    )

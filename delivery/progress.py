@@ -1,11 +1,9 @@
-"""What a long build does, told now and then."""
+"""What a long step does, told now and then."""
 
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-
-from delivery.programs.buildkit import Progress
 
 LOOK_SECONDS = 15.0
 AGAIN_SECONDS = 60.0
@@ -18,20 +16,20 @@ Tell = Callable[[str], None]
 
 @contextmanager
 def told(
-    progress: Progress, tell: Tell, *, look_seconds: float = LOOK_SECONDS, again_seconds: float = AGAIN_SECONDS
+    step: Callable[[], str], tell: Tell, *, look_seconds: float = LOOK_SECONDS, again_seconds: float = AGAIN_SECONDS
 ) -> Iterator[None]:
-    """Call `tell` with the step a build is in and for how long it runs: each new one, and one that lasts again."""
+    """Call `tell` with what `step` says and for how long it all runs: each new step, and one that lasts again."""
     ended, started = threading.Event(), time.monotonic()
 
     def watch() -> None:
         last, when = "", started
         while not ended.wait(look_seconds):
-            step, now = progress.step, time.monotonic()
-            if step and (step != last or now - when >= again_seconds):
-                tell(f"{step} ({now - started:.0f} s since the build began)")
-                last, when = step, now
+            doing, now = step(), time.monotonic()
+            if doing and (doing != last or now - when >= again_seconds):
+                tell(f"{doing} ({now - started:.0f} s since it began)")
+                last, when = doing, now
 
-    thread = threading.Thread(target=watch, name="build progress", daemon=True)
+    thread = threading.Thread(target=watch, name="progress", daemon=True)
     thread.start()
     try:
         yield

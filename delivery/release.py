@@ -31,6 +31,15 @@ class BaseImage(Model):
     asked: str
     used: str
     substitute: bool = Field(description="a local stand-in built from Debian packages took its place")
+    version: str = Field("", description="what a stand-in is: node 22.20.0")
+    lacks: tuple[str, ...] = Field((), description="what the image that was asked for has, and a stand-in has not")
+
+    def describe(self) -> str:
+        """Return in one line what took the image's place, and what that lacks."""
+        if not self.substitute:
+            return self.asked if self.used == self.asked else f"{self.asked}: {self.used} takes its place"
+        what = f"a stand-in made from Debian 12 packages takes its place ({self.version or self.used})"
+        return f"{self.asked}: {what}" + (f"; it lacks {'; '.join(self.lacks)}" if self.lacks else "")
 
 
 class ImageRef(Model):
@@ -80,7 +89,7 @@ class Release(Model):
 class Evidence(Model):
     """One thing known of a release: what was looked at, when, and what came out."""
 
-    kind: Literal["scan", "tests", "acceptance", "approval", "restore", "release"]
+    kind: Literal["bases", "scan", "tests", "acceptance", "approval", "restore", "release"]
     subject: str = Field(description="fingerprint, digest or environment it speaks of")
     at: datetime
     outcome: Literal["pass", "fail", "inconclusive"]

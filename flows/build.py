@@ -9,12 +9,14 @@ from delivery.order import Built, Order
 from delivery.release import BuiltImage
 from flows.limits import at_most, both
 from tasks.build import build_image, build_suite
+from tasks.images import find_images
 from tasks.scan import prepare_scanner
 
 
 @flow(name="build", flow_run_name="build {order.revision.short}", persist_result=True)
 async def build(order: Order) -> Built:
     """Build and push every image of the application and of its test matrix; the scanner is brought up meanwhile."""
+    await find_images(order)
     together = _side_by_side(order)
     elsewhere = suites_of_environments(order.app)
     suites = [name for name, suite in order.app.suites.items() if suite.build and name not in elsewhere]

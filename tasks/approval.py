@@ -29,6 +29,7 @@ def describe_change(order: Order, release: Release) -> tuple[Change, str]:
     change = change.model_copy(
         update={
             "findings": "; ".join(e.summary for e in evidence if e.kind == "scan"),
+            "stand_ins": "; ".join(dict.fromkeys(e.summary for e in evidence if e.kind == "bases")),
             "tests": "; ".join(e.summary for e in evidence if e.kind == "tests"),
         }
     )

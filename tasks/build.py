@@ -10,6 +10,7 @@ from delivery.order import Order
 from delivery.programs import git
 from delivery.progress import Tell
 from delivery.release import BuiltImage
+from tasks.images import note_stand_ins
 from tasks.notes import note
 from tasks.step import log, step
 
@@ -26,9 +27,11 @@ def build_image(order: Order, name: str) -> BuiltImage:
         home=Home.current(),
         run_id=order.run,
         origin=_origin(order),
+        stand_ins=order.app.stand_ins,
         tell=_tell(name),
     )
     note(order.run, "images", name, built)
+    note_stand_ins(order.run, built.bases)
     log().info("built %s with %s in %.1f s", built.ref, built.builder, built.seconds)
     return built
 
@@ -38,7 +41,7 @@ def build_suite(order: Order, name: str) -> BuiltImage:
     """Build and push the image of suite `name`."""
     image = order.app.suites[name].build
     assert image is not None
-    return builder.build_suite(
+    built = builder.build_suite(
         order.path,
         name,
         image,
@@ -47,8 +50,11 @@ def build_suite(order: Order, name: str) -> BuiltImage:
         home=Home.current(),
         run_id=order.run,
         origin=_origin(order),
+        stand_ins=order.app.stand_ins,
         tell=_tell(f"suite {name}"),
     )
+    note_stand_ins(order.run, built.bases)
+    return built
 
 
 def _tell(name: str) -> Tell:

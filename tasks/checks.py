@@ -68,6 +68,7 @@ def _run(order: Order, environment: str, release: Release, check: CommandCheck, 
         run_id=order.run,
         log=place / "log.txt",
         host=docker_host(order.app, environment),
+        stand_ins=order.app.stand_ins,
     )
     keep_files(order, f"{environment}-check-{place.name}", place)
     return problem

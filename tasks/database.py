@@ -24,7 +24,11 @@ def _names(app: App, environment: str) -> EnvironmentNames:
 
 def _image(app: App, host: str | None) -> str:
     assert app.database is not None
-    return resolve_base(app.database.image, cache=Home.current().cache, host=host).used
+    return _found(app, app.database.image, host)
+
+
+def _found(app: App, asked: str, host: str | None) -> str:
+    return resolve_base(asked, cache=Home.current().cache, host=host, stand_ins=app.stand_ins).used
 
 
 @step(timeout_seconds=300, name="start database of {environment}", keep=False)
@@ -48,7 +52,8 @@ def migrate_database(order: Order, environment: str, release: Release, sequence:
     assert access is not None
     log_file = Home.current().work / order.run / "migrate.log"
     migration = order.app.database.migrate
-    ref = str(release.images[migration.image]) if migration.image in release.images else migration.image
+    ours = release.images.get(migration.image)
+    ref = str(ours) if ours else _found(order.app, migration.image, host)
     result = database.migrate(order.app.database, names, access, ref, run_id=order.run, log=log_file, host=host)
     log().info("migrated %s in %.1f s", environment, result.seconds)
 

@@ -12,9 +12,10 @@ from delivery.home import Home
 from delivery.matrix import CellResult
 from delivery.migrations import migrations_hash
 from delivery.order import Built, Order
-from delivery.release import Evidence, Release
+from delivery.release import BaseImage, Evidence, Release
 from delivery.scanning import ScanReport, count_findings
-from tasks.notes import note
+from tasks.images import STAND_INS
+from tasks.notes import last_notes, note
 from tasks.step import log, step
 
 
@@ -32,12 +33,30 @@ def publish_release(order: Order, built: Built, reports: list[ScanReport], resul
     note(order.run, "release", release.fingerprint, release)
     archive = Archive(current_store())
     archive.keep_release(order.app, release)
-    for evidence in _evidence(release, reports, results):
+    for evidence in (*_bases(order.run, release), *_evidence(release, reports, results)):
         with suppress(FileExistsError):  # kept by an earlier attempt
             archive.add_evidence(release, evidence)
     ref = pushing.publish_release(release, registry=current_registry(), home=Home.current(), run_id=order.run)
     log().info("published release %s as %s", release.fingerprint, ref)
     return release
+
+
+def _bases(run: str, release: Release) -> list[Evidence]:
+    """Return the evidence that images from elsewhere were not what the files name; none when they were."""
+    stand_ins = sorted(last_notes(run, STAND_INS, BaseImage), key=lambda base: base.asked)
+    if not stand_ins:
+        return []
+    named = ", ".join(base.asked for base in stand_ins)
+    return [
+        Evidence(
+            kind="bases",
+            subject=release.fingerprint,
+            at=datetime.now(UTC),
+            outcome="inconclusive",
+            summary=f"made or tested with stand-ins for {named}",
+            details={base.asked: base.describe() for base in stand_ins},
+        )
+    ]
 
 
 def _evidence(release: Release, reports: list[ScanReport], results: list[CellResult]) -> list[Evidence]:

@@ -20,6 +20,7 @@ from delivery.report.markdown import report_markdown
 from delivery.report.record import BackupFigures, DeliveryRecord, Outcome, ReleaseFigures, ScanSummary, StepTime
 from delivery.scanning import ScanReport, count_findings
 from delivery.target import Observation, Retreat, TargetState
+from tasks.images import STAND_INS
 from tasks.notes import last_notes, read_notes
 from tasks.step import log, show, step
 
@@ -73,7 +74,7 @@ def _record(
         revision=orders[0].revision if orders else None,
         release=releases[0] if releases else None,
         images=tuple(images),
-        substitutes=_substitutes(images),
+        substitutes=tuple(sorted(last_notes(run, STAND_INS, BaseImage), key=lambda base: base.asked)),
         scans=tuple(_scan(report) for report in last_notes(run, "scan", ScanReport)),
         cells=tuple(last_notes(run, "results", CellResult)),
         acceptance=tuple(last_notes(run, "acceptance", CellResult)),
@@ -85,11 +86,6 @@ def _record(
         steps=tuple(sorted(steps, key=lambda step: step.started)),
         report=page,
     )
-
-
-def _substitutes(images: list[BuiltImage]) -> tuple[BaseImage, ...]:
-    bases = {base.asked: base for image in images for base in image.bases if base.substitute}
-    return tuple(bases[name] for name in sorted(bases))
 
 
 def _scan(report: ScanReport) -> ScanSummary:

@@ -15,11 +15,8 @@ def ensure_backing(client: DockerClient, names: EnvironmentNames, app: App, home
     """Make sure every backing service runs as the file says; its volume outlives its container."""
     for name in app.start_order():
         if name in app.backing:
-            _ensure(client, names, name, app.backing[name], _image(app.backing[name], home, host))
-
-
-def _image(backing: Backing, home: Home, host: str | None) -> str:
-    return resolve_base(backing.image, cache=home.cache, host=host).used
+            image = resolve_base(app.backing[name].image, cache=home.cache, host=host, stand_ins=app.stand_ins).used
+            _ensure(client, names, name, app.backing[name], image)
 
 
 def _ensure(client: DockerClient, names: EnvironmentNames, name: str, backing: Backing, image: str) -> None:

@@ -20,6 +20,7 @@ from delivery.errors import Interrupted, Rejected, Transient
 from delivery.home import Home
 from delivery.ledger import LABEL_BED, LABEL_ROLE, run_labels
 from delivery.release import BaseImage
+from delivery.stand_ins import StandIns
 
 STOPPED = ("exited", "dead", "removing")
 
@@ -34,6 +35,7 @@ class Bed:
     labels: Mapping[str, str]
     name: str
     network: str = "none"
+    stand_ins: StandIns = "when-missing"
     parts: dict[str, Container] = field(default_factory=dict)
 
     def add_network(self) -> None:
@@ -52,7 +54,7 @@ class Bed:
 
     def base(self, asked: str) -> BaseImage:
         """Return what the engine has for `asked`, and whether it is a stand-in."""
-        return resolve_base(asked, cache=self.home.cache, host=self.host)
+        return resolve_base(asked, cache=self.home.cache, host=self.host, stand_ins=self.stand_ins)
 
     def create(
         self,
@@ -101,13 +103,22 @@ class Bed:
 
 @contextmanager
 def open_bed(
-    home: Home, run_id: str, purpose: str, *, host: str | None = None, lives: timedelta = timedelta(hours=2)
+    home: Home,
+    run_id: str,
+    purpose: str,
+    *,
+    host: str | None = None,
+    stand_ins: StandIns = "when-missing",
+    lives: timedelta = timedelta(hours=2),
 ) -> Iterator[Bed]:
-    """Open a bed and remove everything in it at the end, whatever happens, even to this process."""
+    """Open a bed and remove everything in it at the end, whatever happens, even to this process.
+
+    `stand_ins` says whether its images may be stand-ins.
+    """
     token = secrets.token_hex(4)
     labels = {**run_labels(home.identity, run_id, purpose, lives=lives), LABEL_BED: token}
     client = connect(host)
-    bed = Bed(client, home, host, labels, f"headway-{home.identity}-{purpose}-{token}")
+    bed = Bed(client, home, host, labels, f"headway-{home.identity}-{purpose}-{token}", stand_ins=stand_ins)
     with engine_errors(), guarded({LABEL_BED: token}, host=host):
         try:
             yield bed

@@ -17,7 +17,7 @@ from delivery.containers.client import connect
 from delivery.containers.disk import check_disk, disk_message, free_bytes
 from delivery.containers.engine_watch import engine_watched
 from delivery.containers.failures import reported
-from delivery.containers.preparation import Engine, Prepared, prepare, resolver
+from delivery.containers.preparation import Engine, Prepared, Resolve, external_bases, prepare, resolver
 from delivery.containers.pushing import publish_release as publish_release
 from delivery.containers.pushing import push
 from delivery.errors import Misconfigured, Rejected, Transient
@@ -27,6 +27,7 @@ from delivery.programs.buildkit import Builder, BuildOrder, Progress
 from delivery.programs.run import run
 from delivery.progress import Tell, told
 from delivery.release import BuiltImage, Revision
+from delivery.stand_ins import StandIns
 
 BUILD_SECONDS = 3400
 CACHE_TAG = "cache"
@@ -51,6 +52,7 @@ def build_image(
     run_id: str,
     key: str | None = None,
     origin: str = "",
+    stand_ins: StandIns = "when-missing",
     builder: Builder | None = None,
     tell: Tell = lambda _: None,
 ) -> BuiltImage:
@@ -70,7 +72,8 @@ def build_image(
     with TemporaryDirectory(prefix="headway-build-") as folder:
         with reported(f"{key}: looking at the engine"):
             engine = Engine.of(connect(), builder)
-        prepared, file = _prepare(dockerfile, image, key, Path(folder), home, engine)
+        resolve = resolver(home, image.bases, stand_ins)
+        prepared, file = _prepare(dockerfile, image, key, Path(folder), resolve, engine)
         order = BuildOrder(
             context=context,
             dockerfile=file,
@@ -107,6 +110,7 @@ def build_suite(
     home: Home,
     run_id: str,
     origin: str = "",
+    stand_ins: StandIns = "when-missing",
     tell: Tell = lambda _: None,
 ) -> BuiltImage:
     """Build and push the image that only the suite `suite` needs; its name is `suite-…`."""
@@ -120,6 +124,7 @@ def build_suite(
         run_id=run_id,
         key=f"suites.{suite}.build",
         origin=origin,
+        stand_ins=stand_ins,
         tell=tell,
     )
 
@@ -140,8 +145,22 @@ def _find_files(source: Path, image: Image, key: str) -> tuple[Path, Path]:
     return context, dockerfile
 
 
+def bases_of(source: Path, image: Image, key: str) -> list[str]:
+    """Return the images that the Dockerfile of `image` starts from, as far as it is understood.
+
+    Raises Misconfigured for a folder, file or stage that is not there, as a build would.
+    """
+    _, dockerfile = _find_files(source, image, key)
+    text = dockerfile.read_text(encoding="utf-8", errors="surrogateescape")
+    version = connect().version()
+    try:
+        return external_bases(text, image.build_args, image.target, f"{version['Os']}/{version['Arch']}")
+    except Misconfigured as error:
+        raise at_key(error, key, image.target) from error
+
+
 def _prepare(
-    dockerfile: Path, image: Image, key: str, folder: Path, home: Home, engine: Engine
+    dockerfile: Path, image: Image, key: str, folder: Path, resolve: Resolve, engine: Engine
 ) -> tuple[Prepared, Path]:
     """Return what is given to the builder, and the Dockerfile it reads; the user's own stays as it is."""
     text = dockerfile.read_text(encoding="utf-8", errors="surrogateescape")
@@ -150,7 +169,7 @@ def _prepare(
             text,
             build_args=image.build_args,
             target=image.target,
-            resolve=resolver(home, image.bases),
+            resolve=resolve,
             engine=engine,
             folder=folder,
         )
@@ -222,7 +241,7 @@ def _run(builder: Builder, order: BuildOrder, folder: Path, log: Path, tell: Tel
         (folder / "compose.yaml").write_text(buildkit.compose_file(order))
         argv = buildkit.compose_argv(builder, folder / "compose.yaml")
     progress = Progress()
-    with told(progress, tell):
+    with told(lambda: progress.step, tell):
         done = run(
             argv,
             timeout_seconds=BUILD_SECONDS,

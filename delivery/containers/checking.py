@@ -7,6 +7,7 @@ from delivery.containers.bed import open_bed
 from delivery.containers.names import EnvironmentNames
 from delivery.containers.outcome import last_lines, save_log, wait_for_end
 from delivery.home import Home
+from delivery.stand_ins import StandIns
 
 SHOWN_LINES = 15
 
@@ -21,12 +22,13 @@ def run_command(
     run_id: str,
     log: Path,
     host: str | None = None,
+    stand_ins: StandIns = "when-missing",
 ) -> str:
     """Run the command on the environment's network and return why it did not pass, or nothing; nothing of it is left.
 
     Raises Rejected when the engine cannot start it.
     """
-    with open_bed(home, run_id, "check", host=host) as bed:
+    with open_bed(home, run_id, "check", host=host, stand_ins=stand_ins) as bed:
         bed.network = names.backbone
         env = {"BASE_URL": base_url, "HEADWAY_ENVIRONMENT": names.environment}
         container = bed.start("check", image, check.command, env=env)

@@ -89,7 +89,7 @@ def run_compose_cell(job: Job, *, home: Home, run_id: str, host: str | None = No
     document = program.choose_images(document, delivered, f"headway-{home.identity}-build:{token}")
     try:
         with _sources_of_its_own(stage, document, home.work / run_id / f"compose-{token}") as document:
-            with open_bed(home, run_id, "cell", host=host) as bed:
+            with open_bed(home, run_id, "cell", host=host, stand_ins=job.app.stand_ins) as bed:
                 try:
                     return _run_suite(bed, stage, program.isolate(document, bed.name, bed.labels))
                 finally:

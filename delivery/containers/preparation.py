@@ -6,20 +6,22 @@ The user's own file is used as it is wherever that does; what cannot be understo
 import logging
 from collections.abc import Callable, Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from docker import DockerClient
 
-from delivery.containers.bases import resolve_base
+from delivery.containers.bases import FOUND_AT_ONCE, resolve_base
 from delivery.containers.certificates import ENVIRONMENT, MOUNTS, own_bundle, write_files
 from delivery.containers.dockerfile import Dockerfile, directives, read
 from delivery.containers.dockerfile_changes import needs_no_change, starting_from, with_files, without_syntax
 from delivery.containers.dockerfile_variables import NotUnderstood
-from delivery.errors import Misconfigured
+from delivery.errors import Misconfigured, all_of
 from delivery.home import Home
 from delivery.programs.buildkit import Builder, takes_contexts
 from delivery.release import BaseImage
+from delivery.stand_ins import StandIns
 
 Resolve = Callable[[str], BaseImage]
 CA_SECRET = "ca"  # noqa: S105  # the name under which a Dockerfile asks for the machine's authorities itself
@@ -113,27 +115,19 @@ def resolve_all(asked: Iterable[str], resolve: Resolve) -> tuple[BaseImage, ...]
         except Misconfigured as error:
             return error
 
-    names = list(asked)
-    with ThreadPoolExecutor(max_workers=max(1, min(4, len(names)))) as pool:
-        found = list(pool.map(attempt, names))
+    with ThreadPoolExecutor(max_workers=FOUND_AT_ONCE) as pool:
+        # With this thread's context, which says in which run something is warned of.
+        finding = [pool.submit(copy_context().run, attempt, name) for name in asked]
+        found = [one.result() for one in finding]
     missing = [one for one in found if isinstance(one, Misconfigured)]
     if missing:
-        raise all_missing(missing)
+        raise all_of(missing)
     return tuple(one for one in found if isinstance(one, BaseImage))
 
 
-def all_missing(missing: list[Misconfigured]) -> Misconfigured:
-    """Return one error that tells all of `missing`, each once."""
-    told = {f"{one.where}: {one.found}": one for one in missing}
-    if len(told) == 1:
-        return missing[0]
-    lines = "\n  ".join([f"{len(told)} images cannot be had", *told])
-    return Misconfigured("base images", lines, next_step=missing[0].next_step)
-
-
-def resolver(home: Home, substitutes: Mapping[str, str] = {}) -> Resolve:
+def resolver(home: Home, substitutes: Mapping[str, str] = {}, stand_ins: StandIns = "when-missing") -> Resolve:
     """Return how images are looked for on the engine that Headway builds with."""
-    return lambda asked: resolve_base(asked, cache=home.cache, substitutes=substitutes)
+    return lambda asked: resolve_base(asked, cache=home.cache, substitutes=substitutes, stand_ins=stand_ins)
 
 
 def _has(syntax: str, resolve: Resolve) -> bool:

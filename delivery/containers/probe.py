@@ -6,6 +6,7 @@ from collections.abc import Callable
 from docker.models.containers import Container
 
 from delivery.app import Backing, Service
+from delivery.containers.bases import resolve_base
 from delivery.containers.bed import STOPPED, Bed
 from delivery.errors import Rejected
 
@@ -16,7 +17,8 @@ LOG_LINES = 15
 
 def start_probe(bed: Bed) -> Container:
     """Start the container that asks the others on the bed's network."""
-    return bed.start("probe", PROBE_IMAGE, ["sleep", "2147483647"])
+    image = resolve_base(PROBE_IMAGE, cache=bed.home.cache, host=bed.host).used  # Headway's, whatever the file says
+    return bed.start("probe", image, ["sleep", "2147483647"])
 
 
 def wait_for_part(probe: Container, container: Container, name: str, part: Service | Backing) -> None:

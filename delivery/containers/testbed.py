@@ -64,7 +64,7 @@ def run_cell(
     if job.suite.compose:
         return run_compose_cell(job, home=home, run_id=run_id, host=host)
     try:
-        with open_bed(home, run_id, "cell", host=host) as bed:
+        with open_bed(home, run_id, "cell", host=host, stand_ins=app.stand_ins) as bed:
             try:
                 bed.add_network()
                 return _run_suite(bed, job, _bring_up(bed, job))
@@ -92,7 +92,7 @@ def run_acceptance(
     whole = app.suites[suite].model_copy(update={"shards": 1})
     job = Job(app, cells_of(suite, whole)[0], images, log, report_dir)
     try:
-        with open_bed(home, run_id, "acceptance", host=host) as bed:
+        with open_bed(home, run_id, "acceptance", host=host, stand_ins=app.stand_ins) as bed:
             bed.network = names.backbone
             return _run_suite(bed, job, Surroundings({"BASE_URL": base_url or router_url(bed.client, names)}))
     except (Rejected, Misconfigured) as error:

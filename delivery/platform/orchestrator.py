@@ -66,6 +66,9 @@ class Orchestrator:
             "PREFECT_WORKER_QUERY_SECONDS": "1",
             "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",
             "PREFECT_LOGGING_LEVEL": "INFO",
+            # What delivery/ warns of is part of the run it is said in; outside of a run nobody reads it.
+            "PREFECT_LOGGING_EXTRA_LOGGERS": "headway",
+            "PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW": "ignore",
             "PREFECT_CLI_COLORS": "false",
         }
 

@@ -48,6 +48,7 @@ def change_markdown(change: Change) -> str:
         f"migrations: {'yes' if change.migrations else 'no'}; configuration: {'yes' if change.configuration else 'no'}",
         f"scan: {change.findings or 'not known'}",
         f"tests: {change.tests or 'not known'}",
+        *([f"images: {_plain(change.stand_ins)}"] if change.stand_ins else []),
     ]
     commits = [f"`{commit.sha[:7]}` {_plain(commit.subject)} ({_plain(commit.author)})" for commit in change.commits]
     parts = [f"**{change.environment}**: let this release in?", _list(lines)]
@@ -72,7 +73,7 @@ def _facts(record: DeliveryRecord) -> Iterable[str]:
     for theft in record.thefts:
         yield _plain(theft.describe())
     for base in record.substitutes:
-        yield f"base `{base.asked}` was out of reach; `{base.used}` took its place"
+        yield f"stand-in: {_plain(base.describe())}"
     if record.report:
         yield f"the whole report: `{record.report}`"
 

@@ -298,7 +298,7 @@ class DockerHost:
     def _image(self, app: App, release: Release, service: str) -> str:
         name = app.service_image(service)
         asked = str(release.images[name]) if name in release.images else name
-        return resolve_base(asked, cache=self.home.cache, host=self.host).used
+        return resolve_base(asked, cache=self.home.cache, host=self.host, stand_ins=app.stand_ins).used
 
     def _to_withdraw(self, router: Router, release: Release) -> set[Colour]:
         """Return the slots that hold nothing that shall stay."""

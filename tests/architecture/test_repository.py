@@ -2,8 +2,10 @@
 
 import importlib.util
 import itertools
+import os
 import re
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -16,6 +18,13 @@ HASH = re.compile(r"^    --hash=sha256:[0-9a-f]{64}( \\)?$")
 HOSTS = re.compile(
     r"\bpythonhosted\.org\b|\b(?:pypi|npmjs|yarnpkg|golang|goproxy|crates|rubygems|maven)\.(?:org|com|io)\b"
     r"|\bamazonaws\.com\b|\bpkg\.dev\b",
+    re.IGNORECASE,
+)
+# Patterns, so that the names themselves stand nowhere: mirrors and archives of distributions, and of what they pass on.
+MIRRORS = re.compile(
+    r"\b(?:https?://)?(?:[a-z0-9-]+\.)*(?:deb|debs|ftp\d*|security|archive|snapshot|mirrors?|cdn[a-z-]*|ports|apt|dl-cdn|packages)"
+    r"\.(?:[a-z0-9-]+\.)*(?:debian|ubuntu|alpinelinux|fedoraproject|centos|archlinux|kernel|gcr|nodesource|postgresql|docker)"
+    r"\.(?:org|com|io|net)\b",
     re.IGNORECASE,
 )
 # Folders of one machine; `node` is a user inside an image.
@@ -54,7 +63,7 @@ def test_every_dependency_is_locked() -> None:
     assert set(names) <= packages("requirements.lock")
 
 
-@pytest.mark.parametrize("pattern", [HOSTS, MACHINES], ids=["registry", "machine"])
+@pytest.mark.parametrize("pattern", [HOSTS, MIRRORS, MACHINES], ids=["registry", "mirror", "machine"])
 def test_no_file_names_a_registry_or_a_folder_of_one_machine(pattern: re.Pattern[str]) -> None:
     found = [
         f"{name}: {match[0]}"
@@ -64,6 +73,36 @@ def test_no_file_names_a_registry_or_a_folder_of_one_machine(pattern: re.Pattern
         if match
     ]
     assert found == []
+
+
+@pytest.mark.parametrize(
+    "host", ["de" + "b.debian.org", "ftp2.de.debian" + ".org", "archive.ubuntu" + ".com", "mirror.gcr" + ".io"]
+)
+def test_the_pattern_of_mirrors_knows_one(host: str) -> None:
+    assert MIRRORS.search(f"deb http://{host}/debian bookworm main")
+
+
+def test_no_file_names_where_this_machine_gets_its_packages() -> None:
+    hosts = {urlsplit(uri).hostname for uri in _package_sources()} - {None, "localhost", "127.0.0.1"}
+    found = [
+        f"{name}: {host}"
+        for name in tracked()
+        if not name.endswith(BINARY)
+        for host in hosts
+        if host and re.search(rf"(?<![\w.-]){re.escape(host)}(?![\w-])", (ROOT / name).read_text(errors="replace"))
+    ]
+    assert found == []
+
+
+def _package_sources() -> list[str]:
+    """Return the addresses in the configuration of this machine's own package managers."""
+    apt = Path("/etc/apt")
+    files = [apt / "sources.list", *(apt / "sources.list.d").glob("*"), Path("/etc/pip.conf"), Path.home() / ".npmrc"]
+    texts = [file.read_text(errors="replace") for file in files if file.is_file()]
+    texts += [
+        value for name, value in os.environ.items() if name.startswith(("PIP_", "UV_", "npm_config_", "NPM_CONFIG_"))
+    ]
+    return [uri for text in texts for uri in re.findall(r"https?://[^\s\]\"']+", text)]
 
 
 def test_every_package_says_what_it_is() -> None:

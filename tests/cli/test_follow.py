@@ -77,3 +77,15 @@ def test_what_is_asked_within_one_connection_opens_no_other(monkeypatch):
     assert len(opened) == 1
     runs.latest(3)
     assert len(opened) == 2
+
+
+def test_what_a_long_build_does_is_printed_once_while_it_runs(monkeypatch, capsys):
+    told = [(), ("web: [2/3] RUN npm ci (20 s since it began)",)]
+    views = [RunView(id="r", name="a", state="Running", kind="RUNNING", progress=lines) for lines in (*told, told[1])]
+    views = iter([*views, RunView(id="r", name="a", state="Completed", kind="COMPLETED", progress=told[1])])
+    monkeypatch.setattr(follow, "look", lambda *_, **__: next(views))
+    monkeypatch.setattr(follow, "_pause", lambda *_: None)
+
+    follow.follow("r", prefect=None)
+
+    assert capsys.readouterr().out.count("… web: [2/3] RUN npm ci (20 s since it began)") == 1

@@ -98,6 +98,7 @@ def test_a_plan_shows_what_would_happen_and_changes_nothing(headway: Headway, pr
     assert "unit 1/2, unit 2/2" in ended.out
     assert "a person, within 60 s" in ended.out
     assert "50 % → 100 %" in ended.out
+    assert "stand-ins  when-missing\n" in ended.out
 
 
 def test_a_plan_is_printed_as_data(headway: Headway, project: Project) -> None:
@@ -105,6 +106,13 @@ def test_a_plan_is_printed_as_data(headway: Headway, project: Project) -> None:
     assert found["revision"]["sha"] == project.git("rev-parse", "HEAD")
     assert [one["environment"] for one in found["environments"]] == ["staging", "production"]
     assert (found["images"], found["cells"]) == (["web"], ["unit 1/2", "unit 2/2"])
+
+
+def test_a_plan_says_that_the_machine_forbids_stand_ins(
+    headway: Headway, project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HEADWAY_STAND_INS", "never")
+    assert json.loads(headway("plan", project.folder, "--json").out)["stand_ins"] == "never"
 
 
 def test_a_first_file_is_written_and_taken(headway: Headway, project: Project) -> None:

@@ -63,7 +63,11 @@ def make_record(**more: Any) -> DeliveryRecord:
         "images": (
             BuiltImage(name="web", ref=release.images["web"], builder="docker 20.10", seconds=4, size_bytes=5_000_000),
         ),
-        "substitutes": (BaseImage(asked="node:22-alpine", used="headway/node:22", substitute=True),),
+        "substitutes": (
+            BaseImage(
+                asked="node:22-alpine", used="headway/node:22", substitute=True, version="node 22.20.0", lacks=("apk",)
+            ),
+        ),
         "scans": (ScanSummary(image="web", findings=3, worst="3 LOW", database="fresh"),),
         "cells": cells,
         "decisions": (decision,),

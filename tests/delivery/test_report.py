@@ -56,7 +56,8 @@ def test_the_short_report_says_what_happened() -> None:
     assert f"* release `{make_release(7).fingerprint}`" in text
     assert "* application: <http://127.0.0.1:8080>" in text
     assert "* approval of production: approve by kim – go" in text
-    assert "* base `node:22-alpine` was out of reach; `headway/node:22` took its place" in text
+    assert "* stand-in: node:22-alpine: a stand-in made from Debian 12 packages takes its place (node 22.20.0)" in text
+    assert "it lacks apk" in text
     assert "| unit 1/2 | passed | 12 | 0 | 5.0 s |" in text
     assert "| smoke | passed | exit code only | 0 | 1.0 s |" in text
     assert "| web | 3 | 3 LOW | fresh |" in text

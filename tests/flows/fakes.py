@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,13 +10,16 @@ from types import SimpleNamespace
 
 import pytest
 
+from delivery.app import Image
 from delivery.backup import BackupProof
 from delivery.containers.database import MigrationResult
+from delivery.errors import Misconfigured
 from delivery.matrix import CellResult, cells_of
 from delivery.model import Model
 from delivery.release import BaseImage, BuiltImage, ImageRef
 from delivery.report.record import DeliveryRecord
 from delivery.scanning import Finding, ScanReport
+from delivery.stand_ins import StandIns
 
 CRITICAL = Finding(
     kind="vulnerability", id="CVE-2030-1", severity="CRITICAL", package="libweb", version="1.0", fixed_version="1.1"
@@ -44,6 +47,9 @@ class Containers:
     damaged: set[str] = field(default_factory=set)
     published: list[str] = field(default_factory=list)
     removed: list[str] = field(default_factory=list)
+    stand_ins: dict[str, BaseImage] = field(default_factory=dict)
+    out_of_reach: set[str] = field(default_factory=set)
+    bases: dict[str, list[str]] = field(default_factory=dict)
     living: set[str] = field(default_factory=set)
 
     def fail(self, what: str, *errors: BaseException) -> None:
@@ -55,6 +61,18 @@ class Containers:
         self.during.get(what, lambda: None)()
         if self.troubles.get(what):
             raise self.troubles[what].pop(0)
+
+    def find_bases(
+        self, asked: Iterable[str], *, cache: Path, stand_ins: StandIns, **_: object
+    ) -> tuple[tuple[BaseImage, ...], tuple[Misconfigured, ...]]:
+        self._begin("find images")
+        had = [name for name in asked if name not in self.out_of_reach]
+        missing = [Misconfigured(f"base image {name}", "out of reach") for name in asked if name in self.out_of_reach]
+        present = [self.stand_ins.get(name, BaseImage(asked=name, used=name, substitute=False)) for name in had]
+        return tuple(present), tuple(missing)
+
+    def bases_of(self, source: Path, image: Image, key: str) -> list[str]:
+        return self.bases.get(key, [])
 
     def build_image(self, source: Path, name, image, revision, *, repository, **_) -> BuiltImage:
         self._begin(f"build {name}")
@@ -151,8 +169,10 @@ class Containers:
             for name in names:
                 monkeypatch.setattr(f"{where}.{name}", getattr(self, name))
         monkeypatch.setattr("tasks.database.resolve_base", _present)
+        monkeypatch.setattr("tasks.images.find_bases", self.find_bases)
+        monkeypatch.setattr("tasks.images.bases_of", self.bases_of)
         monkeypatch.setattr("tasks.report.report_html", DeliveryRecord.model_dump_json)  # pictures take a second
 
 
-def _present(asked: str, *, cache: Path, host: str | None) -> BaseImage:
+def _present(asked: str, *, cache: Path, host: str | None, stand_ins: StandIns) -> BaseImage:
     return BaseImage(asked=asked, used=asked, substitute=False)

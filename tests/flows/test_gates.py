@@ -99,7 +99,8 @@ def test_mistakes_in_two_images_are_told_as_mistakes(platform):
 
     assert run.ended == (
         "Misconfigured",
-        "2 mistakes: headway.yaml: images.web.target: no stage prod\nheadway.yaml: images.worker.target: no stage prod",
+        "2 mistakes: \n  headway.yaml: images.web.target: no stage prod\n"
+        "  headway.yaml: images.worker.target: no stage prod",
     )
 
 

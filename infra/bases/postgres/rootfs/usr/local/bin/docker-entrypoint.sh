@@ -38,7 +38,24 @@ first_start() {
   } | postgres --single -F -D "$PGDATA" -c log_min_messages=fatal -c log_min_error_statement=panic postgres >/dev/null
   printf '\nhost all all all %s\n' "$method" >>"$PGDATA/pg_hba.conf"
   printf "\nlisten_addresses = '*'\n" >>"$PGDATA/postgresql.conf"
+  [ -z "$(ls /docker-entrypoint-initdb.d)" ] || run_first_scripts
   unset POSTGRES_PASSWORD
+}
+
+run_first_scripts() { # on a server that nobody else reaches
+  pg_ctl start --silent --wait -o "-c listen_addresses='' -c unix_socket_directories=/run/postgresql" >&2
+  export PGUSER="$user" PGPASSWORD="${POSTGRES_PASSWORD:-}"
+  for file in /docker-entrypoint-initdb.d/*; do
+    echo "running $file" >&2
+    case $file in
+      *.sh) if [ -x "$file" ]; then "$file"; else . "$file"; fi ;;
+      *.sql) psql -v ON_ERROR_STOP=1 --no-psqlrc -q "$database" -f "$file" ;;
+      *.sql.gz) gzip -dc "$file" | psql -v ON_ERROR_STOP=1 --no-psqlrc -q "$database" ;;
+      *) echo "left out: $file" >&2 ;;
+    esac
+  done
+  unset PGUSER PGPASSWORD
+  pg_ctl stop --silent --wait --mode=fast >&2
 }
 
 [ -s "$PGDATA/PG_VERSION" ] || first_start

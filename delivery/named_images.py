@@ -1,0 +1,43 @@
+"""The images that headway.yaml itself names: those it gets from elsewhere, not those it builds."""
+
+from delivery.app import App
+from delivery.matrix import cells_of, suites_of_environments
+from delivery.order import environment_of
+
+
+def images_of_tests(app: App) -> tuple[str, ...]:
+    """Return the images from elsewhere that the test matrix runs, each once."""
+    elsewhere = suites_of_environments(app)
+    suites = {name: suite for name, suite in app.suites.items() if name not in elsewhere and not suite.compose}
+    named = [image for name in suites for image in _images_of_suite(app, name)]
+    if any(suite.database or suite.services for suite in suites.values()):
+        named += _images_beside(app)
+    return _from_elsewhere(app, named)
+
+
+def images_of_environment(app: App, environment: str) -> tuple[str, ...]:
+    """Return the images from elsewhere that run in an environment or ask it, each once."""
+    place = environment_of(app, environment)
+    checks = {check.suite for check in place.checks if check.suite}
+    named = [image for name in sorted({*place.acceptance, *checks}) for image in _images_of_suite(app, name)]
+    asking = [check.command.image for check in place.checks if check.command]
+    services = [app.service_image(name) for name in app.services]
+    return _from_elsewhere(app, [*services, *_images_beside(app), *named, *asking])
+
+
+def _images_of_suite(app: App, name: str) -> list[str]:
+    suite = app.suites[name]
+    return [cell.fill_axes(suite.image) for cell in cells_of(name, suite)] if suite.image else []
+
+
+def _images_beside(app: App) -> list[str]:
+    named = [backing.image for backing in app.backing.values()]
+    if app.database:
+        named.append(app.database.image)
+        named += [app.database.migrate.image] if app.database.migrate else []
+    return named
+
+
+def _from_elsewhere(app: App, named: list[str]) -> tuple[str, ...]:
+    ours = {*app.images, *(f"suite-{name}" for name in app.suites)}
+    return tuple(dict.fromkeys(name for name in named if name not in ours))

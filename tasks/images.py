@@ -1,0 +1,54 @@
+"""Find the images that headway.yaml names, before anything is built, and keep which of them are stand-ins."""
+
+from collections.abc import Iterable
+
+from delivery.app import Image
+from delivery.containers.bases import find_bases
+from delivery.containers.builder import bases_of
+from delivery.errors import Misconfigured, all_of
+from delivery.home import Home
+from delivery.named_images import images_of_environment, images_of_tests
+from delivery.order import Order
+from delivery.release import BaseImage
+from tasks.notes import note
+from tasks.place import docker_host
+from tasks.step import step
+
+STAND_INS = "stand-ins"
+
+
+@step(timeout_seconds=3600, keep=False)
+def find_images(order: Order) -> None:
+    """Make sure that every image headway.yaml and its Dockerfiles name can be had.
+
+    Raises Misconfigured, with all of them, for those that cannot.
+    """
+    wanted: dict[str | None, tuple[str, ...]] = {None: images_of_tests(order.app)}
+    for environment in (*order.stops, order.environment):
+        host = docker_host(order.app, environment)
+        wanted[host] = (*wanted.get(host, ()), *images_of_environment(order.app, environment))
+    problems: list[Misconfigured] = []
+    for host, names in wanted.items():
+        found, missing = find_bases(names, cache=Home.current().cache, host=host, stand_ins=order.app.stand_ins)
+        note_stand_ins(order.run, found)
+        problems += missing
+    for key, image in order.app.builds().items():
+        problems += _missing_bases(order, key, image)
+    if problems:
+        raise all_of(problems)
+
+
+def _missing_bases(order: Order, key: str, image: Image) -> tuple[Misconfigured, ...]:
+    """Return what keeps the Dockerfile of `image` from being built before its first step."""
+    try:
+        names = bases_of(order.path, image, key)
+    except Misconfigured as error:
+        return (error,)
+    return find_bases(names, cache=Home.current().cache, substitutes=image.bases, stand_ins=order.app.stand_ins)[1]
+
+
+def note_stand_ins(run: str, bases: Iterable[BaseImage]) -> None:
+    """Keep which images of a run are stand-ins, for its report and the release's evidence."""
+    for base in bases:
+        if base.substitute:
+            note(run, STAND_INS, base.asked, base)
