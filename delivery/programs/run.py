@@ -36,16 +36,17 @@ def run(
     *,
     timeout_seconds: float,
     cwd: Path | None = None,
-    env: Mapping[str, str] | None = None,
+    env: Mapping[str, str | None] | None = None,
     stdin: str | None = None,
     accept: Sequence[int] = (0,),
     log: Path | None = None,
 ) -> Completed:
     """Run a program to its end and return what it printed.
 
-    `env` is added to this process's environment; secrets go there or to `stdin`, never into `argv`. `log` receives
-    both outputs whole. Raises CommandFailed for an exit code not in `accept`, Rejected when it cannot be started or
-    runs longer than `timeout_seconds`, Interrupted when `stop_all` was called.
+    `env` is added to this process's environment, which a value of None takes a variable from; secrets go there or to
+    `stdin`, never into `argv`. `log` receives both outputs whole. Raises CommandFailed for an exit code not in
+    `accept`, Rejected when it cannot be started or runs longer than `timeout_seconds`, Interrupted when `stop_all` was
+    called.
     """
     if _stopping.is_set():
         raise Interrupted(f"{argv[0]} was not started: the run is being stopped")
@@ -53,7 +54,7 @@ def run(
         process = subprocess.Popen(
             list(argv),
             cwd=cwd,
-            env={**os.environ, **(env or {})},
+            env={name: value for name, value in {**os.environ, **(env or {})}.items() if value is not None},
             stdin=subprocess.PIPE if stdin is not None else subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
