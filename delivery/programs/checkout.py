@@ -69,11 +69,11 @@ def _check_out(repository: Repository, commit: str, folder: str, tree: Path, *, 
         "GIT_WORK_TREE": str(tree),
     }
     found = entries(repository, commit, folder)
+    _fetch_missing(repository, commit, folder)
     submodules = {entry: find_submodule(repository, commit, entry, outer=outer) for entry in _gitlinks(found)}
     ask_git(tree, "read-tree", commit, env=env, settings=SETTINGS)  # whole: attributes above the folder count
     large = lfs.find([e for e in found if e.mode not in (GITLINK, SYMLINK)], tree, env)
     lfs.check_installed(large, tree)
-    _fetch_missing(repository, commit, folder)
     if found:
         _write(commit, folder, tree, env, large)
     _check_complete(found, tree, commit)
@@ -102,7 +102,7 @@ def _write(commit: str, folder: str, tree: Path, env: dict[str, str], large: Seq
 def _fetch_missing(repository: Repository, commit: str, folder: str) -> None:
     """Fetch what a partial clone lacks of the folder's files at once: `git checkout` does it one by one."""
     try:
-        repository.ask("config", "--get", "extensions.partialClone")
+        repository.ask("config", "--get-regexp", r"^(remote\..*\.promisor|extensions\.partialclone)$")
     except CommandFailed:
         return
     nothing = repository.ask("hash-object", "-t", "tree", os.devnull).strip()

@@ -30,6 +30,7 @@ SETTINGS = {
     "core.hooksPath": os.devnull,
     "core.quotePath": "true",  # names that are not ASCII come quoted: no byte of them is lost
     "core.splitIndex": "false",
+    "diff.ignoreSubmodules": "none",
     "i18n.logOutputEncoding": "UTF-8",
     "submodule.recurse": "false",
 }
