@@ -432,3 +432,21 @@ def test_a_commit_in_another_encoding_is_read(repository):
     subprocess.run(argv, check=True)
 
     assert git.resolve(repository, "HEAD", "shop").subject == "Größer"
+
+
+def test_a_signed_commit_is_read_though_its_signature_shall_be_shown(repository, tmp_path, as_ada):
+    write(tmp_path / "bin", {"gpg": "#!/bin/sh\ncat >/dev/null\necho 'gpg: Good signature from Ada' >&2\n"})
+    (tmp_path / "bin" / "gpg").chmod(0o755)
+    unsigned = subprocess.run(["git", "-C", repository, "cat-file", "commit", "HEAD"], check=True, capture_output=True)
+    head, body = unsigned.stdout.split(b"\n\n", 1)
+    signature = b"\ngpgsig -----BEGIN PGP SIGNATURE-----\n \n -----END PGP SIGNATURE-----\n\n"
+    argv = ["git", "-C", repository, "hash-object", "-t", "commit", "-w", "--stdin"]
+    made = subprocess.run(argv, check=True, capture_output=True, input=head + signature + body)
+    sha = made.stdout.decode().strip()
+    ask(repository, "config", "--file", str(as_ada), "gpg.program", str(tmp_path / "bin" / "gpg"))
+    ask(repository, "config", "--file", str(as_ada), "log.showSignature", "true")
+    assert "Good signature" in ask(repository, "show", "-s", "--format=%H", sha)
+
+    assert git.resolve(repository, sha, "shop").subject == "Begin"
+    assert [found.sha for found in git.log_between(repository, "1" * 40, sha, "shop")] == [sha]
+    assert b"headway.yaml" in exported(repository, tmp_path, revision=sha)
