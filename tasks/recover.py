@@ -3,6 +3,7 @@
 import time
 from contextlib import suppress
 from datetime import UTC, datetime
+from uuid import UUID
 
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.filters import (
@@ -12,6 +13,7 @@ from prefect.client.schemas.filters import (
     FlowRunFilterStateType,
 )
 from prefect.client.schemas.objects import FlowRun, State, StateType
+from prefect.exceptions import ObjectNotFound
 from prefect.states import AwaitingRetry, Cancelled, Crashed
 
 from blocks.artifact_store import current_store
@@ -24,10 +26,11 @@ from delivery.journal import Entry, Journal
 from delivery.lease import Lease
 from delivery.order import Order
 from delivery.platform.orchestrator import Orchestrator
-from delivery.presence import Presence, Roll, end_leases_of_the_dead
+from delivery.presence import CRASHED, Presence, Roll, end_leases_of_the_dead
 from tasks.known import KnownPlace
 from tasks.lease import lease_book, left_to_do, renewed
 from tasks.place import open_environment
+from tasks.report import report_crash
 from tasks.step import log, step
 
 MOST_ATTEMPTS = 2
@@ -120,6 +123,7 @@ def recover_runs() -> list[str]:
 def _end(client: SyncPrefectClient, roll: Roll, presence: Presence, unended: dict[str, FlowRun]) -> str | None:
     run = unended.get(presence.run)
     if run is None:  # it has ended; its process could not say so
+        _report_crash(client, presence)
         roll.leave(presence.run)
         return None
     if run.state_type not in CARRIED or run.state_name == "Suspended":  # nobody has to be there while it waits
@@ -128,11 +132,20 @@ def _end(client: SyncPrefectClient, roll: Roll, presence: Presence, unended: dic
     state, words = _after_death(run, presence)
     client.set_flow_run_state(run.id, state, force=True)
     if state.is_final():
+        _report_crash(client, presence)
         roll.leave(presence.run)
     else:
         roll.attend(presence)
     log().warning("the process of run %s (%s) died: %s", run.name, run.id, words)
     return f"{run.name}: {words}"
+
+
+def _report_crash(client: SyncPrefectClient, presence: Presence) -> None:
+    """See to the report of a delivery or rollback that crashed: its process writes none any more."""
+    with suppress(ObjectNotFound, ValueError):  # the server may have another past than this folder
+        run = client.read_flow_run(UUID(presence.run))
+        if run.state_type == StateType.CRASHED and presence.begins_again:
+            report_crash(run, client.read_flow(run.flow_id).name, CRASHED)
 
 
 def _after_death(run: FlowRun, presence: Presence) -> tuple[State[None], str]:
