@@ -17,6 +17,7 @@ from prefect.exceptions import ObjectNotFound
 from prefect.states import AwaitingRetry, Cancelled, Crashed
 
 from blocks.artifact_store import current_store
+from blocks.environment import remove_settings
 from delivery.app import App
 from delivery.archive import Archive, HistoryEntry
 from delivery.containers.sweep import sweep
@@ -83,12 +84,16 @@ def _end_change(app: App, environment: str, lease: Lease, run: str) -> str:
 
     note("intent")
     with open_environment(app, environment, lease.sequence) as target:
-        if decision == "retire":
-            target.retire(release)
-        else:
-            target.withdraw(release)
+        match decision:
+            case "retire":
+                target.retire(release)
+            case "remove":
+                target.remove()
+                remove_settings(app.app, environment)
+            case _:
+                target.withdraw(release)
     note("done")
-    happening = "released" if decision == "retire" else "withdrawn"
+    happening = {"retire": "released", "remove": "removed"}.get(decision, "withdrawn")
     entry = HistoryEntry.model_validate(
         {"at": datetime.now(UTC), "run": run, "happening": happening, "release": release}
     )
@@ -116,7 +121,7 @@ def recover_runs() -> list[str]:
             return []
         if roll.unattended():
             time.sleep(REPORT_SECONDS)
-        unended = {str(run.id): run for run in _unended(client)}
+        unended = {str(run.id): run for run in unended_runs(client)}
         return [words for presence in roll.dead() if (words := _end(client, roll, presence, unended))]
 
 
@@ -174,14 +179,14 @@ def sweep_orphans() -> list[str]:
 
 def _sweep(home: Home) -> list[str]:
     with get_client(sync_client=True) as client:
-        living = {str(run.id) for run in _unended(client)} | Roll(home.roll).alive()
+        living = {str(run.id) for run in unended_runs(client)} | Roll(home.roll).alive()
     removed = sweep(home.identity, living=living)
     for orphan in removed:
         log().warning("removed %s %s: %s", orphan.kind, orphan.name, orphan.why)
     return [orphan.name for orphan in removed]
 
 
-def _unended(client: SyncPrefectClient) -> list[FlowRun]:
+def unended_runs(client: SyncPrefectClient) -> list[FlowRun]:
     """Return every run that has begun and not ended; there are hundreds that only wait for their schedule."""
     unended = FlowRunFilter(
         state=FlowRunFilterState(type=FlowRunFilterStateType(any_=UNENDED)),
