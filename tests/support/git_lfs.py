@@ -9,7 +9,7 @@ def unpack_git_lfs(folder: Path) -> Path:
     programs = folder / "usr" / "bin"
     if programs.exists():
         return programs
-    (folder / "lists" / "partial").mkdir(parents=True)
+    (folder / "lists" / "partial").mkdir(parents=True, exist_ok=True)
     own = ["-o", f"Dir::State::lists={folder}/lists", "-o", f"Dir::Cache={folder}", "-o", "APT::Sandbox::User=root"]
     if subprocess.run(["apt-get", "-q", "download", "git-lfs"], cwd=folder, capture_output=True).returncode:
         subprocess.run(["apt-get", "-q", *own, "update"], check=True, cwd=folder, capture_output=True)
