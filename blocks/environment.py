@@ -1,5 +1,7 @@
 """What an environment needs that does not belong into a repository: addresses and secrets."""
 
+from contextlib import suppress
+
 from prefect.blocks.core import Block
 from prefect.blocks.fields import SecretDict
 from pydantic import Field, SecretStr
@@ -24,6 +26,21 @@ class DeliveryEnvironment(Block):
         values = self.secrets.get_secret_value()
         secrets = {variable: SecretStr(str(value)) for variable, value in values.items()}
         return Place(app=app, environment=environment, docker_host=self.docker_host, secrets=secrets)
+
+
+def has_settings(app: str, environment: str) -> bool:
+    """Whether there is a block for the environment."""
+    try:
+        DeliveryEnvironment.load(block_name(app, environment), _sync=True)  # type: ignore[call-arg]
+    except ValueError:
+        return False
+    return True
+
+
+def remove_settings(app: str, environment: str) -> None:
+    """Make sure there is no block for the environment."""
+    with suppress(ValueError):
+        DeliveryEnvironment.delete(block_name(app, environment), _sync=True)  # type: ignore[call-arg]
 
 
 def block_name(app: str, environment: str) -> str:

@@ -11,6 +11,7 @@ from cli.session import orchestrator
 from delivery.errors import HeadwayError, Misconfigured
 from delivery.home import Home
 from delivery.model import Model
+from delivery.programs.git_command import check_version, version
 
 State = Literal["ok", "warning", "missing"]
 LEAST_FREE_GIBIBYTES = 5
@@ -41,13 +42,13 @@ def _python() -> Finding:
 
 
 def _git() -> Finding:
-    path = shutil.which("git")
-    return Finding(
-        what="git",
-        state="ok" if path else "missing",
-        found=path or "not installed",
-        next_step="" if path else "sudo apt-get install git",
-    )
+    if not shutil.which("git"):
+        return Finding(what="git", state="missing", found="not installed", next_step="sudo apt-get install git")
+    try:
+        check_version()
+    except Misconfigured as error:
+        return Finding(what="git", state="missing", found=error.found, next_step=error.next_step)
+    return Finding(what="git", state="ok", found=".".join(map(str, version())))
 
 
 def _docker(home: Home) -> list[Finding]:

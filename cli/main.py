@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cli import approve, check, discover, doctor, plan, platform, recover, rollback, run, status
+from cli import approve, check, discover, doctor, plan, platform, recover, remove, rollback, run, status
 from cli.output import complain
 from delivery.errors import HeadwayError, Interrupted
 
@@ -26,6 +26,7 @@ app.command("approve")(approve.approve)
 app.command("reject")(approve.reject)
 app.command("rollback")(rollback.rollback)
 app.command("recover")(recover.recover)
+app.command("remove")(remove.remove)
 app.command("up")(platform.up)
 app.command("down")(platform.down)
 app.command("doctor")(doctor.doctor)

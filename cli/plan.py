@@ -12,6 +12,7 @@ from delivery.app import App, Environment
 from delivery.matrix import expand
 from delivery.order import passed_before
 from delivery.programs import git
+from delivery.programs.checkout import check_sources
 from delivery.release import Revision
 from delivery.stand_ins import stricter
 
@@ -27,6 +28,7 @@ def plan(
     repository = git.top_level(folder.resolve())
     below = folder.resolve().relative_to(repository).as_posix()
     found = git.resolve(repository, revision, below)
+    check_sources(repository, found.sha, below)
     stops = [*passed_before(app, environment), environment]
     cells = [cell.name for cell in expand(app)]
     live = {name: _live(app, name) for name in stops}

@@ -7,6 +7,8 @@ import typer
 from cli.output import print_json, print_table, say
 from cli.session import running
 
+SHOWN = 70  # letters of a run's message
+
 
 def status(as_json: Annotated[bool, typer.Option("--json", help="Print data.")] = False) -> None:
     """Show every environment with its live release, who holds it since when and why, and the last runs."""
@@ -50,5 +52,5 @@ def status(as_json: Annotated[bool, typer.Option("--json", help="Print data.")] 
             say(view.lease.theft.describe(), "yellow")
     if runs:
         say("")
-        rows = [(r.id[:8], r.name, r.state, r.message.splitlines()[0][:60] if r.message else "") for r in runs]
+        rows = [(r.id[:8], r.name, r.state, r.message.splitlines()[0][:SHOWN] if r.message else "") for r in runs]
         print_table(["run", "name", "state", ""], rows)

@@ -3,7 +3,7 @@
 from datetime import date
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
 from delivery.checks import Check
 from delivery.consistency import problems_of
@@ -14,6 +14,10 @@ from delivery.stand_ins import StandIns
 Severity = Literal["UNKNOWN", "LOW", "MEDIUM", "HIGH", "CRITICAL"]
 Port = Annotated[int, Field(ge=1, le=65535)]
 DATABASE_PATTERN = r"^[a-z_][a-z0-9_]{0,62}$"
+Folders = Annotated[
+    Annotated[str, Tag("folder")] | Annotated[tuple[str, ...], Field(min_length=1), Tag("folders")],
+    Discriminator(lambda value: "folders" if isinstance(value, list | tuple) else "folder"),
+]
 Tool = Literal["command", "jest", "pytest", "newman", "playwright", "cypress"]
 
 
@@ -66,8 +70,15 @@ class Migration(Model):
     env: dict[str, str] = Field(
         {}, description="environment variables beside DATABASE_URL; ${database.url} is filled in"
     )
-    files: str | None = Field(None, description="folder of the migrations; its content is part of the release")
+    files: Folders | None = Field(
+        None, description="folder of the migrations, or a list of them; what is in them is part of the release"
+    )
     timeout_seconds: int = Field(600, ge=1, description="after it the migration failed")
+
+    @property
+    def folders(self) -> tuple[str, ...]:
+        """The folders of `files`."""
+        return tuple(filter(None, [self.files] if isinstance(self.files, str) else self.files or ()))
 
 
 class Database(Model):
@@ -93,7 +104,12 @@ class Suite(Model):
     env: dict[str, str] = Field({}, description="environment variables; ${axis} and ${database.url} are filled in")
     junit: str | None = Field(None, description="glob of JUnit files in the container; none: the exit code alone")
     axes: dict[Name, tuple[str, ...]] = Field({}, description="every combination is a cell; given as variables")
-    shards: int = Field(1, ge=1, le=64, description="cells the suite's tests are spread over")
+    shards: int = Field(
+        1,
+        ge=1,
+        le=64,
+        description="cells the tests are spread over: HEADWAY_SHARD counts from 1, HEADWAY_SHARD_INDEX from 0",
+    )
     timeout_seconds: int = Field(600, ge=1, description="after it the cell is stopped and did not pass")
 
     @model_validator(mode="after")

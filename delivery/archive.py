@@ -9,7 +9,7 @@ from delivery.model import Model
 from delivery.release import Evidence, Release
 from delivery.store import Store
 
-Happening = Literal["released", "rolled-back", "withdrawn"]
+Happening = Literal["released", "rolled-back", "withdrawn", "removed"]
 
 
 class HistoryEntry(Model):
@@ -78,11 +78,11 @@ class Archive:
     ) -> Release:
         """Return the release to go back to: `asked`, or the newest other one that was live here.
 
-        Only the last `within` releases of the environment can be chosen, and none that was withdrawn here since it
-        was last live, unless `override` is on. Raises Misconfigured.
+        Only the last `within` releases of the environment can be chosen, none from before the environment was removed,
+        and none that was withdrawn here since it was last live, unless `override` is on. Raises Misconfigured.
         """
         where = f"rollback of {environment} of {app}"
-        entries = self.history(app, environment)
+        entries = _since_removal(self.history(app, environment))
         bad = _withdrawn(entries)
         kept = _newest_first(entries, with_withdrawn=override)[: within + 1]
         good = [r for r in kept if r.fingerprint != live.fingerprint and (override or r.fingerprint not in bad)]
@@ -122,6 +122,12 @@ def _newest_first(entries: list[HistoryEntry], *, with_withdrawn: bool) -> list[
         if with_withdrawn or entry.happening != "withdrawn":
             live.setdefault(entry.release.fingerprint, entry.release)
     return list(live.values())
+
+
+def _since_removal(entries: list[HistoryEntry]) -> list[HistoryEntry]:
+    """Return what came after the environment was last removed: images of before are gone."""
+    removals = [number for number, entry in enumerate(entries, 1) if entry.happening == "removed"]
+    return entries[max(removals, default=0) :]
 
 
 def _withdrawn(entries: list[HistoryEntry]) -> set[str]:

@@ -26,7 +26,7 @@ _RULES = {
     DATABASE_PATTERN: "lower-case letters, digits, underscores, beginning with no digit",
 }
 # Names of a union's members, which pydantic puts into the path of a key although they are not in the file.
-_TAGS = {("target", "docker"), ("target", "memory")}
+_TAGS = {("target", "docker"), ("target", "memory"), ("files", "folder"), ("files", "folders")}
 _KINDS = {
     "int_type": "a whole number",
     "int_parsing": "a whole number",
@@ -119,6 +119,8 @@ def check_files(app: App, folder: Path) -> None:
             missing.append(f"{key}: {path} is outside the folder of headway.yaml")
         elif not exists[kind](folder / path):
             missing.append(f"{key}: there is no {kind} {path}")
+        elif not Path(os.path.realpath(folder / path)).is_relative_to(os.path.realpath(folder)):
+            missing.append(f"{key}: {path} is a link out of the folder of headway.yaml, which is delivered alone")
     if missing:
         found = missing[0] if len(missing) == 1 else "\n  ".join([f"{len(missing)} files are missing", *missing])
         raise Misconfigured(FILE, found, next_step=MISSING_STEP)
@@ -155,8 +157,10 @@ def _named_files(app: App) -> Iterable[tuple[str, str, str]]:
     for name, suite in app.suites.items():
         if suite.compose:
             yield f"suites.{name}.compose", suite.compose, "file"
-    if app.database and app.database.migrate and app.database.migrate.files:
-        yield "database.migrate.files", app.database.migrate.files, "folder"
+    migrate = app.database.migrate if app.database else None
+    for number, folder in enumerate(migrate.folders if migrate else ()):
+        one = migrate is not None and isinstance(migrate.files, str)
+        yield "database.migrate.files" if one else f"database.migrate.files[{number}]", folder, "folder"
 
 
 def _compose_services(path: Path) -> tuple[str, ...]:

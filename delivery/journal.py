@@ -12,8 +12,8 @@ from delivery.model import Model
 from delivery.release import Release
 from delivery.store import Store
 
-Verb = Literal["stage", "shift", "watch", "withdraw", "settle", "retire", "migrate"]
-Decision = Literal["withdraw", "retire", "nothing"]
+Verb = Literal["stage", "shift", "watch", "withdraw", "settle", "retire", "migrate", "remove"]
+Decision = Literal["withdraw", "retire", "remove", "nothing"]
 
 
 class Entry(Model):
@@ -82,11 +82,13 @@ def decide_recovery(entries: list[Entry]) -> tuple[Decision, Release | None]:
 
     A release that was about to be settled, or what it replaced to be retired, had passed every watch: it is finished.
     One that is settled stands beside what it replaced, which is not half done. Everything else that was staged is
-    withdrawn, because nobody can vouch for it.
+    withdrawn, because nobody can vouch for it. An environment whose removal began is removed.
     """
     if not entries:
         return "nothing", None
     release = entries[-1].release
+    if entries[-1].verb == "remove":
+        return "nothing" if entries[-1].stage == "done" else "remove", release
     ended = {(entry.verb, entry.stage) for entry in entries if entry.release.fingerprint == release.fingerprint}
     if ("retire", "done") in ended or ("withdraw", "done") in ended:
         return "nothing", release

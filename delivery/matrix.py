@@ -36,9 +36,10 @@ class Cell(Model):
 
     @property
     def variables(self) -> dict[str, str]:
-        """The axis values and the shard as environment variables."""
+        """The axis values and the shard as environment variables: counted from 1, and as an index from 0."""
         named = {variable_name(axis): value for axis, value in self.axes.items()}
-        return {**named, "HEADWAY_SHARD": str(self.shard), "HEADWAY_SHARDS": str(self.shards)}
+        shard = {"HEADWAY_SHARD": self.shard, "HEADWAY_SHARD_INDEX": self.shard - 1, "HEADWAY_SHARDS": self.shards}
+        return {**named, **{name: str(number) for name, number in shard.items()}}
 
     def fill_axes(self, text: str) -> str:
         """Return `text` with `${axis}` replaced by the cell's value."""

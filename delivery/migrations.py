@@ -11,12 +11,11 @@ NO_MIGRATIONS = hash_of(None)
 def migrations_hash(source: Path, app: App) -> str:
     """Return the hash of every migration file by name and content, and of the command that runs them.
 
-    Without a folder of migrations only the command counts; what it runs is part of its image then.
+    Without folders of migrations only the command counts; what it runs is part of its image then.
     """
     migrate = app.database.migrate if app.database else None
     if migrate is None:
         return NO_MIGRATIONS
-    folder = source / migrate.files if migrate.files else None
-    files = sorted(path for path in folder.rglob("*") if path.is_file()) if folder else []
+    files = [path for folder in migrate.folders for path in (source / folder).rglob("*") if path.is_file()]
     contents = {path.relative_to(source).as_posix(): path.read_bytes().hex() for path in files}
     return hash_of({"command": migrate.command, "image": migrate.image, "files": contents})

@@ -14,6 +14,8 @@ from pydantic import Field, ValidationError
 from delivery.lease import Lease, LeaseBook
 from delivery.model import Model
 
+CRASHED = "its process died; recovery finishes or withdraws what it had begun"
+
 
 class Presence(Model):
     """The process that carries a run."""

@@ -3,18 +3,25 @@
 import hashlib
 import json
 from datetime import datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 from delivery.model import Digest, Model
+
+ObjectHash = Annotated[str, StringConstraints(pattern=r"^([0-9a-f]{40}|[0-9a-f]{64})$")]
 
 
 class Revision(Model):
     """A commit of the application's repository and the hash of what it holds."""
 
-    sha: str = Field(pattern=r"^[0-9a-f]{40}$")
-    tree: str = Field(pattern=r"^[0-9a-f]{40}$", description="tree hash of the folder with headway.yaml")
+    sha: ObjectHash
+    tree: ObjectHash = Field(
+        description="tree hash of the folder with headway.yaml; a submodule's commit is part of it"
+    )
+    attributes: str = Field(
+        "", description="hash of git's attributes that count for the folder and stand outside of it"
+    )
     subject: str = ""
     author: str = ""
     committed: datetime | None = None
@@ -23,6 +30,10 @@ class Revision(Model):
     def short(self) -> str:
         """The first seven characters, as git prints them."""
         return self.sha[:7]
+
+    def has_files_of(self, other: "Revision") -> bool:
+        """Whether a checkout of both gives the same files."""
+        return (self.tree, self.attributes) == (other.tree, other.attributes)
 
 
 class BaseImage(Model):

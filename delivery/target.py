@@ -74,6 +74,14 @@ class TargetState(Model):
         return None
 
 
+class Belonging(Model):
+    """One thing that an environment has where it runs."""
+
+    kind: str = Field(description="container, network, volume: in the target's words")
+    name: str
+    keeps: str = Field("", description="what is lost with it, in words; empty: nothing that a release does not bring")
+
+
 class SlotCounts(Model):
     """What the router and Headway's probes counted for one slot over a window."""
 
@@ -219,4 +227,15 @@ class Target(Protocol):
 
     def retire(self, release: Release) -> TargetState:
         """Remove what `release` replaced, after proof that the old slot gets no requests."""
+        ...
+
+    def belongings(self) -> tuple[Belonging, ...]:
+        """Return everything the environment has here, databases included; changes nothing."""
+        ...
+
+    def remove(self) -> tuple[Belonging, ...]:
+        """Remove everything the environment has here, databases included, and return what that was.
+
+        What is live is taken from its users. Raises Rejected when something stays.
+        """
         ...

@@ -13,7 +13,16 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 # The state's name is what people see in the UI, and what the command line's exit code is made from.
-EXIT_CODES = {"Completed": 0, "Unchanged": 0, "Rejected": 1, "Misconfigured": 2, "Withdrawn": 3, "Cancelled": 130}
+EXIT_CODES = {
+    "Completed": 0,
+    "Unchanged": 0,
+    "Rejected": 1,
+    "Failed": 1,
+    "Crashed": 1,
+    "Misconfigured": 2,
+    "Withdrawn": 3,
+    "Cancelled": 130,
+}
 
 
 def state_name(error: BaseException) -> str:

@@ -31,8 +31,10 @@ from pydantic import Field
 from delivery import progress
 from delivery.errors import Misconfigured, Rejected, Transient
 from delivery.model import Model
+from delivery.presence import CRASHED
 
 DELIVERIES = ["deliver", "rollback"]
+AFTER_CRASH = "next: headway status says when the environment is free; then headway run again"
 PAGE = 200  # what the server gives at most at a time
 _OPEN: ContextVar[SyncPrefectClient | None] = ContextVar("open", default=None)
 
@@ -213,12 +215,15 @@ def _tasks(client: SyncPrefectClient, known: list[UUID]) -> list[TaskRun]:
 
 
 def _view(run: FlowRun, steps: tuple[StepView, ...] = (), told: Sequence[Log] = ()) -> RunView:
+    message = (run.state.message or "") if run.state else ""
+    if run.state_type == StateType.CRASHED:
+        message = f"{CRASHED}\n{message}\n  {AFTER_CRASH}"
     return RunView(
         id=str(run.id),
         name=run.name,
         state=run.state_name or "",
         kind=run.state_type.value if run.state_type else "",
-        message=(run.state.message or "") if run.state else "",
+        message=message,
         started=run.start_time,
         ended=run.end_time,
         steps=steps,

@@ -31,7 +31,7 @@ def current_places() -> list[KnownPlace]:
 
 
 def read_places(store: Store) -> list[KnownPlace]:
-    """Return the environments the journal speaks of, in order of name."""
+    """Return the environments the journal speaks of and that were not removed since, in order of name."""
     names = sorted({(key.split("/")[1], key.split("/")[2]) for key in store.keys("journal")})
     places = (_place(store, app, environment) for app, environment in names)
     return [place for place in places if place]
@@ -39,7 +39,7 @@ def read_places(store: Store) -> list[KnownPlace]:
 
 def _place(store: Store, app: str, environment: str) -> KnownPlace | None:
     last = Journal(store, app, environment).last()
-    if last is None:
+    if last is None or (last.verb, last.stage) == ("remove", "done"):
         return None
     try:
         described, _ = Archive(store).release(app, last.release.fingerprint)

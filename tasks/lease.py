@@ -104,4 +104,4 @@ def left_to_do(journal: Journal) -> tuple[Decision, Release | None]:
 
 
 def _begins_change(entry: Entry) -> bool:
-    return (entry.verb, entry.stage) == ("stage", "intent")
+    return entry.verb in ("stage", "remove") and entry.stage == "intent"

@@ -9,6 +9,7 @@ from delivery.errors import Misconfigured
 from delivery.home import Home
 from delivery.order import Order, passed_before
 from delivery.programs import git
+from delivery.programs.checkout import export
 from delivery.release import Release
 from tasks.notes import note
 from tasks.place import load_place, open_environment
@@ -26,7 +27,7 @@ def take_order(project: str | None, revision: str, environment: str, run: str, s
     relative = folder.relative_to(repository).as_posix()
     found = git.resolve(repository, revision, relative)
     source = Home.current().work / run / "source"
-    git.export(repository, found.sha, relative, source)
+    export(repository, found.sha, relative, source)
     app = load_app(source / "headway.yaml")
     check_files(app, source)
     for place in (*passed_before(app, environment), environment):
@@ -50,7 +51,7 @@ def take_order(project: str | None, revision: str, environment: str, run: str, s
 def lay_out_sources(order: Order) -> None:
     """Make sure the application's files lie where the order says: an earlier attempt of the run removed them."""
     if not order.path.exists():
-        git.export(Path(order.repository), order.revision.sha, order.folder, order.path)
+        export(Path(order.repository), order.revision.sha, order.folder, order.path)
 
 
 @step(timeout_seconds=120, keep=False)
@@ -65,7 +66,7 @@ def find_unchanged(order: Order) -> Release | None:
     if live.release.fingerprint not in kept.fingerprints(order.app.app):
         return None
     same_file = live.release.configuration_hash == configuration_hash(order.app, order.environment)
-    if not same_file or live.release.revision.tree != order.revision.tree:
+    if not same_file or not live.release.revision.has_files_of(order.revision):
         return None
     note(order.run, "state", order.environment, state)
     return live.release

@@ -3,6 +3,7 @@
 import time
 from contextlib import suppress
 from datetime import UTC, datetime
+from uuid import UUID
 
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.filters import (
@@ -12,9 +13,11 @@ from prefect.client.schemas.filters import (
     FlowRunFilterStateType,
 )
 from prefect.client.schemas.objects import FlowRun, State, StateType
+from prefect.exceptions import ObjectNotFound
 from prefect.states import AwaitingRetry, Cancelled, Crashed
 
 from blocks.artifact_store import current_store
+from blocks.environment import remove_settings
 from delivery.app import App
 from delivery.archive import Archive, HistoryEntry
 from delivery.containers.sweep import sweep
@@ -24,10 +27,11 @@ from delivery.journal import Entry, Journal
 from delivery.lease import Lease
 from delivery.order import Order
 from delivery.platform.orchestrator import Orchestrator
-from delivery.presence import Presence, Roll, end_leases_of_the_dead
+from delivery.presence import CRASHED, Presence, Roll, end_leases_of_the_dead
 from tasks.known import KnownPlace
 from tasks.lease import lease_book, left_to_do, renewed
 from tasks.place import open_environment
+from tasks.report import report_crash
 from tasks.step import log, step
 
 MOST_ATTEMPTS = 2
@@ -80,12 +84,16 @@ def _end_change(app: App, environment: str, lease: Lease, run: str) -> str:
 
     note("intent")
     with open_environment(app, environment, lease.sequence) as target:
-        if decision == "retire":
-            target.retire(release)
-        else:
-            target.withdraw(release)
+        match decision:
+            case "retire":
+                target.retire(release)
+            case "remove":
+                target.remove()
+                remove_settings(app.app, environment)
+            case _:
+                target.withdraw(release)
     note("done")
-    happening = "released" if decision == "retire" else "withdrawn"
+    happening = {"retire": "released", "remove": "removed"}.get(decision, "withdrawn")
     entry = HistoryEntry.model_validate(
         {"at": datetime.now(UTC), "run": run, "happening": happening, "release": release}
     )
@@ -113,13 +121,14 @@ def recover_runs() -> list[str]:
             return []
         if roll.unattended():
             time.sleep(REPORT_SECONDS)
-        unended = {str(run.id): run for run in _unended(client)}
+        unended = {str(run.id): run for run in unended_runs(client)}
         return [words for presence in roll.dead() if (words := _end(client, roll, presence, unended))]
 
 
 def _end(client: SyncPrefectClient, roll: Roll, presence: Presence, unended: dict[str, FlowRun]) -> str | None:
     run = unended.get(presence.run)
     if run is None:  # it has ended; its process could not say so
+        _report_crash(client, presence)
         roll.leave(presence.run)
         return None
     if run.state_type not in CARRIED or run.state_name == "Suspended":  # nobody has to be there while it waits
@@ -128,11 +137,20 @@ def _end(client: SyncPrefectClient, roll: Roll, presence: Presence, unended: dic
     state, words = _after_death(run, presence)
     client.set_flow_run_state(run.id, state, force=True)
     if state.is_final():
+        _report_crash(client, presence)
         roll.leave(presence.run)
     else:
         roll.attend(presence)
     log().warning("the process of run %s (%s) died: %s", run.name, run.id, words)
     return f"{run.name}: {words}"
+
+
+def _report_crash(client: SyncPrefectClient, presence: Presence) -> None:
+    """See to the report of a delivery or rollback that crashed: its process writes none any more."""
+    with suppress(ObjectNotFound, ValueError):  # the server may have another past than this folder
+        run = client.read_flow_run(UUID(presence.run))
+        if run.state_type == StateType.CRASHED and presence.begins_again:
+            report_crash(run, client.read_flow(run.flow_id).name, CRASHED)
 
 
 def _after_death(run: FlowRun, presence: Presence) -> tuple[State[None], str]:
@@ -161,14 +179,14 @@ def sweep_orphans() -> list[str]:
 
 def _sweep(home: Home) -> list[str]:
     with get_client(sync_client=True) as client:
-        living = {str(run.id) for run in _unended(client)} | Roll(home.roll).alive()
+        living = {str(run.id) for run in unended_runs(client)} | Roll(home.roll).alive()
     removed = sweep(home.identity, living=living)
     for orphan in removed:
         log().warning("removed %s %s: %s", orphan.kind, orphan.name, orphan.why)
     return [orphan.name for orphan in removed]
 
 
-def _unended(client: SyncPrefectClient) -> list[FlowRun]:
+def unended_runs(client: SyncPrefectClient) -> list[FlowRun]:
     """Return every run that has begun and not ended; there are hundreds that only wait for their schedule."""
     unended = FlowRunFilter(
         state=FlowRunFilterState(type=FlowRunFilterStateType(any_=UNENDED)),

@@ -4,7 +4,9 @@ from collections import Counter
 from datetime import UTC, datetime
 from typing import Literal
 
+from prefect.client.schemas.objects import FlowRun
 from prefect.runtime import flow_run
+from prefect.utilities.urls import url_for
 
 from blocks.artifact_store import current_store
 from delivery.approval import Decision
@@ -35,25 +37,47 @@ def write_report(
     started: datetime,
 ) -> str:
     """Keep the run's record as JSON and as a page, show it in the UI, and return the page's path."""
-    store = current_store()
-    moment = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")  # a resumed run has a report of its own
-    page = f"runs/{run}/report-{moment}.html"
-    record = _record(run, environment, kind, outcome, reason, started, store.locate(page))
-    store.put(f"runs/{run}/record-{moment}.json", record.model_dump_json(indent=2).encode())
-    store.put(page, report_html(record).encode())
+    names = (flow_run.name or "", flow_run.ui_url or "")
+    record = _keep(_record(run, names, environment, kind, outcome, reason, started))
     show(report_markdown(record), f"report-{run[:8]}", "What this run did")
     log().info("%s in %.1f s; report: %s", outcome, record.seconds, record.report)
     return record.report
 
 
+def report_crash(run: FlowRun, flow: str, reason: str) -> None:
+    """Keep the record and the page of a delivery or rollback whose process died before it could; what fails is logged.
+
+    Whoever looks after the dead does it.
+    """
+    kind: Literal["delivery", "rollback"] = "rollback" if flow == "rollback" else "delivery"
+    environment = str(run.parameters.get("environment", "production"))
+    names = (run.name, url_for("flow-run", obj_id=run.id) or "")
+    started = run.start_time or datetime.now(UTC)
+    try:
+        _keep(_record(str(run.id), names, environment, kind, "crashed", reason, started))
+    except Exception as error:  # to look after the dead is worth more
+        log().error("no report of run %s (%s) was written: %s", run.name, run.id, error)
+
+
+def _keep(record: DeliveryRecord) -> DeliveryRecord:
+    """Keep the record as JSON and as a page, and return it with the page's path."""
+    store = current_store()
+    moment = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")  # a resumed run has a report of its own
+    page = f"runs/{record.run}/report-{moment}.html"
+    record = record.model_copy(update={"report": store.locate(page)})
+    store.put(f"runs/{record.run}/record-{moment}.json", record.model_dump_json(indent=2).encode())
+    store.put(page, report_html(record).encode())
+    return record
+
+
 def _record(
     run: str,
+    names: tuple[str, str],
     environment: str,
     kind: Literal["delivery", "rollback"],
     outcome: Outcome,
     reason: str,
     started: datetime,
-    page: str,
 ) -> DeliveryRecord:
     orders, releases = last_notes(run, "order", Order), last_notes(run, "release", Release)
     images = last_notes(run, "images", BuiltImage)
@@ -62,9 +86,9 @@ def _record(
     ]
     return DeliveryRecord(
         run=run,
-        run_name=flow_run.name or "",
+        run_name=names[0],
         kind=kind,
-        ui_url=flow_run.ui_url or "",
+        ui_url=names[1],
         app=orders[0].app.app if orders else "",
         environment=environment,
         outcome=outcome,
@@ -84,7 +108,6 @@ def _record(
         backups=tuple(_backup(name, proof) for name, proof in read_notes(run, "backup", BackupProof)),
         releases=_releases(run, orders[0].app.app if orders else ""),
         steps=tuple(sorted(steps, key=lambda step: step.started)),
-        report=page,
     )
 
 

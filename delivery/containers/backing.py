@@ -10,6 +10,8 @@ from delivery.home import Home
 from delivery.ledger import LABEL_SERVICE_FILE, environment_labels
 from delivery.release import hash_of
 
+ROLE = "backing"
+
 
 def ensure_backing(client: DockerClient, names: EnvironmentNames, app: App, home: Home, host: str | None) -> None:
     """Make sure every backing service runs as the file says; its volume outlives its container."""
@@ -32,7 +34,7 @@ def _ensure(client: DockerClient, names: EnvironmentNames, name: str, backing: B
             return
         found.stop()
         found.remove(force=True)
-    labels = environment_labels(names.platform, names.app, names.environment, "backing")
+    labels = environment_labels(names.platform, names.app, names.environment, ROLE)
     volumes: dict[str, dict[str, str]] = {}
     if backing.volume:
         client.volumes.create(names.backing(name), labels=labels)

@@ -25,6 +25,7 @@ from delivery.programs import postgres
 from delivery.variables import fill
 
 ALIAS = "database"
+ROLE = "database"
 PORT = 5432
 USER = "app"
 DATA = "/var/lib/postgresql/data"
@@ -208,7 +209,7 @@ def ensure_network(client: DockerClient, names: EnvironmentNames) -> None:
 
 def _create(client: DockerClient, database: Database, names: EnvironmentNames, image: str) -> Container:
     """Create the container; a volume that is there from before needs the password it was made with."""
-    labels = environment_labels(names.platform, names.app, names.environment, "database")
+    labels = environment_labels(names.platform, names.app, names.environment, ROLE)
     client.volumes.create(names.database, labels=labels)
     access = DatabaseAccess(name=database.name, password=SecretStr(secrets.token_hex(24)))
     try:

@@ -60,13 +60,18 @@ def stop_registry(home: Home, *, host: str | None = None) -> bool:
     return True
 
 
+def registry_container(client: DockerClient, home: Home) -> Container:
+    """Return the registry's container; NotFound when there is none."""
+    return client.containers.get(_name(home))
+
+
 def _name(home: Home) -> str:
     return f"headway-{home.identity}-registry"
 
 
 def _existing(client: DockerClient, home: Home) -> Container | None:
     try:
-        return client.containers.get(_name(home))
+        return registry_container(client, home)
     except NotFound:
         return None
 

@@ -45,7 +45,7 @@ def find_orphans(
     """
     now = datetime.now(UTC)
     orphans: list[Orphan] = []
-    for kind, identity, name, labels, created in _things(connect(host), {LABEL_PLATFORM: platform}):
+    for kind, identity, name, labels, created in things(connect(host), {LABEL_PLATFORM: platform}):
         run, expires = labels.get(LABEL_RUN), labels.get(LABEL_EXPIRES)
         if run is None:
             continue  # belongs to an environment
@@ -90,7 +90,7 @@ def remove_labelled(client: DockerClient, labels: Mapping[str, str]) -> bool:
     What the engine is just creating shows up late: `remove_until_gone` looks again.
     """
     found = False
-    for kind, identity, *_ in _things(client, labels):
+    for kind, identity, *_ in things(client, labels):
         found = True
         _remove(client, kind, identity)
     return found
@@ -107,9 +107,7 @@ def remove_until_gone(connected: Callable[[], DockerClient], labels: Mapping[str
     return empty >= GONE_PASSES
 
 
-def _things(
-    client: DockerClient, labels: Mapping[str, str]
-) -> Iterator[tuple[Kind, str, str, dict[str, str], datetime]]:
+def things(client: DockerClient, labels: Mapping[str, str]) -> Iterator[Thing]:
     """Yield kind, id, name, labels and time of creation, containers first: networks and volumes wait for them."""
     filters: dict[str, Any] = {"label": [f"{key}={value}" for key, value in labels.items()]}
     for entry in client.api.containers(all=True, filters=filters):

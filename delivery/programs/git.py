@@ -1,38 +1,46 @@
 """Revisions of the application's repository, read with git; the work tree is never touched."""
 
+import hashlib
 import os
 import re
-import shutil
-from datetime import datetime
-from pathlib import Path
-from tempfile import TemporaryDirectory
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path, PurePosixPath
 
 from delivery.change import Commit
 from delivery.errors import CommandFailed, Misconfigured
-from delivery.programs.run import run
+from delivery.programs.git_command import ask_git
 from delivery.release import Revision
 
 FILE = "headway.yaml"
-TIMEOUT_SECONDS = 60
-EXPORT_SECONDS = 240
 SHOWN = 5
 MOST_COMMITS = 100
+LATEST_SECONDS = 253402300799  # the last second of the year 9999; a commit may claim a later one
 
-_FIELDS = "--format=%H%x00%s%x00%an%x00%cI"
+_FIELDS = "--format=%H%x00%s%x00%an%x00%ct%x00"
 
 
 def top_level(folder: Path) -> Path:
-    """Return the root of the repository that holds `folder`; Misconfigured when none does."""
+    """Return the root of the work tree that holds `folder`; Misconfigured when none does."""
     if not folder.is_dir():
         raise Misconfigured(str(folder), "there is no such folder")
     try:
-        return Path(_git(folder, "rev-parse", "--show-toplevel").strip())
+        inside, up = ask_git(folder, "rev-parse", "--is-inside-work-tree", "--show-cdup").split("\n")[:2]
     except CommandFailed as error:
+        _check_owner(folder)
         raise Misconfigured(
             str(folder),
             f"is not in a git repository ({error.last_lines.strip()})",
             next_step="Headway delivers commits: git init, git add, git commit",
         ) from error
+    if inside != "true":
+        raise Misconfigured(
+            str(folder),
+            "is in a git repository, but not in a work tree of it",
+            "the folder with headway.yaml, checked out",
+            "git clone it, or git worktree add FOLDER",
+        )
+    return (folder.resolve() / up).resolve()
 
 
 def resolve(repository: Path, revision: str, folder: str) -> Revision:
@@ -41,22 +49,33 @@ def resolve(repository: Path, revision: str, folder: str) -> Revision:
     Raises Misconfigured for a revision that does not exist or has no headway.yaml in `folder`.
     """
     try:
-        sha = _git(repository, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}").strip()
+        name = f"{revision}^{{commit}}"
+        sha = ask_git(repository, "rev-parse", "--verify", "--quiet", "--end-of-options", name).strip()
     except CommandFailed as error:
         top_level(repository)
         raise Misconfigured(f"revision {revision}", f"there is none in {repository}", _known(repository)) from error
-    if not _has(repository, f"{sha}:{_below(folder)}{FILE}"):
-        raise Misconfigured(
-            f"revision {sha[:7]}", f"has no {_below(folder)}{FILE}", next_step=f"commit {FILE}, or choose another one"
-        )
-    tree = _git(repository, "rev-parse", "--verify", f"{sha}:{_below(folder).rstrip('/')}").strip()
-    _, subject, author, committed = _git(repository, "show", "-s", _FIELDS, sha).strip("\n").split("\0")
-    return Revision(sha=sha, tree=tree, subject=subject, author=author, committed=datetime.fromisoformat(committed))
+    tree = _object(repository, f"{sha}:{'' if folder == '.' else folder}")
+    file = (PurePosixPath(folder) / FILE).as_posix()
+    if not tree or not _object(repository, f"{sha}:{file}"):
+        raise Misconfigured(f"revision {sha[:7]}", f"has no {file}", next_step=f"commit {FILE}, or choose another one")
+    _, subject, author, seconds = next(_commits(repository, "--no-walk", sha))
+    return Revision(
+        sha=sha,
+        tree=tree,
+        attributes=_attributes_above(repository, sha, folder),
+        subject=subject,
+        author=author,
+        committed=datetime.fromtimestamp(min(seconds, LATEST_SECONDS), UTC),
+    )
 
 
 def changed_files(repository: Path, folder: str) -> tuple[str, ...]:
-    """Return the files below `folder` that differ from the last commit, new ones as well, relative to the root."""
-    return parse_status(_git(repository, "status", "--porcelain", "-z", "--", folder))
+    """Return the files below `folder` that differ from the last commit, new ones as well, relative to the root.
+
+    A submodule is one of them when other files than those of its recorded commit lie in it.
+    """
+    options = ("--untracked-files=normal", "--ignore-submodules=none", "--find-renames")
+    return parse_status(ask_git(repository, "status", "--porcelain", "-z", *options, "--", folder))
 
 
 def parse_status(output: str) -> tuple[str, ...]:
@@ -71,74 +90,76 @@ def parse_status(output: str) -> tuple[str, ...]:
     return tuple(paths)
 
 
-def export(repository: Path, revision: str, folder: str, destination: Path) -> None:
-    """Lay out `folder` as it is in the commit as `destination`: the whole of it, or nothing.
-
-    Every file carries the commit's time. `git archive` would leave out what is marked export-ignore, which tests
-    often are.
-    """
-    destination.parent.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(dir=destination.parent, prefix=".export-") as temporary:
-        tree = Path(temporary) / "tree"
-        tree.mkdir()
-        env = {"GIT_INDEX_FILE": f"{temporary}/index", "GIT_WORK_TREE": str(tree)}
-        _git(repository, "read-tree", f"{revision}:{_below(folder).rstrip('/')}", env=env)
-        _git(repository, "checkout-index", "--all", "--quiet", env=env, timeout_seconds=EXPORT_SECONDS)
-        _set_times(tree, int(_git(repository, "show", "-s", "--format=%ct", revision)))
-        shutil.rmtree(destination, ignore_errors=True)
-        os.replace(tree, destination)
-
-
 def log_between(repository: Path, old: str, new: str, folder: str) -> tuple[Commit, ...]:
     """Return the commits after `old` up to `new` that touch `folder`, newest first and not more than a hundred.
 
     When `old` is not in this repository, as after a rewritten history, `new` alone.
     """
-    commits = [f"{old}..{new}"] if _has(repository, f"{old}^{{commit}}") else ["--no-walk", new]
-    output = _git(repository, "log", _FIELDS, f"--max-count={MOST_COMMITS}", *commits, "--", folder)
-    lines = (line.split("\0") for line in output.splitlines())
-    return tuple(Commit(sha=sha, subject=subject, author=author) for sha, subject, author, _ in lines)
+    commits = [f"{old}..{new}"] if _object(repository, f"{old}^{{commit}}") else ["--no-walk", new]
+    found = _commits(repository, f"--max-count={MOST_COMMITS}", *commits, "--", folder)
+    return tuple(Commit(sha=sha, subject=subject, author=author) for sha, subject, author, _ in found)
 
 
 def origin(repository: Path) -> str:
     """Return the address of the repository this one was cloned from, without credentials; empty when there is none."""
     try:
-        address = _git(repository, "remote", "get-url", "origin").strip()
+        address = ask_git(repository, "remote", "get-url", "origin").strip()
     except CommandFailed:
         return ""
-    return re.sub(r"^([a-z+]+://)[^/@]*@", r"\1", address)
+    return re.sub(r"^([A-Za-z0-9+.-]+://)[^/]*@", r"\1", address)
 
 
-def _git(
-    repository: Path, *arguments: str, env: dict[str, str] | None = None, timeout_seconds: float = TIMEOUT_SECONDS
-) -> str:
-    argv = ["git", "-C", str(repository), *arguments]
-    return run(argv, timeout_seconds=timeout_seconds, env=env).stdout
+def _commits(repository: Path, *arguments: str) -> Iterator[tuple[str, str, str, int]]:
+    """Yield sha, subject, author and time of commits, told by plumbing: what a user has set for `git log` is not read.
+
+    Subjects may hold line ends of their own.
+    """
+    fields = ask_git(repository, "rev-list", _FIELDS, *arguments).split("\0")[:-1]
+    for sha, subject, author, seconds in zip(*[iter(fields)] * 4, strict=True):
+        yield sha.split("\n")[-1], " ".join(subject.split()), author, int(seconds)
 
 
-def _has(repository: Path, name: str) -> bool:
+def _attributes_above(repository: Path, sha: str, folder: str) -> str:
+    """Return a hash of the attributes that count for `folder` and are not in its tree; empty when there are none."""
+    above = (
+        [] if folder == "." else [(parent / ".gitattributes").as_posix() for parent in PurePosixPath(folder).parents]
+    )
+    found = ask_git(repository, "ls-tree", "--full-tree", sha, "--", *above) if above else ""
+    common = repository / ask_git(repository, "rev-parse", "--git-common-dir").removesuffix("\n")
+    own = common / "info" / "attributes"
+    content = found.encode() + (own.read_bytes() if own.is_file() else b"")
+    return hashlib.sha256(content).hexdigest() if content.strip() else ""
+
+
+def _object(repository: Path, name: str) -> str:
+    """Return the hash of what `name` stands for, or nothing when there is no such thing."""
     try:
-        _git(repository, "cat-file", "-e", name)
+        return ask_git(repository, "rev-parse", "--verify", "--quiet", "--end-of-options", name).strip()
     except CommandFailed:
-        return False
-    return True
+        return ""
 
 
 def _known(repository: Path) -> str:
     """Return what a person could have meant."""
-    branches = _git(repository, "branch", "--all", "--sort=-committerdate", "--format=%(refname:short)").splitlines()
-    try:
-        commits = _git(repository, "log", f"--max-count={SHOWN}", "--format=%h %s").splitlines()
-    except CommandFailed:
+    refs = ("for-each-ref", "--sort=-committerdate", "--format=%(refname:short)", f"--count={SHOWN}")
+    branches = ask_git(repository, *refs, "refs/heads", "refs/remotes").splitlines()
+    if not _object(repository, "HEAD^{commit}"):
         return "nothing, there is no commit yet"
-    return f"branches {', '.join(branches[:SHOWN])}; last commits {'; '.join(commits)}"
+    commits = (f"{sha[:7]} {subject}" for sha, subject, *_ in _commits(repository, f"--max-count={SHOWN}", "HEAD"))
+    return f"branches {', '.join(branches)}; last commits {'; '.join(commits)}"
 
 
-def _below(folder: str) -> str:
-    """Return `folder` as the start of a path in a commit."""
-    return "" if folder in (".", "") else folder.rstrip("/") + "/"
-
-
-def _set_times(tree: Path, seconds: int) -> None:
-    for path in [tree, *tree.rglob("*")]:
-        os.utime(path, (seconds, seconds), follow_symlinks=False)
+def _check_owner(folder: Path) -> None:
+    """Misconfigured when the repository above `folder` belongs to another user: git then does as if it were not one."""
+    for parent in (folder.resolve(), *folder.resolve().parents):
+        entry = parent / ".git"
+        if entry.exists():
+            owners = {path.stat().st_uid for path in (parent, entry)} - {os.geteuid()}
+            if owners:
+                raise Misconfigured(
+                    str(parent),
+                    f"belongs to another user (id {owners.pop()}), and git does not trust it",
+                    f"a repository of the user Headway runs as (id {os.geteuid()})",
+                    f"git config --global --add safe.directory '{parent}', as that user",
+                )
+            return

@@ -36,7 +36,7 @@ def run(
     *,
     timeout_seconds: float,
     cwd: Path | None = None,
-    env: Mapping[str, str] | None = None,
+    env: Mapping[str, str | None] | None = None,
     stdin: str | None = None,
     accept: Sequence[int] = (0,),
     log: Path | None = None,
@@ -44,10 +44,10 @@ def run(
 ) -> Completed:
     """Run a program to its end and return what it printed.
 
-    `env` is added to this process's environment; secrets go there or to `stdin`, never into `argv`. With `log` both
-    outputs are one, as on a terminal: each line is in that file, and told to `on_line` in another thread, as soon as
-    it is printed. Raises CommandFailed for an exit code not in `accept`, Rejected when it cannot be started or runs
-    longer than `timeout_seconds`, Interrupted when `stop_all` was called.
+    `env` is added to this process's environment, which a value of None takes a variable from; secrets go there or to
+    `stdin`, never into `argv`. With `log` both outputs are one, as on a terminal: each line is in that file, and told
+    to `on_line` in another thread, as soon as it is printed. Raises CommandFailed for an exit code not in `accept`,
+    Rejected when it cannot be started or runs longer than `timeout_seconds`, Interrupted when `stop_all` was called.
     """
     if _stopping.is_set():
         raise Interrupted(f"{argv[0]} was not started: the run is being stopped")
@@ -55,7 +55,7 @@ def run(
         process = subprocess.Popen(
             list(argv),
             cwd=cwd,
-            env={**os.environ, **(env or {})},
+            env={name: value for name, value in {**os.environ, **(env or {})}.items() if value is not None},
             stdin=subprocess.PIPE if stdin is not None else subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT if log else subprocess.PIPE,

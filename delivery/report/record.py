@@ -14,7 +14,9 @@ from delivery.release import BaseImage, BuiltImage, Release, Revision
 from delivery.target import Observation, Retreat
 from delivery.verdict import upper_bound
 
-Outcome = Literal["delivered", "unchanged", "rejected", "withdrawn", "misconfigured", "interrupted", "failed"]
+Outcome = Literal[
+    "delivered", "unchanged", "rejected", "withdrawn", "misconfigured", "interrupted", "failed", "crashed"
+]
 
 
 class StepTime(Model):

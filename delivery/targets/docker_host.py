@@ -30,6 +30,7 @@ from delivery.containers.instances import (
 )
 from delivery.containers.metrics import RouterMetrics
 from delivery.containers.names import EnvironmentNames
+from delivery.containers.removal import find_belongings, remove_belongings
 from delivery.containers.router import ANY_ADDRESS, Router, Runtime, ensure_router, find_router
 from delivery.containers.sentinels import EngineSentinel, HealthSentinel, RouterSentinel
 from delivery.containers.serving import (
@@ -50,7 +51,7 @@ from delivery.place import Place
 from delivery.programs import haproxy
 from delivery.programs.haproxy import COLOURS, ServerStat
 from delivery.release import Release
-from delivery.target import Colour, InstanceState, Observation, Retreat, SlotState, TargetState, other
+from delivery.target import Belonging, Colour, InstanceState, Observation, Retreat, SlotState, TargetState, other
 from delivery.variables import fill
 from delivery.verdict import prepare
 from delivery.watching import Clock, TrafficWatch
@@ -218,6 +219,20 @@ class DockerHost:
             self._prove_idle(router, other(colour))
             self._clear(router, other(colour), 0)
         return self._state(router)
+
+    def belongings(self) -> tuple[Belonging, ...]:
+        """Return every container, network and volume of the environment."""
+        return find_belongings(self.client, self.names)
+
+    def remove(self) -> tuple[Belonging, ...]:
+        """Remove every container, network and volume of the environment, and return them."""
+        if self._guard:
+            self._guard.close()
+        if router := find_router(self.client, self.names):
+            router.check(self.sequence)
+        found = self.belongings()
+        remove_belongings(self.client, self.names)
+        return found
 
     def _settle(self, release: Release) -> tuple[Router, Colour]:
         if self._guard:

@@ -15,6 +15,7 @@ from delivery.errors import Rejected, ReleaseUnhealthy
 from delivery.place import Place
 from delivery.release import Release
 from delivery.target import (
+    Belonging,
     Colour,
     InstanceState,
     Observation,
@@ -186,6 +187,19 @@ class MemoryHost:
         self._settle(release)
         self._empty(other(self._colour_of(release)))
         return self.observe()
+
+    def belongings(self) -> tuple[Belonging, ...]:
+        """Return the slots that hold a release."""
+        return tuple(Belonging(kind="slot", name=f"{self.url}/{colour}") for colour in self.place.releases)
+
+    def remove(self) -> tuple[Belonging, ...]:
+        """Empty both slots and forget what passed every watch."""
+        self._obey("remove")
+        found = self.belongings()
+        for values in (self.place.releases, self.place.services, self.place.weights):
+            values.clear()
+        self.place.settled, self.place.settled_at = "", None
+        return found
 
     def _settle(self, release: Release) -> None:
         colour = self._colour_of(release)

@@ -49,7 +49,7 @@ def test_every_verb_is_described_once_and_no_other() -> None:
 
 
 def test_every_argument_and_option_that_is_described_exists() -> None:
-    rows = re.findall(r"^\| `headway ([a-z]+)(?: \[([A-Z]+)\])?` \| (.*) \|$", text("docs/commands.md"), re.MULTILINE)
+    rows = re.findall(r"^\| `headway ([a-z]+)(?: \[?([A-Z]+)\]?)?` \| (.*) \|$", text("docs/commands.md"), re.MULTILINE)
     for verb, argument, meaning in rows:
         assert set(re.findall(r"--[a-z-]+", meaning)) <= options(verb), verb
         assert argument.lower() in {"", *(parameter.name for parameter in COMMANDS[verb].params)}, verb

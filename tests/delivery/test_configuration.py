@@ -206,6 +206,48 @@ def test_every_missing_file_is_told_with_its_key(tmp_path: Path) -> None:
     ]
 
 
+def test_each_of_several_folders_of_migrations_is_looked_for(tmp_path: Path) -> None:
+    (tmp_path / "web").mkdir()
+    for file in ("web/Dockerfile", "web/Test", "compose.yaml"):
+        (tmp_path / file).touch()
+    app = load_app_text(FILES.replace("files: migrations", "files: [web, orders/migrations, ../users]"))
+    with pytest.raises(Misconfigured) as caught:
+        check_files(app, tmp_path)
+    assert str(caught.value).splitlines()[:3] == [
+        "headway.yaml: 2 files are missing",
+        "  database.migrate.files[1]: there is no folder orders/migrations",
+        "  database.migrate.files[2]: ../users is outside the folder of headway.yaml",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("files", "told"),
+    [
+        ("3", "database.migrate.files: found 3; allowed: text"),
+        ("[]", "database.migrate.files: is empty; allowed: at least 1"),
+        ("[a, 1]", "database.migrate.files[1]: found 1; allowed: text"),
+        ("{a: b}", "database.migrate.files: found keys with values; allowed: text"),
+    ],
+)
+def test_what_is_no_folder_nor_a_list_of_folders_is_told_by_its_key(files: str, told: str) -> None:
+    with pytest.raises(Misconfigured) as caught:
+        load_app_text(FILES.replace("files: migrations", f"files: {files}"))
+    assert str(caught.value).splitlines()[0].startswith(f"headway.yaml: {told}")
+
+
+@pytest.mark.parametrize("target", ["../shared", "/etc"])
+def test_a_link_out_of_the_folder_is_told_before_it_leads_nowhere_in_a_checkout(tmp_path: Path, target: str) -> None:
+    (tmp_path / "shared").mkdir()
+    folder = tmp_path / "shop"
+    (folder / "web").mkdir(parents=True)
+    for file in ("web/Dockerfile", "compose.yaml"):
+        (folder / file).touch()
+    (folder / "web" / "Test").symlink_to("Dockerfile")
+    (folder / "migrations").symlink_to(target)
+    with pytest.raises(Misconfigured, match=r"database\.migrate\.files: migrations is a link out of the folder"):
+        check_files(load_app_text(FILES), folder)
+
+
 def test_files_that_are_there_pass(tmp_path: Path) -> None:
     for folder in ("web", "migrations"):
         (tmp_path / folder).mkdir()

@@ -31,8 +31,8 @@ def test_every_file_an_example_names_exists(example: str) -> None:
     app = load(example)
     builds = [*app.images.values(), *(suite.build for suite in app.suites.values() if suite.build)]
     assert all((EXAMPLES / example / build.context / build.dockerfile).is_file() for build in builds)
-    folder = app.database.migrate.files if app.database and app.database.migrate else None
-    assert not folder or any((EXAMPLES / example / folder).glob("*.sql"))
+    folders = app.database.migrate.folders if app.database and app.database.migrate else ()
+    assert all(any((EXAMPLES / example / folder).glob("*.sql")) for folder in folders)
 
 
 def test_the_matrix_tests_the_images_and_staging_the_whole() -> None:

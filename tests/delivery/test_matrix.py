@@ -47,6 +47,7 @@ def test_no_two_cells_share_a_file_name(suite: Suite) -> None:
 def test_a_cell_is_told_its_place(suite: Suite) -> None:
     for cell in cells_of("unit", suite):
         assert cell.variables["HEADWAY_SHARD"] == str(cell.shard)
+        assert cell.variables["HEADWAY_SHARD_INDEX"] == str(cell.shard - 1)
         assert all(cell.variables[variable_name(axis)] == value for axis, value in cell.axes.items())
 
 

@@ -8,6 +8,7 @@ from delivery.migrations import migrations_hash
 from tests.delivery.values import make_app
 
 MIGRATE = {"image": "web", "command": ["migrate"], "files": "migrations"}
+GOLDEN = "4fa3d50c0f1c0593ea138ba44e966a63daf8973b74b4bf216eeb57d3d71f5d94"
 
 
 @pytest.fixture
@@ -52,3 +53,20 @@ def test_a_migration_that_moves_to_another_folder_is_another_one(source: Path) -
     (source / "migrations" / "later").mkdir()
     (source / "migrations" / "1.sql").rename(source / "migrations" / "later" / "1.sql")
     assert of(source) != before
+
+
+def test_the_hash_of_one_folder_stays_what_it_was_in_releases_that_are_kept(source: Path) -> None:
+    assert of(source) == GOLDEN
+    assert of(source, files=["migrations"]) == GOLDEN
+
+
+def test_files_of_several_folders_all_count_in_any_order(source: Path) -> None:
+    (source / "orders" / "migrations").mkdir(parents=True)
+    (source / "orders" / "migrations" / "1.sql").write_text("create table o();")
+    both, other = ["migrations", "orders/migrations"], ["orders/migrations", "migrations"]
+    before = of(source, files=both)
+    assert before not in (of(source), of(source, files=["orders/migrations"]))
+    assert of(source, files=other) == before
+    (source / "orders" / "migrations" / "2.sql").touch()
+    assert of(source, files=both) != before
+    assert of(source) == GOLDEN

@@ -82,6 +82,7 @@ def test_an_image_without_a_command_runs_as_it_is() -> None:
         ("playwright", "PLAYWRIGHT_JSON_OUTPUT_NAME", "/reports/playwright.json"),
         ("cypress", "SPLIT_INDEX", "1"),
         ("command", "HEADWAY_SHARD", "2"),
+        ("command", "HEADWAY_SHARD_INDEX", "1"),
         ("command", "HEADWAY_SHARDS", "3"),
         ("command", "NODE", "22"),
         ("command", "CI", "true"),

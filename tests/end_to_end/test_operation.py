@@ -142,7 +142,8 @@ def test_what_a_killed_run_began_is_withdrawn_by_recovery(greeter: Project) -> N
     output = output_of(process)
 
     assert process.returncode == 1, output
-    assert "crashed" in output
+    assert "crashed: its process died; recovery finishes or withdraws what it had begun" in output
+    assert "next: headway status says when the environment is free" in output
     wait_for(lambda: greeter.things() == before and greeting(greeter) == said)
     assert [view["busy"] for view in greeter.status()["environments"] if view["app"] == "hello"] == [False]
 
@@ -187,6 +188,25 @@ def test_recovery_runs_by_its_schedule(greeter: Project) -> None:
     url = f"{Orchestrator(Home(greeter.home)).url}/api/flow_runs/filter"
 
     wait_for(lambda: any(run["auto_scheduled"] for run in httpx.post(url, json=wanted, timeout=10).json()))
+
+
+def test_a_removed_application_is_gone_and_a_second_call_says_so(greeter: Project) -> None:
+    unasked = greeter.headway("remove", "hello")
+    assert (unasked.returncode, greeting(greeter) != "") == (2, True), unasked.stdout
+    assert "production   release " in unasked.stderr
+    assert "images       hello/" in unasked.stderr
+
+    removed = greeter.headway("remove", "hello", "--yes")
+
+    assert removed.returncode == 0, removed.stdout + removed.stderr
+    assert greeter.status()["environments"] == []
+    assert {name.partition("-registry")[0] for name in greeter.things()} == {
+        f"{kind} headway-{greeter.identity()}" for kind in ("container", "volume")
+    }
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(greeter.url(), timeout=10)
+    again = greeter.headway("remove", "hello", "--yes")
+    assert (again.returncode, "there is nothing of hello" in again.stderr) == (0, True)
 
 
 def wait_for(done: object) -> None:

@@ -50,6 +50,7 @@ class Containers:
     stand_ins: dict[str, BaseImage] = field(default_factory=dict)
     out_of_reach: set[str] = field(default_factory=set)
     bases: dict[str, list[str]] = field(default_factory=dict)
+    repositories: list[str] = field(default_factory=list)
     living: set[str] = field(default_factory=set)
 
     def fail(self, what: str, *errors: BaseException) -> None:
@@ -153,6 +154,16 @@ class Containers:
         self.living = set(living)
         return []
 
+    def find_environments(self, home, app: str, host=None) -> set[str]:
+        return set()
+
+    def find_repositories(self, home, app: str) -> list[str]:
+        return [name for name in self.repositories if name.startswith(f"{app}/")]
+
+    def remove_images(self, home, app: str, address: str) -> None:
+        self._begin("remove images")
+        self.repositories = [name for name in self.repositories if not name.startswith(f"{app}/")]
+
     def stand_in(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Take the engine's place in everything the tasks use of it."""
         for where, names in {
@@ -163,6 +174,7 @@ class Containers:
             "delivery.containers.pushing": ("publish_release",),
             "delivery.containers.database": ("find_database", "ensure_database", "migrate"),
             "delivery.containers.backup": ("prove_backup",),
+            "delivery.containers.removal": ("find_environments", "find_repositories", "remove_images"),
             "tasks.cleanup": ("remove_run",),
             "tasks.recover": ("sweep",),
         }.items():

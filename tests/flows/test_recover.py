@@ -8,11 +8,13 @@ import pytest
 from prefect.client.orchestration import get_client
 from prefect.states import Cancelling, Crashed, Paused, Running
 
-from delivery.errors import Transient
+from delivery.errors import Misconfigured, Transient
 from delivery.journal import Entry
 from delivery.lease import LeaseBook
 from delivery.platform.daemon import Daemon
 from delivery.presence import Presence, Roll
+from delivery.report.markdown import report_markdown
+from flows import runs
 from flows.deliver import deliver
 from flows.recover import recover
 from tasks.known import current_places
@@ -186,6 +188,31 @@ def test_a_run_whose_process_died(platform, state, presence, becomes):
 
     assert state_of(run) == becomes
     assert Roll(platform.home.roll).unattended() == []
+
+
+@pytest.mark.parametrize("state", [Running(), Crashed(message="exited with -9")], ids=["found", "told by the worker"])
+def test_a_delivery_that_crashed_is_told_as_crashed_with_what_happens_next(platform, state):
+    run = a_run(platform, state, attempts=2)
+
+    platform.run(recover, {})
+
+    record, seen = platform.record(run), runs.look(run)
+    assert (record.outcome, record.environment, record.run_name) == ("crashed", "production", seen.name)
+    assert record.reason == "its process died; recovery finishes or withdraws what it had begun"
+    assert (seen.state, seen.has_ended) == ("Crashed", True)
+    first, *_, last = seen.message.splitlines()
+    assert first == record.reason
+    assert last == "  next: headway status says when the environment is free; then headway run again"
+    assert "crashed in" in report_markdown(record)
+
+
+def test_a_delivery_that_is_started_again_has_not_crashed(platform):
+    run = a_run(platform, Running())
+
+    platform.run(recover, {})
+
+    with pytest.raises(Misconfigured, match="there is none"):
+        platform.record(run)
 
 
 def test_a_run_that_ended_although_its_process_could_not_say_so_is_forgotten(platform):

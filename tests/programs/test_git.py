@@ -6,6 +6,7 @@ import pytest
 
 from delivery.errors import Misconfigured
 from delivery.programs import git
+from delivery.programs.checkout import export
 
 WHEN = "2026-03-04T05:06:07+00:00"
 
@@ -70,7 +71,7 @@ def test_an_application_may_be_the_whole_repository(repository, tmp_path):
     sha = _commit(repository, "Move up")
 
     found = git.resolve(repository, sha[:8], ".")
-    git.export(repository, found.sha, ".", tmp_path / "out")
+    export(repository, found.sha, ".", tmp_path / "out")
 
     assert found.tree == _git(repository, "rev-parse", "HEAD^{tree}")
     assert (tmp_path / "out" / "other.txt").exists()
@@ -131,7 +132,7 @@ def test_an_export_is_the_commit_and_not_the_work_tree(repository, tmp_path):
     (repository / "shop" / "headway.yaml").write_text("app: not committed\n")
     (repository / "shop" / "run.sh").unlink()
 
-    git.export(repository, "HEAD", "shop", tmp_path / "out")
+    export(repository, "HEAD", "shop", tmp_path / "out")
 
     out = tmp_path / "out"
     names = {path.relative_to(out).as_posix() for path in out.rglob("*")}
@@ -143,7 +144,7 @@ def test_an_export_is_the_commit_and_not_the_work_tree(repository, tmp_path):
 
 
 def test_exported_files_carry_the_time_of_the_commit(repository, tmp_path):
-    git.export(repository, "HEAD", "shop", tmp_path / "out")
+    export(repository, "HEAD", "shop", tmp_path / "out")
 
     times = {path.lstat().st_mtime for path in [tmp_path / "out", *(tmp_path / "out").rglob("*")]}
     assert times == {datetime.fromisoformat(WHEN).timestamp()}
@@ -153,7 +154,7 @@ def test_an_export_replaces_what_an_interrupted_one_left(repository, tmp_path):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "half.txt").write_text("left behind")
 
-    git.export(repository, "HEAD", "shop", tmp_path / "out")
+    export(repository, "HEAD", "shop", tmp_path / "out")
 
     assert not (tmp_path / "out" / "half.txt").exists()
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []

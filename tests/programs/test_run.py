@@ -21,6 +21,17 @@ def test_both_outputs_and_the_exit_code_come_back():
     assert (done.returncode, done.stdout, done.stderr) == (0, "out\n", "err\n")
 
 
+def test_a_variable_of_this_process_can_be_taken_from_a_program(monkeypatch):
+    monkeypatch.setenv("KEPT", "1")
+    monkeypatch.setenv("TAKEN", "1")
+
+    done = run(
+        ["sh", "-c", "echo ${KEPT-none} ${TAKEN-none} $MORE"], timeout_seconds=LONG, env={"TAKEN": None, "MORE": "2"}
+    )
+
+    assert done.stdout == "1 none 2\n"
+
+
 def test_arguments_are_never_read_by_a_shell():
     done = run(["printf", "%s|", "$HOME", "a b", "; false", "*"], timeout_seconds=LONG)
 

@@ -164,6 +164,27 @@ class TargetContract:
         assert state.live.release == first
         assert state.live.weight == 100
 
+    def test_a_removed_environment_has_nothing_and_may_be_released_into_again(self, app, target, release):
+        self.put_live(app, target, release(1))
+        target(2).stage(app, release(2))
+        before = target(2).belongings()
+
+        removed = target(3).remove()
+
+        assert len(before) >= 2
+        assert set(before) == set(removed)
+        assert target(3).belongings() == target(3).remove() == ()
+        assert target(3).observe().live is None
+        assert self.put_live(app, target, release(1), 4).live.release == release(1)
+
+    def test_a_lease_that_is_over_removes_nothing(self, app, target, release):
+        self.put_live(app, target, release(1), 5)
+
+        with pytest.raises(Rejected):
+            target(4).remove()
+
+        assert target(5).observe().live.release == release(1)
+
     def test_every_verb_may_be_called_twice(self, app, target, release):
         first, second = release(1), release(2)
         self.put_live(app, target, first)

@@ -1,0 +1,76 @@
+"""`headway remove`: take an application, or one of its environments, off the platform, after showing what goes."""
+
+import asyncio
+import sys
+from typing import Annotated
+
+import typer
+
+from cli.output import print_json, say, warn
+from cli.session import running
+from delivery.errors import Misconfigured, Rejected
+from delivery.home import Home
+from delivery.remains import EnvironmentRemains, Remains
+
+SHOWN = 8
+
+
+def remove(
+    app: Annotated[str, typer.Argument(help="The application, as headway.yaml calls it.")],
+    environment: Annotated[list[str] | None, typer.Option(help="Only this one; may be given several times.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print what was removed as data.")] = False,
+) -> None:
+    """Remove an application's environments with their databases, and its images; reports and evidence stay."""
+    running()
+    from flows.overview import app_names
+    from flows.remove import check_nobody_uses, find_remains
+    from flows.remove import remove as flow
+
+    remains = find_remains(app, environment)
+    what = f"{', '.join(environment)} of {app}" if environment else app
+    if not remains:
+        known = ", ".join(app_names()) or "none"
+        warn(f"there is nothing of {what} on this platform; applications here: {known}")
+    else:
+        check_nobody_uses(remains)
+        _show(remains)
+        _ask(what, yes=yes)
+    removed = asyncio.run(flow(app, [one.environment for one in remains.environments])) if remains else []
+    if as_json:
+        print_json({"app": app, "removed": removed})
+    elif remains:
+        say(f"removed {what}: {len(removed)} things", "green")
+        say(f"its reports, releases' evidence and history stay in {Home.current().store}")
+
+
+def _show(remains: Remains) -> None:
+    """Say what is about to go: on stderr, for the output may be data."""
+    warn(f"this removes for good, of {remains.app}:")
+    for one in remains.environments:
+        for line in _lines(one):
+            warn(f"  {one.environment:<12} {line}")
+    if remains.repositories:
+        more = f" and {len(remains.repositories) - SHOWN} more" if len(remains.repositories) > SHOWN else ""
+        warn(f"  {'images':<12} {', '.join(remains.repositories[:SHOWN])}{more}")
+    if any(belonging.keeps for one in remains.environments for belonging in one.belongings):
+        warn("no backup of it is kept: what shall stay must be dumped before")
+
+
+def _lines(one: EnvironmentRemains) -> list[str]:
+    lines = [f"release {one.live}, which is live"] if one.live else []
+    lines += [
+        f"{belonging.keeps}: {belonging.kind} {belonging.name}" for belonging in one.belongings if belonging.keeps
+    ]
+    lines += [f"secrets and addresses: block {one.settings}"] if one.settings else []
+    return [*lines, *([one.counted] if one.counted else [])] or ["nothing that runs"]
+
+
+def _ask(what: str, *, yes: bool) -> None:
+    """Return when the user agrees; Rejected when not, Misconfigured when there is nobody to ask."""
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise Misconfigured("headway remove", "there is no terminal to ask on", "--yes")
+    if not typer.confirm(f"Remove {what}?", err=True):
+        raise Rejected(f"nothing was removed: {what} stays as it is")

@@ -1,0 +1,34 @@
+"""Take an application off the platform: what it has is removed for good, what is known of it stays."""
+
+import asyncio
+
+from prefect import flow
+from prefect.runtime import flow_run
+
+from tasks.lease import give_back
+from tasks.presence import enter, leave
+from tasks.remove import check_nobody_uses, find_remains, remove_environments, remove_images, take_leases
+
+__all__ = ["check_nobody_uses", "find_remains", "remove"]
+
+
+@flow(name="remove", flow_run_name="remove {app}")
+async def remove(app: str, environments: list[str]) -> list[str]:
+    """Remove these environments of `app`, and its images when no other stays; return the names of what was removed.
+
+    Every environment is held until all are done. Rejected, with nothing removed, while a run uses one of them. What is
+    left half done, by a kill or by what runs them not answering any more, is finished by recovery.
+    """
+    run = str(flow_run.id)
+    enter(run, begins_again=False)
+    try:
+        remains = await asyncio.to_thread(find_remains, app, environments)
+        leases = await take_leases(remains, run)
+        try:
+            removed = await remove_environments(leases, run)
+        finally:
+            for lease in leases:
+                await give_back(lease)
+        return [*removed, *await remove_images(remains)]
+    finally:
+        leave(run)

@@ -1,0 +1,159 @@
+"""Take an application, or some of its environments, off the platform."""
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from pathlib import Path
+
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.objects import FlowRun
+
+from blocks.artifact_store import current_store
+from blocks.environment import has_settings, remove_settings
+from blocks.registry import current_registry
+from delivery.archive import Archive, HistoryEntry
+from delivery.configuration import FILE, load_app
+from delivery.containers import removal
+from delivery.containers.client import connect
+from delivery.containers.names import EnvironmentNames
+from delivery.errors import HeadwayError, Rejected
+from delivery.home import Home
+from delivery.journal import Entry, Journal
+from delivery.lease import Lease
+from delivery.order import Order
+from delivery.remains import EnvironmentRemains, Remains
+from delivery.target import Belonging
+from tasks.known import current_places
+from tasks.lease import lease_book, renewed
+from tasks.notes import last_notes
+from tasks.place import open_environment
+from tasks.recover import unended_runs
+from tasks.step import log, step
+
+WAIT = "wait for its end, or cancel it in the UI"
+
+
+def find_remains(app: str, environments: Sequence[str] | None = None) -> Remains:
+    """Return what the platform has of `app`, or of some of its environments alone; nothing is changed."""
+    home = Home.current()
+    known = {place.environment for place in current_places() if place.app.app == app}
+    names = sorted(known | removal.find_environments(home, app))
+    found = [_look(app, name) for name in names if environments is None or name in environments]
+    whole = len(found) == len(names)
+    repositories = tuple(removal.find_repositories(home, app)) if whole else ()
+    return Remains(app=app, environments=tuple(found), repositories=repositories, whole=whole)
+
+
+def check_nobody_uses(remains: Remains, but: str = "") -> None:
+    """Return when no run but `but` holds an environment or is on its way to one; Rejected with its name otherwise."""
+    book, now = lease_book(), datetime.now(UTC)
+    for one in remains.environments:
+        lease = book.read(remains.app, one.environment)
+        if lease.is_held(now) and lease.holder != but:
+            raise Rejected(f"{lease.describe()}\n  next: {WAIT}")
+    with get_client(sync_client=True) as client:
+        for run in unended_runs(client):
+            if str(run.id) != but and _delivers(run) == remains.app:
+                raise Rejected(f"run {run.name} ({str(run.id)[:8]}) delivers {remains.app}\n  next: {WAIT}")
+
+
+@step(timeout_seconds=60, retries=0, name="take all environments", keep=False)
+def take_leases(remains: Remains, run: str) -> list[Lease]:
+    """Return the leases of all environments; Rejected, with none taken, when somebody else holds one."""
+    check_nobody_uses(remains, but=run)
+    book, taken = lease_book(), list[Lease]()
+    try:
+        for one in remains.environments:
+            reason = f"removal of {remains.app}"
+            taken.append(book.take(remains.app, one.environment, holder=run, reason=reason, policy="reject"))
+    except Rejected:
+        for lease in taken:
+            book.give_back(lease)
+        raise
+    return taken
+
+
+@step(timeout_seconds=900, retries=0, name="remove environments", keep=False)
+def remove_environments(leases: Sequence[Lease], run: str) -> list[str]:
+    """Remove what the leased environments have, their databases and settings included, and return the names of it."""
+    removed: list[str] = []
+    with ExitStack() as held:
+        for lease in leases:
+            held.enter_context(renewed(lease))
+        for lease in leases:
+            removed += [f"{one.kind} {one.name}" for one in _remove(lease, run)]
+            log().warning("removed %s of %s", lease.environment, lease.app)
+    return removed
+
+
+@step(timeout_seconds=300, keep=False)
+def remove_images(remains: Remains) -> list[str]:
+    """Remove the application's images when none of its environments stays, and forget its folder."""
+    if not remains.whole:
+        return []
+    home = Home.current()
+    removal.remove_images(home, remains.app, current_registry())
+    if home.project.exists() and _app_in(Path(home.project.read_text().strip())) == remains.app:
+        home.project.unlink()
+    return [f"images {name}" for name in remains.repositories]
+
+
+def _look(app: str, environment: str) -> EnvironmentRemains:
+    place = next((one for one in current_places() if (one.app.app, one.environment) == (app, environment)), None)
+    settings = f"{app}-{environment}" if has_settings(app, environment) else ""
+    if place is None:  # described by nothing that can be read: what carries its labels is all that is known
+        found = removal.find_belongings(connect(), _names(app, environment))
+        return EnvironmentRemains(environment=environment, belongings=found, settings=settings)
+    with open_environment(place.app, environment) as target:
+        live = target.observe().live
+        fingerprint = live.release.fingerprint if live and live.release else ""
+        return EnvironmentRemains(
+            environment=environment, live=fingerprint, belongings=target.belongings(), settings=settings
+        )
+
+
+def _remove(lease: Lease, run: str) -> tuple[Belonging, ...]:
+    app, environment, store = lease.app, lease.environment, current_store()
+    journal = Journal(store, app, environment)
+    last = journal.last()
+
+    def write(stage: str) -> None:
+        if last is not None:
+            fields = {"at": datetime.now(UTC), "verb": "remove", "stage": stage, "run": run, "sequence": lease.sequence}
+            journal.write(Entry.model_validate(last.model_dump() | fields | {"detail": ""}))
+
+    write("intent")
+    place = next((one for one in current_places() if (one.app.app, one.environment) == (app, environment)), None)
+    if place is None:
+        removed = removal.find_belongings(connect(), _names(app, environment))
+        removal.remove_belongings(connect(), _names(app, environment))
+    else:
+        with open_environment(place.app, environment, lease.sequence) as target:
+            removed = target.remove()
+    remove_settings(app, environment)
+    if last is not None:
+        entry = HistoryEntry(at=datetime.now(UTC), run=run, happening="removed", release=last.release)
+        Archive(store).add_history(environment, entry)
+    write("done")
+    return removed
+
+
+def _names(app: str, environment: str) -> EnvironmentNames:
+    return EnvironmentNames(Home.current().identity, app, environment)
+
+
+def _delivers(run: FlowRun) -> str | None:
+    """Return the application that a delivery or rollback is about, or none for another run."""
+    orders = last_notes(str(run.id), "order", Order)
+    if orders:
+        return orders[0].app.app
+    if project := run.parameters.get("project"):
+        return _app_in(Path(project))
+    return str(run.parameters["app"]) if "app" in run.parameters else None
+
+
+def _app_in(folder: Path) -> str | None:
+    try:
+        return load_app(folder / FILE).app
+    except (HeadwayError, OSError):
+        return None
