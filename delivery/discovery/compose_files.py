@@ -3,7 +3,7 @@
 import os
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,7 @@ class ComposeFile:
     names: str
     folder: Path
     document: Document
+    variables: Mapping[str, str] = field(default_factory=dict)  # those of the `.env` beside it
 
     @property
     def services(self) -> dict[str, Document]:
@@ -107,7 +108,9 @@ def find_compose(root: Path, draft: Draft) -> ComposeFile | None:
     merged: Document = {}
     for document in documents.values():
         merged = _merged(merged, document)
-    return ComposeFile(" + ".join(_name(path, root) for path in documents), folder, merged)
+    return ComposeFile(
+        " + ".join(_name(path, root) for path in documents), folder, merged, env_file(folder / ".env", root)[0]
+    )
 
 
 def compose_files_of_tests(root: Path) -> list[ComposeFile]:
@@ -115,7 +118,7 @@ def compose_files_of_tests(root: Path) -> list[ComposeFile]:
     found = _nearest(root)
     files = [path for path, kind in (found[2] if found else {}).items() if _TESTS.search(kind)]
     loaded = {path: _load(path, root, Draft()) for path in files}
-    return [ComposeFile(_name(path, root), path.parent, document) for path, document in loaded.items() if document]
+    return [ComposeFile(_name(path, root), path.parent, one) for path, one in loaded.items() if one]
 
 
 def _nearest(root: Path) -> tuple[Path, list[Path], dict[Path, str]] | None:

@@ -92,7 +92,7 @@ def _service(name: str, content: dict[str, Any], file: ComposeFile, root: Path) 
         table(content.get("healthcheck")),
         _texts(content.get("labels")),
     )
-    env, files = _environment(content, file.folder, root)
+    env, files = _environment(content, file, root)
     ports = [port for port in map(_container_port, items(content.get("ports"))) if port]
     labelled = [port for key, text in labels.items() if _TRAEFIK_PORT.match(key) and (port := as_port(text))]
     replicas = _number(deploy.get("replicas"), content.get("scale"))
@@ -130,15 +130,15 @@ def _build(value: Any) -> ComposeBuild | None:
     return ComposeBuild(texts[0] or ".", texts[1], texts[2], args, "dockerfile_inline" in value)
 
 
-def _environment(content: dict[str, Any], folder: Path, root: Path) -> tuple[dict[str, str], tuple[str, ...]]:
+def _environment(content: dict[str, Any], file: ComposeFile, root: Path) -> tuple[dict[str, str], tuple[str, ...]]:
     """Return the variables of a service, those of its files first, and which files were not there to be read."""
     found: dict[str, str] = {}
     missing = []
     for entry in items(content.get("env_file")):
         name = without_unknown(word(entry.get("path") if isinstance(entry, dict) else entry))
-        if not name or "\0" in name or below(folder / name, root) is None:
+        if not name or "\0" in name or below(file.folder / name, root) is None:
             continue
-        values, read = env_file(folder / name, root)
+        values, read = env_file(file.folder / name, root)
         found |= values
         if read is None:
             missing.append(name)
@@ -146,7 +146,7 @@ def _environment(content: dict[str, Any], folder: Path, root: Path) -> tuple[dic
         if value is not None:
             found[key] = word(value)
         elif key not in found:
-            found[key] = mark_of(key) if re.fullmatch(r"[A-Za-z_]\w*", key) else ""
+            found[key] = file.variables.get(key) or mark_of(key) if re.fullmatch(r"[A-Za-z_]\w*", key) else ""
     return {key: text for key, text in found.items() if key and "\0" not in key + text}, tuple(missing)
 
 

@@ -112,14 +112,14 @@ def _of_database(given: Mapping[str, str], around: Surroundings) -> dict[str, st
     hosts = [key for key, value in given.items() if _is_database(value, key, around) and _part(key) == "host"]
     for key in hosts:
         found[key] = "${database.host}"
-    stems = {_stem(key) for key in hosts}
+    stems = tuple(stem for key in hosts if (stem := _stem(key)))
     if not hosts and not (around.database_hosts or around.machine_is_database):
         return found
     for key in given:
         part = _part(key)
         if key in found or part is None or part == "host":
             continue
-        if _stem(key) in stems or (_ABOUT_DATABASE.search(key) and _ABOUT_DATABASE.search(_stem(key) or key)):
+        if key.upper().startswith(stems) or (_ABOUT_DATABASE.search(key) and _ABOUT_DATABASE.search(_stem(key) or key)):
             found[key] = f"${{database.{part}}}"
     return found
 
@@ -131,8 +131,8 @@ def _address(value: str, around: Surroundings) -> str | None:
         if match["scheme"] in ("postgres", "postgresql"):
             return f"${{database.url}}{_query(match['query'])}"
         login = "" if match["scheme"].startswith("jdbc:") else "${database.user}:${database.password}@"
-        query = re.sub(r"([?&])(user|password)=[^&]*&?", r"\1", _query(match["query"])).rstrip("?&")
-        return f"{match['scheme']}://{login}${{database.host}}:${{database.port}}/${{database.name}}{query}"
+        place = f"${{database.host}}:${{database.port}}/${{database.name}}{_query(match['query'])}"
+        return f"{match['scheme']}://{login}{place}"
     return _pairs(value, around)
 
 
@@ -154,7 +154,9 @@ def _pairs(value: str, around: Surroundings) -> str | None:
 def _query(query: str | None) -> str:
     """Return the options of an address that hold for any server."""
     kept = [
-        one for one in (query or "").lstrip("?").split("&") if one and not one.startswith(("host=", "sslmode=", "ssl"))
+        one
+        for one in (query or "").lstrip("?").split("&")
+        if one and not one.startswith(("host=", "ssl", "user=", "password="))
     ]
     return f"?{'&'.join(kept)}" if kept else ""
 

@@ -20,7 +20,7 @@ _NODE_PRODUCTION = re.compile(
 _NODE_DEV = re.compile(r"--include[= ]dev|--production=false|--only[= ]dev|NODE_ENV=development|-D\b|--dev\b")
 _NODE_PRUNE = re.compile(r"(?:npm|pnpm|yarn)\s+prune\s.*(?:--prod|--omit)|npm\s+prune\s*$")
 _PYTHON_TREES = re.compile(
-    r"venv|site-packages|^/usr/local(?:/lib.*)?/?$|/install\b|/deps\b|/root/\.local|/wheels|/packages\b"
+    r"venv|site-packages|^/usr/local(?:/lib.*)?/?$|/install\b|/deps\b|\.local\b|/wheels|/packages\b"
 )
 _UV_PIP = re.compile(r"\bpip3?\s+(?:install|wheel|sync)\b|\bpip-sync\b")
 

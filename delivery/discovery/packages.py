@@ -74,7 +74,7 @@ def python_files(folder: Path) -> list[Path]:
 
 def python_names(folder: Path, package: str) -> Path | None:
     """Return the file that names the package, or none."""
-    return next((path for path in python_files(folder) if names(read(path), package)), None)
+    return next((path for path in python_files(folder) if names(requirement_text(path), package)), None)
 
 
 def requirement_text(path: Path, seen: frozenset[Path] = frozenset()) -> str:

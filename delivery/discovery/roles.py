@@ -118,7 +118,9 @@ def _is_migration(service: ComposeService, others: Mapping[str, ComposeService])
     named = bool(_MIGRATES.search(service.name.lower()) or _MIGRATES.search(image_name(service.image)))
     if service.published:
         return False
-    return (named and bool(words or service.image)) or (_is_awaited(service, others) and migrates(words))
+    return (named and bool(words or service.image or service.build)) or (
+        _is_awaited(service, others) and migrates(words)
+    )
 
 
 def _is_awaited(service: ComposeService, others: Mapping[str, ComposeService]) -> bool:

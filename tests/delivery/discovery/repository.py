@@ -10,6 +10,7 @@ from delivery.configuration import check_files, load_app_text
 from delivery.discovery import Draft, discover
 
 WEB = "FROM python:3.11-alpine\nWORKDIR /app\nCOPY . .\nEXPOSE 8000\nCMD serve\n"
+BUILT = "FROM python:3.12\nWORKDIR /app\nCOPY . .\n"
 POSTGRES = "  db:\n    image: postgres:16-alpine\n    environment: {POSTGRES_PASSWORD: local}\n"
 
 
@@ -54,3 +55,13 @@ def package(**content: Any) -> str:
     """Return a package.json; `dev` and `deps` name packages."""
     named = {"dependencies": content.pop("deps", []), "devDependencies": content.pop("dev", [])}
     return json.dumps({"name": "app", **{key: dict.fromkeys(names, "1") for key, names in named.items()}, **content})
+
+
+def composed(folder: Path, services: str, **files: str) -> Guess:
+    """Return what is guessed of one Dockerfile and a Compose file with `services`, indented by two."""
+    return guess(folder, {"Dockerfile": BUILT, "compose.yaml": f"services:\n{services}", **files})
+
+
+def suites(found: Guess) -> dict[str, dict[str, Any]]:
+    """Return the suites as they stand in the file."""
+    return dict(found.draft.content.get("suites", {}))
