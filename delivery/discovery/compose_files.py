@@ -160,11 +160,16 @@ def _load(path: Path, root: Path, draft: Draft, seen: frozenset[Path] = frozense
         services = table(document.get("services"))
         document["services"] = {name: _extended(name, services, path, root, frozenset(), draft) for name in services}
     except _READING as error:
-        draft.leave_out(
-            f"{_name(path, root)}: it cannot be read: {(str(error).splitlines() or [type(error).__name__])[0]}"
+        draft.decide(
+            f"{_name(path, root)} was not read, {_problem(error)}: correct it, and let init write the file anew"
         )
         return None
     return document
+
+
+def _problem(error: Exception) -> str:
+    mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None)
+    return f"line {mark.line + 1}: {problem}" if mark and problem else (str(error).splitlines() or ["it is no YAML"])[0]
 
 
 def _plain(value: Any, count: list[int], deep: int = 0) -> Any:

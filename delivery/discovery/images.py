@@ -25,7 +25,7 @@ _VARIANT = re.compile(
     r"|arm\w*|aarch64|amd64|gpu|cuda|rocm|cpu|distroless|ubi\d*|rootless|nightly|goreleaser|old|bak|backup|sample"
     r"|example|template"
     r"|tpl|in|j2|heroku|fly|render|railway|dockerignore|devcontainer|docs?|fedora|centos|nanoserver|x86|multiarch"
-    r"|cross)([._-]|$)"
+    r"|cross|playwright|cypress|storybook)([._-]|$)"
 )
 _PLACES = {
     "docker",
@@ -249,8 +249,10 @@ def _build_args(args: Mapping[str, str], said: str, draft: Draft) -> dict[str, s
             draft.decide(
                 f"{said}: the build argument {_shown(key)} has no value; write one under `build_args` if it is needed"
             )
-        elif text or key:
+        elif key:
             kept[key] = text
+            if re.search(r"//(localhost|127\.0\.0\.1)\b", text):
+                draft.decide(f"{said}: the build argument {_shown(key)} names localhost: say where users will find it")
     return kept
 
 

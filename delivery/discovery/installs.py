@@ -33,13 +33,15 @@ def node_packages(build: Build, stage: Stage) -> str:
 def has_node_tool(build: Build, stage: Stage, project: Path, package: str) -> bool:
     """Whether the program of a package can be run in `stage`."""
     held = node_packages(build, stage)
+    added = re.compile(rf"\b(?:install|i|add)\s[^;&|]*(?<![\w/-]){re.escape(package)}(?![\w/-])")
+    if any(added.search(one.value) for one in build.file.instructions(stage) if one.keyword == "RUN"):
+        return True
     declared = [node_package(project), node_package(build.context)]
     if any(package in one.dependencies for one in declared):
         return held != ""
     if any(package in one.dev_dependencies for one in declared):
         return held == "all"
-    globally = re.compile(rf"(?:install|i|add)\s[^;&|]*(?:-g|--global)[^;&|]*\b{re.escape(package)}\b")
-    return any(globally.search(one.value) for one in build.file.instructions(stage) if one.keyword == "RUN")
+    return False
 
 
 def _node_packages(build: Build, stage: Stage, deep: int) -> str:

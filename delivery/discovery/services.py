@@ -26,7 +26,7 @@ _DEVELOPMENT = re.compile(
     r"|\bwebpack\s+serve\b|\bwatchmedo\b|\bdebugpy\b|\bdlv\b|\bair\b|sleep\s+infinity|tail\s+-[fF]\s+/dev/null"
     r"|\breact-scripts\s+start\b"
 )
-_MODES = re.compile(r"^(NODE_ENV|RAILS_ENV|RACK_ENV|FLASK_ENV|APP_ENV|MIX_ENV|ASPNETCORE_ENVIRONMENT|DJANGO_ENV)$")
+MODES = re.compile(r"^(NODE_ENV|RAILS_ENV|RACK_ENV|FLASK_ENV|APP_ENV|MIX_ENV|ASPNETCORE_ENVIRONMENT|DJANGO_ENV)$")
 _PASSING_ON = re.compile(
     r"(^|/)(tini|dumb-init|docker-init|catatonit|gosu|su-exec|sh|bash|docker-entrypoint\.sh|docker-php-entrypoint"
     r"|env|exec)$"
@@ -161,7 +161,7 @@ def _add_variables(part: Part, service: ComposeService, beside: Neighbours, draf
     for key in [
         key
         for key, value in env.items()
-        if _MODES.match(key) and value.lower() in ("development", "dev", "local", "test")
+        if MODES.match(key) and value.lower() in ("development", "dev", "local", "test")
     ]:
         draft.guess(f"{said}: {key}={env[key]} is for development and was left to the image")
         env.pop(key)

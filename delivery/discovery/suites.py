@@ -14,7 +14,7 @@ from delivery.discovery.images import ImageDraft
 from delivery.discovery.packages import MANIFESTS
 from delivery.discovery.roles import image_name
 from delivery.discovery.running import folder_in, in_folder, python_words, takes_commands, tests_by_itself
-from delivery.discovery.services import Part
+from delivery.discovery.services import MODES, Part
 from delivery.discovery.suite_folders import add_compose_suites, add_test_folders
 from delivery.discovery.suite_tools import FoundTests, tests_of
 
@@ -120,17 +120,30 @@ def _add_surroundings(
         )
     if beside:
         suite["services"] = beside
-    variables: dict[str, str] = next(
-        (part.variables.env | part.content.get("env", {}) for part in parts if part.image is image), {}
-    )
-    wanted = [f"\\b{re.escape(name)}\\b" for name in beside] + ([r"\$\{database\."] if "database" in suite else [])
+    part = next((part for part in parts if part.image is image), None)
+    if part and (beside or "database" in suite):
+        _add_variables(suite, part, beside, draft)
+
+
+def _add_variables(suite: dict[str, Any], part: Part, beside: list[str], draft: Draft) -> None:
+    """Give tests of the whole application its settings, but not the addresses of what is not started for them."""
+    others = [name for name in draft.content.get("backing", {}) if name not in beside]
+    away = re.compile("|".join(rf"(?:^|[/@,]){re.escape(name)}(?=[:/,]|$)" for name in others) or r"(?!)")
+    variables = part.variables.env | part.content.get("env", {})
     given = {
         key: text
         for key, text in variables.items()
-        if any(re.search(one, text) for one in wanted) and (key, text) != ("DATABASE_URL", "${database.url}")
+        if not away.search(text)
+        and not MODES.match(key)
+        and key != "PORT"
+        and (key, text) != ("DATABASE_URL", "${database.url}")
+        and ("database" in suite or "${database." not in text)
     }
     if given:
         suite["env"] = given
+    if part.variables.secrets:
+        secrets = ", ".join(part.variables.secrets)
+        draft.decide(f"the tests of {part.name} are not told {secrets}: write values for tests under the suite's env")
 
 
 def _wants_database(tests: FoundTests) -> bool:

@@ -198,7 +198,7 @@ def test_tests_that_speak_of_the_database_get_one(tmp_path: Path, test: str, has
     web = "  web: {build: ., ports: ['80'], environment: {DB_HOST: db, DATABASE_URL: 'postgres://a@db/b', MODE: x}}\n"
     found = guess(tmp_path, {**files, "compose.yaml": f"services:\n{web}{POSTGRES}"})
     assert found.app.suites["unit"].database == has_database
-    assert found.app.suites["unit"].env == ({"DB_HOST": "${database.host}"} if has_database else {})
+    assert found.app.suites["unit"].env == ({"DB_HOST": "${database.host}", "MODE": "x"} if has_database else {})
 
 
 def test_tests_that_speak_of_the_cache_have_it_beside_them(tmp_path: Path) -> None:
@@ -208,13 +208,12 @@ def test_tests_that_speak_of_the_cache_have_it_beside_them(tmp_path: Path) -> No
         "tests/conftest.py": "import redis\n",
         "tests/test_a.py": "",
     }
-    web = (
-        "  web: {build: ., ports: ['80'], environment: {CACHE: 'redis://kept:6379', MODE: x}}\n  kept: {image: redis}\n"
-    )
+    env = "{CACHE: 'redis://kept:6379', MODE: x, NODE_ENV: production}"
+    web = f"  web: {{build: ., ports: ['80'], environment: {env}}}\n  kept: {{image: redis}}\n"
     found = guess(tmp_path, {**files, "compose.yaml": f"services:\n{web}  other: {{image: memcached}}\n"})
     assert (found.app.suites["unit"].services, found.app.suites["unit"].env) == (
         ("kept",),
-        {"CACHE": "redis://kept:6379"},
+        {"CACHE": "redis://kept:6379", "MODE": "x"},
     )
 
 
