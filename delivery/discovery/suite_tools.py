@@ -48,6 +48,11 @@ class FoundTests:
         """The tool as headway.yaml names it."""
         return self.tool if self.tool in KNOWN_TOOLS else "command"
 
+    @property
+    def shown(self) -> str:
+        """The tool as people call it, or what is run."""
+        return " ".join(self.command) if self.tool == "command" else self.tool
+
 
 def tests_of(project: Path) -> Iterator[FoundTests]:
     """Yield the tests of a folder, one for each language it is written in."""

@@ -60,10 +60,10 @@ def _add(tests: FoundTests, image: ImageDraft, parts: list[Part], root: Path, dr
     suite: dict[str, Any] = {"tool": tests.known_tool}
     if stage == image.stage and not stage.is_for_tests:
         suite["image"] = image.name
-        draft.guess(f"{tests.why}: {tests.tool} runs in the image {image.name} itself")
+        draft.guess(f"{tests.why}: {tests.shown} runs in the image {image.name} itself")
     else:
         suite["build"] = image.content(stage.target)
-        draft.guess(f"{tests.why}: {tests.tool} runs in the stage `{stage.target}` of {where}")
+        draft.guess(f"{tests.why}: {tests.shown} runs in the stage `{stage.target}` of {where}")
     by_itself, own = tests_by_itself(image.build, stage) if stage.is_for_tests else (False, [])
     if by_itself:
         suite["tool"] = "command"
