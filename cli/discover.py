@@ -1,5 +1,6 @@
 """`headway init` and `headway schema`: the way to a first file."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -14,9 +15,12 @@ from delivery.schema import app_schema
 
 def init(
     folder: Annotated[Path, typer.Argument(help="The application's folder.")] = Path(),
-    as_json: Annotated[bool, typer.Option("--json", help="Print file and guesses as data.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the file and what is said of it as data.")] = False,
 ) -> None:
-    """Write a first headway.yaml from what lies in the folder and say what was guessed; never overwrites one."""
+    """Write a first headway.yaml from what lies in the folder; say what was guessed, left out and is yours to decide.
+
+    A file that is there already is never overwritten.
+    """
     path = folder / FILE
     if path.exists():
         raise Misconfigured(str(path), "is there already", next_step="headway check; or remove it first")
@@ -27,12 +31,33 @@ def init(
     with path.open("x") as file:
         file.write(draft.text)
     if as_json:
-        print_json({"file": str(path), "content": draft.content, "guesses": draft.guesses})
+        print_json(
+            {
+                "file": str(path),
+                "content": draft.content,
+                "guesses": draft.guesses,
+                "left_out": draft.left_out,
+                "decisions": draft.decisions,
+            }
+        )
         return
     say(f"wrote {path}; guessed:")
-    for guess in draft.guesses:
-        say(f"  · {guess}")
+    _say_each(draft.guesses)
+    if draft.left_out:
+        say("left out:")
+        _say_each(draft.left_out)
+    if draft.decisions:
+        say("for you to decide:", "yellow")
+        _say_each(draft.decisions)
     say("next: read it, then headway check, headway plan, git commit, headway run")
+
+
+def _say_each(notes: Sequence[str]) -> None:
+    for note in notes:
+        first, *rest = note.split("\n")
+        say(f"  · {first}")
+        for line in rest:
+            say(f"      {line}")
 
 
 def schema() -> None:

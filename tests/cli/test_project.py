@@ -141,5 +141,5 @@ def test_a_file_that_is_there_is_never_overwritten(headway: Headway, project: Pr
 def test_a_folder_without_a_dockerfile_cannot_be_guessed(headway: Headway, tmp_path: Path) -> None:
     ended = headway("init", tmp_path)
     assert ended.code == 2
-    assert "no Dockerfile was found, at most two folders deep" in ended.err
+    assert "no Dockerfile was found, at most three folders deep" in ended.err
     assert not (tmp_path / "headway.yaml").exists()
