@@ -126,4 +126,6 @@ def _text(value: object) -> str:
 
 
 def _first_line(text: str) -> str:
-    return next((line.strip() for line in text.splitlines() if line.strip(" ●")), "")[:200]
+    """Return the first line that says something: those with a ● are headings."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return next((line for line in lines if not line.startswith("●")), "".join(lines[:1]))[:200]
