@@ -5,12 +5,13 @@ import hashlib
 import io
 import json
 import posixpath
+import re
 import tarfile
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path, PurePosixPath
 from typing import Any, cast
 
@@ -24,6 +25,7 @@ MAX_REPORT_BYTES = 64_000_000
 MAX_LINKS = 200
 FOLDER, LINK = 1 << 31, 1 << 27  # in the engine's word for the mode of a file
 LONGEST_NAME = 120
+_MOMENT = re.compile(r"([^.Z+]+?)(?:\.(\d+))?(Z|[+-]\d\d:\d\d)")
 
 
 @dataclass
@@ -128,7 +130,7 @@ class _Search:
         if real in self.copied:
             return
         self.copied.add(real)
-        if entry.mtime < _second_of(self.container.attrs["Created"]):
+        if self._is_older(entry, real):
             self.found.stale.append(_printable(str(path)))
             return
         self.taken += entry.size
@@ -144,6 +146,14 @@ class _Search:
         content = archive.extractfile(entry) or io.BytesIO()
         target.write_bytes(content.read())
         self.found.names.append(name)
+
+    def _is_older(self, entry: tarfile.TarInfo, real: PurePosixPath) -> bool:
+        """Tell whether the file is older than the container; archives know no more than the second."""
+        created = _seconds(self.container.attrs["Created"])
+        if int(entry.mtime) != int(created):
+            return entry.mtime < created
+        about = _stat(self.container, real)
+        return about is not None and _seconds(about["mtime"]) < created
 
     def _free(self, name: str) -> str:
         """Return `name`, or one like it when it is taken."""
@@ -192,8 +202,13 @@ def _asked(container: Container, method: str, path: PurePosixPath) -> Iterator[r
         yield response
 
 
-def _second_of(moment: str) -> float:
-    return datetime.fromisoformat(moment[:19]).replace(tzinfo=UTC).timestamp()
+def _seconds(moment: str) -> float:
+    """Return a moment as the engine writes it, to the nanosecond: 2030-01-01T12:00:00.123456789Z, or with an offset."""
+    written = _MOMENT.fullmatch(moment)
+    if written is None:
+        raise ValueError(f"no moment: {moment}")
+    whole, fraction, zone = written[1], written[2] or "0", written[3].replace("Z", "+00:00")
+    return datetime.fromisoformat(whole + zone).timestamp() + float(f"0.{fraction}")
 
 
 def _printable(path: str) -> str:
