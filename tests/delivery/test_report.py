@@ -58,7 +58,7 @@ def test_the_short_report_says_what_happened() -> None:
     assert "* approval of production: approve by kim – go" in text
     assert "* base `node:22-alpine` was out of reach; `headway/node:22` took its place" in text
     assert "| unit 1/2 | ✓ passed | 12 | 0 | 5.0 s |" in text
-    assert "| smoke | passed | exit code only | 0 | 1.0 s |" in text
+    assert "| smoke | ✓ passed | exit code only | 0 | 1.0 s |" in text
     assert "| web | 3 | 3 LOW | fresh |" in text
     assert "* production: 300 requests, 0 failed (at most 0.99 %, 95 % sure)" in text
     assert "* production: traffic went back 0.30 s after the first sign of a fault: green-1 died" in text
