@@ -15,7 +15,7 @@ _NOT_SCRIPTS = ("install", "i", "ci", "add", "build", "cache", "config", "set", 
 # Quoted text and expansions are one piece; what stands between commands is another kind of piece.
 _PIECES = re.compile(
     r"""(?P<end>(?<!\S)\#[^\n]*|&&|\|\|?|;;?|\n|(?<![<>&])&(?![>&])|[(){}](?=\s|;|$))|"""
-    r"""(?P<word>(?:\\.|'[^']*'|"(?:\\.|[^"\\])*"|\$\([^()]*\)|`[^`]*`|[<>]&\S*|&>|[^\s;&|'"\\(){}`]|[(){}](?!\s|;|$))+)""",
+    r"""(?P<word>(?:\\.|'[^']*'|"(?:\\.|[^"\\])*"|\$\([^()]*\)|\$\{[^{}]*\}|`[^`]*`|[<>]&\S*|&>|[^\s;&|'"\\(){}`]|[(){}](?!\s|;|$))+)""",
     re.DOTALL,
 )
 

@@ -23,6 +23,7 @@ from delivery.totals import Totals
 from delivery.variables import fill
 
 NOT_RUN = (126, 127)  # what shells and init programs say of a command that is not there or is no program
+MAX_OWN_REPORT_BYTES = 128_000_000
 WITH_JSON = ("jest", "vitest", "playwright")
 
 
@@ -140,7 +141,7 @@ def _collect(container: Container, job: Job, tool: ToolCommand) -> Reports:
     found = copy_out(container, tool.junit, job.report_dir)
     own = job.report_dir / f"{job.suite.tool}.json"
     if job.suite.tool in WITH_JSON:
-        found.problem = found.problem or copy_out(container, f"{REPORTS}/{own.name}", job.report_dir).problem
+        found.problem = found.problem or _own_report(container, job)
     if job.suite.tool == "jest" and not found.names and own.exists() and (junit := junit_from(own)):
         (job.report_dir / "jest.xml").write_bytes(junit)
         found.names.append("jest.xml")
@@ -148,6 +149,12 @@ def _collect(container: Container, job: Job, tool: ToolCommand) -> Reports:
         if path.is_file():
             job.hide.file(path)
     return found
+
+
+def _own_report(container: Container, job: Job) -> str:
+    """Copy the runner's own report out, in which coverage may stand as well; return why that cannot be."""
+    pattern = f"{REPORTS}/{job.suite.tool}.json"
+    return copy_out(container, pattern, job.report_dir, limit=MAX_OWN_REPORT_BYTES).problem
 
 
 def _left(reports: Reports) -> str:

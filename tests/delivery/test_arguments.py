@@ -40,6 +40,9 @@ def test_arguments_are_passed_through_what_starts_the_tool(command: str, expecte
     ("script", "expected"),
     [
         ("cd x && npx jest", "cd x && npx jest {}"),
+        ("exec npx jest ${PATTERN} --ci", "exec npx jest ${PATTERN} --ci {}"),
+        ("{ npx jest; }", "{ npx jest {}; }"),
+        ("npx jest $(cat list) --ci", "npx jest $(cat list) --ci {}"),
         ("npx jest && echo done", "npx jest {} && echo done"),
         ("npx jest | tee log; exit $?", "npx jest {} | tee log; exit $?"),
         ("npx jest > log 2>&1 || true", "npx jest > log 2>&1 {} || true"),
@@ -56,7 +59,7 @@ def test_arguments_are_passed_through_what_starts_the_tool(command: str, expecte
     ],
 )
 def test_a_script_of_a_shell_passes_arguments_where_the_tool_stands(script: str, expected: str) -> None:
-    assert with_arguments(["sh", "-ec", script], MORE, JEST) == ("sh", "-ec", expected.format(TEXT))
+    assert with_arguments(["sh", "-ec", script], MORE, JEST) == ("sh", "-ec", expected.replace("{}", TEXT))
 
 
 def test_a_tool_is_more_than_its_name() -> None:
