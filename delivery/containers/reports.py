@@ -49,6 +49,7 @@ def copy_out(container: Container, pattern: str, folder: Path, *, limit: int | N
     whole = posixpath.normpath(posixpath.join("/", container.attrs["Config"].get("WorkingDir") or "/", pattern))
     search = _Search(container, Glob(PurePosixPath(whole)), folder, limit)
     search.run()
+    search.leave_older()
     search.found.names.sort()
     search.found.looked = search.looked()
     return search.found
@@ -66,6 +67,7 @@ class _Search:
     taken: int = 0
     seen: set[tuple[PurePosixPath, int]] = field(default_factory=set)
     copied: set[PurePosixPath] = field(default_factory=set)
+    doubtful: dict[str, PurePosixPath] = field(default_factory=dict)
     ahead: deque[tuple[PurePosixPath, PurePosixPath]] = field(default_factory=deque)
     start: dict[str, Any] | None = None
 
@@ -130,7 +132,8 @@ class _Search:
         if real in self.copied:
             return
         self.copied.add(real)
-        if self._is_older(entry, real):
+        created = int(_seconds(self.container.attrs["Created"]))
+        if entry.mtime < created:
             self.found.stale.append(_printable(str(path)))
             return
         self.taken += entry.size
@@ -146,14 +149,21 @@ class _Search:
         content = archive.extractfile(entry) or io.BytesIO()
         target.write_bytes(content.read())
         self.found.names.append(name)
+        if int(entry.mtime) == created:
+            self.doubtful[name] = real
 
-    def _is_older(self, entry: tarfile.TarInfo, real: PurePosixPath) -> bool:
-        """Tell whether the file is older than the container; archives know no more than the second."""
+    def leave_older(self) -> None:
+        """Leave files of the second in which the container was made, when they are older: archives know no more.
+
+        Not while an archive is read: the engine answers no question about a container whose files it streams.
+        """
         created = _seconds(self.container.attrs["Created"])
-        if int(entry.mtime) != int(created):
-            return entry.mtime < created
-        about = _stat(self.container, real)
-        return about is not None and _seconds(about["mtime"]) < created
+        for name, real in self.doubtful.items():
+            about = _stat(self.container, real)
+            if about and _seconds(about["mtime"]) < created:
+                self.found.names.remove(name)
+                self.found.stale.append(_printable(str(real)))
+                (self.folder / name).unlink()
 
     def _free(self, name: str) -> str:
         """Return `name`, or one like it when it is taken."""
