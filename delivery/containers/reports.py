@@ -199,7 +199,7 @@ def _asked(container: Container, method: str, path: PurePosixPath) -> Iterator[r
     assert container.client
     api = container.client.api
     url = f"{api.base_url}/v{api.api_version}/containers/{container.id}/archive"
-    asked = {"params": {"path": str(path)}, "stream": True, "timeout": api.timeout}
+    asked = {"params": {"path": str(path).encode(errors="surrogateescape")}, "stream": True, "timeout": api.timeout}
     with api.request(method, url, headers={"Accept-Encoding": "identity"}, **cast(Any, asked)) as response:
         # Links in a circle are no fault of the engine, which answers as if they were.
         if response.status_code == requests.codes.not_found or (method == "head" and not response.ok):
