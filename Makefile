@@ -13,7 +13,7 @@ run: ## set everything up and deliver examples/taskmanager
 
 test: ## every test, real Docker included
 	@infra/setup.sh dev
-	@.venv/bin/python -m tests --ignore tests/acceptance -n 2 --dist loadgroup
+	@.venv/bin/python -m tests -n 2 --dist loadgroup
 
 acceptance: ## the long tests: strangers' applications, other engines, an authority of its own
 	@infra/setup.sh dev

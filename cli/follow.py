@@ -19,7 +19,7 @@ UNSEEN_STEPS_SECONDS = 2.0  # the same where nobody sees them change: the output
 MOST_STEPS_SECONDS = 3.0
 STOP_SECONDS = 120
 PATIENCE_SECONDS = 300
-MARKS = {"completed": ("✓", "green"), "cached": ("✓", "green"), "failed": ("✗", "red"), "crashed": ("✗", "red")}
+MARKS = {"COMPLETED": ("✓", "green"), "FAILED": ("✗", "red"), "CRASHED": ("✗", "red")}
 
 
 def follow(run: str, prefect: Orchestrator, *, quiet: bool = False) -> RunView:
@@ -102,7 +102,7 @@ def _show_ended(view: RunView, shown: set[str]) -> None:
     for step in view.steps:
         if step.id not in shown and step.has_ended:
             shown.add(step.id)
-            mark, style = MARKS.get(step.state, ("·", "yellow"))
+            mark, style = MARKS.get(step.kind, ("·", "yellow"))
             say(f"  {mark} {step.name:<44} {seconds(step.seconds):>10}", style)
 
 

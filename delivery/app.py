@@ -18,7 +18,7 @@ Folders = Annotated[
     Annotated[str, Tag("folder")] | Annotated[tuple[str, ...], Field(min_length=1), Tag("folders")],
     Discriminator(lambda value: "folders" if isinstance(value, list | tuple) else "folder"),
 ]
-Tool = Literal["command", "jest", "pytest", "newman", "playwright", "cypress"]
+Tool = Literal["command", "jest", "vitest", "node", "pytest", "newman", "playwright", "cypress"]
 
 
 class Image(Model):
@@ -98,10 +98,11 @@ class Suite(Model):
     build: Image | None = Field(None, description="an image only for this suite (a test stage, a folder of tests)")
     compose: str | None = Field(None, description="a Compose file to use as the environment")
     compose_service: str | None = Field(None, description="the Compose service whose exit code counts")
-    command: list[str] | None = Field(None, description="instead of the image's own command; ${axis} is filled in")
+    command: list[str] | None = Field(None, description="instead of the image's or the tool's own; ${axis} works")
     services: tuple[Name, ...] = Field((), description="services under test that run beside the suite")
     database: bool = Field(False, description="an own, migrated database for each cell")
     env: dict[str, str] = Field({}, description="environment variables; ${axis} and ${database.url} are filled in")
+    secrets: dict[str, str] = Field({}, description="variable: name of the Prefect secret block that holds it")
     junit: str | None = Field(None, description="glob of JUnit files in the container; none: the exit code alone")
     axes: dict[Name, tuple[str, ...]] = Field({}, description="every combination is a cell; given as variables")
     shards: int = Field(

@@ -1,161 +1,192 @@
-"""JUnit files: what they say in all, and whether that is a pass.
+"""JUnit files: what they say in all, in the dialects that runners write.
 
 Totals come from the suites' own attributes as well as from the test cases, whichever is more: some runners report
-an error only as an attribute, others only as a case.
+an error only as an attribute, others only as a case. A file is read as a stream of elements, whatever its size.
 """
 
-import json
-from collections.abc import Iterable, Sequence
+import math
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
-from xml.etree.ElementTree import ParseError
+from xml.parsers import expat
 
-from junitparser import Element, Error, Failure, JUnitXml, JUnitXmlError, TestCase, TestSuite
-from pydantic import Field
+from delivery.totals import Totals
 
-from delivery.errors import Rejected
-from delivery.matrix import CellResult, Outcome
-from delivery.model import Model
+SUITES, CASE = ("testsuites", "testsuite"), "testcase"
+DEEPEST = 500
+OTHERS = {
+    "assemblies": "a report of xUnit.net",
+    "assembly": "a report of xUnit.net",
+    "test-run": "a report of NUnit",
+    "test-results": "a report of NUnit",
+    "TestRun": "a report of Visual Studio (TRX)",
+    "testng-results": "a report of TestNG in a form of its own",
+    "robot": "a report of Robot Framework in a form of its own",
+    "coverage": "a report of coverage",
+    "checkstyle": "a report of Checkstyle",
+}
+# What stands in `status` or `result` of a case without an element that says so: googletest, CTest, behave.
+NOT_RUN = {"disabled", "ignored", "notexecuted", "notrun", "pending", "skip", "skipped", "suppressed", "untested"}
+FAILED = {"broken", "error", "errored", "fail", "failed", "failure", "timedout", "timeout"}
+SKIPPED = {"skipped", "ignored", "disabled"}
+HEALED, FAILED_AGAIN = {"flakyFailure", "flakyError"}, {"rerunFailure", "rerunError"}
+SKIPPED_COUNTS = ("skipped", "skips", "skip", "ignored", "notrun", "pending")
 
-SHOWN_LINES = 12
-NAMED_TESTS = 5
-
-
-class FlakyFailure(Element):
-    """A failure that a retry made good, as Surefire and its followers write it."""
-
-    _tag = "flakyFailure"
-
-
-class FlakyError(Element):
-    """An error that a retry made good."""
-
-    _tag = "flakyError"
-
-
-class Totals(Model):
-    """What JUnit files say in all."""
-
-    tests: int = 0
-    failures: int = 0
-    errors: int = 0
-    skipped: int = 0
-    flaky: int = Field(0, description="failed, then passed on a retry")
-    failing: tuple[str, ...] = Field((), description="failing tests by name")
-
-    @property
-    def ran(self) -> int:
-        """Tests that ran, whatever came out."""
-        return self.tests - self.skipped
-
-    def plus(self, other: "Totals") -> "Totals":
-        """Return the sum of both."""
-        counts = {key: getattr(self, key) + getattr(other, key) for key in Totals.model_fields}
-        return Totals.model_validate(counts)
+_NO_TEXT = re.compile(
+    "[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
+    "|&#(?:0*(?:[0-8]|1[124-9]|2\\d|3[01])|x0*(?:[0-8bBcCeEfF]|1[\\da-fA-F]));"
+)
+_DECLARATION = re.compile(r"^\s*<\?xml[^>]*\?>")
+_ENCODING = re.compile(rb"""^[^>]{0,200}?encoding\s*=\s*["']([A-Za-z0-9._-]+)""")
 
 
 def read_junit(files: Iterable[Path]) -> Totals:
-    """Return the totals of all `files`; one that cannot be read counts as an error. Playwright's JSON may be among."""
+    """Return the totals of all `files`; one that cannot be read, or is another kind of report, counts as an error."""
     totals = Totals()
     for path in files:
         try:
-            totals = totals.plus(_flaky(path) if path.suffix == ".json" else _whole(JUnitXml.fromfile(str(path))))
-        except (JUnitXmlError, ParseError, ValueError, LookupError, RecursionError, OSError) as error:
+            totals = totals.plus(_read(path.read_bytes()))
+        except (expat.ExpatError, ValueError, LookupError, OSError) as error:
             totals = totals.plus(Totals(errors=1, failing=(f"{path.name} cannot be read: {error}",)))
     return totals
 
 
-def judge(exit_code: int, totals: Totals | None, *, junit_expected: bool) -> tuple[Outcome, str]:
-    """Return the outcome of a suite that ended, and why it is no pass.
+@dataclass
+class _Suite:
+    """A suite on its way: what its attributes say, and the sum of what was seen inside."""
 
-    `totals` is none when there was no JUnit file. A pass needs exit code 0, no failure, no error, and, where JUnit
-    is expected, at least one test that ran.
-    """
-    if totals is None:
-        if exit_code:
-            return "failed", f"exit code {exit_code}"
-        return ("no-tests", "ended with exit code 0 but wrote no JUnit file") if junit_expected else ("passed", "")
-    if totals.failures or totals.errors:
-        return "failed", f"{totals.failures} failures, {totals.errors} errors, exit code {exit_code}"
-    if totals.ran <= 0:
-        return "no-tests", f"no test ran ({totals.skipped} skipped), exit code {exit_code}"
-    if exit_code:
-        return "failed", f"exit code {exit_code}, although no test failed"
-    return "passed", ""
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    tests: int = 0
+    failures: int = 0
+    errors: int = 0
+    skipped: int = 0
+    flaky: int = 0
+    excused: int = 0  # failed, and marked as not done yet: Node counts them among the failures of a suite
+    failing: list[str] = field(default_factory=list)
 
+    def add(self, other: "_Suite") -> None:
+        for key in ("tests", "failures", "errors", "skipped", "flaky", "excused"):
+            setattr(self, key, getattr(self, key) + getattr(other, key))
+        self.failing += other.failing
 
-def check_tests(results: Sequence[CellResult]) -> None:
-    """Return when every cell passed; else raise Rejected with the cells that did not.
+    def close(self) -> None:
+        """Raise the counts to what the attributes say."""
+        seen, ran = self.failures + self.errors, self.tests - self.skipped
+        self.tests = max(self.tests, self._says("tests"))
+        self.failures = max(self.failures, self._says("failures") - self.excused)
+        self.errors = max(self.errors, self._says("errors"))
+        idle = max(self._says(key) for key in SKIPPED_COUNTS) + self._says("disabled")
+        self.skipped = max(self.skipped, min(idle, self.tests - ran))
+        if self.failures + self.errors > seen:
+            self.failing.append(f"{self.attributes.get('name') or 'a suite'} (no test case says why)")
 
-    Of each its first failing tests and the last lines it printed are told.
-
-    No result at all means that headway.yaml has no suite for the matrix, which is the application's choice.
-    """
-    bad = [result for result in results if result.outcome != "passed"]
-    if bad:
-        lines = [f"tests: {len(bad)} of {len(results)} cells did not pass"]
-        for result in bad:
-            lines.append(f"  {result.cell.name}: {result.outcome}{f': {result.problem}' if result.problem else ''}")
-            lines += [f"    ✗ {name}" for name in result.failing[:NAMED_TESTS]]
-            lines += [f"    | {line}" for line in result.last_lines.splitlines()[-SHOWN_LINES:]]
-        raise Rejected("\n".join(lines))
+    def _says(self, key: str) -> int:
+        return _count(key, self.attributes.get(key, ""))
 
 
-def _whole(document: JUnitXml) -> Totals:
-    suites = [_of_suite(suite) for suite in document]
-    inside = Totals()
-    for suite in suites:
-        inside = inside.plus(suite)
-    return _at_least(inside, document)
+@dataclass
+class _Case:
+    """A test case on its way: its attributes, and the elements inside with their types."""
+
+    attributes: Mapping[str, str]
+    inside: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        name, group = self.attributes.get("name", ""), self.attributes.get("classname", "")
+        return name if not group or group in name else f"{group}: {name}"
+
+    def counted(self) -> _Suite:
+        """Return the case as a sum of one."""
+        found = self.inside.keys()
+        words = {re.sub(r"[^a-z]", "", self.attributes.get(key, "").lower()) for key in ("status", "result")}
+        said = bool(found & {"failure", "error"} or found & SKIPPED)
+        error = "error" in found
+        failure = "failure" in found or bool(found & FAILED_AGAIN and not found & HEALED)
+        failure = failure or (not said and bool(words & FAILED))
+        to_do = self.inside.get("skipped") == "todo"
+        bad = (failure or error) and not to_do
+        return _Suite(
+            tests=1,
+            failures=int(bad and failure),
+            errors=int(bad and not failure),
+            skipped=int(not bad and bool(found & SKIPPED or words & NOT_RUN)),
+            flaky=int(not bad and bool(found & HEALED)),
+            excused=int(to_do and (failure or error)),
+            failing=[self.name] if bad else [],
+        )
 
 
-def _of_suite(suite: TestSuite) -> Totals:
-    inside = Totals()
-    for case in _children(suite, TestCase):
-        inside = inside.plus(_of_case(case))
-    for nested in _children(suite, TestSuite):
-        inside = inside.plus(_of_suite(nested))
-    whole = _at_least(inside, suite)
-    silent = whole.failures + whole.errors - inside.failures - inside.errors
-    return whole.plus(Totals(failing=(f"{suite.name or 'a suite'} (no test case says why)",))) if silent > 0 else whole
+class _Reader:
+    """Adds up the elements of a document as they come."""
+
+    def __init__(self) -> None:
+        self.total = _Suite()
+        self._open: list[_Suite | _Case | None] = []
+
+    def start(self, tag: str, attributes: dict[str, str]) -> None:
+        name = tag.rpartition(":")[2]
+        if not self._open and name not in (*SUITES, CASE):
+            raise ValueError(f"it is {OTHERS.get(name, f'something else (<{name}>)')}, not JUnit")
+        if len(self._open) > DEEPEST:
+            raise ValueError(f"its elements lie more than {DEEPEST} deep")
+        if name in SUITES:
+            self._open.append(_Suite(attributes))
+        elif name == CASE:
+            self._open.append(_Case(attributes))
+        else:
+            if self._open and isinstance(around := self._open[-1], _Case):
+                around.inside.setdefault(name, attributes.get("type", ""))
+            self._open.append(None)
+
+    def end(self, _tag: str) -> None:
+        ended = self._open.pop()
+        if ended is None:
+            return
+        if isinstance(ended, _Suite):
+            ended.close()
+        around = next((one for one in reversed(self._open) if isinstance(one, _Suite)), self.total)
+        around.add(ended if isinstance(ended, _Suite) else ended.counted())
 
 
-def _of_case(case: TestCase) -> Totals:
-    retried = any([*_children(case, FlakyFailure), *_children(case, FlakyError)])
-    bad = [result for result in case.result if isinstance(result, Failure | Error)]
-    return Totals(
-        tests=1,
-        failures=int(any(isinstance(result, Failure) for result in bad)),
-        errors=int(bool(bad) and all(isinstance(result, Error) for result in bad)),
-        skipped=int(case.is_skipped),
-        flaky=int(retried and not bad),
-        failing=(_name(case),) if bad else (),
-    )
+def _read(content: bytes) -> Totals:
+    try:
+        total = _added_up(content)
+    except (expat.ExpatError, ValueError):
+        # What a test printed may be no XML: control characters, another encoding than the one that is named.
+        plain = _as_text(content)
+        if plain == content:
+            raise
+        total = _added_up(plain, "utf-8")
+    keys = ("tests", "failures", "errors", "skipped", "flaky")
+    return Totals(**{key: getattr(total, key) for key in keys}, failing=tuple(total.failing))
 
 
-def _at_least(counted: Totals, said: JUnitXml | TestSuite) -> Totals:
-    """Return `counted`, raised to what the element's own attributes say.
-
-    They are read as they stand in the file: junitparser recounts all of them when it is asked for one that is absent,
-    and forgets the errors without a case.
-    """
-    attributes = said._elem.attrib
-    keys = ("tests", "failures", "errors", "skipped")
-    return counted.model_copy(update={key: max(getattr(counted, key), int(attributes.get(key) or 0)) for key in keys})
+def _added_up(content: bytes, encoding: str | None = None) -> _Suite:
+    reader, parser = _Reader(), expat.ParserCreate(encoding)
+    parser.StartElementHandler, parser.EndElementHandler = reader.start, reader.end
+    parser.EntityDeclHandler = _refuse_entity
+    parser.Parse(content, True)
+    return reader.total
 
 
-def _children(element: Element, kind: type[Element]) -> list[Any]:
-    return list(element.iterchildren(kind))  # type: ignore[no-untyped-call]
+def _as_text(content: bytes) -> bytes:
+    """Return the document in UTF-8, without what no XML may hold and without its declaration."""
+    named = _ENCODING.match(content)
+    encoding = "utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else named[1].decode() if named else "utf-8"
+    text = content.decode("utf-8-sig" if encoding.lower() in ("utf-8", "utf8") else encoding, errors="replace")
+    return _NO_TEXT.sub("�", _DECLARATION.sub("", text).lstrip()).encode()
 
 
-def _name(case: TestCase) -> str:
-    if not case.classname or case.classname in (case.name or ""):
-        return str(case.name)
-    return f"{case.classname}: {case.name}"
+def _refuse_entity(name: str, *_: object) -> None:
+    raise ValueError(f"it declares an entity ({name}), which no report of tests needs")
 
 
-def _flaky(path: Path) -> Totals:
-    report = json.loads(path.read_text())
-    stats = report.get("stats") if isinstance(report, dict) else None
-    count = stats.get("flaky") if isinstance(stats, dict) else None
-    return Totals(flaky=count if isinstance(count, int) and count > 0 else 0)
+def _count(key: str, text: str) -> int:
+    """Return a count as it was meant: also `1,234`, `2.0` and `-1` are written."""
+    plain = re.sub(r"[,_\s]", "", text)
+    try:
+        return max(0, math.ceil(float(plain))) if plain else 0
+    except (ValueError, OverflowError) as error:
+        raise ValueError(f'{key}="{text}" is no number') from error

@@ -2,11 +2,12 @@
 
 import itertools
 import re
+from collections.abc import Iterable
 from typing import Literal
 
 from pydantic import Field
 
-from delivery.app import App, Suite
+from delivery.app import App, Environment, Suite
 from delivery.model import Model, Name
 
 Outcome = Literal["passed", "failed", "no-tests", "timed-out", "error"]
@@ -66,6 +67,7 @@ class CellResult(Model):
     log: str = Field("", description="where the whole log is")
     junit: tuple[str, ...] = Field((), description="the JUnit files, relative to the report folder")
     junit_found: bool = Field(False, description="false with outcome `passed`: the exit code alone says so")
+    remarks: tuple[str, ...] = Field((), description="what people should know although it decides nothing")
 
 
 def expand(app: App) -> tuple[Cell, ...]:
@@ -74,9 +76,20 @@ def expand(app: App) -> tuple[Cell, ...]:
     return tuple(cell for name, suite in app.suites.items() if name not in elsewhere for cell in cells_of(name, suite))
 
 
+def suites_to_run(app: App, environments: Iterable[str]) -> list[str]:
+    """Return the suites of the matrix and of these environments, in the order of the file."""
+    here = _suites_of(app.environments[name] for name in environments)
+    elsewhere = suites_of_environments(app)
+    return [name for name in app.suites if name in here or name not in elsewhere]
+
+
 def suites_of_environments(app: App) -> frozenset[str]:
     """Return the suites that an environment names for acceptance or checks: they run only there."""
-    environments = app.environments.values()
+    return _suites_of(app.environments.values())
+
+
+def _suites_of(environments: Iterable[Environment]) -> frozenset[str]:
+    environments = tuple(environments)
     checks = {check.suite for environment in environments for check in environment.checks if check.suite}
     return frozenset(checks.union(*(environment.acceptance for environment in environments)))
 

@@ -5,13 +5,13 @@ from prefect import flow
 from delivery.matrix import CellResult, expand
 from delivery.order import Built, Order
 from flows.limits import at_most
-from tasks.tests import check_results, run_test_cell
+from tasks.tests import check_results, result_of_cell
 
 
 @flow(name="test matrix", flow_run_name="test {order.revision.short}", persist_result=True)
 async def run_matrix(order: Order, built: Built) -> list[CellResult]:
     """Run all cells, as many at once as the file allows; Rejected when one failed or ran no test."""
     together = at_most(order.app.parallel_cells)
-    results = await together(run_test_cell(order, built, cell) for cell in expand(order.app))
+    results = await together(result_of_cell(order, built, cell) for cell in expand(order.app))
     await check_results(order, results)
     return results

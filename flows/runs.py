@@ -35,6 +35,7 @@ from delivery.presence import CRASHED
 
 DELIVERIES = ["deliver", "rollback"]
 AFTER_CRASH = "next: headway status says when the environment is free; then headway run again"
+ENDED = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
 PAGE = 200  # what the server gives at most at a time
 _OPEN: ContextVar[SyncPrefectClient | None] = ContextVar("open", default=None)
 
@@ -45,13 +46,14 @@ class StepView(Model):
     id: str
     name: str
     state: str
+    kind: str = ""
     started: datetime | None = None
     seconds: float = 0
 
     @property
     def has_ended(self) -> bool:
-        """Whether nothing more happens in it."""
-        return self.state in ("completed", "failed", "crashed", "cancelled")
+        """Whether nothing more happens in it: its state may have any name, like Cached or TimedOut."""
+        return self.kind in ENDED
 
 
 class RunView(Model):
@@ -72,7 +74,7 @@ class RunView(Model):
     @property
     def has_ended(self) -> bool:
         """Whether nothing more happens in it."""
-        return self.kind in ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
+        return self.kind in ENDED
 
     @property
     def waits(self) -> bool:
@@ -237,6 +239,7 @@ def _step(task: TaskRun) -> StepView:
         id=str(task.id),
         name=task.name,
         state=(task.state_name or "pending").lower(),
+        kind=task.state_type.value if task.state_type else "",
         started=task.start_time,
         seconds=task.estimated_run_time.total_seconds(),
     )

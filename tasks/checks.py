@@ -7,11 +7,11 @@ from delivery.containers import checking, testbed
 from delivery.containers.names import EnvironmentNames
 from delivery.errors import Rejected, ReleaseUnhealthy
 from delivery.home import Home
-from delivery.junit import check_tests
+from delivery.judging import check_tests
 from delivery.order import Built, Order
 from delivery.release import Release
 from tasks.notes import note
-from tasks.place import docker_host, open_environment
+from tasks.place import docker_host, open_environment, suite_secrets
 from tasks.step import log, step
 from tasks.tests import keep_files
 
@@ -88,6 +88,7 @@ def _run_suite(order: Order, built: Built | None, environment: str, check: Check
         run_id=order.run,
         log=place / "log.txt",
         report_dir=place / "junit",
+        secrets=suite_secrets(order.app, check.suite),
         host=docker_host(order.app, environment),
         base_url=address,
     )

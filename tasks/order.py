@@ -7,12 +7,13 @@ from delivery.archive import Archive
 from delivery.configuration import check_files, configuration_hash, load_app
 from delivery.errors import Misconfigured
 from delivery.home import Home
+from delivery.matrix import suites_to_run
 from delivery.order import Order, passed_before
 from delivery.programs import git
 from delivery.programs.checkout import export
 from delivery.release import Release
 from tasks.notes import note
-from tasks.place import load_place, open_environment
+from tasks.place import load_place, open_environment, suite_secrets
 from tasks.step import log, step
 
 
@@ -30,8 +31,11 @@ def take_order(project: str | None, revision: str, environment: str, run: str, s
     export(repository, found.sha, relative, source)
     app = load_app(source / "headway.yaml")
     check_files(app, source)
-    for place in (*passed_before(app, environment), environment):
+    places = (*passed_before(app, environment), environment)
+    for place in places:
         load_place(app, place, with_secrets=True)  # a secret that is not there is told now, not after the tests
+    for suite in suites_to_run(app, places):
+        suite_secrets(app, suite)
     log().info("checked out %s (%s)", found.short, found.subject)
     order = Order(
         run=run,

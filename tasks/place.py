@@ -57,6 +57,12 @@ def docker_host(app: App, environment: str) -> str | None:
     return load_place(app, environment).docker_host or named
 
 
+def suite_secrets(app: App, suite: str) -> dict[str, SecretStr]:
+    """Return the secrets of a suite; Misconfigured when one of them is not there."""
+    where = f"headway.yaml: suites.{suite}.secrets"
+    return {name: _load_secret(f"{where}.{name}", block) for name, block in app.suites[suite].secrets.items()}
+
+
 def _load_secret(where: str, name: str) -> SecretStr:
     try:
         block = cast(Secret[str], Secret.load(name, _sync=True))  # type: ignore[call-arg]

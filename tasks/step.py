@@ -16,7 +16,7 @@ from uuid import UUID
 
 import httpx
 from prefect import task
-from prefect.cache_policies import INPUTS, NO_CACHE, RUN_ID, TASK_SOURCE
+from prefect.cache_policies import INPUTS, NO_CACHE, TASK_SOURCE, CachePolicy
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import ArtifactCreate
 from prefect.client.schemas.objects import State
@@ -37,6 +37,14 @@ POLL_SECONDS = 0.5
 # asyncio's own pool has a handful of threads on a small machine; how many steps run at once is the application's word.
 _THREADS = ThreadPoolExecutor(max_workers=256, thread_name_prefix="step")
 _run: ContextVar[str | None] = ContextVar("headway_run", default=None)
+
+
+def _delivery(_context: object, _parameters: dict[str, Any]) -> str:
+    """Return which delivery a result is kept for: a phase that failed is another run when it is carried again."""
+    return _run.get() or str(flow_run.id)
+
+
+_OF_THE_DELIVERY = CachePolicy.from_cache_key_fn(_delivery)
 
 
 class Step(Protocol):
@@ -83,7 +91,7 @@ def step(
             timeout_seconds=timeout_seconds,
             task_run_name=name or function.__name__.replace("_", " "),
             persist_result=keep,
-            cache_policy=INPUTS + TASK_SOURCE + RUN_ID if keep else NO_CACHE,
+            cache_policy=INPUTS + TASK_SOURCE + _OF_THE_DELIVERY if keep else NO_CACHE,
         )(timed)
 
     return cast(Step, wrap)

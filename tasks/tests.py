@@ -6,17 +6,21 @@ from blocks.artifact_store import current_store
 from delivery.containers import testbed
 from delivery.errors import Rejected
 from delivery.home import Home
-from delivery.junit import check_tests
+from delivery.judging import CellFailed, check_tests
 from delivery.matrix import Cell, CellResult
 from delivery.order import Built, Order
 from tasks.notes import note
-from tasks.place import docker_host
+from tasks.place import docker_host, suite_secrets
 from tasks.step import log, step
 
 
 @step(timeout_seconds=7200, name="{cell.name}", keep=True)
 def run_test_cell(order: Order, built: Built, cell: Cell) -> CellResult:
-    """Run one cell in an environment of its own and keep its log and JUnit; a failing cell is a result, no error."""
+    """Run one cell in an environment of its own and keep its log and JUnit.
+
+    Raises CellFailed, which carries the result, when it did not pass: so its row says as much. It is not tried again,
+    and a run that starts again repeats it, where cells that passed are kept.
+    """
     home = Home.current()
     place = home.work / order.run / "cells" / cell.slug
     result = testbed.run_cell(
@@ -28,12 +32,23 @@ def run_test_cell(order: Order, built: Built, cell: Cell) -> CellResult:
         run_id=order.run,
         log=place / "log.txt",
         report_dir=place / "junit",
+        secrets=suite_secrets(order.app, cell.suite),
     )
     keep_files(order, cell.slug, place)
     note(order.run, "results", cell.slug, result)
+    _remark(result)
     if result.outcome != "passed":
         log().error("%s %s; its last lines:\n%s", cell.name, result.outcome, result.last_lines)
+        raise CellFailed(result)
     return result
+
+
+async def result_of_cell(order: Order, built: Built, cell: Cell) -> CellResult:
+    """Run one cell as a step; one that failed is a result like the others, so that all of them are told."""
+    try:
+        return await run_test_cell(order, built, cell)
+    except CellFailed as failed:
+        return failed.result
 
 
 @step(timeout_seconds=60)
@@ -60,12 +75,19 @@ def run_acceptance(order: Order, built: Built, environment: str, suite: str) -> 
         run_id=order.run,
         log=place / "log.txt",
         report_dir=place / "junit",
+        secrets=suite_secrets(order.app, suite),
         host=docker_host(order.app, environment),
     )
     keep_files(order, f"{environment}-{suite}", place)
     note(order.run, "acceptance", f"{environment} {suite}", result)
+    _remark(result)
     check_tests([result])
     return result
+
+
+def _remark(result: CellResult) -> None:
+    for remark in result.remarks:
+        log().warning("%s: %s", result.cell.name, remark)
 
 
 def keep_files(order: Order, name: str, place: Path) -> None:

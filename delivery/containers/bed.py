@@ -14,12 +14,14 @@ from docker.models.containers import Container
 
 from delivery.containers.bases import resolve_base
 from delivery.containers.client import connect, engine_gone
+from delivery.containers.logs import log_config
 from delivery.containers.reaper import guarded
 from delivery.containers.sweep import remove_labelled
 from delivery.errors import Interrupted, Rejected, Transient
 from delivery.home import Home
 from delivery.ledger import LABEL_BED, LABEL_ROLE, run_labels
 from delivery.release import BaseImage
+from delivery.runners import ImageDefaults
 from delivery.stand_ins import StandIns
 
 STOPPED = ("exited", "dead", "removing")
@@ -78,6 +80,7 @@ class Bed:
             environment=dict(env or {}),
             network=place,
             init=True,
+            log_config=log_config(),
             **options,
         )
         self.parts[role] = container
@@ -99,6 +102,13 @@ class Bed:
         container = self.create(role, image, command, **options)
         container.start()
         return container
+
+
+def image_defaults(bed: Bed, image: str) -> ImageDefaults:
+    """Return what an image that the engine has runs by itself, and with which variables."""
+    config = bed.client.images.get(image).attrs["Config"]
+    env = dict(line.partition("=")[::2] for line in config.get("Env") or ())
+    return ImageDefaults(tuple(config.get("Cmd") or ()), tuple(config.get("Entrypoint") or ()), env)
 
 
 @contextmanager

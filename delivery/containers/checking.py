@@ -4,8 +4,9 @@ from pathlib import Path
 
 from delivery.checks import CommandCheck
 from delivery.containers.bed import open_bed
+from delivery.containers.logs import save_log
 from delivery.containers.names import EnvironmentNames
-from delivery.containers.outcome import last_lines, save_log, wait_for_end
+from delivery.containers.outcome import last_lines, wait_for_end
 from delivery.home import Home
 from delivery.stand_ins import StandIns
 

@@ -12,12 +12,13 @@ from uuid import uuid4
 from docker.errors import APIError
 from docker.models.containers import Container
 
-from delivery.containers.bed import Bed, open_bed
+from delivery.containers.bed import Bed, image_defaults, open_bed
 from delivery.containers.build_client import find_compose
 from delivery.containers.client import connect
 from delivery.containers.compose_build import have_images, remove_built
-from delivery.containers.job import Job, collect_reports
-from delivery.containers.outcome import last_lines, prepare_folder, save_log, wait_for_end
+from delivery.containers.job import Job
+from delivery.containers.logs import OPTIONS, save_log
+from delivery.containers.outcome import last_lines, prepare_folder, wait_for_end
 from delivery.errors import CommandFailed, Interrupted, Misconfigured, Rejected, Transient
 from delivery.home import Home
 from delivery.ledger import LABEL_BED, LABEL_ROLE
@@ -25,7 +26,7 @@ from delivery.matrix import CellResult
 from delivery.programs import compose as program
 from delivery.programs.compose import Compose, Document
 from delivery.programs.run import Completed, run
-from delivery.runners import REPORTS
+from delivery.runners import REPORTS, ImageDefaults
 
 READ_SECONDS = 60
 CREATE_SECONDS = 300
@@ -91,7 +92,7 @@ def run_compose_cell(job: Job, *, home: Home, run_id: str, host: str | None = No
         with _sources_of_its_own(stage, document, home.work / run_id / f"compose-{token}") as document:
             with open_bed(home, run_id, "cell", host=host, stand_ins=job.app.stand_ins) as bed:
                 try:
-                    return _run_suite(bed, stage, program.isolate(document, bed.name, bed.labels))
+                    return _run_suite(bed, stage, program.isolate(document, bed.name, bed.labels, OPTIONS))
                 finally:
                     _save_logs(bed, stage)
     except (Rejected, Misconfigured) as error:
@@ -152,18 +153,27 @@ def _run_suite(bed: Bed, stage: _Stage, document: Document) -> CellResult:
     log = job.log_of("compose-build")
     document = have_images(bed, stage.compose, document, key=stage.key, folder=folder, env=stage.env, log=log)
     service = document["services"][name]
-    command = program.own_command(service)
-    if command is None:
-        command = bed.client.images.get(service["image"]).attrs["Config"].get("Cmd") or []
-    tool = job.tool({}, command)
-    document = program.with_suite(document, name, tool.command, tool.env)
+    tool = job.tool({}, _defaults(bed, service))
+    env = {**tool.env, **job.revealed()}
+    document = program.with_suite(document, name, tool.command, env, tool.entrypoint)
     container = _create(bed, stage, document)
     if not service.get("read_only"):
         prepare_folder(container, REPORTS)
     _start(bed, stage, document, container)
-    exit_code = wait_for_end(container, job.suite.timeout_seconds)
-    save_log(container, job.log)
-    return job.ended(exit_code, collect_reports(container, job, tool), tool)
+    return job.ended(wait_for_end(container, job.suite.timeout_seconds), container, tool)
+
+
+def _defaults(bed: Bed, service: Document) -> ImageDefaults:
+    """Return what the service runs by itself: what the file says was written for it, whatever its image says."""
+    image = image_defaults(bed, service["image"])
+    command = program.own_command(service)
+    entrypoint = service.get("entrypoint")
+    return ImageDefaults(
+        command=image.command if command is None else tuple(command),
+        entrypoint=image.entrypoint if entrypoint is None else tuple(entrypoint),
+        env={**image.env, **{name: text or "" for name, text in (service.get("environment") or {}).items()}},
+        chosen=command is not None,
+    )
 
 
 def _create(bed: Bed, stage: _Stage, document: Document) -> Container:
@@ -200,7 +210,7 @@ def _start(bed: Bed, stage: _Stage, document: Document, suite: Container) -> Non
     for role in sorted(states, key=lambda role: bool(states[role]["Running"])):  # what stopped says more
         if trouble := trouble_of(states[role]):
             log = stage.job.log_of(role)
-            save_log(bed.parts[role], log)
+            save_log(bed.parts[role], log, stage.job.hide)
             raise Rejected(f"{stage.key}: service {role} {trouble}\n{last_lines(log) or said}")
     raise Rejected(f"{stage.key}: the environment did not come up\n{said}")
 
@@ -226,4 +236,4 @@ def _save_logs(bed: Bed, stage: _Stage) -> None:
     for role, container in bed.parts.items():
         if role != stage.service:
             with contextlib.suppress(APIError):  # it is gone, or never started
-                save_log(container, stage.job.log_of(role))
+                save_log(container, stage.job.log_of(role), stage.job.hide)

@@ -14,14 +14,16 @@ from pydantic import SecretStr
 from delivery.app import Database
 from delivery.containers.bed import Bed, engine_errors, open_bed
 from delivery.containers.client import connect
+from delivery.containers.logs import save_log
 from delivery.containers.names import EnvironmentNames
-from delivery.containers.outcome import last_lines, save_log, wait_for_end
+from delivery.containers.outcome import last_lines, wait_for_end
 from delivery.containers.probe import wait_until
 from delivery.errors import Misconfigured, Rejected
 from delivery.home import Home
 from delivery.ledger import environment_labels
 from delivery.model import Model
 from delivery.programs import postgres
+from delivery.redaction import Redaction
 from delivery.variables import fill
 
 ALIAS = "database"
@@ -69,10 +71,6 @@ class DatabaseAccess:
             "PGDATABASE": self.name,
             "PGPASSWORD": self.password.get_secret_value(),
         }
-
-    def redact(self, text: str) -> str:
-        """Return `text` without the password."""
-        return text.replace(self.password.get_secret_value(), "***")
 
 
 class MigrationResult(Model):
@@ -129,17 +127,30 @@ def migrate(
         return run_migration(bed, database, access, image_ref, log)
 
 
-def run_migration(bed: Bed, database: Database, access: DatabaseAccess, image: str, log: Path) -> MigrationResult:
-    """Run the migration in `bed` and wait for its end; Rejected when it fails."""
+def run_migration(
+    bed: Bed,
+    database: Database,
+    access: DatabaseAccess,
+    image: str,
+    log: Path,
+    *,
+    env: Mapping[str, str] | None = None,
+    secrets: Mapping[str, SecretStr] | None = None,
+) -> MigrationResult:
+    """Run the migration in `bed` and wait for its end; Rejected when it fails.
+
+    `env` goes over the variables it has by itself, `secrets` over all; neither they nor the password are in its log.
+    """
     migration = database.migrate
     if migration is None:
         return MigrationResult(seconds=0)
     started = time.monotonic()
-    env = {**standard_variables(access), **fill("database.migrate.env", migration.env, access.facts())}
-    container = bed.start("migrate", image, migration.command, env=env)
+    own = fill("database.migrate.env", migration.env, access.facts())
+    given = {variable: secret.get_secret_value() for variable, secret in (secrets or {}).items()}
+    environment = {**standard_variables(access), **own, **(env or {}), **given}
+    container = bed.start("migrate", image, migration.command, env=environment)
     exit_code = wait_for_end(container, migration.timeout_seconds)
-    save_log(container, log)
-    log.write_text(access.redact(log.read_text(errors="replace")))
+    save_log(container, log, Redaction([access.password, *(secrets or {}).values()]))
     seconds, lines = time.monotonic() - started, last_lines(log)
     if exit_code != 0:
         how = f"did not end within {migration.timeout_seconds} s" if exit_code is None else f"exit code {exit_code}"

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from docker import DockerClient
 from docker.errors import APIError, NotFound
@@ -12,7 +13,7 @@ from docker.models.containers import Container
 from pydantic import SecretStr
 
 from delivery.app import App, Service, Suite
-from delivery.containers.bed import Bed, open_bed
+from delivery.containers.bed import Bed, image_defaults, open_bed
 from delivery.containers.compose_bed import run_compose_cell
 from delivery.containers.database import (
     DatabaseAccess,
@@ -21,9 +22,10 @@ from delivery.containers.database import (
     standard_variables,
     start_in_memory,
 )
-from delivery.containers.job import Job, collect_reports
+from delivery.containers.job import Job
+from delivery.containers.logs import save_log
 from delivery.containers.names import EnvironmentNames
-from delivery.containers.outcome import prepare_folder, save_log, wait_for_end
+from delivery.containers.outcome import prepare_folder, wait_for_end
 from delivery.containers.probe import start_probe, wait_for_part, wait_until
 from delivery.errors import Misconfigured, Rejected
 from delivery.home import Home
@@ -52,15 +54,17 @@ def run_cell(
     log: Path,
     report_dir: Path,
     source: Path | None = None,
+    secrets: Mapping[str, SecretStr] | None = None,
     host: str | None = None,
 ) -> CellResult:
     """Run `cell` in an environment of its own and return what came out; nothing of it is left.
 
-    `images` maps the application's image names and `suite-<name>` to what the engine can run. An environment that
+    `images` maps the application's image names and `suite-<name>` to what the engine can run. `secrets` are those of
+    the suite: it gets them, and so do the migration and the services beside it. An environment that
     does not come up is the result `error`; only the engine's own troubles are raised, and Misconfigured for a
     Compose file that can never work.
     """
-    job = Job(app, cell, images, log, report_dir, source or Path())
+    job = Job(app, cell, images, log, report_dir, source or Path(), secrets or {})
     if job.suite.compose:
         return run_compose_cell(job, home=home, run_id=run_id, host=host)
     try:
@@ -84,13 +88,14 @@ def run_acceptance(
     run_id: str,
     log: Path,
     report_dir: Path,
+    secrets: Mapping[str, SecretStr] | None = None,
     host: str | None = None,
     base_url: str | None = None,
 ) -> CellResult:
     """Run all of a suite against a running environment; BASE_URL tells it where the router is, or `base_url`."""
     names = EnvironmentNames(home.identity, app.app, environment)
     whole = app.suites[suite].model_copy(update={"shards": 1})
-    job = Job(app, cells_of(suite, whole)[0], images, log, report_dir)
+    job = Job(app, cells_of(suite, whole)[0], images, log, report_dir, secrets=secrets or {})
     try:
         with open_bed(home, run_id, "acceptance", host=host, stand_ins=app.stand_ins) as bed:
             bed.network = names.backbone
@@ -125,7 +130,9 @@ def _bring_up(bed: Bed, job: Job) -> Surroundings:
         ready = partial(accepts_queries, container, access)
         wait_until(ready, container, DATABASE_START_SECONDS)
         if app.database.migrate:
-            run_migration(bed, app.database, access, job.image(app.database.migrate.image), job.log_of("migrate"))
+            image, log = job.image(app.database.migrate.image), job.log_of("migrate")
+            env = job.own_env(access.facts())  # the suite's word is about this cell alone, the migration's about all
+            run_migration(bed, app.database, access, image, log, env=env, secrets=job.secrets)
     for name in parts:
         _start_part(bed, job, name, probe, access)
     return Surroundings({**_addresses(job, parts), **standard_variables(access)}, access.facts() if access else {})
@@ -151,7 +158,7 @@ def _start_part(bed: Bed, job: Job, name: str, probe: Container | None, access: 
     where = f"headway.yaml: {'services' if isinstance(part, Service) else 'backing'}.{name}.env"
     env = fill(where, part.env, facts)
     if isinstance(part, Service):
-        env = {**standard_variables(access), "HEADWAY_DIGEST": image.partition("@")[2], **env}
+        env = {**standard_variables(access), "HEADWAY_DIGEST": image.partition("@")[2], **env, **job.revealed()}
     container = bed.start(name, image, part.command, env=env)
     if probe:
         wait_for_part(probe, container, name, part)
@@ -168,14 +175,13 @@ def _addresses(job: Job, parts: list[str]) -> dict[str, str]:
 def _run_suite(bed: Bed, job: Job, surroundings: Surroundings) -> CellResult:
     """Run the suite's container to its end and read what it left behind."""
     image = bed.image(job.suite_image)
-    tool = job.tool(surroundings.facts, bed.client.images.get(image).attrs["Config"].get("Cmd") or [])
-    env = {**surroundings.variables, **tool.env}
-    container = bed.create("suite", image, tool.command, env=env, shm_size="512m")
+    tool = job.tool(surroundings.facts, image_defaults(bed, image))
+    env = {**surroundings.variables, **tool.env, **job.revealed()}
+    options: dict[str, Any] = {"entrypoint": list(tool.entrypoint)} if tool.entrypoint else {}
+    container = bed.create("suite", image, tool.command, env=env, shm_size="512m", **options)
     prepare_folder(container, REPORTS)
     container.start()
-    exit_code = wait_for_end(container, job.suite.timeout_seconds)
-    save_log(container, job.log)
-    return job.ended(exit_code, collect_reports(container, job, tool), tool)
+    return job.ended(wait_for_end(container, job.suite.timeout_seconds), container, tool)
 
 
 def _save_logs(bed: Bed, job: Job) -> None:
@@ -183,4 +189,4 @@ def _save_logs(bed: Bed, job: Job) -> None:
     for role, container in bed.parts.items():
         if role not in ("probe", "suite", "migrate"):
             with contextlib.suppress(APIError):  # it is gone, or never started
-                save_log(container, job.log_of(role))
+                save_log(container, job.log_of(role), job.hide)

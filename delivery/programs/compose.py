@@ -19,7 +19,7 @@ SHM_SIZE = "512m"
 _VERSION = re.compile(r"Compose version v?((\d+)\.(\d+)\.\d+)")
 _LABELS = "headway."
 # What would be the same in every cell, or reach out of it.
-_FIXED = ("container_name", "external_links", "logging", "mac_address", "ports", "profiles", "pull_policy")
+_FIXED = ("container_name", "external_links", "mac_address", "ports", "profiles", "pull_policy")
 _FIXED_ADDRESS = ("ipv4_address", "ipv6_address", "link_local_ips", "mac_address")
 _FIXED_NETWORK = ("external", "ipam", "enable_ipv6")
 _BRIDGE_NAME = "com.docker.network.bridge.name"
@@ -134,8 +134,11 @@ def with_built_images(document: Document, used: Mapping[str, str]) -> Document:
     return {**document, "services": services}
 
 
-def isolate(document: Document, project: str, labels: Mapping[str, str]) -> Document:
-    """Return the document in which nothing has a fixed name, port or address and everything carries `labels`."""
+def isolate(document: Document, project: str, labels: Mapping[str, str], logs: Mapping[str, str]) -> Document:
+    """Return the document in which nothing has a fixed name, port or address and everything carries `labels`.
+
+    What the services print is kept by the engine with the options `logs`.
+    """
 
     def owned(key: str, content: Document | None, role: str) -> Document:
         kept = _without(content or {}, _FIXED_NETWORK if role == "network" else ("external",))
@@ -145,16 +148,24 @@ def isolate(document: Document, project: str, labels: Mapping[str, str]) -> Docu
 
     networks = {key: owned(key, one, "network") for key, one in (document.get("networks") or {}).items()}
     volumes = {key: owned(key, one, "volume") for key, one in (document.get("volumes") or {}).items()}
-    services = {name: _apart(name, one, labels) for name, one in document["services"].items()}
+    kept = {"driver": "json-file", "options": dict(logs)}
+    services = {name: {**_apart(name, one, labels), "logging": kept} for name, one in document["services"].items()}
     return {**document, "name": project, "services": services, "networks": networks, "volumes": volumes}
 
 
-def with_suite(document: Document, suite: str, command: Sequence[str] | None, env: Mapping[str, str]) -> Document:
+def with_suite(
+    document: Document,
+    suite: str,
+    command: Sequence[str] | None,
+    env: Mapping[str, str],
+    entrypoint: Sequence[str] | None = None,
+) -> Document:
     """Return the document whose service `suite` runs once, in one container, with `command` and `env` as well."""
     service = _without(document["services"][suite], ("restart", "scale"))
     if service.get("deploy"):
         service["deploy"] = _without(service["deploy"], ("replicas", "restart_policy"))
     given = {"command": list(command)} if command is not None else {}
+    given |= {"entrypoint": list(entrypoint)} if entrypoint is not None else {}
     environment = {**(service.get("environment") or {}), **env}
     changed = {"init": True, "shm_size": SHM_SIZE, **service, **given, "environment": environment}
     return {**document, "services": {**document["services"], suite: changed}}

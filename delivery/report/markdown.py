@@ -82,7 +82,7 @@ def _tests(cells: Sequence[CellResult]) -> str:
     rows = [
         (
             _plain(cell.cell.name),
-            cell.outcome + (f": {_plain(cell.problem)}" if cell.problem else ""),
+            _outcome(cell),
             str(cell.tests) if cell.junit_found else "exit code only",
             str(cell.failures + cell.errors),
             f"{cell.seconds:.1f} s",
@@ -90,6 +90,11 @@ def _tests(cells: Sequence[CellResult]) -> str:
         for cell in cells
     ]
     return _table(("cell", "outcome", "tests", "failed", "time"), rows)
+
+
+def _outcome(cell: CellResult) -> str:
+    said = [part for part in (cell.problem, *cell.remarks) if part]
+    return f"{'✓' if cell.outcome == 'passed' else '✗'} {cell.outcome}{': ' if said else ''}{_plain('; '.join(said))}"
 
 
 def _checks(checks: Sequence[CheckResult]) -> str:

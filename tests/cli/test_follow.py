@@ -7,7 +7,7 @@ import pytest
 from cli import follow
 from cli.follow import pause_after
 from flows import runs
-from flows.runs import RunView
+from flows.runs import RunView, StepView
 
 
 @pytest.mark.parametrize(
@@ -32,6 +32,29 @@ def test_between_two_looks_at_all_steps_the_run_alone_is_looked_at(monkeypatch):
     follow._pause(RunView(id="r", name="a", state="running", kind=""), 60, status=None)
 
     assert (asked, slept) == ([("r", False)] * 3, [follow.POLL_SECONDS] * 3)
+
+
+@pytest.mark.parametrize(
+    ("state", "kind", "mark"),
+    [
+        ("completed", "COMPLETED", "✓"),
+        ("cached", "COMPLETED", "✓"),
+        ("failed", "FAILED", "✗"),
+        ("timedout", "FAILED", "✗"),
+        ("crashed", "CRASHED", "✗"),
+        ("cancelled", "CANCELLED", "·"),
+        ("running", "RUNNING", None),
+        ("awaitingretry", "SCHEDULED", None),
+    ],
+)
+def test_a_step_that_failed_is_marked_as_failed_whatever_its_state_is_called(monkeypatch, state, kind, mark):
+    said = []
+    monkeypatch.setattr(follow, "say", lambda text, _style: said.append(text.split()[:2]))
+    step = StepView(id="s", name="unit", state=state, kind=kind)
+
+    follow._show_ended(RunView(id="r", name="a", state="Running", kind="RUNNING", steps=(step,)), set())
+
+    assert said == ([[mark, "unit"]] if mark else [])
 
 
 class Client:

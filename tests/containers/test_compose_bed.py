@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from pydantic import SecretStr
 
 from delivery.app import App
 from delivery.containers import compose_bed
@@ -72,13 +73,13 @@ def run(home, source, tmp_path):
     return run_cell_of
 
 
-def run_all(home, source, folder, *, cell=0, run_id="run-1", images=None, **suite):
+def run_all(home, source, folder, *, cell=0, run_id="run-1", images=None, give=None, **suite):
     described = {"compose": "compose.yaml", "compose_service": "tests", **suite}
     content = {"app": "shop", "images": {"api": {}}, "suites": {"all": described}, "environments": {"live": {}}}
     app = App.model_validate(content)
     cell = expand(app)[cell]
     place = {"log": folder / cell.slug / "log.txt", "report_dir": folder / cell.slug / "junit", "source": source}
-    return run_cell(app, cell, images or {}, home=home, run_id=run_id, **place)
+    return run_cell(app, cell, images or {}, home=home, run_id=run_id, secrets=give, **place)
 
 
 def suite(script, **more):
@@ -162,6 +163,25 @@ def test_a_failing_suite_shows_its_last_lines(run):
     result = run({"tests": suite("echo expected $((1 + 1)), found 3; exit 4", restart="always")})
 
     assert (result.outcome, result.exit_code, result.last_lines) == ("failed", 4, "expected 2, found 3")
+
+
+def test_what_a_service_prints_is_kept_whatever_the_file_says_of_its_log(run):
+    prints = "line=$(printf %0999d 7); i=0; while [ $i -lt 25000 ]; do echo $line; i=$((i+1)); done"
+    nowhere = {"driver": "none"}
+
+    result = run({"tests": suite(prints, logging=nowhere), "db": suite("echo I am here", logging=nowhere)})
+
+    assert (result.outcome, Path(result.log).stat().st_size) == ("passed", 25_000_000)
+    assert Path(result.log).with_name("log-db.txt").read_text() == "I am here\n"
+
+
+def test_a_secret_of_the_suite_reaches_its_service_and_nothing_that_is_kept(run, tmp_path):
+    tells = suite("echo $TOKEN | wc -c; echo $TOKEN; env | grep OWN", environment={"OWN": "of the file"})
+
+    result = run({"tests": tells}, give={"TOKEN": SecretStr("canary-5d1f")}, secrets={"TOKEN": "shop-token"})
+
+    assert (result.outcome, result.last_lines) == ("passed", "12\n***\nOWN=of the file")
+    assert "canary" not in Path(result.log).read_text()
 
 
 def test_a_suite_without_a_report_is_no_pass(run):

@@ -3,8 +3,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from delivery.app import App
+from delivery.containers.bases import resolve_base
 from delivery.containers.client import connect
 from delivery.containers.sweep import remove_labelled, remove_run
 from delivery.containers.testbed import run_cell
@@ -15,11 +17,13 @@ from delivery.matrix import expand
 
 pytestmark = pytest.mark.docker
 BUSYBOX = "busybox:1.36"
+STALE = "headway-test-stale"
 REPORT = '<testsuite name="s" tests="{tests}"><testcase name="t"/></testsuite>'
 WRITES_A_REPORT = 'echo \'<testsuite name="s" tests="1"><testcase name="t"/></testsuite>\' > /reports/a.xml'
 FAILS = (
     'echo \'<testsuite tests="1"><testcase name="adds up"><failure>2</failure></testcase></testsuite>\' >/reports/a.xml'
 )
+PYTHON = "printf '#!/bin/sh\\necho python $*' >/bin/python; chmod +x /bin/python"
 SERVES = ["sh", "-c", "mkdir /w && echo $DATABASE_URL >/w/url && touch /w/healthz && exec httpd -f -p 8080 -h /w"]
 
 
@@ -67,10 +71,11 @@ def app(**suites):
     )
 
 
-def run(app, home, tmp_path, cell=None, run_id="run-1"):
+def run(app, home, tmp_path, cell=None, run_id="run-1", **more):
     cell = cell or expand(app)[0]
     folder = tmp_path / cell.slug
-    return run_cell(app, cell, {}, home=home, run_id=run_id, log=folder / "log.txt", report_dir=folder / "junit")
+    where = {"log": folder / "log.txt", "report_dir": folder / "junit"}
+    return run_cell(app, cell, {}, home=home, run_id=run_id, **where, **more)
 
 
 def suite(script, **more):
@@ -108,6 +113,95 @@ def test_a_failing_cell_shows_its_last_lines_and_its_failing_tests(home, tmp_pat
     assert result.failing == ("adds up",)
     assert result.last_lines == "expected 2, found 3"
     assert "expected 2, found 3" in Path(result.log).read_text()
+
+
+@pytest.mark.parametrize(
+    ("env", "role"), [({"ROLE": "${tz}"}, "UTC"), ({}, "of the migration")], ids=["of the suite", "of the migration"]
+)
+def test_a_suites_own_variables_and_secrets_reach_its_cells_migration(home, tmp_path, env, role):
+    writes = """psql -q "$DATABASE_URL" -c "create table given as select '$ROLE' as role, '$TOKEN' as token"
+    echo $TOKEN"""
+    content = app(sql={"image": "postgres:15-alpine", "database": True}).model_dump()
+    content["database"]["migrate"] |= {"command": ["sh", "-c", writes], "env": {"ROLE": "of the migration"}}
+    reads = """psql -At "$DATABASE_URL" -c "select * from given"; echo "$TOKEN" | wc -c"""
+    content["suites"]["sql"] |= {
+        "command": ["sh", "-c", reads],
+        "axes": {"tz": ["UTC"]},
+        "env": env,
+        "secrets": {"TOKEN": "shop-token"},
+    }
+
+    result = run(App.model_validate(content), home, tmp_path, secrets={"TOKEN": SecretStr("canary-5d1f")})
+
+    assert (result.outcome, result.last_lines) == ("passed", f"{role}|***\n12"), result
+    assert Path(result.log).with_name("log-migrate.txt").read_text() == "***\n"
+
+
+def test_a_secret_reaches_the_suite_and_the_services_beside_it_and_nothing_that_is_kept(home, tmp_path):
+    tells = f"""echo '<testsuite name="'$TOKEN'"><testcase name="is '$TOKEN'"><failure/></testcase></testsuite>' \
+    >/reports/a.xml; wget -q -O - $API_URL/url | wc -c; echo token=$TOKEN; {"exit 1"}"""
+    content = app(api=suite(tells, services=["api"], junit="/reports/*.xml")).model_dump()
+    content["services"]["api"]["command"][2] = (
+        SERVES[2].replace("$DATABASE_URL", "$TOKEN").replace("exec", "echo $TOKEN; exec")
+    )
+
+    result = run(App.model_validate(content), home, tmp_path, secrets={"TOKEN": SecretStr("canary-5d1f")})
+
+    kept = [path.read_text() for path in tmp_path.rglob("*.*") if path.is_file() and "home" not in path.parts]
+    assert result.last_lines == "12\ntoken=***"
+    assert result.failing == ("is ***",)
+    assert "canary-5d1f" not in "".join([*kept, result.model_dump_json()])
+    assert len(kept) >= 3
+
+
+def test_a_report_that_came_with_the_image_passes_no_suite(home, tmp_path):
+    image = resolve_base(BUSYBOX, cache=home.cache).used
+    stale = f"{STALE}:{secrets.token_hex(4)}"
+    container = connect().containers.run(image, ["sh", "-c", f"mkdir /reports; {WRITES_A_REPORT}"], detach=True)
+    try:
+        container.wait()
+        container.commit(*stale.split(":"))
+        result = run(app(api={"image": stale, "command": ["true"], "junit": "/reports/*.xml"}), home, tmp_path)
+    finally:
+        container.remove(force=True)
+        connect().images.remove(stale, force=True)
+
+    assert result.outcome == "no-tests"
+    assert "looked for /reports/*.xml: /reports/a.xml is older than the cell, it came with the image" in result.problem
+
+
+def test_a_run_without_junit_says_what_was_looked_for_and_what_to_do(home, tmp_path):
+    result = run(app(unit=suite("make test || true", tool="jest")), home, tmp_path)
+
+    assert result.outcome == "no-tests"
+    assert "wrote no JUnit file; looked for /reports/*.xml; `sh -c 'make test || true'` does not show" in result.problem
+    assert "next: say with `junit` where the suite writes it" in result.problem
+    assert result.remarks[0].startswith("`sh -c 'make test || true'` does not show how it passes on `--json")
+
+
+def test_reports_that_are_too_large_are_the_suites_own_problem(home, tmp_path):
+    huge = suite("mkdir /o; truncate -s 70M /o/a.xml; echo done", junit="/o/*.xml")
+
+    result = run(app(api=huge), home, tmp_path)
+
+    assert (result.outcome, result.exit_code, result.last_lines) == ("error", 0, "done")
+    assert result.problem.startswith("headway.yaml: suites.api.junit: /o/a.xml has 73.4 MB")
+    assert "engine" not in result.problem
+
+
+def test_a_tool_starts_itself_in_an_image_whose_entry_point_is_a_server(home, tmp_path):
+    image = resolve_base(BUSYBOX, cache=home.cache).used
+    server = f"{STALE}:{secrets.token_hex(4)}"
+    container = connect().containers.run(image, ["sh", "-c", PYTHON], detach=True)
+    try:
+        container.wait()
+        container.commit(*server.split(":"), changes=['ENTRYPOINT ["sleep"]', 'CMD ["600"]'])
+        result = run(app(api={"image": server, "tool": "pytest"}), home, tmp_path)
+    finally:
+        container.remove(force=True)
+        connect().images.remove(server, force=True)
+
+    assert (result.outcome, result.last_lines) == ("no-tests", "python -m pytest")
 
 
 @pytest.mark.parametrize(

@@ -89,7 +89,10 @@ def test_a_wrong_value_is_told_with_what_is_allowed(text: str, said: str) -> Non
 @pytest.mark.parametrize(
     ("suite", "said"),
     [
-        ("{image: web, tool: nose}", "suites.unit.tool: found 'nose'; allowed: command, jest, pytest, newman, playw"),
+        (
+            "{image: web, tool: nose}",
+            "suites.unit.tool: found 'nose'; allowed: command, jest, vitest, node, py",
+        ),
         ("{}", "suites.unit: needs exactly one of image, build, compose (found none of them)"),
         ("{image: web, build: {}}", "suites.unit: needs exactly one of image, build, compose (found image and build)"),
         ("{compose: c.yaml}", "suites.unit: compose needs compose_service: the service whose exit code counts"),

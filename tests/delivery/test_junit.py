@@ -8,8 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from delivery.errors import Rejected
-from delivery.junit import Totals, check_tests, judge, read_junit
+from delivery.json_reports import read_json
+from delivery.judging import check_tests, judge
+from delivery.junit import read_junit
 from delivery.matrix import Cell, CellResult
+from delivery.totals import Totals
 
 PYTEST = """<?xml version="1.0" encoding="utf-8"?><testsuites name="pytest tests"><testsuite name="pytest" errors="1"
 failures="1" skipped="2" tests="5" time="0.05" timestamp="2026-03-04T12:00:00" hostname="cell">
@@ -93,13 +96,13 @@ def test_the_reports_of_a_cell_are_added_up(tmp_path: Path) -> None:
 
 def test_a_test_that_passed_on_a_retry_is_counted_from_the_only_report_that_tells(tmp_path: Path) -> None:
     (tmp_path / "playwright.json").write_text(json.dumps({"stats": {"expected": 3, "flaky": 2, "unexpected": 0}}))
-    assert counts(read_junit([tmp_path / "playwright.json"])) == (0, 0, 0, 0, 2)
+    assert counts(read_json(tmp_path / "playwright.json")) == (0, 0, 0, 0, 2)
 
 
 @pytest.mark.parametrize("text", ["null", "[]", '{"stats": null}', '{"stats": []}', '{"stats": {"flaky": null}}'])
 def test_a_report_without_figures_tells_of_no_retry(tmp_path: Path, text: str) -> None:
     (tmp_path / "other.json").write_text(text)
-    assert counts(read_junit([tmp_path / "other.json"])) == (0, 0, 0, 0, 0)
+    assert counts(read_json(tmp_path / "other.json")) == (0, 0, 0, 0, 0)
 
 
 @pytest.mark.parametrize(

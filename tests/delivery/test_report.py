@@ -58,8 +58,8 @@ def test_the_short_report_says_what_happened() -> None:
     assert "* approval of production: approve by kim – go" in text
     assert "* stand-in: node:22-alpine: a stand-in made from Debian 12 packages takes its place (node 22.20.0)" in text
     assert "it lacks apk" in text
-    assert "| unit 1/2 | passed | 12 | 0 | 5.0 s |" in text
-    assert "| smoke | passed | exit code only | 0 | 1.0 s |" in text
+    assert "| unit 1/2 | ✓ passed | 12 | 0 | 5.0 s |" in text
+    assert "| smoke | ✓ passed | exit code only | 0 | 1.0 s |" in text
     assert "| web | 3 | 3 LOW | fresh |" in text
     assert "* production: 300 requests, 0 failed (at most 0.99 %, 95 % sure)" in text
     assert "* production: traffic went back 0.30 s after the first sign of a fault: green-1 died" in text
@@ -117,7 +117,7 @@ def test_nothing_in_a_commit_is_read_as_markdown() -> None:
     assert "&lt;script>" in text
     assert "\\`x\\` \\[a](http://example.org) & \\*b\\*" in text
     assert lines[2:6] == ["````", "```", "<script>", "````"]
-    assert r"| api\[node=22\|x] | failed: 2 failures \| &lt;b> | 3 | 2 | 0.0 s |" in lines
+    assert r"| api\[node=22\|x] | ✗ failed: 2 failures \| &lt;b> | 3 | 2 | 0.0 s |" in lines
 
 
 def test_the_question_shows_what_changes() -> None:
@@ -217,3 +217,10 @@ def test_the_address_is_that_of_the_environment_asked_for() -> None:
 
 def test_a_record_is_kept_and_read_back_as_it_was() -> None:
     assert DeliveryRecord.model_validate_json(make_record().model_dump_json()) == make_record()
+
+
+def test_what_a_cell_remarks_is_in_both_reports() -> None:
+    remarked = FAILED.model_copy(update={"remarks": ("the log may lack its beginning",)})
+    record = make_record(cells=(remarked,))
+    assert "the log may lack its beginning" in report_markdown(record)
+    assert "<br>the log may lack its beginning" in report_html(record)

@@ -1,30 +1,45 @@
-"""Each test runner is told its shard and where to write JUnit."""
+"""Each test runner is started as its application means it, told its shard, and asked for a report."""
 
 from typing import Any
 
 import pytest
 
 from delivery.app import Suite
+from delivery.errors import Misconfigured
 from delivery.matrix import Cell
-from delivery.runners import ToolCommand, tool_command
+from delivery.runners import ImageDefaults, ToolCommand, tool_command
 
 ONE = Cell(suite="unit")
 SECOND_OF_THREE = Cell(suite="unit", axes={"node": "22"}, shard=2, shards=3)
+JEST = ("--json", "--outputFile=/reports/jest.json")
+SHELL_JEST = "--json --outputFile=/reports/jest.json"
+VITEST = (
+    *("--reporter=default", "--reporter=junit", "--reporter=json"),
+    *("--outputFile.junit=/reports/vitest.xml", "--outputFile.json=/reports/vitest.json"),
+)
+CYPRESS = ("--reporter", "junit", "--reporter-options", "mochaFile=/reports/cypress-[hash].xml,toConsole=false")
+NODE = (
+    "--test-reporter=spec --test-reporter-destination=stdout "
+    "--test-reporter=junit --test-reporter-destination=/reports/node.xml"
+)
 
 
-def command(cell: Cell = ONE, image_command: tuple[str, ...] = (), **fields: Any) -> ToolCommand:
-    return tool_command(Suite(image="web", **fields), cell, image_command)
+def started(cell: Cell = ONE, image: ImageDefaults | None = None, **fields: Any) -> ToolCommand:
+    return tool_command(Suite(image="web", **fields), cell, image)
 
 
 @pytest.mark.parametrize(
     ("tool", "own", "expected"),
     [
         ("command", ["run", "it"], ("run", "it")),
-        ("jest", ["npx", "jest"], ("npx", "jest", "--shard=2/3")),
-        ("jest", ["npm", "test"], ("npm", "test", "--", "--shard=2/3")),
-        ("jest", ["npm", "test", "--", "--ci"], ("npm", "test", "--", "--ci", "--shard=2/3")),
-        ("jest", ["sh", "-c", "cd x && npx jest"], ("sh", "-c", "cd x && npx jest --shard=2/3")),
-        ("jest", ["/bin/bash", "-ec", "npx jest"], ("/bin/bash", "-ec", "npx jest --shard=2/3")),
+        ("jest", ["npx", "jest"], ("npx", "jest", "--shard=2/3", *JEST)),
+        (
+            "jest",
+            ["npx", "jest", "--json", "--outputFile=x"],
+            ("npx", "jest", "--json", "--outputFile=x", "--shard=2/3"),
+        ),
+        ("vitest", ["npx", "vitest"], ("npx", "vitest", "--shard=2/3", *VITEST)),
+        ("node", ["node", "--test"], ("node", "--test")),
         ("pytest", ["pytest", "tests"], ("pytest", "tests")),
         (
             "newman",
@@ -42,35 +57,97 @@ def command(cell: Cell = ONE, image_command: tuple[str, ...] = (), **fields: Any
             ["npx", "playwright", "test", "--reporter=junit"],
             ("npx", "playwright", "test", "--reporter=junit", "--shard=2/3"),
         ),
-        (
-            "cypress",
-            ["cypress", "run"],
-            (
-                *("cypress", "run", "--reporter", "junit", "--reporter-options"),
-                "mochaFile=/reports/cypress-[hash].xml,toConsole=false",
-            ),
-        ),
+        ("cypress", ["cypress", "run"], ("cypress", "run", *CYPRESS)),
     ],
 )
 def test_a_tool_gets_its_arguments(tool: str, own: list[str], expected: tuple[str, ...]) -> None:
-    assert command(SECOND_OF_THREE, tool=tool, command=own).command == expected
+    assert started(SECOND_OF_THREE, tool=tool, command=own).command == expected
 
 
-def test_a_suite_that_is_not_split_gets_no_shard() -> None:
-    assert command(tool="jest", command=["npx", "jest"]).command == ("npx", "jest")
+@pytest.mark.parametrize(
+    ("tool", "expected"),
+    [
+        ("jest", ("npx", "--no-install", "jest", *JEST)),
+        ("vitest", ("npx", "--no-install", "vitest", "run", *VITEST)),
+        ("node", ("node", "--test")),
+        ("pytest", ("python", "-m", "pytest")),
+        ("playwright", ("npx", "--no-install", "playwright", "test", "--reporter=list,junit,json")),
+        ("cypress", ("npx", "--no-install", "cypress", "run", *CYPRESS)),
+    ],
+)
+@pytest.mark.parametrize(
+    "web_server", [(), ("gunicorn", "shop.contest:app"), ("node", "latest.js"), ("npm", "start")], ids=" ".join
+)
+def test_a_tool_without_a_command_starts_itself_and_not_the_web_server_of_the_image(
+    tool: str, expected: tuple[str, ...], web_server: tuple[str, ...]
+) -> None:
+    assert started(image=ImageDefaults(web_server), tool=tool).command in (expected, expected[1:])
+    found = started(image=ImageDefaults(web_server), tool=tool)
+    assert (*(found.entrypoint or ()), *(found.command or ())) == expected
 
 
-def test_the_images_own_command_is_left_alone_when_nothing_is_added() -> None:
-    assert command(tool="jest", image_command=("npx", "jest")).command is None
+@pytest.mark.parametrize(
+    ("tool", "own", "expected"),
+    [
+        ("jest", ("node_modules/.bin/jest", "--ci"), ("node_modules/.bin/jest", "--ci", *JEST)),
+        ("jest", ("npm", "test"), ("npm", "test", "--", *JEST)),
+        ("jest", ("/bin/sh", "-c", "npm run test:unit"), ("/bin/sh", "-c", f"npm run test:unit -- {SHELL_JEST}")),
+        ("pytest", ("python", "-m", "pytest", "-x"), None),
+        ("pytest", ("./run_tests.sh",), None),
+        ("node", ("npm", "test"), None),
+        ("node", ("node", "--test", "src"), None),
+        ("command", ("serve",), None),
+    ],
+)
+def test_the_images_own_command_is_used_when_it_is_one_of_tests(
+    tool: str, own: tuple[str, ...], expected: tuple[str, ...] | None
+) -> None:
+    assert started(image=ImageDefaults(own), tool=tool).command == expected
 
 
-def test_arguments_are_added_to_the_images_own_command() -> None:
-    found = command(SECOND_OF_THREE, ("npx", "jest"), tool="jest")
-    assert found.command == ("npx", "jest", "--shard=2/3")
+@pytest.mark.parametrize(
+    ("image", "tool", "entrypoint", "command"),
+    [
+        (ImageDefaults(("-q",), ("pytest",)), "pytest", None, None),
+        (ImageDefaults((), ("cypress", "run")), "cypress", None, CYPRESS),
+        (ImageDefaults(("node",), ("docker-entrypoint.sh",)), "node", None, ("node", "--test")),
+        (ImageDefaults(("start",), ("/usr/bin/tini", "--", "npm")), "node", ("node",), ("--test",)),
+        (ImageDefaults(("npm",), ("/usr/bin/tini", "--")), "node", None, ("node", "--test")),
+        (ImageDefaults((), ("gunicorn", "app")), "pytest", ("python",), ("-m", "pytest")),
+        (ImageDefaults(("server.js",), ("node",)), "node", None, ("--test",)),
+        (ImageDefaults((), ("/bin/sh", "-c", "npx jest")), "jest", ("/bin/sh",), ("-c", f"npx jest {SHELL_JEST}")),
+    ],
+)
+def test_an_entry_point_of_the_image_does_not_swallow_the_tests(
+    image: ImageDefaults, tool: str, entrypoint: tuple[str, ...] | None, command: tuple[str, ...] | None
+) -> None:
+    found = started(image=image, tool=tool)
+    assert (found.entrypoint, found.command) == (entrypoint, command)
 
 
-def test_an_image_without_a_command_runs_as_it_is() -> None:
-    assert command(SECOND_OF_THREE, tool="jest").command is None
+def test_the_command_of_a_compose_service_is_the_suites_own() -> None:
+    service = ImageDefaults(("./all.sh",), chosen=True)
+    assert started(image=service, tool="pytest").command is None
+
+
+def test_a_tool_that_needs_to_know_what_to_run_says_so() -> None:
+    with pytest.raises(Misconfigured, match=r"suites.unit.command: left out, and `serve`.*\n.*newman, run, collection"):
+        started(image=ImageDefaults(("serve",)), tool="newman")
+
+
+@pytest.mark.parametrize("own", [["make", "test"], ["sh", "-c", "npx jest a; npx jest b"], ["./check.sh"]])
+def test_a_command_that_shows_no_way_for_arguments_runs_as_it_is_and_that_is_told(own: list[str]) -> None:
+    found = started(SECOND_OF_THREE, tool="jest", command=own)
+    assert found.command == tuple(own)
+    assert "does not show how it passes on `--shard=2/3 --json" in found.remark
+    assert "HEADWAY_TEST_ARGUMENTS" in found.remark
+
+
+def test_a_script_can_read_the_arguments_itself() -> None:
+    own = ["sh", "-c", 'make test JEST="$HEADWAY_TEST_ARGUMENTS"']
+    found = started(SECOND_OF_THREE, tool="jest", command=own)
+    assert (found.command, found.remark) == (tuple(own), "")
+    assert found.env["HEADWAY_TEST_ARGUMENTS"] == f"--shard=2/3 {SHELL_JEST}"
 
 
 @pytest.mark.parametrize(
@@ -79,6 +156,7 @@ def test_an_image_without_a_command_runs_as_it_is() -> None:
         ("jest", "JEST_JUNIT_REPORT_TEST_SUITE_ERRORS", "true"),
         ("jest", "JEST_JUNIT_OUTPUT_DIR", "/reports"),
         ("pytest", "PYTEST_ADDOPTS", "--junitxml=/reports/pytest.xml --splits=3 --group=2"),
+        ("node", "NODE_OPTIONS", f"{NODE} --test-shard=2/3"),
         ("playwright", "PLAYWRIGHT_JSON_OUTPUT_NAME", "/reports/playwright.json"),
         ("cypress", "SPLIT_INDEX", "1"),
         ("command", "HEADWAY_SHARD", "2"),
@@ -89,16 +167,35 @@ def test_an_image_without_a_command_runs_as_it_is() -> None:
     ],
 )
 def test_a_tool_gets_its_variables(tool: str, variable: str, value: str) -> None:
-    assert command(SECOND_OF_THREE, tool=tool).env[variable] == value
+    assert started(SECOND_OF_THREE, tool=tool).env[variable] == value
 
 
-def test_own_variables_win_and_own_options_of_pytest_are_kept() -> None:
-    found = command(tool="pytest", env={"CI": "", "PYTEST_ADDOPTS": "-x"})
-    assert (found.env["CI"], found.env["PYTEST_ADDOPTS"]) == ("", "-x --junitxml=/reports/pytest.xml")
+@pytest.mark.parametrize("tool", ["cypress", "pytest"])
+def test_a_suite_that_is_not_split_gets_no_shard(tool: str) -> None:
+    found = started(tool=tool)
+    assert "SPLIT" not in found.env
+    assert "splits" not in found.env.get("PYTEST_ADDOPTS", "")
+
+
+@pytest.mark.parametrize(("tool", "variable"), [("pytest", "PYTEST_ADDOPTS"), ("node", "NODE_OPTIONS")])
+def test_options_of_the_image_or_of_the_suite_are_kept_beside_headways(tool: str, variable: str) -> None:
+    image = ImageDefaults(env={variable: "--of-image"})
+    headways = started(tool=tool).env[variable]
+    assert started(tool=tool, image=image).env[variable] == f"--of-image {headways}"
+    assert started(tool=tool, image=image, env={variable: "-x"}).env[variable] == f"-x {headways}"
+
+
+def test_a_reporter_that_the_command_names_is_left_alone() -> None:
+    found = started(tool="node", command=["node", "--test", "--test-reporter=tap"])
+    assert "NODE_OPTIONS" not in found.env
+
+
+def test_own_variables_win() -> None:
+    assert started(tool="pytest", env={"CI": ""}).env["CI"] == ""
 
 
 def test_axis_values_are_filled_into_command_and_variables() -> None:
-    found = command(SECOND_OF_THREE, command=["node${node}"], env={"V": "v${node}"})
+    found = started(SECOND_OF_THREE, command=["node${node}"], env={"V": "v${node}"})
     assert (found.command, found.env["V"]) == (("node22",), "v22")
 
 
@@ -112,5 +209,14 @@ def test_axis_values_are_filled_into_command_and_variables() -> None:
     ],
 )
 def test_a_known_tool_owes_a_report(fields: dict[str, Any], junit: str | None) -> None:
-    found = command(**fields)
+    found = started(**fields)
     assert (found.junit, found.junit_expected) == (junit, junit is not None)
+
+
+def test_a_run_without_junit_is_explained_with_the_next_step() -> None:
+    said = started(tool="jest", command=["make", "test"]).without_junit("looked for /reports/*.xml")
+    assert said.startswith("looked for /reports/*.xml; `make test` does not show how it passes on `--json")
+    assert "adds --json and --outputFile to a command that starts jest" in said
+    assert said.endswith(
+        "next: say with `junit` where the suite writes it, or with `tool: command` that the exit code alone counts"
+    )

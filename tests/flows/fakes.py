@@ -42,6 +42,8 @@ class Containers:
     findings: dict[str, tuple[Finding, ...]] = field(default_factory=dict)
     database_status: str = "fresh"
     outcomes: dict[str, str] = field(default_factory=dict)
+    remarks: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    secrets: dict[str, dict[str, str]] = field(default_factory=dict)
     complaints: dict[str, str] = field(default_factory=dict)
     databases: dict[str, list[str]] = field(default_factory=dict)
     damaged: set[str] = field(default_factory=set)
@@ -101,17 +103,19 @@ class Containers:
         self._begin("sbom")
         return b'{"bomFormat": "CycloneDX"}'
 
-    def run_cell(self, app, cell, images, *, log: Path, report_dir: Path, **_) -> CellResult:
+    def run_cell(self, app, cell, images, *, log: Path, report_dir: Path, secrets=None, **_) -> CellResult:
+        self.secrets[cell.suite] = {name: secret.get_secret_value() for name, secret in (secrets or {}).items()}
         self._begin(f"test {cell.name}")
         report_dir.mkdir(parents=True, exist_ok=True)
         log.write_text(f"{cell.name} with {sorted(images)}\n")
         outcome = self.outcomes.get(cell.suite, "passed")
         failing = ("adds up",) if outcome == "failed" else ()
-        return CellResult.model_validate({"cell": cell, "outcome": outcome, "tests": 2, "failing": failing})
+        fields = {"cell": cell, "outcome": outcome, "tests": 2, "failing": failing}
+        return CellResult.model_validate(fields | {"remarks": self.remarks.get(cell.suite, ())})
 
-    def run_acceptance(self, app, environment, suite, images, *, log, report_dir, base_url=None, **more) -> CellResult:
+    def run_acceptance(self, app, environment, suite, images, *, base_url=None, **more) -> CellResult:
         self._begin(f"accept {environment}" if base_url is None else f"{suite} {base_url}")
-        return self.run_cell(app, cells_of(suite, app.suites[suite])[0], images, log=log, report_dir=report_dir)
+        return self.run_cell(app, cells_of(suite, app.suites[suite])[0], images, **more)
 
     def run_command(self, check, names, *, image: str, base_url: str, log: Path, **_) -> str:
         self._begin(f"command {image} {base_url}")

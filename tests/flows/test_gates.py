@@ -3,6 +3,8 @@
 import pytest
 
 from delivery.errors import Misconfigured, Rejected, Transient
+from flows import runs
+from flows.deliver import deliver as delivery
 from tests.flows.fakes import CRITICAL
 from tests.flows.platform import MEMORY
 
@@ -26,6 +28,66 @@ def test_a_failing_test_keeps_the_revision_out(platform):
     assert platform.host().observe() == before
     assert platform.record(run.id).outcome == "rejected"
     assert platform.record(run.id).reason == message
+
+
+def test_a_cell_that_failed_is_seen_as_failed_and_the_others_run_on(platform):
+    platform.describe(suites={"unit": {"image": "web", "shards": 2}, "lint": {"image": "web"}, "api": {"image": "web"}})
+    platform.containers.outcomes |= {"unit": "failed", "api": "no-tests"}
+
+    run = platform.deliver()
+
+    steps = {step.name: (step.state, step.kind) for step in runs.look(run.id).steps}
+    cells = {cell: steps[cell] for cell in ("unit 1/2", "unit 2/2", "lint", "api")}
+    assert cells == {
+        "unit 1/2": ("failed", "FAILED"),
+        "unit 2/2": ("failed", "FAILED"),
+        "lint": ("completed", "COMPLETED"),
+        "api": ("failed", "FAILED"),
+    }
+    assert "tests: 3 of 4 cells did not pass" in run.ended[1]
+    assert all(f"{name}: " in run.ended[1] for name in ("unit 1/2", "unit 2/2", "api"))
+    record = platform.record(run.id)
+    assert {cell.cell.name: cell.outcome for cell in record.cells} == {
+        "unit 1/2": "failed",
+        "unit 2/2": "failed",
+        "lint": "passed",
+        "api": "no-tests",
+    }
+    assert {step.name: step.outcome for step in record.steps if step.name in cells} == {
+        **dict.fromkeys(("unit 1/2", "unit 2/2", "api"), "failed"),
+        "lint": "done",
+    }
+
+
+def test_a_cell_that_failed_is_not_tried_again_as_an_error_is(platform):
+    platform.containers.outcomes["unit"] = "failed"
+
+    platform.deliver()
+
+    assert platform.containers.calls["test unit"] == 1
+
+
+def test_a_run_that_starts_again_repeats_the_cells_that_failed_alone(platform):
+    platform.describe(suites={"unit": {"image": "web"}, "lint": {"image": "web"}})
+    platform.containers.outcomes["unit"] = "failed"
+    run = platform.deliver()
+    platform.containers.outcomes.clear()
+
+    again = platform.carry_again(delivery, run.id)
+
+    assert again.state.is_completed(), again.ended
+    assert platform.containers.calls["test unit"] == 2
+    assert platform.containers.calls["test lint"] == 1
+    assert [cell.outcome for cell in platform.record(run.id).cells] == ["passed", "passed"]
+
+
+def test_what_a_cell_remarks_is_told_as_a_warning(platform):
+    platform.containers.remarks["unit"] = ("the log may lack its beginning",)
+
+    run = platform.deliver()
+
+    said = "unit: the log may lack its beginning"
+    platform.until(lambda: said in runs.look(run.id).warnings)
 
 
 def test_a_finding_that_the_policy_blocks_keeps_the_revision_out(platform):

@@ -23,6 +23,7 @@ pytestmark = [pytest.mark.prefect, pytest.mark.xdist_group("prefect")]
 
 CANARY = "canary-7f3a9c-in-the-block"
 NAMED = "canary-0b41de-in-a-secret"
+OF_SUITE = "canary-92ce51-of-a-suite"
 
 
 @pytest.fixture
@@ -31,7 +32,10 @@ def given(platform, monkeypatch):
     environment = DeliveryEnvironment(secrets={"API_KEY": CANARY})
     environment.save(block_name("shop", "production"), overwrite=True, _sync=True)
     Secret(value=NAMED).save("shop-token", overwrite=True, _sync=True)
-    platform.describe(environments={"production": {"target": MEMORY, "secrets": {"TOKEN": "shop-token"}}})
+    Secret(value=OF_SUITE).save("suite-token", overwrite=True, _sync=True)
+    production = {"target": MEMORY, "secrets": {"TOKEN": "shop-token"}, "acceptance": ["smoke"]}
+    suite = {"image": "web", "secrets": {"TOKEN": "suite-token"}}
+    platform.describe(environments={"production": production}, suites={"unit": suite, "smoke": suite})
     found: dict[str, str] = {}
 
     def open_and_look(app, environment, place, *, sequence):
@@ -77,6 +81,9 @@ def test_a_secret_is_in_nothing_that_is_kept(platform, given, server, healthy):
     assert run.id in searched
     assert CANARY not in searched
     assert NAMED not in searched
+    assert platform.containers.secrets["unit"] == {"TOKEN": OF_SUITE}
+    assert platform.containers.secrets["smoke"] == {"TOKEN": OF_SUITE}
+    assert OF_SUITE not in searched
 
 
 def test_a_secret_that_is_not_there_is_told_before_anything_is_built(platform):
@@ -86,4 +93,14 @@ def test_a_secret_that_is_not_there_is_told_before_anything_is_built(platform):
 
     assert run.ended[0] == "Misconfigured"
     assert "headway.yaml: environments.production.secrets.TOKEN: there is no secret no-such-secret" in run.ended[1]
+    assert platform.containers.calls["build web"] == 0
+
+
+def test_a_secret_of_a_suite_that_is_not_there_is_told_before_anything_is_built(platform):
+    platform.describe(suites={"unit": {"image": "web", "secrets": {"TOKEN": "no-such-secret"}}})
+
+    run = platform.deliver()
+
+    assert run.ended[0] == "Misconfigured"
+    assert "headway.yaml: suites.unit.secrets.TOKEN: there is no secret no-such-secret" in run.ended[1]
     assert platform.containers.calls["build web"] == 0

@@ -12,6 +12,7 @@ from delivery.programs.compose import Compose
 PLUGIN = Compose(program=("/usr/bin/docker", "compose"), version="2.40.3")
 BINARY = Compose(program=("/opt/docker-compose",), version="2.40.3")
 SOURCE = Path("/sources/shop")
+LOGS = {"max-size": "9m"}
 LABELS = {"headway.platform": "abc123", "headway.run": "r1", "headway.role": "cell", "headway.bed": "b1"}
 DIGEST = "registry/shop/api@sha256:" + "0" * 64
 
@@ -161,7 +162,9 @@ def test_nothing_keeps_a_name_a_port_or_an_address_that_another_cell_may_want():
     front["driver_opts"] = {"com.docker.network.bridge.name": "br0", "com.docker.network.driver.mtu": "1400"}
     volumes = {"data": {"name": "fixed", "driver_opts": {"type": "tmpfs"}}, "kept": {"name": "k", "external": True}}
 
-    changed = compose.isolate(document({"db": service}, networks={"front": front}, volumes=volumes), "bed-1", LABELS)
+    changed = compose.isolate(
+        document({"db": service}, networks={"front": front}, volumes=volumes), "bed-1", LABELS, LOGS
+    )
 
     assert changed["name"] == "bed-1"
     assert changed["services"]["db"] == {
@@ -169,6 +172,7 @@ def test_nothing_keeps_a_name_a_port_or_an_address_that_another_cell_may_want():
         "expose": ["5432"],
         "networks": {"front": {"aliases": ["database"]}, "default": {}},
         "labels": {**LABELS, "headway.role": "db"},
+        "logging": {"driver": "json-file", "options": LOGS},
     }
     assert changed["networks"]["front"] == {
         "name": "bed-1_front",
@@ -189,7 +193,7 @@ def test_nothing_keeps_a_name_a_port_or_an_address_that_another_cell_may_want():
 def test_own_labels_stay_unless_they_could_be_taken_for_ours():
     service = {"labels": {"team": "shop", "headway.environment": "production", "headway.run": "mine"}}
 
-    changed = compose.isolate(document({"db": service}), "bed-1", LABELS)
+    changed = compose.isolate(document({"db": service}), "bed-1", LABELS, LOGS)
 
     assert changed["services"]["db"]["labels"] == {"team": "shop", **LABELS, "headway.role": "db"}
 
@@ -277,6 +281,6 @@ def test_the_document_given_is_never_changed():
     before = json.dumps(given)
 
     named = compose.choose_images(compose.select_services(given, "tests"), {}, "build:1")
-    compose.with_suite(compose.isolate(named, "bed-1", LABELS), "tests", None, {})
+    compose.with_suite(compose.isolate(named, "bed-1", LABELS, LOGS), "tests", None, {})
 
     assert json.dumps(given) == before

@@ -1,0 +1,41 @@
+"""Images for tests, made of a base and some files without a build."""
+
+import io
+import secrets
+import tarfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from delivery.containers.bases import resolve_base
+from delivery.containers.client import connect
+from delivery.home import Home
+
+
+@contextmanager
+def image_of(
+    base: str, files: Mapping[str, str], *, folders: Mapping[str, Path] | None = None, changes: Sequence[str] = ()
+) -> Iterator[str]:
+    """Yield an image of `base` with `files` (path → text) and copies of `folders` (path → folder here) in it.
+
+    `changes` are instructions of a Dockerfile: ENV, CMD, ENTRYPOINT, WORKDIR.
+    """
+    client, name = connect(), f"headway-test:{secrets.token_hex(6)}"
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        for path, folder in (folders or {}).items():
+            archive.add(folder, path)
+        for path, text in files.items():
+            entry = tarfile.TarInfo(path)
+            entry.size = len(text.encode())
+            archive.addfile(entry, io.BytesIO(text.encode()))
+    container = client.containers.create(resolve_base(base, cache=Home.current().cache).used, ["true"])
+    try:
+        container.put_archive("/", buffer.getvalue())
+        container.commit(*name.split(":"), changes=list(changes))
+    finally:
+        container.remove(force=True)
+    try:
+        yield name
+    finally:
+        client.images.remove(name, force=True)
