@@ -17,6 +17,7 @@ POLL_SECONDS = 0.5
 STEPS_SECONDS = 1.0  # between two looks at all steps: six requests and more, where the run alone is one
 UNSEEN_STEPS_SECONDS = 2.0  # the same where nobody sees them change: the output is no terminal
 MOST_STEPS_SECONDS = 3.0
+LATE_LOOKS = 3  # the server hears of the end of a step after that of its run, and never where a process died
 STOP_SECONDS = 120
 PATIENCE_SECONDS = 300
 MARKS = {"COMPLETED": ("✓", "green"), "FAILED": ("✗", "red"), "CRASHED": ("✗", "red")}
@@ -43,7 +44,7 @@ def follow(run: str, prefect: Orchestrator, *, quiet: bool = False) -> RunView:
 
 def _until_ended(run: str, prefect: Orchestrator, quiet: bool) -> RunView:
     shown: set[str] = set()
-    warned = told = 0
+    warned = told = late = 0
     asked = False
     with one_connection(), console.status("waiting for a worker …") as status:
         while True:
@@ -58,7 +59,8 @@ def _until_ended(run: str, prefect: Orchestrator, quiet: bool) -> RunView:
                     say(f"  … {doing}", "dim")
                 warned, told = len(view.warnings), len(view.progress)
                 _show_running(view, status)
-            if view.has_ended:
+            late += view.has_ended
+            if view.has_ended and (late > LATE_LOOKS or all(step.has_ended for step in view.steps)):
                 return view
             if view.waits and not asked and (text := question(view.id)):
                 asked = True

@@ -112,3 +112,28 @@ def test_what_a_long_build_does_is_printed_once_while_it_runs(monkeypatch, capsy
     follow.follow("r", prefect=None)
 
     assert capsys.readouterr().out.count("… web: [2/3] RUN npm ci (20 s since it began)") == 1
+
+
+def test_a_step_whose_end_is_heard_of_after_that_of_the_run_is_shown(monkeypatch, capsys):
+    states = iter([("running", "RUNNING"), ("running", "RUNNING"), ("failed", "FAILED")])
+
+    def look(run, **_):
+        state, kind = next(states)
+        step = StepView(id="s", name="unit", state=state, kind=kind)
+        return RunView(id=run, name="a", state="Rejected", kind="FAILED", steps=(step,))
+
+    monkeypatch.setattr(follow, "look", look)
+    monkeypatch.setattr(follow, "_pause", lambda *_: None)
+
+    follow.follow("r", prefect=None)
+
+    assert "✗ unit" in capsys.readouterr().out
+
+
+def test_a_step_that_never_ends_holds_nobody_up(monkeypatch):
+    step = StepView(id="s", name="unit", state="running", kind="RUNNING")
+    crashed = RunView(id="r", name="a", state="Crashed", kind="CRASHED", steps=(step,))
+    monkeypatch.setattr(follow, "look", lambda *_, **__: crashed)
+    monkeypatch.setattr(follow, "_pause", lambda *_: None)
+
+    assert follow.follow("r", prefect=None) == crashed

@@ -36,6 +36,7 @@ def test_a_cell_that_failed_is_seen_as_failed_and_the_others_run_on(platform):
 
     run = platform.deliver()
 
+    platform.until(lambda: all(step.has_ended for step in runs.look(run.id).steps))
     steps = {step.name: (step.state, step.kind) for step in runs.look(run.id).steps}
     cells = {cell: steps[cell] for cell in ("unit 1/2", "unit 2/2", "lint", "api")}
     assert cells == {
