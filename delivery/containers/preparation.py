@@ -14,9 +14,10 @@ from docker import DockerClient
 
 from delivery.containers.bases import FOUND_AT_ONCE, resolve_base
 from delivery.containers.certificates import ENVIRONMENT, MOUNTS, own_bundle, write_files
-from delivery.containers.dockerfile import Dockerfile, directives, read
-from delivery.containers.dockerfile_changes import needs_no_change, starting_from, with_files, without_syntax
-from delivery.containers.dockerfile_variables import NotUnderstood
+from delivery.dockerfiles.changes import needs_no_change, starting_from, with_files, without_syntax
+from delivery.dockerfiles.parsing import directives
+from delivery.dockerfiles.reading import Dockerfile, read
+from delivery.dockerfiles.variables import NotUnderstood
 from delivery.errors import Misconfigured, all_of
 from delivery.home import Home
 from delivery.programs.buildkit import Builder, takes_contexts

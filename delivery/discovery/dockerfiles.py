@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from delivery.discovery.folders import read
+from delivery.dockerfiles.parsing import commands
+from delivery.dockerfiles.variables import NotUnderstood
 
 _HEREDOC = re.compile(r"<<-?\s*[\"']?([A-Za-z_]\w*)[\"']?")
 _REFERENCE = re.compile(r"\$(?:(\w+)|\{(\w+)(?::?([-+])([^}]*))?\})")
@@ -202,6 +204,17 @@ def _instruction(keyword: str, rest: str, values: Mapping[str, str]) -> Instruct
 
 
 def _lines(text: str) -> Iterator[tuple[str, str]]:
+    """Yield keyword and rest of each instruction; of a file that the engine would refuse, as far as it goes."""
+    try:
+        found = commands(text)
+    except NotUnderstood:
+        yield from _lines_as_they_stand(text)
+    else:
+        for one in found:
+            yield one.cmd.upper(), one.original.strip()[len(one.cmd) :].strip()
+
+
+def _lines_as_they_stand(text: str) -> Iterator[tuple[str, str]]:
     """Yield keyword and rest of each instruction, on one line; a heredoc's text belongs to its instruction."""
     lines = text.splitlines()
     mark = "`" if re.match(r"(?:#.*\n)*#\s*escape\s*=\s*`", text, re.IGNORECASE) else _READER_MARK

@@ -6,8 +6,9 @@ Changed is what the parser found and nothing else, each instruction where it sta
 import re
 from collections.abc import Callable, Mapping
 
-from delivery.containers.dockerfile import Dockerfile, Instruction, Source, Stage, directives, mount_fields
-from delivery.containers.dockerfile_variables import NEWER, NotUnderstood
+from delivery.dockerfiles.parsing import directives
+from delivery.dockerfiles.reading import Dockerfile, Instruction, Source, Stage, mount_fields
+from delivery.dockerfiles.variables import NEWER, NotUnderstood
 
 Change = Callable[[str], str]
 _RUN = re.compile(r"^(\s*RUN)(?=\s)", re.IGNORECASE)

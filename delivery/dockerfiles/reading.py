@@ -4,18 +4,14 @@ What it cannot read is left to the engine, which says what is wrong, or knows mo
 """
 
 import csv
-import importlib
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from delivery.containers.dockerfile_variables import NotUnderstood, expand
+from delivery.dockerfiles.parsing import BOM, commands, directives
+from delivery.dockerfiles.variables import NotUnderstood, expand
 from delivery.errors import Misconfigured
-
-BOM = "\ufeff"
-_DIRECTIVE = re.compile(r"^#\s*([A-Za-z]\w*)\s*=\s*(.+?)\s*$")
-_DIRECTIVES = ("syntax", "escape", "check")
 
 
 @dataclass(frozen=True)
@@ -121,7 +117,7 @@ def read(text: str, build_args: Mapping[str, str] = {}, platform: str = "linux/a
     escape = "`" if ("escape", "`") in directives(plain) else "\\"
     stages: list[Stage] = []
     values = {**_platform_values(platform), **build_args}
-    for command in _commands(plain):
+    for command in commands(plain):
         instruction = _instruction(command)
         if instruction.keyword == "FROM":
             stages.append(_stage(len(stages), instruction, values, platform, escape))
@@ -132,37 +128,14 @@ def read(text: str, build_args: Mapping[str, str] = {}, platform: str = "linux/a
     return Dockerfile(plain, tuple(stages))
 
 
-def directives(text: str) -> list[tuple[str, str]]:
-    """Return name and value of the parser directives, which are the first lines and nothing else."""
-    found: list[tuple[str, str]] = []
-    for line in text.removeprefix(BOM).split("\n"):
-        match = _DIRECTIVE.match(line.strip())
-        if match is None or match[1].lower() not in _DIRECTIVES:
-            break
-        found.append((match[1].lower(), match[2]))
-    return found
-
-
 def mount_fields(flag: str) -> list[str]:
     """Return the fields of a `--mount=` flag, which are separated as in a CSV file."""
     return next(csv.reader([flag.partition("=")[2]]), [])
 
 
-def _commands(text: str) -> tuple[Any, ...]:
-    """Return what the parser finds; there is none for every kind of machine, and then the engine alone reads them."""
-    try:
-        parser = importlib.import_module("dockerfile")
-    except ImportError as error:
-        raise NotUnderstood("there is no parser for this kind of machine") from error
-    try:
-        return tuple(parser.parse_string(text.encode(errors="replace").decode()))  # half a character ends the process
-    except parser.GoParseError as error:
-        raise NotUnderstood(str(error)) from error
-
-
 def _instruction(command: Any) -> Instruction:
     return Instruction(
-        (command.cmd or "").upper(),
+        command.cmd.upper(),
         command.start_line - 1,
         command.end_line - 1,
         tuple(command.flags),
@@ -199,7 +172,7 @@ def _add_to(stage: Stage, at: Instruction, original: str) -> None:
     if at.keyword in ("RUN", "COPY", "ADD"):
         stage.sources += _sources_of(at.flags, at)
     elif at.keyword == "ONBUILD":
-        inner = _commands(re.sub(r"(?i)^\s*ONBUILD\s+", "", original))[0]
+        inner = commands(re.sub(r"(?i)^\s*ONBUILD\s+", "", original))[0]
         stage.triggers += _sources_of(tuple(inner.flags), at)
 
 

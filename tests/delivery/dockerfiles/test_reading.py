@@ -4,12 +4,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from delivery.containers.dockerfile import read
-from delivery.containers.dockerfile_changes import starting_from, with_files, without_syntax
-from delivery.containers.dockerfile_variables import NotUnderstood
+from delivery.dockerfiles.changes import starting_from, with_files, without_syntax
+from delivery.dockerfiles.reading import read
+from delivery.dockerfiles.variables import NotUnderstood
 from delivery.errors import Misconfigured
 
-CASES = Path(__file__).parent / "cases" / "dockerfile"
+CASES = Path(__file__).parent / "cases"
 
 
 def external_bases(text, build_args=None, target=None):
