@@ -13,14 +13,15 @@ from docker.models.images import Image as EngineImage
 
 from delivery.app import Image
 from delivery.containers.build_client import find_builder
+from delivery.containers.build_failures import build_failed, engine_died
 from delivery.containers.client import connect
-from delivery.containers.disk import check_disk, disk_message, free_bytes
+from delivery.containers.disk import check_disk
 from delivery.containers.engine_watch import engine_watched
 from delivery.containers.failures import reported
 from delivery.containers.preparation import Engine, Prepared, Resolve, external_bases, prepare, resolver
 from delivery.containers.pushing import publish_release as publish_release
 from delivery.containers.pushing import push
-from delivery.errors import Misconfigured, Rejected, Transient
+from delivery.errors import Misconfigured, Transient
 from delivery.home import Home
 from delivery.programs import buildkit
 from delivery.programs.buildkit import Builder, BuildOrder, Progress
@@ -31,10 +32,6 @@ from delivery.stand_ins import StandIns
 
 BUILD_SECONDS = 3400
 CACHE_TAG = "cache"
-UNTRUSTED = (
-    "a certificate was not trusted; where a proxy has an authority of its own, name its file in SSL_CERT_FILE or put "
-    "it into /usr/local/share/ca-certificates (docs/phases.md, A machine's own authority)"
-)
 # The engine's way to keep images that can export a build's cache; the older one cannot.
 CONTAINERD_STORE = "io.containerd.snapshotter.v1"
 
@@ -220,16 +217,16 @@ def _build(builder: Builder, order: BuildOrder, folder: Path, log: Path, key: st
             output, code = _run(builder, order, folder, log, tell)
         except Transient as error:
             if watch.engine_died():
-                raise _engine_died("", log, key) from error
+                raise engine_died("", key, log) from error
             raise
         if watch.engine_died():
-            raise _engine_died(output, log, key)
+            raise engine_died(output, key, log)
         if code == 0:
             try:
                 return connect().images.get(order.tag)
             except ImageNotFound:
                 pass
-    raise _failure(output, log, key)
+    raise build_failed(output, key, log)
 
 
 def _run(builder: Builder, order: BuildOrder, folder: Path, log: Path, tell: Tell) -> tuple[str, int]:
@@ -276,25 +273,6 @@ def _build_classic(order: BuildOrder, log: Path) -> tuple[str, int]:
 
 def _text(events: Iterator[object]) -> str:
     return "".join(str(event.get("stream", "")) for event in events if isinstance(event, dict))
-
-
-def _failure(output: str, log: Path, key: str) -> Rejected:
-    if buildkit.says_disk_full(output):
-        return Rejected(f"{key}: {disk_message(free_bytes())}\n  full log: {log}")
-    step, lines = buildkit.failed_step(output)
-    where = f"the build failed in step {step}" if step else "the Dockerfile does not build"
-    said = [f"{key}: {where}", *(f"  {line}" for line in lines), f"  full log: {log}"]
-    return Rejected("\n".join(said + ([f"  next: {UNTRUSTED}"] if buildkit.says_untrusted(output) else [])))
-
-
-def _engine_died(output: str, log: Path, key: str) -> Rejected:
-    """Return the refusal of a build under which the engine ended: done again as it was, it would end it again."""
-    step = buildkit.last_step(output)
-    return Rejected(
-        f"{key}: the Docker engine ended while this was built{f', in step {step}' if step else ''}; it is not built "
-        f"again by itself\n  full log: {log}\n  next: `headway up` starts the engine; when it ends a second time, "
-        "build this image alone with `docker build` and read the engine's own log"
-    )
 
 
 def _untag(tag: str) -> None:

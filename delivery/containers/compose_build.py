@@ -10,9 +10,11 @@ from docker import DockerClient
 from docker.errors import DockerException, ImageNotFound
 
 from delivery.containers.bed import Bed
+from delivery.containers.build_failures import build_failed, engine_died
 from delivery.containers.builder import BUILD_SECONDS
+from delivery.containers.engine_watch import engine_watched
 from delivery.containers.preparation import Engine, Prepared, prepare
-from delivery.errors import Misconfigured, Rejected
+from delivery.errors import Misconfigured
 from delivery.programs import buildkit
 from delivery.programs.buildkit import Builder
 from delivery.programs.compose import Compose, Document, build_argv, to_build, with_built_images, write_document
@@ -31,9 +33,12 @@ def have_images(
         with TemporaryDirectory(prefix="headway-compose-") as temporary:
             text = write_document(_prepared(bed, compose, document, key, Path(temporary)))
             argv = build_argv(compose, bed.name, folder, built)
-            done = run(argv, timeout_seconds=BUILD_SECONDS, env=env, stdin=text, accept=range(256), log=log)
+            with engine_watched(bed.client) as watch:
+                done = run(argv, timeout_seconds=BUILD_SECONDS, env=env, stdin=text, accept=range(256), log=log)
+                if watch.engine_died():
+                    raise engine_died(done.stdout, key, log)
         if done.returncode or not all(_is_there(bed, services[name]["image"]) for name in built):
-            raise _failure(f"{done.stdout}\n{done.stderr}", key, log)
+            raise build_failed(done.stdout, key, log)
     names = {services[name]["image"] for name in built}
     asked = {one["image"] for one in services.values()} - names
     return with_built_images(document, {name: bed.image(name) for name in sorted(asked)})
@@ -100,9 +105,3 @@ def _is_there(bed: Bed, image: str) -> bool:
     except ImageNotFound:
         return False
     return True
-
-
-def _failure(output: str, key: str, log: Path) -> Rejected:
-    step, lines = buildkit.failed_step(output)
-    where = f"the build failed in step {step}" if step else "an image could not be built"
-    return Rejected("\n".join([f"{key}: {where}", *lines, f"full log: {log}"]))
