@@ -3,12 +3,11 @@
 import logging
 import shutil
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from uuid import uuid4
 
-from docker.errors import BuildError, DockerException, ImageNotFound
+from docker.errors import DockerException, ImageNotFound
 from docker.models.images import Image as EngineImage
 
 from delivery.app import Image
@@ -231,13 +230,14 @@ def _build(builder: Builder, order: BuildOrder, folder: Path, log: Path, key: st
 
 def _run(builder: Builder, order: BuildOrder, folder: Path, log: Path, tell: Tell) -> tuple[str, int]:
     """Return what the build printed, and its exit code."""
+    progress = Progress()
     if builder.kind == "classic":
-        return _build_classic(order, log)
+        with told(lambda: progress.step, tell):
+            return _build_classic(order, log, progress)
     argv = buildkit.docker_argv(builder, order)
     if builder.kind == "compose":
         (folder / "compose.yaml").write_text(buildkit.compose_file(order))
         argv = buildkit.compose_argv(builder, folder / "compose.yaml")
-    progress = Progress()
     with told(lambda: progress.step, tell):
         done = run(
             argv,
@@ -250,29 +250,28 @@ def _run(builder: Builder, order: BuildOrder, folder: Path, log: Path, tell: Tel
     return f"{done.stdout}\n{done.stderr}", done.returncode
 
 
-def _build_classic(order: BuildOrder, log: Path) -> tuple[str, int]:
-    with reported("building with the classic builder"):
-        try:
-            _, events = connect(timeout_seconds=BUILD_SECONDS).images.build(
-                path=str(order.context),
-                dockerfile=str(order.dockerfile),
-                tag=order.tag,
-                target=order.target or "",
-                buildargs=order.args,
-                labels=order.labels,
-                rm=True,
-                forcerm=True,
-            )
-            output, code = _text(events), 0
-        except BuildError as error:
-            output, code = f"{_text(error.build_log)}\n{error.msg}", 1
+def _build_classic(order: BuildOrder, log: Path, progress: Progress) -> tuple[str, int]:
     log.parent.mkdir(parents=True, exist_ok=True)
-    log.write_text(output)
-    return output, code
-
-
-def _text(events: Iterator[object]) -> str:
-    return "".join(str(event.get("stream", "")) for event in events if isinstance(event, dict))
+    output, error = list[str](), ""
+    with reported("building with the classic builder"), log.open("w") as file:
+        for event in connect(timeout_seconds=BUILD_SECONDS).api.build(
+            path=str(order.context),
+            dockerfile=str(order.dockerfile),
+            tag=order.tag,
+            target=order.target or "",
+            buildargs=order.args,
+            labels=order.labels,
+            rm=True,
+            forcerm=True,
+            decode=True,
+        ):
+            error = error or str(event.get("error") or "")
+            text = str(event.get("stream") or event.get("error") or "")
+            output.append(text)
+            file.write(text)
+            file.flush()
+            progress.read(text.strip())
+    return "".join(output), int(bool(error))
 
 
 def _untag(tag: str) -> None:

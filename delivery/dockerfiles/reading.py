@@ -13,6 +13,9 @@ from delivery.dockerfiles.parsing import BOM, commands, directives
 from delivery.dockerfiles.variables import NotUnderstood, expand
 from delivery.errors import Misconfigured
 
+_ARCHITECTURES = {"x86_64": "amd64", "x86-64": "amd64", "aarch64": "arm64", "armhf": "arm", "i386": "386"}
+_DEFAULTS = {("arm64", "v8"), ("arm64", "8"), ("arm", "v7"), ("amd64", "v1")}
+
 
 @dataclass(frozen=True)
 class Instruction:
@@ -155,7 +158,17 @@ def _stage(index: int, at: Instruction, values: Mapping[str, str], platform: str
             next_step="give it a default in the Dockerfile, or a value under `build_args:` in headway.yaml",
         )
     named = [expand(flag.partition("=")[2], values, escape) for flag in at.flags if flag.startswith("--platform=")]
-    return Stage(index, words[2] if len(words) == 3 else "", image, at, any(one != platform for one in named))
+    foreign = any(_normal(one) != _normal(platform) for one in named)
+    return Stage(index, words[2] if len(words) == 3 else "", image, at, foreign)
+
+
+def _normal(platform: str) -> str:
+    """Return a platform by the name that containerd gives it: `x86_64` and `linux/amd64` are one."""
+    parts = platform.lower().split("/")
+    system, rest = ("linux", parts) if len(parts) == 1 else (parts[0], parts[1:])
+    architecture = _ARCHITECTURES.get(rest[0], rest[0])
+    variant = [one for one in rest[1:] if (architecture, one) not in _DEFAULTS]
+    return "/".join([system, architecture, *variant])
 
 
 def _declare(at: Instruction, values: dict[str, str], build_args: Mapping[str, str], escape: str) -> None:

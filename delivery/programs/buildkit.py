@@ -34,7 +34,8 @@ _UNTRUSTED = re.compile(
     r"|certificate verif(y|ication) failed|certificate is NOT trusted|Exit handler never called",
     re.IGNORECASE,
 )
-_TITLE = re.compile(r"^\[(?!internal)")
+_OLD_STEP = re.compile(r"^Step (\d+/\d+) : (.+)$")
+_TITLE = re.compile(r"^\[(?![^\]]*internal\])")
 _ENDED = re.compile(r"^(DONE \d|CACHED$|ERROR: |CANCELED$)")
 _OWN_MOUNTS = re.compile(r"--mount=type=secret,id=headway-\S+ ")  # what a Dockerfile was given, and nobody wrote
 _NOISE = re.compile(r"^(sha256:[0-9a-f]{64}$|transferring |DONE |CACHED$|ERROR: )")
@@ -192,7 +193,9 @@ class Progress:
 
     def read(self, line: str) -> None:
         """Take one line of the output."""
-        if match := _STEP.match(line):
+        if match := _OLD_STEP.match(line):  # one at a time
+            self._titles = {"": f"[{match[1]}] {match[2]}"}
+        elif match := _STEP.match(line):
             number, text = match.groups()
             self._titles.setdefault(number, text)
             if _ENDED.match(text):

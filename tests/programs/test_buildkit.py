@@ -136,6 +136,23 @@ def test_a_full_disk_is_recognised():
     assert not buildkit.says_disk_full("#9 DONE 0.1s")
 
 
+def test_what_a_program_does_for_itself_is_no_step():
+    progress = buildkit.Progress()
+
+    progress.read("#2 [image internal] load .dockerignore")
+
+    assert progress.step == ""
+
+
+def test_the_old_builder_tells_its_steps_as_well():
+    progress = buildkit.Progress()
+
+    for line in ("Step 1/2 : FROM busybox:1.36", " ---> 2ad5f0c52e8f", "Step 2/2 : RUN make", " ---> Running in 1f2"):
+        progress.read(line)
+
+    assert progress.step == "[2/2] RUN make"
+
+
 def test_no_build_asks_an_engine_for_the_cache_that_ends_it():
     orders = [ORDER, ORDER.model_copy(update={"cache": "127.0.0.1:5000/shop/web:cache"})]
 

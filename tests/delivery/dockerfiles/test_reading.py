@@ -189,6 +189,11 @@ def test_an_image_for_another_platform_is_left_to_the_engine():
     assert external_bases(text) == ["python"]
 
 
+@pytest.mark.parametrize("named", ["linux/amd64", "amd64", "linux/x86_64", "$BUILDPLATFORM", "linux/amd64/v1"])
+def test_the_same_platform_by_another_name_is_no_other_one(named):
+    assert external_bases(f"FROM --platform={named} node\n") == ["node"]
+
+
 def test_what_a_stage_triggers_is_needed_by_those_that_start_from_it():
     text = "FROM a AS first\nONBUILD COPY --from=b /x /y\nFROM c AS alone\nFROM first\n"
 
