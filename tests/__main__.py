@@ -1,6 +1,7 @@
 """Run every test: `python -m tests [arguments of pytest]`. Docker is set up first, and the base images are made."""
 
 import os
+import signal
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -26,6 +27,7 @@ def main() -> int:
     except HeadwayError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it, and so would runs
     os.chdir(Path(__file__).resolve().parents[1])
     return int(pytest.main(sys.argv[1:]))
 
