@@ -89,7 +89,7 @@ def newer_programs(folder: Path) -> Path:
 def copy_image(name: str, address: str) -> None:
     """Give the engine at `address` an image that the usual one has."""
     with closing(docker.DockerClient(base_url=USUAL)) as usual:
-        chunks = b"".join(usual.images.get(name).save(named=True))
+        chunks = b"".join(usual.images.get(name).save(named=name))
     with closing(docker.DockerClient(base_url=address, timeout=120)) as client:
         client.images.load(chunks)
 
