@@ -1,5 +1,6 @@
 """A run that is followed costs little beside the run itself."""
 
+from contextlib import nullcontext
 from types import SimpleNamespace
 
 import pytest
@@ -108,6 +109,7 @@ def test_what_a_long_build_does_is_printed_once_while_it_runs(monkeypatch, capsy
     views = iter([*views, RunView(id="r", name="a", state="Completed", kind="COMPLETED", progress=told[1])])
     monkeypatch.setattr(follow, "look", lambda *_, **__: next(views))
     monkeypatch.setattr(follow, "_pause", lambda *_: None)
+    monkeypatch.setattr(follow, "one_connection", nullcontext)
 
     follow.follow("r", prefect=None)
 
@@ -124,6 +126,7 @@ def test_a_step_whose_end_is_heard_of_after_that_of_the_run_is_shown(monkeypatch
 
     monkeypatch.setattr(follow, "look", look)
     monkeypatch.setattr(follow, "_pause", lambda *_: None)
+    monkeypatch.setattr(follow, "one_connection", nullcontext)
 
     follow.follow("r", prefect=None)
 
@@ -135,5 +138,6 @@ def test_a_step_that_never_ends_holds_nobody_up(monkeypatch):
     crashed = RunView(id="r", name="a", state="Crashed", kind="CRASHED", steps=(step,))
     monkeypatch.setattr(follow, "look", lambda *_, **__: crashed)
     monkeypatch.setattr(follow, "_pause", lambda *_: None)
+    monkeypatch.setattr(follow, "one_connection", nullcontext)
 
     assert follow.follow("r", prefect=None) == crashed
