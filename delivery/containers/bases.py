@@ -1,10 +1,11 @@
 """From the image that is asked for to one that the engine has."""
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from functools import cache as once
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -90,16 +91,24 @@ def find_bases(
     stand_ins: StandIns = "when-missing",
 ) -> tuple[tuple[BaseImage, ...], tuple[Misconfigured, ...]]:
     """Return what `find_base` finds for each of the images, and why each of the others cannot be had."""
+    look = partial(find_base, cache=cache, host=host, substitutes=substitutes, stand_ins=stand_ins)
+    return look_for_all(asked, look)
 
-    def find(name: str) -> BaseImage | Misconfigured:
+
+def look_for_all(
+    asked: Iterable[str], look: Callable[[str], BaseImage]
+) -> tuple[tuple[BaseImage, ...], tuple[Misconfigured, ...]]:
+    """Return what `look` finds for each of the images, side by side, and why each of the others cannot be had."""
+
+    def attempt(name: str) -> BaseImage | Misconfigured:
         try:
-            return find_base(name, cache=cache, host=host, substitutes=substitutes, stand_ins=stand_ins)
+            return look(name)
         except Misconfigured as error:
             return error
 
     with ThreadPoolExecutor(max_workers=FOUND_AT_ONCE) as pool:
         # With this thread's context, which says in which run something is warned of.
-        finding = [pool.submit(copy_context().run, find, name) for name in dict.fromkeys(asked)]
+        finding = [pool.submit(copy_context().run, attempt, name) for name in dict.fromkeys(asked)]
         found = [one.result() for one in finding]
     bases = tuple(one for one in found if isinstance(one, BaseImage))
     return bases, tuple(one for one in found if isinstance(one, Misconfigured))

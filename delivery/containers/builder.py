@@ -17,7 +17,7 @@ from delivery.containers.client import connect
 from delivery.containers.disk import check_disk
 from delivery.containers.engine_watch import engine_watched
 from delivery.containers.failures import reported
-from delivery.containers.preparation import Engine, Prepared, Resolve, external_bases, prepare, resolver
+from delivery.containers.preparation import Engine, Prepared, Resolve, external_bases, platform_of, prepare, resolver
 from delivery.containers.pushing import publish_release as publish_release
 from delivery.containers.pushing import push
 from delivery.errors import Misconfigured, Transient
@@ -148,9 +148,8 @@ def bases_of(source: Path, image: Image, key: str) -> list[str]:
     """
     _, dockerfile = _find_files(source, image, key)
     text = dockerfile.read_text(encoding="utf-8", errors="surrogateescape")
-    version = connect().version()
     try:
-        return external_bases(text, image.build_args, image.target, f"{version['Os']}/{version['Arch']}")
+        return external_bases(text, image.build_args, image.target, platform_of(connect()))
     except Misconfigured as error:
         raise at_key(error, key, image.target) from error
 
@@ -247,7 +246,7 @@ def _run(builder: Builder, order: BuildOrder, folder: Path, log: Path, tell: Tel
             log=log,
             on_line=progress.read,
         )
-    return f"{done.stdout}\n{done.stderr}", done.returncode
+    return done.stdout, done.returncode
 
 
 def _build_classic(order: BuildOrder, log: Path, progress: Progress) -> tuple[str, int]:

@@ -4,15 +4,13 @@ The user's own file is used as it is wherever that does; what cannot be understo
 """
 
 import logging
-from collections.abc import Callable, Collection, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from contextvars import copy_context
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from docker import DockerClient
 
-from delivery.containers.bases import FOUND_AT_ONCE, resolve_base
+from delivery.containers.bases import look_for_all, resolve_base
 from delivery.containers.certificates import ENVIRONMENT, MOUNTS, own_bundle, write_files
 from delivery.dockerfiles.changes import needs_no_change, starting_from, with_files, without_syntax
 from delivery.dockerfiles.parsing import directives
@@ -30,6 +28,12 @@ CA_SECRET = "ca"  # noqa: S105  # the name under which a Dockerfile asks for the
 _log = logging.getLogger("headway.builder")
 
 
+def platform_of(client: DockerClient) -> str:
+    """Return what the engine runs on, as Docker writes it: `linux/amd64`."""
+    version = client.version()
+    return f"{version['Os']}/{version['Arch']}"
+
+
 @dataclass(frozen=True)
 class Engine:
     """What the engine and the program that builds on it can do."""
@@ -41,10 +45,9 @@ class Engine:
     @classmethod
     def of(cls, client: DockerClient, builder: Builder) -> "Engine":
         """Return what is known of `client`'s engine when `builder` is used."""
-        version = client.version()
         return cls(
-            platform=f"{version['Os']}/{version['Arch']}",
-            takes_contexts=takes_contexts(builder, str(version["Version"])),
+            platform=platform_of(client),
+            takes_contexts=takes_contexts(builder, str(client.version()["Version"])),
             takes_mounts=builder.kind != "classic",
         )
 
@@ -93,7 +96,9 @@ def prepare(
     secrets = _asked_for(text, folder, bundle)
     try:
         dockerfile = read(wanted, build_args, engine.platform)
-        bases = resolve_all([name for name in dockerfile.bases(target) if name not in given], resolve)
+        bases, missing = look_for_all((name for name in dockerfile.bases(target) if name not in given), resolve)
+        if missing:
+            raise all_of(missing)
         used = {base.asked: base.used for base in bases}
         if engine.takes_contexts:
             contexts = {_familiar(asked): name for asked, name in used.items() if asked != name}
@@ -105,25 +110,6 @@ def prepare(
     except NotUnderstood as reason:
         _log.info("the Dockerfile is left to the engine as it is: %s", reason)
     return Prepared(wanted if wanted != text else None, bases, contexts, secrets)
-
-
-def resolve_all(asked: Iterable[str], resolve: Resolve) -> tuple[BaseImage, ...]:
-    """Return an image the engine has for each; Misconfigured, with all that cannot be had, when one is missing."""
-
-    def attempt(name: str) -> BaseImage | Misconfigured:
-        try:
-            return resolve(name)
-        except Misconfigured as error:
-            return error
-
-    with ThreadPoolExecutor(max_workers=FOUND_AT_ONCE) as pool:
-        # With this thread's context, which says in which run something is warned of.
-        finding = [pool.submit(copy_context().run, attempt, name) for name in asked]
-        found = [one.result() for one in finding]
-    missing = [one for one in found if isinstance(one, Misconfigured)]
-    if missing:
-        raise all_of(missing)
-    return tuple(one for one in found if isinstance(one, BaseImage))
 
 
 def resolver(home: Home, substitutes: Mapping[str, str] = {}, stand_ins: StandIns = "when-missing") -> Resolve:
