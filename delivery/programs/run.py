@@ -59,7 +59,7 @@ def run(
             stdin=subprocess.PIPE if stdin is not None else subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT if log else subprocess.PIPE,
-            text=True,
+            encoding="utf-8",  # whatever the locale is: it is what these programs read and print
             errors="replace",
             start_new_session=True,
         )
@@ -112,7 +112,8 @@ def _follow(
     output, pipe = list[str](), process.stdout
 
     def copy() -> None:
-        with contextlib.suppress(ValueError), log.open("w") as file:  # a child may hold the pipe longer than we wait
+        # A child may hold the pipe longer than we wait.
+        with contextlib.suppress(ValueError), log.open("w", encoding="utf-8") as file:
             for line in pipe:
                 output.append(line)
                 file.write(line)
