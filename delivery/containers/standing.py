@@ -105,7 +105,7 @@ def _rank(role: str) -> int:
 
 
 def _watcher(host: str | None) -> DockerClient:
-    return connect(host, timeout_seconds=LOOK_SECONDS)
+    return connect(host, timeout_seconds=LOOK_SECONDS, patience_seconds=0)
 
 
 def _filter(home: Home) -> dict[str, Any]:

@@ -22,8 +22,7 @@ def duties_of(home: Home) -> list[Duty]:
     prefect = Orchestrator(home)
 
     def engine() -> str:
-        launch_engine(home)
-        return AGAIN
+        return AGAIN if launch_engine(home) else "it had died, and is being started by somebody else"
 
     def server() -> str:
         prefect.launch_server()
