@@ -7,6 +7,7 @@ import typer
 
 from cli.output import print_json, say, seconds
 from cli.session import orchestrator
+from delivery.full_disk import check_home
 from delivery.home import Home
 from delivery.platform.orchestrator import Orchestrator
 
@@ -28,6 +29,7 @@ def bring_up(*, quiet: bool = False) -> Orchestrator:
     from delivery.platform.engine import ensure_engine
 
     home = Home.current()
+    check_home(home)
 
     def did(what: str, started: float) -> None:
         if not quiet and time.monotonic() - started > 0.5:

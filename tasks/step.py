@@ -28,6 +28,7 @@ from prefect.tasks import exponential_backoff
 from blocks.artifact_store import current_store
 from delivery.containers.client import EngineGone, engines_answer
 from delivery.errors import HeadwayError, Transient
+from delivery.full_disk import storage_trouble
 from delivery.report.record import StepTime
 
 P = ParamSpec("P")
@@ -83,6 +84,8 @@ def step(
                     await _outlast(error)
                 if isinstance(error, EngineGone):
                     await _outlast_engine()
+                if trouble := storage_trouble(error):
+                    raise trouble from error
                 raise
             _note(started, "done")
             return result
