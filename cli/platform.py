@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cli.output import print_json, say, seconds
+from cli.output import print_json, say, seconds, warn
 from cli.session import orchestrator
 from delivery.full_disk import check_home
 from delivery.home import Home
@@ -43,6 +43,8 @@ def bring_up(*, quiet: bool = False) -> Orchestrator:
     began = time.monotonic()
     registry = ensure_registry(home)
     did(f"registry {registry.address}", began)
+    for news in registry.news:
+        warn(news)
     began = time.monotonic()
     prefect.start_server()
     did("Prefect server", began)

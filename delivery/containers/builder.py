@@ -83,7 +83,7 @@ def build_image(
         )
         try:
             built = _build(builder, order, Path(folder), log, key, tell)
-            ref = push(built, repository, revision.sha[:12])
+            ref = push(built, repository, revision.sha[:12], home)
         finally:
             _untag(tag)
     return BuiltImage(

@@ -48,7 +48,7 @@ def resume_environments(home: Home, host: str | None = None) -> list[str]:
 
 
 def find_fallen(home: Home, host: str | None = None) -> list[Standing]:
-    """Return what has ended of the environments and the registry; what the engine is about to start again is not."""
+    """Return what has ended of the environments; what the engine is about to start again is not."""
     filters = {"label": f"{LABEL_PLATFORM}={home.identity}", "status": "exited"}
     with engine_errors():
         ended = _watcher(host).api.containers(all=True, filters=filters)
@@ -96,8 +96,7 @@ def _place(container: Container) -> tuple[int, str]:
 
 def _stands(container: dict[str, Any]) -> bool:
     labels = container["Labels"]
-    role = labels.get(LABEL_ROLE)
-    return role == "registry" or (role in START_ORDER and LABEL_ENVIRONMENT in labels)
+    return labels.get(LABEL_ROLE) in START_ORDER and LABEL_ENVIRONMENT in labels
 
 
 def _rank(role: str) -> int:
