@@ -64,9 +64,14 @@ def bring_up(*, quiet: bool = False) -> Orchestrator:
 
 def down(
     purge: Annotated[bool, typer.Option(help="Remove environments, databases, registry and state as well.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="With --purge: do not ask.")] = False,
 ) -> None:
     """Stop everything `headway up` started; the state stays for the next `up`."""
-    from delivery.platform.shutdown import purge_platform, stop_platform
+    from cli.purge import purge as purge_after_asking
+    from delivery.platform.shutdown import stop_platform
 
-    stopped = purge_platform(Home.current()) if purge else stop_platform(Home.current())
+    if purge:
+        purge_after_asking(Home.current(), yes=yes)
+        return
+    stopped = stop_platform(Home.current())
     say(f"stopped: {', '.join(stopped)}" if stopped else "nothing was running")
