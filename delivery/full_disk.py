@@ -49,12 +49,26 @@ def check_home(home: Home) -> None:
     """Return when something can be written in the home, which is made; Rejected, with its folder, when not."""
     try:
         home.root.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=home.root) as file:
-            file.write(bytes(PROBE_BYTES))
-            file.flush()
+        _probe(home.root)
     except OSError as error:
         plain = f"{home.root} cannot be written: {error.strerror or error}\n  next: {_OWN}"
         raise Rejected(_words(error, home, home.root) or plain) from error
+
+
+def why_not_written(home: Home) -> str:
+    """Return why nothing can be written in the home, or nothing; a home that is not there is not made."""
+    place = nearest(home.root)
+    try:
+        _probe(place)
+    except OSError as error:
+        return _words(error, home, home.root) or f"{home.root} cannot be written: {error.strerror or error}"
+    return ""
+
+
+def _probe(folder: Path) -> None:
+    with tempfile.TemporaryFile(dir=folder) as file:
+        file.write(bytes(PROBE_BYTES))
+        file.flush()
 
 
 def is_full(folder: Path) -> bool:

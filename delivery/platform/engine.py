@@ -93,6 +93,15 @@ def steps_to_docker(facts: HostFacts) -> tuple[Step, ...]:
     return (*before, *install_step, "systemctl" if facts.systemd else "dockerd")
 
 
+def why_no_engine() -> Misconfigured | None:
+    """Return what keeps `headway up` from bringing up an engine here, or none; changes nothing."""
+    try:
+        steps_to_docker(_look())
+    except Misconfigured as error:
+        return error
+    return None
+
+
 def ensure_engine(home: Home | None = None) -> EngineReport:
     """Return when a Docker engine answers; it is installed and started where that is possible.
 
