@@ -36,13 +36,19 @@ def storage_trouble(error: BaseException, home: Home | None = None) -> Rejected 
     for cause in _causes(error):
         if isinstance(cause, OSError) and (words := _words(cause, home)):
             return Rejected(words)
-    return Rejected(f"{error}\n{_full(home.root, home)}") if is_full(home.root) else None
+    full = full_home(home)
+    return Rejected(f"{error}\n{full}") if full else None
+
+
+def full_home(home: Home) -> str:
+    """Return what to tell of a home without room, or nothing."""
+    return _full(home.root, home) if is_full(home.root) else ""
 
 
 def in_words(error: HeadwayError, home: Home | None = None) -> str:
     """Return the error's message, and that the home is full when it is: that may be the cause of any other."""
-    home, text = home or Home.current(), str(error)
-    return f"{text}\n{_full(home.root, home)}" if is_full(home.root) and "cannot be written" not in text else text
+    text, full = str(error), full_home(home or Home.current())
+    return f"{text}\n{full}" if full and "cannot be written" not in text else text
 
 
 def check_home(home: Home) -> None:
