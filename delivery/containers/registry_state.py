@@ -18,7 +18,7 @@ from delivery.model import Model
 PROBE_SECONDS = 3
 UP = "headway up starts it again, with the images it has"
 AGAIN = "headway run builds and pushes it again; a release whose images are gone cannot be rolled back to"
-_UNKNOWN = re.compile(r"manifest.unknown|not found", re.IGNORECASE)
+_UNKNOWN = re.compile(r"manifest.unknown|[0-9a-f]{64}: not found|unknown blob|blob unknown", re.IGNORECASE)
 
 
 class RegistryRecord(Model):
