@@ -186,7 +186,7 @@ def chaos_platform(places: int, **policy: Any) -> Iterator[ChaosPlatform]:
             platform.towns = platform.settle(places, **policy)
             yield platform
         finally:
-            platform.headway("down", "--purge")
+            platform.headway("down", "--purge", "--yes")
             if engine_version():  # else it was this platform's own, and is down with it
                 if platform.images:
                     platform.images.remove()

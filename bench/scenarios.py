@@ -158,7 +158,7 @@ def with_nonce(dockerfile: str, nonce: str) -> str:
 
 def _remove(bench: Bench, home: Home, images_before: set[str]) -> None:
     registry = _registry_address(home)
-    down = bench.app.headway("down", "--purge")
+    down = bench.app.headway("down", "--purge", "--yes")
     if down.returncode:
         bench.say(f"headway down --purge: {down.stderr}")
     if registry:

@@ -2,6 +2,8 @@
 
 import shutil
 import sys
+from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
@@ -9,12 +11,14 @@ import typer
 from cli.output import print_json, print_table
 from cli.session import orchestrator
 from delivery.errors import HeadwayError, Misconfigured
+from delivery.full_disk import free_bytes, nearest, storage_trouble, why_not_written
 from delivery.home import Home
 from delivery.model import Model
 from delivery.programs.git_command import check_version, version
 
 State = Literal["ok", "warning", "missing"]
 LEAST_FREE_GIBIBYTES = 5
+HOME = "disk of the home"
 
 
 class Finding(Model):
@@ -29,12 +33,24 @@ class Finding(Model):
 def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print data.")] = False) -> int:
     """Look at everything Headway needs and say what is missing; changes nothing, ends 2 when something is missing."""
     home = Home.current()
-    findings = [_python(), _git(), *_docker(home), _disk(home), *_platform()]
+    findings = [_python(), _git(), *_told("Docker", lambda: _docker(home)), *_disks(home)]
+    if not any(finding.what == HOME and finding.state == "missing" for finding in findings):
+        findings += _told("platform", _platform)  # it looks where it is kept
     if as_json:
         print_json([finding.model_dump() for finding in findings])
     else:
         print_table(["", "state", "found", "next step"], [(f.what, f.state, f.found, f.next_step) for f in findings])
     return Misconfigured.exit_code if any(finding.state == "missing" for finding in findings) else 0
+
+
+def _told(what: str, look: Callable[[], list[Finding]]) -> list[Finding]:
+    """Return what is found, or why nothing could be: what is broken keeps nobody from reading the rest."""
+    try:
+        return look()
+    except HeadwayError as error:
+        return [Finding(what=what, state="missing", found=str(error))]
+    except OSError as error:
+        return [Finding(what=what, state="missing", found=str(storage_trouble(error) or error))]
 
 
 def _python() -> Finding:
@@ -58,8 +74,8 @@ def _docker(home: Home) -> list[Finding]:
 
     version = engine_version()
     if version is None:
-        return [Finding(what="Docker", state="missing", found="no engine answers", next_step="headway up")]
-    findings = [Finding(what="Docker", state="ok", found=version)]
+        return [_no_docker()]
+    findings = [Finding(what="Docker", state="ok", found=version), *_registry(home)]
     findings.append(_when_docker_dies())
     try:
         builder = find_builder()
@@ -74,6 +90,29 @@ def _docker(home: Home) -> list[Finding]:
     return findings
 
 
+def _no_docker() -> Finding:
+    from delivery.containers.engine_state import is_on_its_way
+    from delivery.platform.engine import why_no_engine
+
+    if is_on_its_way():
+        step = "wait for it; when it stays so, read its log (journalctl -u docker)"
+        return Finding(what="Docker", state="warning", found="starting: it does not answer yet", next_step=step)
+    trouble = why_no_engine()
+    found, step = (trouble.found, trouble.next_step) if trouble else ("no engine answers", "headway up")
+    return Finding(what="Docker", state="missing", found=found, next_step=step)
+
+
+def _registry(home: Home) -> list[Finding]:
+    from delivery.containers.registry_state import look_at_registry
+
+    if not (home.root / "identity").exists():  # nothing is up here yet, and nothing is written to look
+        return [Finding(what="registry", state="warning", found="it was never started", next_step="headway up")]
+    seen = look_at_registry(home)
+    found = f"{seen.address}: {seen.problem}".removeprefix(": ") if seen.problem else seen.address
+    state: State = "warning" if seen.problem else "ok"
+    return [Finding(what="registry", state=state, found=found, next_step=seen.next_step if seen.problem else "")]
+
+
 def _when_docker_dies() -> Finding:
     from delivery.platform.engine import DAEMON_JSON, is_live_restored
 
@@ -84,12 +123,36 @@ def _when_docker_dies() -> Finding:
     return Finding(what=what, state="warning", found="end with it: live-restore is off", next_step=step)
 
 
-def _disk(home: Home) -> Finding:
-    folder = next(path for path in (home.root, *home.root.parents) if path.exists())
-    free = shutil.disk_usage(folder).free / 2**30
+def _disks(home: Home) -> list[Finding]:
+    """Look at the disk of the home, and at the engine's when that is another one."""
+    return [_home(home), *_told("disk of Docker", lambda: _engine_disk(home))]
+
+
+def _home(home: Home) -> Finding:
+    trouble = why_not_written(home)
+    if trouble:
+        found, _, step = trouble.partition("\n  next: ")
+        return Finding(what=HOME, state="missing", found=found, next_step=step)
+    return _room(HOME, nearest(home.root), home.root)
+
+
+def _engine_disk(home: Home) -> list[Finding]:
+    from delivery.containers.disk import engine_disk
+    from delivery.platform.engine import engine_version
+
+    root = engine_disk() if engine_version() else None
+    if root is None or root.stat().st_dev == nearest(home.root).stat().st_dev:
+        return []
+    return [_room("disk of Docker", root, root, "; docker system df shows what takes the space")]
+
+
+def _room(what: str, place: Path, shown: Path, more: str = "") -> Finding:
+    free = free_bytes(place) / 2**30
     enough = free >= LEAST_FREE_GIBIBYTES
-    step = "" if enough else f"free at least {LEAST_FREE_GIBIBYTES} GiB"
-    return Finding(what="disk", state="ok" if enough else "warning", found=f"{free:.1f} GiB free", next_step=step)
+    step = "" if enough else f"free at least {LEAST_FREE_GIBIBYTES} GiB{more}"
+    return Finding(
+        what=what, state="ok" if enough else "warning", found=f"{free:.1f} GiB free for {shown}", next_step=step
+    )
 
 
 def _platform() -> list[Finding]:

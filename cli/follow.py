@@ -10,7 +10,10 @@ from rich.status import Status
 
 from cli.output import console, say, seconds
 from delivery.errors import Interrupted, Rejected, Transient
+from delivery.full_disk import full_home
+from delivery.home import Home
 from delivery.platform.orchestrator import Orchestrator
+from delivery.presence import Roll
 from flows.runs import RunView, answer, cancel, look, one_connection, question
 
 POLL_SECONDS = 0.5
@@ -18,6 +21,7 @@ STEPS_SECONDS = 1.0  # between two looks at all steps: six requests and more, wh
 UNSEEN_STEPS_SECONDS = 2.0  # the same where nobody sees them change: the output is no terminal
 MOST_STEPS_SECONDS = 3.0
 LATE_LOOKS = 3  # the server hears of the end of a step after that of its run, and never where a process died
+SILENT_LOOKS = 5
 STOP_SECONDS = 120
 PATIENCE_SECONDS = 300
 MARKS = {"COMPLETED": ("✓", "green"), "FAILED": ("✗", "red"), "CRASHED": ("✗", "red")}
@@ -44,7 +48,7 @@ def follow(run: str, prefect: Orchestrator, *, quiet: bool = False) -> RunView:
 
 def _until_ended(run: str, prefect: Orchestrator, quiet: bool) -> RunView:
     shown: set[str] = set()
-    warned = told = late = 0
+    warned = told = late = silent = 0
     asked = False
     with one_connection(), console.status("waiting for a worker …") as status:
         while True:
@@ -60,6 +64,9 @@ def _until_ended(run: str, prefect: Orchestrator, quiet: bool) -> RunView:
                 warned, told = len(view.warnings), len(view.progress)
                 _show_running(view, status)
             late += view.has_ended
+            silent = 0 if _is_heard_of(view, Home.current()) else silent + 1
+            if silent > SILENT_LOOKS:
+                raise Rejected(f"the run ended without a word\n{full_home(Home.current())}")
             if view.has_ended and (late > LATE_LOOKS or all(step.has_ended for step in view.steps)):
                 return view
             if view.waits and not asked and (text := question(view.id)):
@@ -69,6 +76,11 @@ def _until_ended(run: str, prefect: Orchestrator, quiet: bool) -> RunView:
                 status.start()
             asked = asked and view.waits
             _pause(view, pause_after(took, is_seen=console.is_terminal), status)
+
+
+def _is_heard_of(view: RunView, home: Home) -> bool:
+    """Whether the server can still hear how the run ends: not of one whose process ended in a home without room."""
+    return view.has_ended or view.waits or not full_home(home) or view.id in Roll(home.roll).alive()
 
 
 def pause_after(look_seconds: float, *, is_seen: bool) -> float:

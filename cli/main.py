@@ -8,6 +8,7 @@ import typer
 from cli import approve, check, discover, doctor, plan, platform, recover, remove, rollback, run, status
 from cli.output import complain
 from delivery.errors import HeadwayError, Interrupted
+from delivery.full_disk import in_words, storage_trouble
 
 app = typer.Typer(
     name="headway",
@@ -54,7 +55,7 @@ def main() -> None:
     try:
         result = app(standalone_mode=False)
     except HeadwayError as error:
-        complain(str(error))
+        complain(in_words(error))
         sys.exit(error.exit_code)
     except typer.Exit as exit_:
         sys.exit(exit_.exit_code)
@@ -62,6 +63,9 @@ def main() -> None:
         complain("interrupted")
         sys.exit(Interrupted.exit_code)
     except Exception as error:
+        if trouble := storage_trouble(error):
+            complain(str(trouble))
+            sys.exit(trouble.exit_code)
         if not hasattr(error, "format_message"):  # click's own errors know how to show themselves
             raise
         complain(error.format_message())

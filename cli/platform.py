@@ -5,8 +5,9 @@ from typing import Annotated
 
 import typer
 
-from cli.output import print_json, say, seconds
+from cli.output import print_json, say, seconds, warn
 from cli.session import orchestrator
+from delivery.full_disk import check_home
 from delivery.home import Home
 from delivery.platform.orchestrator import Orchestrator
 
@@ -28,6 +29,7 @@ def bring_up(*, quiet: bool = False) -> Orchestrator:
     from delivery.platform.engine import ensure_engine
 
     home = Home.current()
+    check_home(home)
 
     def did(what: str, started: float) -> None:
         if not quiet and time.monotonic() - started > 0.5:
@@ -41,6 +43,8 @@ def bring_up(*, quiet: bool = False) -> Orchestrator:
     began = time.monotonic()
     registry = ensure_registry(home)
     did(f"registry {registry.address}", began)
+    for news in registry.news:
+        warn(news)
     began = time.monotonic()
     prefect.start_server()
     did("Prefect server", began)
@@ -60,9 +64,14 @@ def bring_up(*, quiet: bool = False) -> Orchestrator:
 
 def down(
     purge: Annotated[bool, typer.Option(help="Remove environments, databases, registry and state as well.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="With --purge: do not ask.")] = False,
 ) -> None:
     """Stop everything `headway up` started; the state stays for the next `up`."""
-    from delivery.platform.shutdown import purge_platform, stop_platform
+    from cli.purge import purge as purge_after_asking
+    from delivery.platform.shutdown import stop_platform
 
-    stopped = purge_platform(Home.current()) if purge else stop_platform(Home.current())
+    if purge:
+        purge_after_asking(Home.current(), yes=yes)
+        return
+    stopped = stop_platform(Home.current())
     say(f"stopped: {', '.join(stopped)}" if stopped else "nothing was running")

@@ -1,14 +1,13 @@
 """`headway remove`: take an application, or one of its environments, off the platform, after showing what goes."""
 
 import asyncio
-import sys
 from typing import Annotated
 
 import typer
 
+from cli.asking import ask
 from cli.output import print_json, say, warn
 from cli.session import running
-from delivery.errors import Misconfigured, Rejected
 from delivery.home import Home
 from delivery.remains import EnvironmentRemains, Remains
 
@@ -35,7 +34,8 @@ def remove(
     else:
         check_nobody_uses(remains)
         _show(remains)
-        _ask(what, yes=yes)
+        stays = f"nothing was removed: {what} stays as it is"
+        ask(f"Remove {what}?", where="headway remove", otherwise=stays, yes=yes)
     removed = asyncio.run(flow(app, [one.environment for one in remains.environments])) if remains else []
     if as_json:
         print_json({"app": app, "removed": removed})
@@ -64,13 +64,3 @@ def _lines(one: EnvironmentRemains) -> list[str]:
     ]
     lines += [f"secrets and addresses: block {one.settings}"] if one.settings else []
     return [*lines, *([one.counted] if one.counted else [])] or ["nothing that runs"]
-
-
-def _ask(what: str, *, yes: bool) -> None:
-    """Return when the user agrees; Rejected when not, Misconfigured when there is nobody to ask."""
-    if yes:
-        return
-    if not sys.stdin.isatty():
-        raise Misconfigured("headway remove", "there is no terminal to ask on", "--yes")
-    if not typer.confirm(f"Remove {what}?", err=True):
-        raise Rejected(f"nothing was removed: {what} stays as it is")

@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import NamedTemporaryFile
-from typing import Protocol
+from typing import IO, Protocol
 
 
 class Store(Protocol):
@@ -34,17 +34,15 @@ class FolderStore:
         self.root = root
 
     def put(self, key: str, content: bytes) -> str:
-        """Write to the side, then link: another process sees the whole object or none."""
+        """Write to the side, then link: another process sees the whole object or none. OSError names the path."""
         path = self._path(key)
         path.parent.mkdir(parents=True, exist_ok=True)
         with NamedTemporaryFile(dir=path.parent, prefix=".", delete=False) as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        try:
-            os.link(file.name, path)
-        finally:
-            os.unlink(file.name)
+            try:
+                _write(file, content, path)
+                os.link(file.name, path)
+            finally:
+                os.unlink(file.name)
         return str(path)
 
     def get(self, key: str) -> bytes:
@@ -66,3 +64,12 @@ class FolderStore:
         if not path.is_relative_to(self.root.resolve()):
             raise ValueError(f"key leaves the store: {key}")
         return path
+
+
+def _write(file: IO[bytes], content: bytes, path: Path) -> None:
+    try:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    except OSError as error:  # the system does not say of what
+        raise OSError(error.errno, error.strerror, str(path)) from error

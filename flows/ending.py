@@ -8,6 +8,7 @@ from prefect.client.schemas.objects import State
 from prefect.states import Failed
 
 from delivery.errors import HeadwayError, Interrupted, Misconfigured, ReleaseUnhealthy
+from delivery.full_disk import in_words, storage_trouble
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -35,7 +36,7 @@ def state_name(error: BaseException) -> str:
 
 
 def ends_in_words(run: Callable[P, Awaitable[R]]) -> Callable[P, Awaitable[R | State[Any]]]:
-    """Make a run that raises one of our errors end in a failed state with the error's name and message."""
+    """Make a run that raises one of our errors, or finds its disk full, end in a failed state that says so."""
 
     @functools.wraps(run)
     async def ended(*args: P.args, **kwargs: P.kwargs) -> R | State[Any]:
@@ -44,6 +45,10 @@ def ends_in_words(run: Callable[P, Awaitable[R]]) -> Callable[P, Awaitable[R | S
         except Interrupted:
             raise
         except HeadwayError as error:
-            return Failed(name=state_name(error), message=str(error))
+            return Failed(name=state_name(error), message=in_words(error))
+        except Exception as error:
+            if trouble := storage_trouble(error):
+                return Failed(name=state_name(trouble), message=str(trouble))
+            raise
 
     return ended

@@ -26,12 +26,15 @@ from prefect.runtime import flow_run, task_run
 from prefect.tasks import exponential_backoff
 
 from blocks.artifact_store import current_store
+from delivery.containers.client import EngineGone, engines_answer
 from delivery.errors import HeadwayError, Transient
+from delivery.full_disk import storage_trouble
 from delivery.report.record import StepTime
 
 P = ParamSpec("P")
 R = TypeVar("R")
 SERVER_SECONDS = 90.0
+ENGINE_SECONDS = 25.0  # before each of the attempts; the shortest step has 30 s
 POLL_SECONDS = 0.5
 
 # asyncio's own pool has a handful of threads on a small machine; how many steps run at once is the application's word.
@@ -79,6 +82,10 @@ def step(
                 _note(started, "failed" if isinstance(error, Exception) else "interrupted")
                 if isinstance(error, httpx.ConnectError):
                     await _outlast(error)
+                if isinstance(error, EngineGone):
+                    await _outlast_engine()
+                if trouble := storage_trouble(error):
+                    raise trouble from error
                 raise
             _note(started, "done")
             return result
@@ -146,6 +153,13 @@ async def _outlast(error: httpx.ConnectError) -> NoReturn:
         while await client.api_healthcheck() and time.monotonic() < deadline:
             await asyncio.sleep(POLL_SECONDS)
     raise Transient(f"the Prefect server did not answer: {error}") from error
+
+
+async def _outlast_engine() -> None:
+    """Return when the engine answers again: tried before, the step would only use up its attempts."""
+    deadline = time.monotonic() + ENGINE_SECONDS
+    while not await _in_thread(engines_answer) and time.monotonic() < deadline:
+        await asyncio.sleep(POLL_SECONDS)
 
 
 def _only_transient(_task: object, _task_run: object, state: State[Any]) -> bool:

@@ -17,6 +17,7 @@ from delivery.containers.base_build import build_base, check_machine, tag_of
 from delivery.containers.client import connect
 from delivery.containers.failures import reported
 from delivery.containers.pulling import PULL_SILENCE_SECONDS, last_line, pull
+from delivery.containers.registry_state import registry_error
 from delivery.containers.stand_ins import Recipe, split_reference, stand_in_for
 from delivery.errors import CommandFailed, Misconfigured, Rejected
 from delivery.release import BaseImage
@@ -134,6 +135,8 @@ def _find(
     )
     if not problem:
         return _Found(BaseImage(asked=asked, used=asked, substitute=False))
+    if trouble := registry_error(asked, problem):
+        raise trouble
     if recipe is None:
         raise _nothing(asked, problem, no_recipe, FORBIDDEN if policy == "never" else NEXT_STEP)
     return _stand_in_of(asked, recipe, cache, host, problem)

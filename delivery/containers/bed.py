@@ -8,16 +8,18 @@ from datetime import timedelta
 from typing import Any
 
 import requests
+import urllib3
 from docker import DockerClient
 from docker.errors import APIError, NotFound
 from docker.models.containers import Container
 
 from delivery.containers.bases import resolve_base
 from delivery.containers.client import connect, engine_gone
+from delivery.containers.disk import refused
 from delivery.containers.logs import log_config
 from delivery.containers.reaper import guarded
 from delivery.containers.sweep import remove_labelled
-from delivery.errors import Interrupted, Rejected, Transient
+from delivery.errors import Interrupted, Transient
 from delivery.home import Home
 from delivery.ledger import LABEL_BED, LABEL_ROLE, run_labels
 from delivery.release import BaseImage
@@ -149,6 +151,6 @@ def engine_errors() -> Iterator[None]:
         reason = str(error.explanation or error)
         if "address pool" in reason:  # all networks are taken; the engine has no code for it
             raise Transient(f"the Docker engine: {reason}") from error
-        raise Rejected(f"the Docker engine refused: {reason}") from error
-    except requests.RequestException as error:
+        raise refused("the Docker engine refused", reason) from error
+    except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
         raise engine_gone(error) from error

@@ -83,7 +83,7 @@ def build_image(
         )
         try:
             built = _build(builder, order, Path(folder), log, key, tell)
-            ref = push(built, repository, revision.sha[:12])
+            ref = push(built, repository, revision.sha[:12], home)
         finally:
             _untag(tag)
     return BuiltImage(
@@ -235,7 +235,7 @@ def _run(builder: Builder, order: BuildOrder, folder: Path, log: Path, tell: Tel
             return _build_classic(order, log, progress)
     argv = buildkit.docker_argv(builder, order)
     if builder.kind == "compose":
-        (folder / "compose.yaml").write_text(buildkit.compose_file(order))
+        (folder / "compose.yaml").write_text(buildkit.compose_file(order), encoding="utf-8")
         argv = buildkit.compose_argv(builder, folder / "compose.yaml")
     with told(lambda: progress.step, tell):
         done = run(
@@ -252,7 +252,7 @@ def _run(builder: Builder, order: BuildOrder, folder: Path, log: Path, tell: Tel
 def _build_classic(order: BuildOrder, log: Path, progress: Progress) -> tuple[str, int]:
     log.parent.mkdir(parents=True, exist_ok=True)
     output, error = list[str](), ""
-    with reported("building with the classic builder"), log.open("w") as file:
+    with reported("building with the classic builder"), log.open("w", encoding="utf-8") as file:
         for event in connect(timeout_seconds=BUILD_SECONDS).api.build(
             path=str(order.context),
             dockerfile=str(order.dockerfile),

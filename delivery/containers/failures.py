@@ -8,6 +8,7 @@ import urllib3
 from docker.errors import APIError, DockerException
 
 from delivery.containers.client import engine_gone
+from delivery.containers.disk import refused
 from delivery.errors import Rejected
 
 
@@ -17,7 +18,7 @@ def reported(doing: str) -> Iterator[None]:
     try:
         yield
     except APIError as error:
-        raise Rejected(f"{doing}: {error.explanation or error}") from error
+        raise refused(doing, str(error.explanation or error)) from error
     except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
         raise engine_gone(error) from error
     except DockerException as error:

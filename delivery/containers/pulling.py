@@ -11,7 +11,9 @@ from docker import APIClient
 from docker.auth import get_config_header, resolve_repository_name
 
 from delivery.containers.client import connect
+from delivery.containers.disk import refused
 from delivery.containers.stand_ins import registry_of
+from delivery.programs.buildkit import says_disk_full
 
 PULL_SILENCE_SECONDS = 8
 UNREACHABLE_SECONDS = 600
@@ -22,7 +24,8 @@ def pull(
 ) -> str:
     """Pull `asked` and return what went wrong, or nothing; a registry may be silent for `silence_seconds`.
 
-    Without `ask_again` a registry that did not answer a moment ago is left alone.
+    Without `ask_again` a registry that did not answer a moment ago is left alone. Raises Rejected when the engine's
+    disk is full.
     """
     silent = cache / "silent-registries" / registry_of(asked).replace(":", "_")
     if not ask_again and _is_fresh(silent):
@@ -30,6 +33,8 @@ def pull(
     try:
         for event in _pull_events(connect(host).api, asked, silence_seconds, on_platform):
             if "error" in event:
+                if says_disk_full(event["error"]):
+                    raise refused(f"pulling {asked}", last_line(event["error"]))
                 return last_line(event["error"])
     except (requests.RequestException, urllib3.exceptions.HTTPError):
         silent.parent.mkdir(parents=True, exist_ok=True)

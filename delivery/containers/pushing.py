@@ -11,7 +11,9 @@ from delivery.containers.client import connect
 from delivery.containers.disk import disk_message, free_bytes
 from delivery.containers.failures import reported
 from delivery.containers.packing import packed
-from delivery.errors import Rejected, Transient
+from delivery.containers.registry import ensure_registry
+from delivery.containers.registry_state import registry_error
+from delivery.errors import HeadwayError, Rejected, Transient
 from delivery.home import Home
 from delivery.ledger import LABEL_APP, LABEL_RELEASE
 from delivery.programs.buildkit import says_disk_full
@@ -20,10 +22,11 @@ from delivery.release import ImageRef, Release
 MEDIA_TYPE = "application/vnd.headway.release.v1+json"
 
 
-def push(image: Image, repository: str, tag: str) -> ImageRef:
+def push(image: Image, repository: str, tag: str, home: Home | None = None) -> ImageRef:
     """Push the image and return it by the digest the registry was told.
 
-    Raises Transient when the registry does not take it, Rejected when the disk is full.
+    Raises Transient when the registry does not take it, Rejected when the disk is full. The platform's own registry,
+    that of `home`, is started again when that is why.
     """
     with reported(f"pushing {repository}:{tag}"):
         image.tag(repository, tag)
@@ -31,7 +34,7 @@ def push(image: Image, repository: str, tag: str) -> ImageRef:
             if "error" in event:
                 if says_disk_full(event["error"]):
                     raise Rejected(f"pushing {repository}:{tag}: {disk_message(free_bytes())}")
-                raise Transient(f"pushing {repository}:{tag}: {event['error'].strip()}; is the registry up?")
+                raise _not_taken(f"{repository}:{tag}", event["error"].strip(), home or Home.current())
             if digest := event.get("aux", {}).get("Digest"):
                 return ImageRef(repository=repository, digest=digest)
         # An engine that keeps images in containerd does not say it while it pushes.
@@ -40,6 +43,18 @@ def push(image: Image, repository: str, tag: str) -> ImageRef:
             if name == repository:
                 return ImageRef(repository=repository, digest=digest)
     raise Transient(f"pushing {repository}:{tag}: the registry confirmed no digest")
+
+
+def _not_taken(name: str, said: str, home: Home) -> Transient | Rejected:
+    """Return why the registry did not take an image; the platform's own is started again where that is possible."""
+    trouble = registry_error(name, said, home)
+    if trouble is None:
+        return Transient(f"pushing {name}: {said}; is the registry up?")
+    try:
+        ensure_registry(home, may_move=False)
+    except HeadwayError as error:
+        return Transient(f"pushing {trouble}\n{error}")
+    return Transient(f"pushing {trouble}")
 
 
 def publish_release(release: Release, *, registry: str, home: Home, run_id: str) -> ImageRef:
@@ -62,7 +77,7 @@ def publish_release(release: Release, *, registry: str, home: Home, run_id: str)
         )
         image = client.images.get(name)
         try:
-            return push(image, repository, tag)
+            return push(image, repository, tag, home)
         finally:
             client.images.remove(str(image.id), force=True)  # the registry has it
 

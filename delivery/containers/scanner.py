@@ -25,6 +25,7 @@ from delivery.containers.client import connect
 from delivery.containers.failures import reported
 from delivery.containers.packing import packed
 from delivery.containers.registry import ensure_registry
+from delivery.containers.registry_state import registry_error
 from delivery.containers.scanned_layers import ScannedLayers
 from delivery.errors import Interrupted, Transient
 from delivery.home import Home
@@ -125,7 +126,8 @@ def _look(argv: Sequence[str], ref: ImageRef, home: Home, run_id: str, volume: s
         ended = _finish(container, trivy.OUTPUT, SCAN_SECONDS)
         if ended.code != 0 or not ended.output:
             layers.forget()  # were it at fault, the next attempt would end as this one did
-            raise Transient(f"{ref}: the scanner ended with exit code {ended.code}: {ended.log[-600:]}")
+            said = f"{ref}: the scanner ended with exit code {ended.code}: {ended.log[-600:]}"
+            raise registry_error(str(ref), ended.log, home) or Transient(said)
         layers.keep(_read(container, trivy.LAYERS))
     return ended
 

@@ -1,7 +1,9 @@
 """Everything the environments of a platform run on the Docker host: stopped, started again, removed."""
 
-from collections.abc import Iterable
+import os
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from docker import DockerClient
@@ -10,6 +12,8 @@ from docker.models.containers import Container
 
 from delivery.containers.bed import engine_errors
 from delivery.containers.client import connect
+from delivery.containers.database import ROLE as DATABASE
+from delivery.containers.names import EnvironmentNames
 from delivery.home import Home
 from delivery.ledger import LABEL_APP, LABEL_ENVIRONMENT, LABEL_PLATFORM, LABEL_ROLE
 from delivery.model import Model
@@ -17,6 +21,7 @@ from delivery.model import Model
 # What the others need first; the router last, so that it finds what it routes to.
 START_ORDER = ("database", "backing", "instance", "router")
 STOP_SECONDS = 20
+COUNTED_FILES = 20_000
 LOOK_SECONDS = 5  # whoever looks this often waits no longer for an engine that hangs
 
 
@@ -27,6 +32,16 @@ class Standing(Model):
     name: str
     app: str
     environment: str | None
+
+
+class KeptVolume(Model):
+    """A volume of an environment, and what is lost with it."""
+
+    name: str
+    app: str
+    environment: str
+    keeps: str
+    size_bytes: int | None = None
 
 
 def pause_environments(home: Home, host: str | None = None) -> list[str]:
@@ -48,7 +63,7 @@ def resume_environments(home: Home, host: str | None = None) -> list[str]:
 
 
 def find_fallen(home: Home, host: str | None = None) -> list[Standing]:
-    """Return what has ended of the environments and the registry; what the engine is about to start again is not."""
+    """Return what has ended of the environments; what the engine is about to start again is not."""
     filters = {"label": f"{LABEL_PLATFORM}={home.identity}", "status": "exited"}
     with engine_errors():
         ended = _watcher(host).api.containers(all=True, filters=filters)
@@ -69,6 +84,49 @@ def start_fallen(fallen: Iterable[Standing], host: str | None = None) -> None:
     for one in fallen:
         with engine_errors(), suppress(NotFound):
             _watcher(host).api.start(one.id)
+
+
+def find_volumes(home: Home, host: str | None = None) -> list[KeptVolume]:
+    """Return the volumes of all environments, databases first."""
+    with engine_errors():
+        volumes = connect(host).volumes.list(filters=_filter(home))
+    found = [
+        KeptVolume(
+            name=str(volume.name),
+            app=labels[LABEL_APP],
+            environment=labels[LABEL_ENVIRONMENT],
+            keeps=_keeps(str(volume.name), labels),
+            size_bytes=_size(Path(volume.attrs.get("Mountpoint") or "")),
+        )
+        for volume in volumes
+        for labels in [volume.attrs["Labels"]]
+    ]
+    return sorted(found, key=lambda one: (one.keeps != "the database", one.app, one.environment, one.name))
+
+
+def _keeps(volume: str, labels: Mapping[str, str]) -> str:
+    if labels.get(LABEL_ROLE) == DATABASE:
+        return "the database"
+    names = EnvironmentNames(labels[LABEL_PLATFORM], labels[LABEL_APP], labels[LABEL_ENVIRONMENT])
+    return f"data of {volume.removeprefix(f'{names.backbone}-')}"
+
+
+def _size(folder: Path) -> int | None:
+    """Return what is in a folder of this machine, unless that is much to count or not for this user to see."""
+    total = counted = 0
+    try:
+        for place, _, files in os.walk(folder, onerror=_raise):
+            counted += len(files)
+            if counted > COUNTED_FILES:
+                return None
+            total += sum(os.lstat(os.path.join(place, name)).st_blocks * 512 for name in files)
+    except OSError:
+        return None
+    return total
+
+
+def _raise(error: OSError) -> None:
+    raise error
 
 
 def purge_environments(home: Home, host: str | None = None) -> list[str]:
@@ -96,8 +154,7 @@ def _place(container: Container) -> tuple[int, str]:
 
 def _stands(container: dict[str, Any]) -> bool:
     labels = container["Labels"]
-    role = labels.get(LABEL_ROLE)
-    return role == "registry" or (role in START_ORDER and LABEL_ENVIRONMENT in labels)
+    return labels.get(LABEL_ROLE) in START_ORDER and LABEL_ENVIRONMENT in labels
 
 
 def _rank(role: str) -> int:
@@ -105,7 +162,7 @@ def _rank(role: str) -> int:
 
 
 def _watcher(host: str | None) -> DockerClient:
-    return connect(host, timeout_seconds=LOOK_SECONDS)
+    return connect(host, timeout_seconds=LOOK_SECONDS, patience_seconds=0)
 
 
 def _filter(home: Home) -> dict[str, Any]:

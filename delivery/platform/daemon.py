@@ -57,7 +57,13 @@ class Daemon:
                     cwd=self.folder,
                 )
             process = psutil.Process(child.pid)
-            self._path.write_text(f"{process.pid} {process.create_time()}\n")
+            try:
+                self._path.write_text(f"{process.pid} {process.create_time()}\n")
+            except OSError as error:  # nobody would find it again, and start another one beside it
+                child.kill()
+                child.wait()
+                self._path.unlink(missing_ok=True)
+                raise OSError(error.errno, error.strerror, str(self._path)) from error
             return process
 
     def stop(self, *, grace_seconds: float = 20) -> bool:

@@ -4,7 +4,12 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from delivery.containers.standing import Standing, find_fallen, start_fallen
+import httpx
+
+from delivery.containers.client import connect
+from delivery.containers.registry import ensure_registry
+from delivery.containers.registry_state import PROBE_SECONDS, look_at_registry, read_record
+from delivery.containers.standing import LOOK_SECONDS, Standing, find_fallen, start_fallen
 from delivery.home import Home
 from delivery.lease import LeaseBook
 from delivery.platform.engine import engine_died, launch_engine
@@ -22,8 +27,7 @@ def duties_of(home: Home) -> list[Duty]:
     prefect = Orchestrator(home)
 
     def engine() -> str:
-        launch_engine(home)
-        return AGAIN
+        return AGAIN if launch_engine(home) else "it had died, and is being started by somebody else"
 
     def server() -> str:
         prefect.launch_server()
@@ -40,8 +44,32 @@ def duties_of(home: Home) -> list[Duty]:
         Duty("Prefect server's answers", silence.is_long, silence.describe, rounds=SLOW_ROUNDS),
         Duty("worker", lambda: prefect.worker.process() is None and prefect.answers(), worker),
         Duty("recovery", recovery.is_needed, recovery.start),
+        Duty("registry", lambda: registry_is_missing(home), lambda: restore_registry(home), rounds=SLOW_ROUNDS),
         Duty("containers", fallen.are_there, fallen.start, rounds=SLOW_ROUNDS),
     ]
+
+
+def registry_is_missing(home: Home) -> bool:
+    """Whether the registry that there was cannot be pushed to, nor pulled from."""
+    record = read_record(home)
+    if record is None or _answers(record.address):
+        return False
+    return bool(look_at_registry(home, connect(timeout_seconds=LOOK_SECONDS, patience_seconds=0)).problem)
+
+
+def restore_registry(home: Home) -> str:
+    """Start it again where it was, because the platform's blocks name that address; say what was wrong with it."""
+    state = look_at_registry(home, connect(timeout_seconds=LOOK_SECONDS, patience_seconds=0))
+    restored = ensure_registry(home, may_move=False)
+    return "; ".join([f"{state.problem or 'it did not answer'}: started again", *restored.news])
+
+
+def _answers(address: str) -> bool:
+    """Whether it answers from here; where it does not, the engine is asked: it may be another machine's."""
+    try:
+        return httpx.get(f"http://{address}/v2/", timeout=PROBE_SECONDS, trust_env=False).status_code == 200
+    except httpx.HTTPError:
+        return False
 
 
 class Silence:
@@ -63,7 +91,7 @@ class Silence:
 
 
 class Fallen:
-    """Containers of environments that nobody changes, and the registry, that were stopped by somebody else."""
+    """Containers of environments that nobody changes, that were stopped by somebody else."""
 
     def __init__(self, home: Home) -> None:
         self._home, self._leases = home, LeaseBook(home.leases)

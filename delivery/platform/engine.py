@@ -13,16 +13,18 @@ import docker
 import psutil
 import requests
 from docker.errors import DockerException
+from filelock import FileLock, Timeout
 from pydantic import Field
 
+from delivery.containers.engine_state import PID_FILE, SOCKET, STARTED, SYSTEMD, await_engine, is_denied, is_running
 from delivery.errors import Misconfigured, Rejected
 from delivery.home import Home
 from delivery.model import Model
 from delivery.platform.daemon import Daemon
 from delivery.programs.run import run
 
-SOCKET = Path("/var/run/docker.sock")
-PID_FILES = (Path("/var/run/docker.pid"), Path("/var/run/docker/containerd/containerd.pid"))
+PID_FILES = (PID_FILE, Path("/var/run/docker/containerd/containerd.pid"))
+LOCK = Path("/var/run/headway-dockerd.lock")  # all platforms of a machine share its engine
 DAEMON_JSON = Path("/etc/docker/daemon.json")
 # /24 networks: Docker's own pools are used up after about thirty test cells. Containers and their published ports live
 # on while the engine is dead: the ports by rules of the kernel, because a proxy of the engine would end with it.
@@ -91,18 +93,31 @@ def steps_to_docker(facts: HostFacts) -> tuple[Step, ...]:
     return (*before, *install_step, "systemctl" if facts.systemd else "dockerd")
 
 
+def why_no_engine() -> Misconfigured | None:
+    """Return what keeps `headway up` from bringing up an engine here, or none; changes nothing."""
+    try:
+        steps_to_docker(_look())
+    except Misconfigured as error:
+        return error
+    return None
+
+
 def ensure_engine(home: Home | None = None) -> EngineReport:
     """Return when a Docker engine answers; it is installed and started where that is possible.
 
-    Raises Misconfigured, having changed nothing, when it is the user's to do; Rejected, with the end of the log,
-    when the engine does not start.
+    One that is being started or restarted, by whomever, is waited for. Raises Misconfigured, having changed nothing,
+    when it is the user's to do; Rejected, with the end of the log, when the engine does not start.
     """
     home, started = home or Home.current(), time.monotonic()
-    installed, version = False, engine_version()
+    installed, version = False, engine_version() or await_engine(engine_version)
     if version is None:
-        steps = steps_to_docker(_look())
-        installed = "install" in steps
-        version = _carry_out(steps, _daemon(home))
+        steps_to_docker(_look())
+        with FileLock(LOCK):  # whoever had it before may have done all of it
+            version = engine_version() or await_engine(engine_version)
+            if version is None:
+                steps = steps_to_docker(_look())
+                installed = "install" in steps
+                version = _carry_out(steps, _daemon(home))
     return EngineReport(
         version=version,
         started_by_headway=_daemon(home).process() is not None,
@@ -119,10 +134,26 @@ def engine_died(home: Home) -> bool:
         return probe.connect_ex(str(SOCKET)) != 0
 
 
-def launch_engine(home: Home) -> None:
-    """Start the engine again and return at once; it takes back what lived on."""
+def launch_engine(home: Home) -> bool:
+    """Start the engine again and return at once; it takes back what lived on.
+
+    Returns whether it was started: not where somebody else on this machine does so just now.
+    """
+    try:
+        with FileLock(LOCK, timeout=0):
+            if is_running():
+                return False
+            _start(_daemon(home))
+            return True
+    except Timeout:
+        return False
+
+
+def _start(daemon: Daemon) -> None:
+    """Start dockerd, and note for all platforms of this machine that it is on its way."""
     _forget_the_dead(PID_FILES)
-    _daemon(home).start(_DOCKERD, {})
+    process = daemon.start(_DOCKERD, {})
+    STARTED.write_text(f"{process.pid} {process.create_time()}\n")
 
 
 def _forget_the_dead(pid_files: Iterable[Path]) -> None:
@@ -173,7 +204,7 @@ def wait_for_engine(
     """Return the version as soon as the engine answers; Rejected with the log's end when it ends or stays silent."""
     deadline = time.monotonic() + seconds
     while (version := answers()) is None:
-        ended = daemon is not None and daemon.process() is None
+        ended = daemon is not None and daemon.process() is None and not is_running()
         if ended or time.monotonic() > deadline:
             what = "ended at once" if ended else f"did not answer within {seconds:g} s"
             log = f"the end of {daemon.log}:\n{daemon.last_lines()}" if daemon else "see `journalctl -u docker`"
@@ -196,7 +227,7 @@ def _carry_out(steps: tuple[Step, ...], daemon: Daemon) -> str:
     if "systemctl" in steps:
         run(["systemctl", "start", "docker"], timeout_seconds=90)
         return wait_for_engine(None)
-    daemon.start(_DOCKERD, {})
+    _start(daemon)
     return wait_for_engine(daemon)
 
 
@@ -208,11 +239,11 @@ def _look() -> HostFacts:
     family = {release.get("ID", ""), *release.get("ID_LIKE", "").split()}
     return HostFacts(
         docker_host=os.environ.get("DOCKER_HOST") or None,
-        socket_denied=SOCKET.exists() and not os.access(SOCKET, os.W_OK),
+        socket_denied=is_denied(),
         root=hasattr(os, "geteuid") and os.geteuid() == 0,
         debian=bool(family & {"debian", "ubuntu"}) and shutil.which("apt-get") is not None,
         dockerd=shutil.which("dockerd") is not None,
-        systemd=Path("/run/systemd/system").is_dir(),
+        systemd=SYSTEMD.is_dir(),
         configured=DAEMON_JSON.exists(),
     )
 

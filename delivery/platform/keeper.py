@@ -3,12 +3,14 @@
 Nothing in its memory matters: killed at any moment and started again, it finds the same things to do.
 """
 
+import contextlib
 import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from delivery.full_disk import storage_trouble
 from delivery.home import Home
 from delivery.platform.backoff import Backoff
 
@@ -24,8 +26,9 @@ class Duty:
 
 
 def say(text: str) -> None:
-    """Write a line to the keeper's log."""
-    print(f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} {text}", file=sys.stderr, flush=True)
+    """Write a line to the keeper's log; a disk without room for it does not end the keeper."""
+    with contextlib.suppress(OSError):
+        print(f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} {text}", file=sys.stderr, flush=True)
 
 
 class Keeper:
@@ -63,7 +66,7 @@ class Keeper:
                 backoff.tried()
                 self._say(duty, duty.restore())
         except Exception as error:
-            self._say(duty, f"{type(error).__name__}: {error}")
+            self._say(duty, str(storage_trouble(error, self.home) or f"{type(error).__name__}: {error}"))
 
     def _say(self, duty: Duty, text: str) -> None:
         """Log what is new; the same thing again says nothing."""

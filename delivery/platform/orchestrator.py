@@ -70,6 +70,8 @@ class Orchestrator:
             "PREFECT_LOGGING_EXTRA_LOGGERS": "headway",
             "PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW": "ignore",
             "PREFECT_CLI_COLORS": "false",
+            # What runs hand to programs is UTF-8 whatever locale the platform was started under: emoji as well.
+            "PYTHONUTF8": "1",
         }
 
     def start_server(self) -> None:

@@ -1,15 +1,26 @@
 """Stop what the platform started on this machine, or remove it for good."""
 
+import errno
+import os
 import shutil
+from pathlib import Path
 
 from delivery.containers.client import connect
+from delivery.containers.engine_state import await_engine
 from delivery.containers.registry import stop_registry
-from delivery.containers.standing import pause_environments, purge_environments
+from delivery.containers.standing import KeptVolume, find_volumes, pause_environments, purge_environments
 from delivery.containers.sweep import remove_labelled
+from delivery.errors import Misconfigured, Rejected
 from delivery.home import Home
+from delivery.lease import LeaseBook
 from delivery.ledger import LABEL_PLATFORM
+from delivery.model import Model
 from delivery.platform.engine import engine_version, stop_engine
 from delivery.platform.orchestrator import Orchestrator
+from delivery.presence import Roll
+
+SHOWN = 10
+CLEAR = "let go of them (lsattr shows what may not be changed, lsof who has it), then headway down --purge again"
 
 
 def stop_platform(home: Home) -> list[str]:
@@ -21,15 +32,63 @@ def stop_platform(home: Home) -> list[str]:
     return [*stopped, *(["Docker"] if stop_engine(home) else [])]
 
 
+class Losses(Model):
+    """What a purge destroys that nobody can make again, and what it ends."""
+
+    volumes: tuple[KeptVolume, ...] = ()
+    runs: tuple[str, ...] = ()
+
+
+def find_losses(home: Home) -> Losses:
+    """Return what a purge would destroy; changes nothing. Misconfigured when no engine says what there is."""
+    holders = {lease.holder: lease.describe() for lease in LeaseBook(home.leases).all() if lease.holder}
+    runs = tuple(holders.get(run, f"run {run}") for run in sorted(Roll(home.roll).alive()))
+    if not _has_identity(home):
+        return Losses(runs=runs)
+    if (engine_version() or await_engine(engine_version)) is None:
+        raise Misconfigured(
+            "headway down --purge",
+            "no Docker engine answers, so it is not known which databases would be destroyed",
+            next_step=f"headway up, then again; where Docker is gone for good, remove the folder {home.root} yourself",
+        )
+    return Losses(volumes=tuple(find_volumes(home)), runs=runs)
+
+
+def _has_identity(home: Home) -> bool:
+    """Whether there can be anything on an engine that is this platform's."""
+    return (home.root / "identity").exists()
+
+
 def purge_platform(home: Home) -> list[str]:
-    """Remove everything of the platform: environments with their databases, registry, state; return what there was."""
+    """Remove everything of the platform: environments with their databases, registry, state; return what there was.
+
+    A home that is a mount point stays as an empty folder. Raises Rejected, with the paths and all else removed, when
+    files cannot be.
+    """
     removed = Orchestrator(home).stop()
-    if engine_version() is not None:
+    if _has_identity(home) and engine_version() is not None:
         removed += [f"environment {name}" for name in purge_environments(home)]
         removed += ["registry"] if stop_registry(home) else []
         remove_labelled(connect(), {LABEL_PLATFORM: home.identity})
     removed += ["Docker"] if stop_engine(home) else []
     if home.root.exists():
-        shutil.rmtree(home.root)
+        if left := clear(home.root):
+            told = [f"all of {home.root} is removed but:", *left[:SHOWN]]
+            raise Rejected("\n".join([*told, f"  next: {CLEAR}"]))
         removed.append(str(home.root))
     return removed
+
+
+def clear(root: Path) -> list[str]:
+    """Remove a folder and return, in words, what of it cannot be; mount points stay, empty."""
+    left = list[str]()
+
+    def told(_: object, path: str, failure: tuple[type[BaseException], BaseException, object]) -> None:
+        error = failure[1]
+        code = error.errno if isinstance(error, OSError) else None
+        is_mount = code == errno.EBUSY and os.path.ismount(path)
+        if not is_mount and code not in (errno.ENOTEMPTY, errno.ENOENT):  # what is in it is told of
+            left.append(f"  {path}: {os.strerror(code) if code else error}")
+
+    shutil.rmtree(root, onerror=told)
+    return left

@@ -22,6 +22,7 @@ _LABELS = "headway."
 _FIXED = ("container_name", "external_links", "mac_address", "ports", "profiles", "pull_policy")
 _FIXED_ADDRESS = ("ipv4_address", "ipv6_address", "link_local_ips", "mac_address")
 _FIXED_NETWORK = ("external", "ipam", "enable_ipv6")
+_ESCAPED = re.compile(r"[\x7f-\uffff]")
 _BRIDGE_NAME = "com.docker.network.bridge.name"
 
 
@@ -72,8 +73,13 @@ def read_document(output: str) -> Document:
 
 
 def write_document(document: Document) -> str:
-    """Return the document as Compose reads it."""
-    return json.dumps(document).replace("$", "$$")
+    """Return the document as Compose reads it: as YAML, which knows no pairs of surrogates, JSON's way to write emoji.
+
+    Beyond U+FFFF letters stand for themselves (https://yaml.org/spec/1.2.2/#57-escaped-characters); all others that
+    are not ASCII are escaped, because YAML takes some of them, and no control character, as they are.
+    """
+    text = json.dumps(document, ensure_ascii=False).replace("$", "$$")
+    return _ESCAPED.sub(lambda letter: f"\\u{ord(letter[0]):04x}", text)
 
 
 def select_services(document: Document, suite: str) -> Document:

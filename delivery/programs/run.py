@@ -7,6 +7,7 @@ import subprocess
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import IO, Self
 
 from delivery.errors import CommandFailed, Interrupted, Rejected
 from delivery.model import Model
@@ -47,7 +48,8 @@ def run(
     `env` is added to this process's environment, which a value of None takes a variable from; secrets go there or to
     `stdin`, never into `argv`. With `log` both outputs are one, as on a terminal: each line is in that file, and told
     to `on_line` in another thread, as soon as it is printed. Raises CommandFailed for an exit code not in `accept`,
-    Rejected when it cannot be started or runs longer than `timeout_seconds`, Interrupted when `stop_all` was called.
+    Rejected when it cannot be started or runs longer than `timeout_seconds`, Interrupted when `stop_all` was called,
+    OSError when it ended and its log could not be written.
     """
     if _stopping.is_set():
         raise Interrupted(f"{argv[0]} was not started: the run is being stopped")
@@ -59,7 +61,7 @@ def run(
             stdin=subprocess.PIPE if stdin is not None else subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT if log else subprocess.PIPE,
-            text=True,
+            encoding="utf-8",  # whatever the locale is: it is what these programs read and print
             errors="replace",
             start_new_session=True,
         )
@@ -110,13 +112,14 @@ def _follow(
     """Return the output when the program has ended; each line is in `log` as soon as it is printed."""
     assert process.stdout is not None
     output, pipe = list[str](), process.stdout
+    troubles = list[OSError]()
 
     def copy() -> None:
-        with contextlib.suppress(ValueError), log.open("w") as file:  # a child may hold the pipe longer than we wait
+        # A child may hold the pipe longer than we wait. A program whose output nobody takes waits for ever.
+        with contextlib.suppress(ValueError), _Log(log, troubles) as file:
             for line in pipe:
                 output.append(line)
                 file.write(line)
-                file.flush()
                 on_line(line.rstrip("\n"))
 
     def feed() -> None:
@@ -139,7 +142,36 @@ def _follow(
             thread.join(OUTPUT_SECONDS)
         if not threads[0].is_alive():
             pipe.close()
+    if troubles:
+        raise troubles[0]
     return "".join(output)
+
+
+class _Log:
+    """A log that is written as long as that is possible; the first OSError, with its path, is in `troubles`."""
+
+    def __init__(self, path: Path, troubles: list[OSError]) -> None:
+        self._path, self._troubles = path, troubles
+        self._file: IO[str] | None = None
+
+    def __enter__(self) -> Self:
+        self._try(lambda: setattr(self, "_file", self._path.open("w", encoding="utf-8")))
+        return self
+
+    def write(self, line: str) -> None:
+        file = self._file
+        if file and not self._troubles:
+            self._try(lambda: (file.write(line), file.flush()))
+
+    def __exit__(self, *_: object) -> None:
+        if self._file:
+            self._try(self._file.close)
+
+    def _try(self, act: Callable[[], object]) -> None:
+        try:
+            act()
+        except OSError as error:
+            self._troubles.append(OSError(error.errno, error.strerror, str(self._path)))
 
 
 def _end(process: subprocess.Popen[str]) -> None:

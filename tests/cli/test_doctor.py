@@ -1,11 +1,16 @@
 """What doctor says of a machine."""
 
+import json
 from pathlib import Path
 
 import pytest
 
-from cli.doctor import _git, _when_docker_dies
+from cli.doctor import _disks, _git, _no_docker, _registry, _when_docker_dies
+from delivery.containers.registry_state import RegistryRecord, write_record
+from delivery.home import Home
+from delivery.platform.engine import HostFacts
 from delivery.programs.git_command import check_version
+from tests.support.disks import fill, make_read_only, small_disk
 
 
 @pytest.mark.parametrize(("version", "state"), [("2.20.1", "missing"), ("2.31.0", "ok"), ("3.0.windows.1", "ok")])
@@ -37,3 +42,85 @@ def test_an_engine_that_takes_its_containers_with_it_is_told_of(monkeypatch, liv
     assert finding.state == state
     assert found in finding.found
     assert next_step in finding.next_step
+
+
+@pytest.fixture
+def home(tmp_path):
+    return Home(tmp_path / "home")
+
+
+def finding(found, what):
+    return next(one for one in found if one.what == what)
+
+
+def test_an_engine_that_is_being_restarted_is_starting_and_not_missing(monkeypatch):
+    monkeypatch.setattr("delivery.containers.engine_state.is_on_its_way", lambda: True)
+
+    seen = _no_docker()
+
+    assert (seen.state, seen.found) == ("warning", "starting: it does not answer yet")
+
+
+def test_an_engine_that_this_user_may_not_use_is_told_with_the_next_step(monkeypatch):
+    monkeypatch.setattr("delivery.containers.engine_state.is_on_its_way", lambda: False)
+    monkeypatch.setattr("delivery.platform.engine._look", lambda: HostFacts(socket_denied=True, root=False))
+
+    seen = _no_docker()
+
+    assert (seen.state, "may not use it" in seen.found) == ("missing", True)
+    assert "usermod -aG docker" in seen.next_step
+
+
+@pytest.mark.docker
+def test_a_registry_that_is_gone_is_told_with_the_next_step(home):
+    never = _registry(home)
+    home.root.mkdir()
+    write_record(home, RegistryRecord(port=5000))
+    assert home.identity
+
+    gone = _registry(home)
+
+    assert [(one.state, one.found, one.next_step) for one in never] == [
+        ("warning", "it was never started", "headway up")
+    ]
+    assert [(one.state, one.found) for one in gone] == [
+        ("warning", "127.0.0.1:5000: its container was removed, and the volume with all its images")
+    ]
+    assert "headway up" in gone[0].next_step
+
+
+@pytest.mark.docker
+def test_the_homes_disk_and_dockers_are_two_where_they_are_two(home):
+    with small_disk(home.root):
+        apart = _disks(home)
+
+    assert [one.what for one in apart] == ["disk of the home", "disk of Docker"]
+    assert (apart[0].state, str(home.root) in apart[0].found) == ("warning", True)
+    assert apart[0].next_step == "free at least 5 GiB"
+
+
+def test_a_full_home_and_a_read_only_one_are_missing_and_the_rest_is_still_told(headway, home, monkeypatch):
+    monkeypatch.setattr("cli.doctor._docker", lambda home: [])
+    monkeypatch.setattr("cli.doctor._engine_disk", lambda home: [])
+    with small_disk(home.root) as root:
+        fill(root)
+        full = headway("doctor", "--json")
+        make_read_only(root)
+        read_only = headway("doctor", "--json")
+
+    for ended, reason in ((full, "the disk is full"), (read_only, "it is mounted read-only")):
+        told = {one["what"]: one for one in json.loads(ended.out)}
+        assert (ended.code, list(told)) == (2, ["Python", "git", "disk of the home"])
+        assert f"{root} cannot be written: {reason}" in told["disk of the home"]["found"]
+        assert told["disk of the home"]["next_step"]
+
+
+@pytest.mark.parametrize("command", ["up", "run"])
+def test_a_command_in_a_full_home_says_so_and_is_no_traceback(headway, home, project, command):
+    with small_disk(home.root) as root:
+        fill(root)
+        ended = headway(*([command, project.folder] if command == "run" else [command]))
+
+    assert (ended.code, f"{root} cannot be written: the disk is full" in ended.err) == (1, True)
+    assert "  next: free space in" in ended.err
+    assert "Traceback" not in ended.err

@@ -7,8 +7,10 @@ import pytest
 
 from cli import follow
 from cli.follow import pause_after
+from delivery.errors import Rejected
 from flows import runs
 from flows.runs import RunView, StepView
+from tests.support.disks import fill, small_disk
 
 
 @pytest.mark.parametrize(
@@ -141,3 +143,19 @@ def test_a_step_that_never_ends_holds_nobody_up(monkeypatch):
     monkeypatch.setattr(follow, "one_connection", nullcontext)
 
     assert follow.follow("r", prefect=None) == crashed
+
+
+def test_a_run_whose_end_nobody_could_write_down_is_not_followed_for_ever(monkeypatch, tmp_path):
+    """Its process is dead, its disk full: the server goes on saying that it runs."""
+    running = RunView(id="r", name="a", state="Running", kind="RUNNING")
+    monkeypatch.setattr(follow, "_look_patiently", lambda *_, **__: running)
+    monkeypatch.setattr(follow, "_pause", lambda *_: None)
+    monkeypatch.setattr(follow, "one_connection", nullcontext)
+
+    with small_disk(tmp_path / "home") as root:
+        fill(root)
+        monkeypatch.setenv("HEADWAY_HOME", str(root))
+        with pytest.raises(Rejected) as told:
+            follow.follow("r", None, quiet=True)
+
+    assert str(told.value).startswith(f"the run ended without a word\n{root} cannot be written: the disk is full")

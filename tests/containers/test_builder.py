@@ -110,6 +110,16 @@ def _read(reference, path):
 
 
 @pytest.mark.parametrize("client", [None, COMPOSE, CLASSIC], ids=["found", "compose", "classic"])
+def test_emoji_and_quotes_arrive_in_a_build_as_they_are(build, client):
+    spoken = '🚀 ä漢字 "it\'s" $5 # no comment'
+    dockerfile = 'FROM busybox:1.36\nARG TEXT\nRUN printf %s "$TEXT" >/told\n'
+
+    built = build(dockerfile, client, build_args={"TEXT": spoken})
+
+    assert _read(built.ref, "/told") == spoken
+
+
+@pytest.mark.parametrize("client", [None, COMPOSE, CLASSIC], ids=["found", "compose", "classic"])
 def test_an_image_is_built_and_known_by_its_digest(build, source, client):
     target = None if client is CLASSIC else "web"  # it would build the failing stage behind it as well
     dockerfile = DOCKERFILE.partition("FROM deps AS test")[0] if client is CLASSIC else DOCKERFILE

@@ -1,5 +1,6 @@
 """A user's Compose file as the environment of a cell, on a real engine."""
 
+import base64
 import os
 import secrets
 import signal
@@ -157,6 +158,35 @@ def test_the_suite_meets_what_it_depends_on_and_its_report_is_read(run, source):
     assert result.last_lines == "all is well"
     assert "ready to accept connections" in Path(result.log).with_name("log-db.txt").read_text()
     assert sorted(path.name for path in source.iterdir()) == ["compose.yaml", "data", "own.env"]
+
+
+SPOKEN = '🚀 ä漢字 two\nlines "it\'s" $5 # no comment'
+TOLD = "printf %s $TEXT | base64 -w 0; echo; printf %s $AXIS | base64 -w 0; echo; printf %s $OF_FILE | base64 -w 0"
+
+
+def encoded(text):
+    return base64.b64encode(text.encode()).decode()
+
+
+@pytest.mark.parametrize("locale", ["C.UTF-8", "C"])
+def test_emoji_and_quotes_arrive_in_a_suite_as_they_are(run, monkeypatch, locale):
+    monkeypatch.setenv("LC_ALL", locale)
+    told = TOLD.replace("$TEXT", '"$TEXT"').replace("$AXIS", '"$AXIS"').replace("$OF_FILE", '"$OF_FILE"')
+    services = {"tests": suite(told, environment={"OF_FILE": "file: ${SAID}"})}
+
+    result = run(services, axes={"said": [SPOKEN]}, env={"TEXT": SPOKEN, "AXIS": "axis: ${said}"})
+
+    expected = [encoded(SPOKEN), encoded(f"axis: {SPOKEN}"), encoded(f"file: {SPOKEN}")]
+    assert (result.outcome, result.last_lines.splitlines()) == ("passed", expected), result
+
+
+def test_emoji_arrive_in_the_build_of_a_compose_file_as_they_are(run, source):
+    (source / "Dockerfile").write_text(f'FROM {BUSYBOX}\nARG TEXT\nRUN printf %s "$TEXT" | base64 -w 0 >/told\n')
+    built = {"build": {"context": ".", "args": {"TEXT": "${SAID}"}}, "command": ["cat", "/told"]}
+
+    result = run({"tests": built}, axes={"said": [SPOKEN]})
+
+    assert (result.outcome, result.last_lines) == ("passed", encoded(SPOKEN)), result
 
 
 def test_a_failing_suite_shows_its_last_lines(run):

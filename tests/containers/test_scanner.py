@@ -198,7 +198,7 @@ def test_a_removed_database_is_fetched_again(home, registry):
 def test_an_image_that_is_not_in_the_registry_is_no_clean_image(home, registry, fresh):
     missing = ImageRef(repository=f"{registry}/nothing", digest="sha256:" + "0" * 64)
 
-    with pytest.raises(Transient, match="the scanner ended with exit code 1"):
+    with pytest.raises(Rejected, match="the platform's registry does not have it any more\n  next: headway run"):
         scanner.scan("backend", missing, fresh, home, run_id="test")
 
 
@@ -224,7 +224,7 @@ def test_a_layer_that_was_scanned_before_is_not_read_again(home, image, fresh):
     assert {finding.kind for finding in again.findings} >= {"secret", "vulnerability"}
     assert (again.findings, again.packages, again.gaps) == (first.findings, first.packages, first.gaps)
     assert len(json.loads(scanner.sbom(ref, home, run_id="test"))["components"]) == len(bill["components"])
-    with pytest.raises(Transient):  # licences were not looked for before
+    with pytest.raises(Rejected, match="does not have it any more"):  # licences were not looked for before
         scanner.scan("backend", ref, fresh.model_copy(update={"forbidden_licences": ("AGPL-3.0",)}), home, run_id="r")
 
 

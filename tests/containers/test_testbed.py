@@ -1,3 +1,4 @@
+import base64
 import secrets
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -95,6 +96,15 @@ def test_a_suite_sees_service_migrated_database_and_its_own_reports(home, tmp_pa
     assert (result.outcome, result.tests, result.exit_code) == ("passed", 1, 0), result.last_lines
     assert result.junit == ("a.xml",)
     assert "node is 22" in result.last_lines
+
+
+def test_emoji_and_quotes_arrive_in_a_cell_as_they_are(home, tmp_path):
+    spoken = '🚀 ä漢字 two\nlines "it\'s" $5 # no comment'
+    script = 'printf %s "$SAID" | base64 -w 0; echo; printf %s "$TEXT" | base64 -w 0'
+    result = run(app(api=suite(script, axes={"said": [spoken]}, env={"TEXT": "> ${said}"})), home, tmp_path)
+
+    told = [base64.b64encode(text.encode()).decode() for text in (spoken, f"> {spoken}")]
+    assert (result.outcome, result.last_lines.splitlines()) == ("passed", told), result
 
 
 def test_a_migrated_database_is_there(home, tmp_path):

@@ -26,7 +26,7 @@ def own_project(folder: Path, example: str) -> Iterator[Project]:
 def remove_platform(project: Project) -> None:
     """Remove the project's platform as its user would, and assert that nothing of it is left."""
     identity = project.identity() if (project.home / "identity").exists() else ""
-    done = project.headway("down", "--purge")
+    done = project.headway("down", "--purge", "--yes")
     assert done.returncode == 0, done.stderr
     client, label = docker.from_env(), {"label": f"{LABEL_PLATFORM}={identity}"}
     assert client.containers.list(all=True, filters=label, ignore_removed=True) == []

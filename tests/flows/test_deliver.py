@@ -1,5 +1,6 @@
 """A revision on its way into production, as a user sees it."""
 
+import errno
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from blocks.artifact_store import current_store
 from delivery.errors import Rejected, Transient
 from delivery.presence import Roll
 from delivery.report.html import report_html
+from delivery.store import FolderStore
 from tests.flows.platform import MEMORY, artifacts
 
 pytestmark = [pytest.mark.prefect, pytest.mark.xdist_group("prefect")]
@@ -171,6 +173,20 @@ def test_trouble_that_passes_does_not_cost_the_delivery(platform):
     steps = [step for step in platform.record(run.id).steps if step.name == "publish release"]
     assert run.state.is_completed(), run.ended
     assert [(step.outcome, step.attempts) for step in steps] == [("failed", 1), ("done", 2)]
+
+
+def test_a_run_that_meets_a_full_disk_is_rejected_with_folder_and_next_step(platform, monkeypatch):
+    def full(self: FolderStore, key: str, content: bytes) -> str:
+        raise OSError(errno.ENOSPC, "No space left on device", self.locate(key))
+
+    monkeypatch.setattr(FolderStore, "put", full)
+
+    state, message = platform.deliver().ended
+
+    assert state == "Rejected"
+    assert f"{platform.home.store}/" in message
+    assert "cannot be written: the disk is full" in message
+    assert "  next: free space in" in message
 
 
 def test_a_run_without_report_still_ends_as_it_ended(platform, monkeypatch):

@@ -1,6 +1,7 @@
 """Steps: what is tried again, what is kept, how many run at once."""
 
 import asyncio
+import errno
 import threading
 from collections import Counter
 
@@ -10,6 +11,7 @@ from prefect import flow
 from prefect.runtime import flow_run
 
 from blocks.artifact_store import current_store
+from delivery.containers.client import EngineGone
 from delivery.errors import Interrupted, Misconfigured, Rejected, ReleaseUnhealthy, Transient
 from delivery.report.record import StepTime
 from flows.limits import at_most, both, one_by_one, raise_failures
@@ -90,6 +92,26 @@ def test_a_server_that_is_started_again_is_waited_for(platform):
     run = platform.run(one_step, {})
 
     assert run.error == 2
+
+
+def test_an_engine_that_is_restarted_is_waited_for(platform, monkeypatch):
+    troubles[:] = [EngineGone("the Docker engine stopped answering")]
+    looks = iter([False, False, True])
+    monkeypatch.setattr("tasks.step.engines_answer", lambda: next(looks))
+
+    run = platform.run(one_step, {})
+
+    assert (run.error, next(looks, None)) == (2, None)
+
+
+def test_a_full_disk_ends_a_step_in_words_and_at_once(platform):
+    troubles[:] = [OSError(errno.ENOSPC, "No space left on device", str(platform.home.store / "a.json"))]
+
+    run = platform.run(one_step, {})
+
+    assert isinstance(run.error, Rejected)
+    assert f"{platform.home.store}/a.json cannot be written: the disk is full" in str(run.error)
+    assert calls["step"] == 1
 
 
 @pytest.mark.parametrize(

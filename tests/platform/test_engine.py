@@ -2,9 +2,15 @@ import gc
 import json
 import os
 import subprocess
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
+import docker
 import pytest
+from docker.errors import DockerException
 
+from delivery.containers.client import EngineGone, connect
 from delivery.errors import Misconfigured, Rejected
 from delivery.home import Home
 from delivery.platform.daemon import Daemon
@@ -12,6 +18,7 @@ from delivery.platform.engine import (
     SETTINGS,
     HostFacts,
     engine_version,
+    ensure_engine,
     launch_engine,
     steps_to_docker,
     stop_engine,
@@ -74,7 +81,7 @@ def test_an_address_where_nothing_listens_has_no_version(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def dockerd(tmp_path, monkeypatch):
+def dockerd(tmp_path, monkeypatch, machine):
     """A program named dockerd that writes to its log and does what the test says."""
 
     def install(script: str) -> Daemon:
@@ -115,31 +122,154 @@ def test_an_engine_is_ready_when_it_answers(dockerd):
     assert wait_for_engine(daemon, lambda: next(answers), seconds=20) == "27.5.1"
 
 
-def test_an_engine_is_not_kept_from_starting_by_what_died_before_it(home, dockerd_files):
-    ended, living = dockerd_files
+def test_an_engine_is_not_kept_from_starting_by_what_died_before_it(home, machine):
+    ended, living = machine.pid_file, machine.containerd_file
     child = subprocess.Popen(["true"])
     os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)  # it has ended, and nobody has waited for it
     ended.write_text(str(child.pid))
     living.write_text(str(os.getpid()))
 
-    launch_engine(home)
+    started = launch_engine(home)
 
-    assert (ended.exists(), living.exists()) == (False, True)
+    assert (started, ended.exists(), living.exists()) == (True, False, True)
     assert child.wait() == 0
 
 
-@pytest.fixture
-def dockerd_files(tmp_path, monkeypatch):
-    """The files in which dockerd and containerd keep their process ids; one is not there at all."""
-    files = tmp_path / "docker.pid", tmp_path / "containerd.pid"
-    monkeypatch.setattr("delivery.platform.engine.PID_FILES", (*files, tmp_path / "none.pid"))
-    return files
+class Machine:
+    """A machine whose engine is the test's: a program that says when it answers, and refuses to run twice."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.pid_file, self.containerd_file = folder / "docker.pid", folder / "containerd.pid"
+        self.starts, self.answering = folder / "starts", folder / "answering"
+        (folder / "bin").mkdir(exist_ok=True)
+        self.program("dockerd", self.dockerd(0.3))
+
+    def dockerd(self, seconds):
+        """Return an engine that needs so long to answer."""
+        return f"""if [ -f {self.pid_file} ]; then echo process with PID is still running; exit 1; fi
+        echo started >>{self.starts}; sleep {seconds / 2}; echo $$ >{self.pid_file}; sleep {seconds / 2}
+        touch {self.answering}; while :; do sleep 0.1; done"""
+
+    def program(self, name, script):
+        path = self.folder / "bin" / name
+        path.write_text(f"#!/bin/sh\n{script}\n")
+        path.chmod(0o755)
+
+    def version(self):
+        return "27.5.1" if self.answering.exists() else None
 
 
 @pytest.fixture
-def home(tmp_path, dockerd):
+def machine(tmp_path, monkeypatch):
+    folder = tmp_path / "machine"
+    folder.mkdir()
+    machine = Machine(folder)
+    state = "delivery.containers.engine_state"
+    for name, path in {"PID_FILE": "docker.pid", "STARTED": "started", "SYSTEMD": "systemd", "SOCKET": "sock"}.items():
+        monkeypatch.setattr(f"{state}.{name}", folder / path)
+    monkeypatch.setattr("delivery.platform.engine.STARTED", folder / "started")
+    monkeypatch.setattr("delivery.platform.engine.SYSTEMD", folder / "systemd")
+    monkeypatch.setattr("delivery.platform.engine.SOCKET", folder / "sock")
+    monkeypatch.setattr("delivery.platform.engine.LOCK", folder / "lock")
+    pids = machine.pid_file, machine.containerd_file, folder / "none.pid"
+    monkeypatch.setattr("delivery.platform.engine.PID_FILES", pids)
+    monkeypatch.setattr("delivery.platform.engine.DAEMON_JSON", folder / "daemon.json")
+    monkeypatch.setattr("delivery.platform.engine.engine_version", machine.version)
+    monkeypatch.setenv("PATH", f"{folder / 'bin'}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.delenv("DOCKER_HOST", raising=False)
+    return machine
+
+
+@pytest.fixture
+def homes(tmp_path):
+    """Two platforms of one machine."""
+    homes = Home(tmp_path / "one"), Home(tmp_path / "two")
+    yield homes
+    for home in homes:
+        stop_engine(home)
+
+
+def test_a_run_and_the_keepers_of_two_platforms_start_one_engine_between_them(machine, homes):
+    """Each sees the engine down; a second dockerd would end at once, and the run with it."""
+    begin = threading.Barrier(4)
+
+    def at_once(start):
+        begin.wait()
+        return start()
+
+    with ThreadPoolExecutor(4) as pool:
+        runs = [pool.submit(at_once, partial(ensure_engine, home)) for home in homes]
+        keepers = [pool.submit(at_once, partial(launch_engine, home)) for home in homes]
+
+    assert [run.result().version for run in runs] == ["27.5.1", "27.5.1"]
+    assert [keeper.result() for keeper in keepers].count(True) <= 1
+    assert machine.starts.read_text() == "started\n"
+
+
+def test_a_keeper_leaves_an_engine_alone_that_a_run_has_just_started(machine, homes):
+    one, other = homes
+    assert launch_engine(one)
+
+    assert not launch_engine(other)
+    assert ensure_engine(other).version == "27.5.1"
+    assert machine.starts.read_text() == "started\n"
+
+
+def test_an_engine_that_systemd_restarts_is_waited_for(machine, homes):
+    """Its user is not root here: an engine that is stopped would be theirs to start."""
+    (machine.folder / "systemd").mkdir()
+    looked = machine.folder / "looked"
+    machine.program(
+        "systemctl",
+        f"""echo look >>{looked}; echo ActiveState=inactive; echo Job=7
+        if [ $(wc -l <{looked}) -gt 2 ]; then touch {machine.answering}; fi""",
+    )
+
+    report = ensure_engine(homes[0])
+
+    assert (report.version, report.started_by_headway, machine.starts.exists()) == ("27.5.1", False, False)
+
+
+@pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")  # the SDK's, after a refused connection
+@pytest.mark.parametrize(
+    ("up", "error", "said"),
+    [(False, Misconfigured, "no engine answers"), (True, EngineGone, "headway up starts it again")],
+)
+def test_an_engine_that_is_gone_is_transient_only_where_a_platform_is_up(machine, homes, monkeypatch, up, error, said):
+    """A step that raises it is tried again, once the engine is back; elsewhere the user is told at once."""
+    monkeypatch.setenv("HEADWAY_HOME", str(homes[0].root))
+    monkeypatch.setattr("docker.from_env", partial(docker.DockerClient, f"unix://{machine.folder}/sock"))
+    homes[0].root.mkdir()
+    if up:
+        homes[0].up.touch()
+
+    with pytest.raises(error, match=said):
+        connect.__wrapped__()
+    gc.collect()
+
+
+@pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
+def test_a_step_waits_for_an_engine_that_is_being_restarted(machine, homes, monkeypatch):
+    launch_engine(homes[0])
+
+    class Client:
+        def __init__(self, **_):
+            if not machine.answering.exists():
+                raise DockerException("Connection refused")
+
+        def ping(self):
+            return True
+
+    monkeypatch.setattr("docker.from_env", Client)
+    monkeypatch.setattr("delivery.containers.client._CONNECTED", {})
+
+    assert isinstance(connect.__wrapped__(), Client)
+
+
+@pytest.fixture
+def home(tmp_path, machine):
     """A platform whose dockerd is the test's."""
-    dockerd("exec sleep 60")
     home = Home(tmp_path / "home")
     yield home
     stop_engine(home)

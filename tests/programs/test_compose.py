@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+import yaml
 
 from delivery.app import Image
 from delivery.programs import compose
@@ -68,6 +69,18 @@ def test_a_dollar_is_the_same_after_writing_and_reading():
 
     assert '"echo", "$$HOME $$$$"' in compose.write_document(changed)
     assert compose.read_document(compose.write_document(changed)) == changed
+
+
+@pytest.mark.parametrize(
+    "text", ["🚀 ready", "ä漢字", "two\nlines", 'say "it\'s" $5 # no comment', "\x7f\x85\u2028\ufeff"]
+)
+def test_a_text_is_the_same_to_a_reader_of_yaml(text):
+    written = compose.write_document(document({"tests": {"environment": {"TEXT": text}}}))
+
+    read = yaml.safe_load(written.replace("$$", "$"))["services"]["tests"]["environment"]["TEXT"]
+
+    assert (read, "\\ud83d" in written) == (text, False)
+    assert compose.read_document(written)["services"]["tests"]["environment"]["TEXT"] == text
 
 
 def test_the_suite_runs_with_what_has_no_profile_or_one_of_its_own():

@@ -50,6 +50,16 @@ def test_input_environment_and_folder_are_given(tmp_path):
     assert done.stdout.splitlines() == [str(tmp_path), "from stdin", f"hello {os.environ['PATH']}"]
 
 
+def test_input_and_output_are_utf_8_whatever_the_locale_is():
+    """The one who starts programs has another locale here: what it reads and writes is no matter of taste."""
+    code = "from delivery.programs.run import run; print(ascii(run(['cat'], timeout_seconds=9, stdin=TEXT).stdout))"
+    code = code.replace("TEXT", ascii("🚀 ä"))
+
+    said = run([sys.executable, "-c", code], timeout_seconds=60, env={"LC_ALL": "C", "PYTHONUTF8": "0"}).stdout
+
+    assert said.strip() == "'\\U0001f680 \\xe4'"
+
+
 def test_without_input_nothing_is_waited_for():
     assert run(["cat"], timeout_seconds=LONG).stdout == ""
 

@@ -1,0 +1,17 @@
+"""Ask before something goes for good."""
+
+import sys
+
+import typer
+
+from delivery.errors import Misconfigured, Rejected
+
+
+def ask(question: str, *, where: str, otherwise: str, yes: bool) -> None:
+    """Return when the user agrees; Rejected with `otherwise` when not, Misconfigured when there is nobody to ask."""
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise Misconfigured(where, "there is no terminal to ask on", "--yes")
+    if not typer.confirm(question, err=True):
+        raise Rejected(otherwise)
