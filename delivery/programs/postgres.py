@@ -24,7 +24,7 @@ _SEE = f"PGOPTIONS='{PINNED}'"
 _RESTORE = f"""
 set -e
 export {_SEE}
-pg_restore --list "$1" >/backup/list
+pg_restore --list --create "$1" >/backup/list
 late='^[0-9]+; [0-9]+ [0-9]+ (COMMENT - )?EVENT TRIGGER '
 grep -vE "$late" /backup/list >/backup/first
 grep -E "$late" /backup/list >/backup/late || true

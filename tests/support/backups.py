@@ -102,6 +102,7 @@ OWN_DAMAGES = {
         "select lo_put(4711, 0, 'b')": "large objects of the database: not the same in the copy",
         "alter table shop.customer disable row level security": ("row security shop.customer is missing in the copy"),
         "alter event trigger seen disable": f"event trigger seen: {UNLIKE}",
+        "revoke connect on database shop from reader": "grants on database shop is missing in the copy",
         "drop index shop.persons_by_name": "index shop.persons_by_name is missing in the copy",
         "revoke reader from clerk": "role clerk: not the same in the copy",
         "comment on database shop is 'another'": (f"comment on database shop: {UNLIKE}"),

@@ -40,4 +40,4 @@ select lo_from_bytea(4711, 'a letter'); select lo_put(4711, 10000, 'after a hole
 alter database DB set default_transaction_read_only = on; alter database DB set statement_timeout = '10s';
 alter database DB set search_path = shop, public; alter database DB set bytea_output = 'escape';
 alter database DB set intervalstyle = 'iso_8601'; alter database DB set extra_float_digits = 0;
-alter role clerk in database DB set work_mem = '7MB'; comment on database DB is 'of the shop';
+alter role clerk in database DB set work_mem = '7MB'; comment on database DB is 'of the shop'; grant connect on database DB to reader;
