@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cli.output import print_json, say, seconds
+from cli.output import print_json, say, seconds, warn
 from cli.session import orchestrator
 from delivery.home import Home
 from delivery.platform.orchestrator import Orchestrator
@@ -51,7 +51,7 @@ def bring_up(*, quiet: bool = False) -> Orchestrator:
     prefect.start_worker()
     did("blocks, deployments, worker", began)
     began = time.monotonic()
-    resumed = resume_environments(home)
+    resumed = resume_environments(home, tell=lambda problem: warn(f"  ! {problem}"))
     did(f"environments: {', '.join(resumed)}", began)
     home.up.touch()
     prefect.start_keeper()

@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from cli.doctor import _git, _when_docker_dies
+from cli.doctor import _git, _stopped, _when_docker_dies
+from delivery.containers.standing import Standing
+from delivery.home import Home
 from delivery.programs.git_command import check_version
 
 
@@ -37,3 +39,17 @@ def test_an_engine_that_takes_its_containers_with_it_is_told_of(monkeypatch, liv
     assert finding.state == state
     assert found in finding.found
     assert next_step in finding.next_step
+
+
+def test_a_container_that_cannot_be_started_is_told_of_with_its_environment_and_why(tmp_path, monkeypatch):
+    home, fallen = Home(tmp_path), Standing(id="1", name="headway-shop-router", app="shop", environment="production")
+    monkeypatch.setattr("delivery.containers.standing.find_fallen", lambda home: [fallen])
+    monkeypatch.setattr("delivery.containers.standing.last_reason", lambda one: "port is already allocated")
+    assert _stopped(home) == []
+    home.up.touch()
+
+    [finding] = _stopped(home)
+
+    assert (finding.what, finding.state) == ("production of shop", "warning")
+    assert finding.found == "headway-shop-router does not run: port is already allocated"
+    assert "docker start headway-shop-router" in finding.next_step

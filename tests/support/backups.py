@@ -12,7 +12,8 @@ from pydantic import SecretStr
 from delivery.backup import TableState
 from delivery.containers import backup
 from delivery.containers.bed import open_bed
-from delivery.containers.database import DATA, IN_MEMORY, DatabaseAccess, accepts_queries, server_env
+from delivery.containers.database import IN_MEMORY, DatabaseAccess, accepts_queries, server_env
+from delivery.containers.database_image import database_image
 from delivery.containers.exec_stream import run_in
 from delivery.containers.probe import wait_until
 from delivery.home import Home
@@ -160,7 +161,10 @@ def two_servers(home: Home, image: str) -> Iterator[Backups]:
     with open_bed(home, "run-1", "backups") as bed:
         access = DatabaseAccess(name=DATABASE, password=SecretStr("of a test"))
         env = {**server_env(access), **access.client_env(), "PGHOST": "127.0.0.1"}
-        options = {"volumes": {bed.add_volume(): {"bind": backup.VOLUME, "mode": "rw"}}, "tmpfs": {DATA: "rw"}}
+        options = {
+            "volumes": {bed.add_volume(): {"bind": backup.VOLUME, "mode": "rw"}},
+            "tmpfs": database_image(bed.client, image).in_memory()[1],
+        }
         source, copy = (bed.start(role, image, IN_MEMORY, env=env, **options) for role in ("source", "copy"))
         for server in (source, copy):
             wait_until(partial(accepts_queries, server, access), server, backup.START_SECONDS)
