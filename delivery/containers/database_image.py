@@ -36,10 +36,11 @@ class DatabaseImage:
     def in_memory(self) -> tuple[dict[str, str], dict[str, str]]:
         """Return variables and file systems with which its data is in memory.
 
-        What is mounted there belongs to root, and everybody may write in it: another user needs a folder of its own.
+        What is mounted there belongs to root: another user needs a folder of its own in it, and has to be let in.
         """
-        env = {} if self.is_root else {"PGDATA": f"{self.mount}/in-memory"}
-        return env, {self.mount: "rw"}
+        if self.is_root:
+            return {}, {self.mount: "rw"}
+        return {"PGDATA": f"{self.mount}/in-memory"}, {self.mount: "rw,mode=1777"}
 
 
 def database_image(client: DockerClient, image: str) -> DatabaseImage:
