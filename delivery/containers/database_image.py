@@ -9,6 +9,7 @@ from docker.errors import ContainerError
 
 from delivery.errors import Misconfigured
 
+IN_MEMORY = "/headway-in-memory"
 USUAL_FOLDER = "/var/lib/postgresql/data"
 # A folder with data in it has both; deeper down, in the data itself, there is only the first.
 _LOOK = """
@@ -36,11 +37,12 @@ class DatabaseImage:
     def in_memory(self) -> tuple[dict[str, str], dict[str, str]]:
         """Return variables and file systems with which its data is in memory.
 
-        What is mounted there belongs to root: another user needs a folder of its own in it, and has to be let in.
+        What is mounted belongs to root, with the mode of the image's folder when there is one: another user is let in
+        where the image has none, and makes a folder of its own there.
         """
         if self.is_root:
             return {}, {self.mount: "rw"}
-        return {"PGDATA": f"{self.mount}/in-memory"}, {self.mount: "rw,mode=1777"}
+        return {"PGDATA": f"{IN_MEMORY}/data"}, {IN_MEMORY: "rw,mode=1777"}
 
 
 def database_image(client: DockerClient, image: str) -> DatabaseImage:

@@ -53,7 +53,7 @@ def test_the_user_is_what_the_image_says(user, is_root):
     said = _said("postgres:18", {"User": user})
 
     assert said.is_root == is_root
-    assert said.in_memory()[0] == ({} if is_root else {"PGDATA": "/var/lib/postgresql/data/in-memory"})
+    assert said.in_memory()[0] == ({} if is_root else {"PGDATA": "/headway-in-memory/data"})
 
 
 @pytest.fixture(scope="module")

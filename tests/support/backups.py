@@ -160,7 +160,8 @@ def two_servers(home: Home, image: str) -> Iterator[Backups]:
     """Yield a source and a copy that answer."""
     with open_bed(home, "run-1", "backups") as bed:
         access = DatabaseAccess(name=DATABASE, password=SecretStr("of a test"))
-        env = {**server_env(access), **access.client_env(), "PGHOST": "127.0.0.1"}
+        own, tmpfs = database_image(bed.client, image).in_memory()
+        env = {**server_env(access), **access.client_env(), **own, "PGHOST": "127.0.0.1"}
         options = {
             "volumes": {bed.add_volume(): {"bind": backup.VOLUME, "mode": "rw"}},
             "tmpfs": database_image(bed.client, image).in_memory()[1],
