@@ -164,7 +164,7 @@ def two_servers(home: Home, image: str) -> Iterator[Backups]:
         env = {**server_env(access), **access.client_env(), **own, "PGHOST": "127.0.0.1"}
         options = {
             "volumes": {bed.add_volume(): {"bind": backup.VOLUME, "mode": "rw"}},
-            "tmpfs": database_image(bed.client, image).in_memory()[1],
+            "tmpfs": tmpfs,
         }
         source, copy = (bed.start(role, image, IN_MEMORY, env=env, **options) for role in ("source", "copy"))
         for server in (source, copy):
