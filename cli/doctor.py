@@ -83,6 +83,7 @@ def _docker(home: Home) -> list[Finding]:
         findings.append(Finding(what="builder", state=state, found=str(builder)))
     except HeadwayError as error:
         findings.append(Finding(what="builder", state="missing", found=str(error)))
+    findings += _stopped(home)
     orphans = find_orphans(home.identity)
     found = ", ".join(f"{orphan.kind} {orphan.name} ({orphan.why})" for orphan in orphans) or "nothing"
     state = "warning" if orphans else "ok"
@@ -111,6 +112,24 @@ def _registry(home: Home) -> list[Finding]:
     found = f"{seen.address}: {seen.problem}".removeprefix(": ") if seen.problem else seen.address
     state: State = "warning" if seen.problem else "ok"
     return [Finding(what="registry", state=state, found=found, next_step=seen.next_step if seen.problem else "")]
+
+
+def _stopped(home: Home) -> list[Finding]:
+    """Return each container of an environment that does not run although it shall."""
+    from delivery.containers.standing import find_fallen, last_reason
+
+    if not home.up.exists():  # `headway down` stopped them
+        return []
+    step = "docker start NAME tells more; the keeper tries again by itself"
+    return [
+        Finding(
+            what=f"{one.environment} of {one.app}" if one.environment else one.name,
+            state="warning",
+            found=f"{one.name} does not run: {last_reason(one)}",
+            next_step=step.replace("NAME", one.name),
+        )
+        for one in find_fallen(home)
+    ]
 
 
 def _when_docker_dies() -> Finding:

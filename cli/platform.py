@@ -55,7 +55,7 @@ def bring_up(*, quiet: bool = False) -> Orchestrator:
     prefect.start_worker()
     did("blocks, deployments, worker", began)
     began = time.monotonic()
-    resumed = resume_environments(home)
+    resumed = resume_environments(home, tell=lambda problem: warn(f"  ! {problem}"))
     did(f"environments: {', '.join(resumed)}", began)
     home.up.touch()
     prefect.start_keeper()

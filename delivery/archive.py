@@ -79,18 +79,20 @@ class Archive:
         """Return the release to go back to: `asked`, or the newest other one that was live here.
 
         Only the last `within` releases of the environment can be chosen, none from before the environment was removed,
-        and none that was withdrawn here since it was last live, unless `override` is on. Raises Misconfigured.
+        and none that never came through its watch here, unless `override` is on. A rollback that failed takes no
+        release away: one that was live stays possible, and without `asked` comes after those whose last change went
+        well. Raises Misconfigured.
         """
         where = f"rollback of {environment} of {app}"
         entries = _since_removal(self.history(app, environment))
-        bad = _withdrawn(entries)
+        bad, failed = _never_live(entries), _last_failed(entries)
         kept = _newest_first(entries, with_withdrawn=override)[: within + 1]
         good = [r for r in kept if r.fingerprint != live.fingerprint and (override or r.fingerprint not in bad)]
         allowed = ", ".join(f"{r.fingerprint} ({r.revision.short} {r.revision.subject})" for r in good) or "none"
         if asked is None:
             if not good:
                 raise Misconfigured(where, "there is no earlier release that was live and healthy", allowed)
-            return good[0]
+            return min(good, key=lambda release: release.fingerprint in failed)  # of equals the first, the newest
         if live.fingerprint.startswith(asked):
             raise Misconfigured(where, f"{asked} is live already", allowed)
         if not override and any(fingerprint.startswith(asked) for fingerprint in bad):
@@ -102,6 +104,11 @@ class Archive:
             found = "is not there" if not matching else "fits several releases"
             raise Misconfigured(where, f"{asked} {found}", allowed)
         return matching[0]
+
+    def last_failure(self, app: str, environment: str, release: Release) -> HistoryEntry | None:
+        """Return the withdrawal that is the last thing `release` went through here, when there is one."""
+        own = [one for one in self.history(app, environment) if one.release.fingerprint == release.fingerprint]
+        return own[-1] if own and own[-1].happening == "withdrawn" else None
 
     def _has(self, key: str) -> bool:
         try:
@@ -130,7 +137,13 @@ def _since_removal(entries: list[HistoryEntry]) -> list[HistoryEntry]:
     return entries[max(removals, default=0) :]
 
 
-def _withdrawn(entries: list[HistoryEntry]) -> set[str]:
+def _last_failed(entries: list[HistoryEntry]) -> set[str]:
     """Return the fingerprints of releases whose last word here is that they were withdrawn."""
     last = {entry.release.fingerprint: entry.happening for entry in entries}
     return {fingerprint for fingerprint, happening in last.items() if happening == "withdrawn"}
+
+
+def _never_live(entries: list[HistoryEntry]) -> set[str]:
+    """Return the fingerprints of releases that were withdrawn here and never came through their watch."""
+    live = {entry.release.fingerprint for entry in entries if entry.happening in ("released", "rolled-back")}
+    return _last_failed(entries) - live

@@ -7,22 +7,24 @@ from pydantic import Field
 
 from delivery.model import Model
 
-Key = tuple[str, str]  # kind and name
+Key = tuple[str, str, bool]  # kind, name, and whether it is about how it is defined
+SENTINEL = "sentinel"
 
 
 class TableState(Model):
-    """A table, a sequence or a part of the schema at one moment."""
+    """A table, a sequence, a definition or whatever else a database consists of, at one moment."""
 
     kind: str
     name: str
     rows: int
     checksum: str
-    earlier: int | None = Field(None, description="what a sequence showed before the backup began")
+    earlier: int | None = Field(None, description="what a sequence that went on showed before the backup began")
+    definition: bool = Field(False, description="how something is made, not what is in it")
 
     @property
     def moved(self) -> bool:
         """Whether a sequence went on while the backup was made."""
-        return self.earlier is not None and self.earlier != self.rows
+        return self.earlier is not None
 
     def holds(self, copy: "TableState") -> bool:
         """Whether the copy's number may be that of a backup of this: no snapshot holds a sequence still."""
@@ -42,11 +44,36 @@ class BackupProof(Model):
     rto_seconds: float = Field(description="from the decision to restore until the copy answered, checked")
 
 
-def compare(before: tuple[TableState, ...], after: tuple[TableState, ...]) -> tuple[str, ...]:
-    """Return what differs between two looks at a database, one line each."""
-    was = {(state.kind, state.name): state for state in before}
-    now = {(state.kind, state.name): state for state in after}
-    return tuple(f"{' '.join(key)}{problem}" for key, problem in _differences(was, now))
+def compare(
+    before: tuple[TableState, ...], after: tuple[TableState, ...], rewritten: tuple[TableState, ...] = ()
+) -> tuple[str, ...]:
+    """Return what differs between two looks at a database, one line each.
+
+    The server writes some definitions down in other words once they were read in again. `rewritten` are those of the
+    database after that: a definition of the copy may be as either of them.
+    """
+    was, now, again = _by_key(before), _by_key(after), _by_key(rewritten)
+    found = (
+        f"{_shown(' '.join(key[:2]))}{problem}"
+        for key, problem in _differences(was, now)
+        if not (key in was and key in now and now[key].definition and again.get(key) == now[key])
+    )
+    return tuple(dict.fromkeys(found))  # what is missing has no definition either
+
+
+def differs_in_definitions(before: tuple[TableState, ...], after: tuple[TableState, ...]) -> bool:
+    """Tell whether something that is in both is not defined in the same words."""
+    was, now = _by_key(before), _by_key(after)
+    return any(now[key].definition and was[key] != now[key] for key in was.keys() & now.keys())
+
+
+def _by_key(states: tuple[TableState, ...]) -> dict[Key, TableState]:
+    return {(state.kind, state.name, state.definition): state for state in states}
+
+
+def _shown(name: str) -> str:
+    """Return a name in one line."""
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in name)
 
 
 def _differences(was: Mapping[Key, TableState], now: Mapping[Key, TableState]) -> Iterator[tuple[Key, str]]:
@@ -58,7 +85,19 @@ def _differences(was: Mapping[Key, TableState], now: Mapping[Key, TableState]) -
         elif not was[key].holds(now[key]):
             yield key, f": {was[key].rows} in the database, {now[key].rows} in the copy"
         elif was[key].checksum != now[key].checksum and not was[key].moved:
-            yield key, ": the same number, but other content in the copy"
+            yield key, f": {_how_it_differs(was[key], now[key])}"
+
+
+def _how_it_differs(was: TableState, now: TableState) -> str:
+    if was.definition:
+        return "not defined in the copy as it is in the database"
+    match was.kind:
+        case "table":
+            return "as many rows, but other content in the copy"
+        case "materialized view":
+            return f"{was.checksum} in the database, {now.checksum} in the copy"
+        case _:
+            return "not the same in the copy"
 
 
 def prove(
@@ -70,14 +109,21 @@ def prove(
     size_bytes: int,
     rpo_seconds: float,
     rto_seconds: float,
+    rewritten: tuple[TableState, ...] = (),
 ) -> BackupProof:
-    """Return the proof: `after` is as `before`, and `damaged`, a copy with a row taken away, is seen to differ."""
-    differences = list(compare(before, after))
-    if not any(state.kind == "table" and sentinel in state.name and state.rows for state in after):
-        differences.append("the row written just before the backup is not in the copy")
-    if not compare(before, damaged):
+    """Return the proof: `after` is as `before`, and `damaged`, a copy that lost something, is seen to differ.
+
+    What was taken out of the damaged copy is `sentinel` and, when there is a table with rows, a row. `rewritten` is
+    for `compare`.
+    """
+    differences = list(compare(before, after, rewritten))
+    if not any((state.kind, state.name, state.rows) == (SENTINEL, sentinel, 1) for state in after):
+        differences.append("what was written just before the backup is not in the copy")
+    content = {state for state in after if not state.definition}
+    seen = {state.kind for state in content - set(damaged)}
+    tables = [state for state in content if state.kind == "table"]
+    if SENTINEL not in seen or ("table" not in seen and any(state.rows for state in tables)):
         differences.append("a row was taken out of the copy and the comparison did not see it")
-    tables = [state for state in after if state.kind == "table" and sentinel not in state.name]
     return BackupProof(
         outcome="fail" if differences else "pass",
         differences=tuple(differences),

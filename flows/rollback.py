@@ -26,8 +26,8 @@ async def rollback(
 ) -> Release | State[Any]:
     """Put `release` of `app` (the one before the live one, when left out) live in `environment`.
 
-    The database is left as it is. A release that was withdrawn there before is refused unless `override` is on. When
-    the run `steal` holds the environment, it is taken from it.
+    The database is left as it is. A release that was withdrawn there and never came through its watch is refused
+    unless `override` is on. When the run `steal` holds the environment, it is taken from it.
     """
     async with reported(str(flow_run.id), environment, "rollback"):
         order, earlier = await choose_release(app, environment, release, override, str(flow_run.id), steal)

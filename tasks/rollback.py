@@ -18,7 +18,7 @@ def choose_release(
     """Return the release to go back to, as an order with the file it was described by.
 
     From the run `steal` the lease is taken. Raises Misconfigured when there is none, when it is live already or was
-    withdrawn here before.
+    withdrawn here before it ever was live.
     """
     archive = Archive(current_store())
     known = {(place.app.app, place.environment): place.app for place in current_places()}
@@ -33,6 +33,9 @@ def choose_release(
     found = archive.choose(app, environment, live.release, asked, within=policy.keep_releases, override=override)
     described, release = archive.release(app, found.fingerprint)
     note(run, "release", release.fingerprint, release)
+    if failed := archive.last_failure(app, environment, release):
+        words = "%s was live here, and was withdrawn when it came back at %s by run %s; it is tried again"
+        log().warning(words, release.fingerprint, f"{failed.at:%Y-%m-%d %H:%M}", failed.run)
     log().info("going back from %s to %s", live.release.fingerprint, release.fingerprint)
     order = Order(
         run=run,

@@ -8,7 +8,7 @@ from functools import partial
 from docker.models.containers import Container
 
 from delivery.app import Database
-from delivery.backup import BackupProof, prove
+from delivery.backup import BackupProof, TableState, differs_in_definitions, prove
 from delivery.containers.bed import Bed, open_bed
 from delivery.containers.database import DatabaseAccess, accepts_queries, server_env
 from delivery.containers.exec_stream import run_in
@@ -17,11 +17,13 @@ from delivery.containers.probe import wait_until
 from delivery.errors import Rejected
 from delivery.home import Home
 from delivery.programs import postgres
+from delivery.programs.postgres_look import parse_definitions, parse_look
 
 VOLUME = "/backup"
 START_SECONDS = 60
 MOST_SECONDS = 3600.0  # a large database is dumped in silence
 LAST_LINES = 15
+MOST_DAMAGED = 3  # tables of which a row is taken
 
 
 def prove_backup(
@@ -36,7 +38,7 @@ def prove_backup(
 ) -> BackupProof:
     """Return the proof that a backup of the database can be restored; what was made for it is removed.
 
-    A row is written into a schema of our own just before, and removed again. Raises Rejected when a program fails.
+    A large object of our own is written just before, and removed again. Raises Rejected when a program fails.
     """
     with open_bed(home, run_id, "backup", host=host) as bed:
         volume = {bed.add_volume(): {"bind": VOLUME, "mode": "rw"}}
@@ -49,43 +51,80 @@ def prove_backup(
             volumes=volume,
             user="0",
         )
-        sentinel = secrets.token_hex(16)
+        token = secrets.token_hex(16)
         try:
-            _sql(source, postgres.write_sentinel_script(sentinel), "the sentinel row could not be written")
+            _sql(source, postgres.write_sentinel_script(token), "the sentinel could not be written")
             newest = time.monotonic()
-            before = postgres.parse_look(_sql(source, postgres.dump_script(), "the backup failed"))
+            before = take(source)
             size = _size(source)
             rpo = time.monotonic() - newest
         finally:
-            with contextlib.suppress(Rejected):  # the schema is dropped by the next proof, too
-                _sql(source, postgres.remove_sentinel_script(), "the sentinel row could not be removed")
+            with contextlib.suppress(Rejected):  # it is removed by a proof of the next days, too
+                _sql(source, postgres.remove_sentinel_script(token), "the sentinel could not be removed")
         started = time.monotonic()
-        copy = _restore(bed, image, access, volume)
-        after = postgres.parse_look(_sql(copy, postgres.look_script(), "the copy could not be read"))
+        copy = _start_copy(bed, image, access, volume)
+        restore(copy, access)
+        after = look(copy)
         rto = time.monotonic() - started
-        _sql(copy, postgres.damage_script(), "the copy could not be damaged")
-        damaged = postgres.parse_look(_sql(copy, postgres.look_script(), "the copy could not be read"))
+        damaged = damage(copy, after, token)
+        rewritten = rewrite(copy, access) if differs_in_definitions(before, after) else ()
     return prove(
         before,
         after,
         damaged,
-        sentinel=postgres.SENTINEL,
+        sentinel=postgres.sentinel_of(token),
         size_bytes=size,
         rpo_seconds=rpo,
         rto_seconds=rto,
+        rewritten=rewritten,
     )
 
 
-def _restore(bed: Bed, image: str, access: DatabaseAccess, volume: dict[str, dict[str, str]]) -> Container:
-    """Start an empty server that can be reached by nobody, restore into it, and return it."""
+def take(source: Container) -> tuple[TableState, ...]:
+    """Dump the database and return what it held at that moment; the files are in the folder of backups."""
+    seen = parse_look(_sql(source, postgres.dump_script(), "the backup failed"))
+    script = _run(source, postgres.definitions_of_dump_argv(), "pg_dump could not say how everything is defined")
+    return seen + parse_definitions(script)
+
+
+def restore(copy: Container, access: DatabaseAccess) -> None:
+    """Make the database anew from the dump in the folder of backups, on a server of its own."""
+    _run(copy, postgres.roles_argv(), "the roles could not be restored")
+    _run(copy, postgres.restore_argv(access.name), "the backup could not be restored")
+
+
+def look(copy: Container) -> tuple[TableState, ...]:
+    """Return what is in a copy, and how it is defined."""
+    return _content(copy) + _definitions(copy)
+
+
+def damage(copy: Container, after: tuple[TableState, ...], token: str) -> tuple[TableState, ...]:
+    """Take something out of the copy and return what is in it then."""
+    filled = [one.name for one in after if one.kind == "table" and not one.definition and one.rows]
+    _sql(copy, postgres.damage_script(token, filled[:MOST_DAMAGED]), "the copy could not be damaged")
+    return _content(copy)
+
+
+def rewrite(copy: Container, access: DatabaseAccess) -> tuple[TableState, ...]:
+    """Return how the server writes the definitions of the database down once it has read them in; the copy is lost."""
+    _run(copy, postgres.restore_argv(access.name, postgres.SCHEMA), "the definitions could not be read in")
+    return _definitions(copy)
+
+
+def _start_copy(bed: Bed, image: str, access: DatabaseAccess, volume: dict[str, dict[str, str]]) -> Container:
+    """Start an empty server that can be reached by nobody, and return it when it answers."""
     environment = {**server_env(access), **access.client_env(), "PGHOST": "127.0.0.1"}
     copy = bed.start("restore", image, env=environment, volumes=volume, shm_size="256m")
     wait_until(partial(accepts_queries, copy, access), copy, START_SECONDS)
-    # The roles of the server it came from; the one that owns the database is there already, which is no error.
-    roles = f"test -f {postgres.ROLES} && psql -XqAt -f {postgres.ROLES} 2>&1 || true"
-    _run(copy, ["sh", "-c", roles], "the roles could not be restored")
-    _run(copy, postgres.restore_argv(access.name), "the backup could not be restored")
     return copy
+
+
+def _content(container: Container) -> tuple[TableState, ...]:
+    return parse_look(_sql(container, postgres.look_script(), "the copy could not be read"))
+
+
+def _definitions(container: Container) -> tuple[TableState, ...]:
+    return parse_definitions(_run(container, postgres.definitions_argv(), "the copy's definitions could not be read"))
 
 
 def _size(container: Container) -> int:

@@ -14,6 +14,7 @@ from pydantic import SecretStr
 from delivery.app import Database
 from delivery.containers.bed import Bed, engine_errors, open_bed
 from delivery.containers.client import connect
+from delivery.containers.database_image import check_kept_data, check_same_version, database_image
 from delivery.containers.logs import save_log
 from delivery.containers.names import EnvironmentNames
 from delivery.containers.outcome import last_lines, wait_for_end
@@ -30,7 +31,6 @@ ALIAS = "database"
 ROLE = "database"
 PORT = 5432
 USER = "app"
-DATA = "/var/lib/postgresql/data"
 START_SECONDS = 60
 IN_MEMORY = ["postgres", "-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off"]
 
@@ -85,12 +85,16 @@ def ensure_database(
 ) -> DatabaseAccess:
     """Return access to the environment's database, running and answering; its data outlives its container.
 
-    Raises Rejected with the end of its log when it does not answer.
+    Raises Rejected with the end of its log when it does not answer, and Misconfigured when the image is not for the
+    data that is kept.
     """
     client = connect(host)
     with engine_errors():
         ensure_network(client, names)
-        container = _existing(client, names) or _create(client, database, names, image)
+        if container := _existing(client, names):
+            check_same_version(client, container, database_image(client, image), database.image)
+        else:
+            container = _create(client, database, names, image)
         if container.status != "running":
             container.start()
         access = _access(container)
@@ -166,7 +170,8 @@ def standard_variables(access: DatabaseAccess | None) -> dict[str, str]:
 def start_in_memory(bed: Bed, image: str, name: str, **options: object) -> tuple[Container, DatabaseAccess]:
     """Start a database in `bed` whose data is in memory; it need not answer yet."""
     access = DatabaseAccess(name=name, password=SecretStr(secrets.token_hex(16)))
-    container = bed.start(ALIAS, image, IN_MEMORY, env=server_env(access), tmpfs={DATA: "rw"}, **options)
+    env, tmpfs = database_image(bed.client, bed.image(image)).in_memory()
+    container = bed.start(ALIAS, image, IN_MEMORY, env=server_env(access) | env, tmpfs=tmpfs, **options)
     return container, access
 
 
@@ -218,10 +223,22 @@ def ensure_network(client: DockerClient, names: EnvironmentNames) -> None:
                 raise
 
 
+def _has_volume(client: DockerClient, name: str) -> bool:
+    try:
+        client.volumes.get(name)
+    except NotFound:
+        return False
+    return True
+
+
 def _create(client: DockerClient, database: Database, names: EnvironmentNames, image: str) -> Container:
     """Create the container; a volume that is there from before needs the password it was made with."""
     labels = environment_labels(names.platform, names.app, names.environment, ROLE)
+    about = database_image(client, image)
+    kept = _has_volume(client, names.database)
     client.volumes.create(names.database, labels=labels)
+    if kept:
+        check_kept_data(client, about, names.database, database.image)
     access = DatabaseAccess(name=database.name, password=SecretStr(secrets.token_hex(24)))
     try:
         return client.containers.create(
@@ -229,7 +246,7 @@ def _create(client: DockerClient, database: Database, names: EnvironmentNames, i
             name=names.database,
             labels=labels,
             environment=server_env(access),
-            volumes={names.database: {"bind": DATA, "mode": "rw"}},
+            volumes={names.database: {"bind": about.mount, "mode": "rw"}},
             restart_policy={"Name": "unless-stopped"},  # type: ignore[arg-type]  # the stubs know two of four
             network=names.backbone,
             networking_config={names.backbone: client.api.create_endpoint_config(aliases=[ALIAS])},

@@ -1,13 +1,15 @@
 """Everything the environments of a platform run on the Docker host: stopped, started again, removed."""
 
+import logging
 import os
-from collections.abc import Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import requests
 from docker import DockerClient
-from docker.errors import NotFound
+from docker.errors import APIError, NotFound
 from docker.models.containers import Container
 
 from delivery.containers.bed import engine_errors
@@ -22,7 +24,10 @@ from delivery.model import Model
 START_ORDER = ("database", "backing", "instance", "router")
 STOP_SECONDS = 20
 COUNTED_FILES = 20_000
+NOT_STARTED = "cannot be started"
 LOOK_SECONDS = 5  # whoever looks this often waits no longer for an engine that hangs
+
+_log = logging.getLogger("headway.platform")
 
 
 class Standing(Model):
@@ -49,16 +54,25 @@ def pause_environments(home: Home, host: str | None = None) -> list[str]:
     with engine_errors():
         running = [one for one in _containers(connect(host), home) if one.status in ("running", "restarting")]
         for container in reversed(running):
-            container.stop(timeout=STOP_SECONDS)
+            with _unless_removed(container):
+                container.stop(timeout=STOP_SECONDS)
     return _names(running)
 
 
-def resume_environments(home: Home, host: str | None = None) -> list[str]:
-    """Start what was stopped and return the names of the environments that were."""
+def resume_environments(
+    home: Home, host: str | None = None, *, tell: Callable[[str], object] = _log.warning
+) -> list[str]:
+    """Start what was stopped and return the names of the environments that were.
+
+    A container that cannot be started keeps no other from it: `tell` is told which one, of which environment, and why.
+    """
     with engine_errors():
-        stopped = [one for one in _containers(connect(host), home) if one.status in ("exited", "created")]
+        client = connect(host)
+        stopped = [one for one in _containers(client, home) if one.status in ("exited", "created")]
         for container in stopped:
-            container.start()
+            if reason := _start(client, str(container.id)):
+                [name] = _names([container])
+                tell(f"{container.name} ({name}) {NOT_STARTED}: {reason}")
     return _names(stopped)
 
 
@@ -79,11 +93,22 @@ def find_fallen(home: Home, host: str | None = None) -> list[Standing]:
     ]
 
 
-def start_fallen(fallen: Iterable[Standing], host: str | None = None) -> None:
-    """Start what had ended; what was removed meanwhile is not missed."""
-    for one in fallen:
-        with engine_errors(), suppress(NotFound):
-            _watcher(host).api.start(one.id)
+def start_fallen(fallen: Iterable[Standing], host: str | None = None) -> dict[str, str]:
+    """Start what had ended, and return id → reason of what cannot be; what was removed meanwhile is not missed."""
+    with engine_errors():
+        client = _watcher(host)
+        reasons = {one.id: _start(client, one.id) for one in fallen}
+    return {identity: reason for identity, reason in reasons.items() if reason}
+
+
+def last_reason(fallen: Standing, host: str | None = None) -> str:
+    """Return what the engine says of why it does not run: why it could not be started, or how it ended."""
+    with engine_errors():
+        try:
+            state = _watcher(host).api.inspect_container(fallen.id)["State"]
+        except NotFound:
+            return "it is just removed"
+    return _one_line(state.get("Error") or f"ended with exit code {state['ExitCode']}")
 
 
 def find_volumes(home: Home, host: str | None = None) -> list[KeptVolume]:
@@ -135,12 +160,50 @@ def purge_environments(home: Home, host: str | None = None) -> list[str]:
     with engine_errors():
         found = _containers(client, home)
         for container in reversed(found):
-            container.remove(force=True, v=True)
+            with _unless_removed(container):
+                container.remove(force=True, v=True)
         for network in client.networks.list(filters=_filter(home)):
             network.remove()
         for volume in client.volumes.list(filters=_filter(home)):
             volume.remove(force=True)
     return _names(found)
+
+
+def _start(client: DockerClient, identity: str) -> str:
+    """Start a container and return why it cannot be started; nothing when it runs, or when somebody removes it."""
+    try:
+        client.api.start(identity)
+    except APIError as error:
+        return "" if _is_removed(client, identity) else _one_line(str(error.explanation or error))
+    except requests.ReadTimeout:
+        return "the engine gave no answer when it was to start it"
+    return ""
+
+
+def _is_removed(client: DockerClient, identity: str) -> bool:
+    try:
+        return client.api.inspect_container(identity)["State"]["Status"] in ("removing", "dead")
+    except NotFound:
+        return True
+
+
+@contextmanager
+def _unless_removed(container: Container) -> Iterator[None]:
+    """Let pass what the engine refuses because somebody else removes the container."""
+    try:
+        yield
+    except APIError:
+        if not _is_removed(_client_of(container), str(container.id)):
+            raise
+
+
+def _client_of(container: Container) -> DockerClient:
+    assert container.client
+    return container.client
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
 
 
 def _containers(client: DockerClient, home: Home) -> list[Container]:

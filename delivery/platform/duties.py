@@ -9,9 +9,10 @@ import httpx
 from delivery.containers.client import connect
 from delivery.containers.registry import ensure_registry
 from delivery.containers.registry_state import PROBE_SECONDS, look_at_registry, read_record
-from delivery.containers.standing import LOOK_SECONDS, Standing, find_fallen, start_fallen
+from delivery.containers.standing import LOOK_SECONDS, NOT_STARTED, Standing, find_fallen, start_fallen
 from delivery.home import Home
 from delivery.lease import LeaseBook
+from delivery.platform.backoff import Backoff
 from delivery.platform.engine import engine_died, launch_engine
 from delivery.platform.keeper import Duty
 from delivery.platform.orchestrator import Orchestrator
@@ -45,7 +46,7 @@ def duties_of(home: Home) -> list[Duty]:
         Duty("worker", lambda: prefect.worker.process() is None and prefect.answers(), worker),
         Duty("recovery", recovery.is_needed, recovery.start),
         Duty("registry", lambda: registry_is_missing(home), lambda: restore_registry(home), rounds=SLOW_ROUNDS),
-        Duty("containers", fallen.are_there, fallen.start, rounds=SLOW_ROUNDS),
+        Duty("containers", fallen.are_there, fallen.start, rounds=SLOW_ROUNDS, paces_itself=True),
     ]
 
 
@@ -91,22 +92,42 @@ class Silence:
 
 
 class Fallen:
-    """Containers of environments that nobody changes, that were stopped by somebody else."""
+    """Containers of environments that nobody changes, that were stopped by somebody else.
 
-    def __init__(self, home: Home) -> None:
-        self._home, self._leases = home, LeaseBook(home.leases)
+    Each has pauses of its own: one that cannot be started keeps no other waiting.
+    """
+
+    def __init__(self, home: Home, now: Callable[[], float] = time.monotonic) -> None:
+        self._home, self._leases, self._now = home, LeaseBook(home.leases), now
         self._found: list[Standing] = []
+        self._pauses: dict[str, Backoff] = {}
+        self._told: dict[str, str] = {}
 
     def are_there(self) -> bool:
         """Look at the engine first and at the leases then: what a change makes after this look is not touched."""
         found = find_fallen(self._home)
-        self._found = [one for one in found if one.environment is None or self._is_free(one.app, one.environment)]
+        free = [one for one in found if one.environment is None or self._is_free(one.app, one.environment)]
+        self._told = {one.id: self._told[one.id] for one in free if one.id in self._told}
+        for identity in self._pauses.keys() - {one.id for one in free}:
+            self._pauses[identity].is_well()
+        for one in free:
+            self._pauses.setdefault(one.id, Backoff(self._now))
+        self._found = [one for one in free if self._pauses[one.id].is_due]
         return bool(self._found)
 
     def start(self) -> str:
-        """Start them."""
-        start_fallen(self._found)
-        return f"started again: {', '.join(one.name for one in self._found)}"
+        """Start them; said is which were, and which cannot be, with the reason, unless that was said before."""
+        for one in self._found:
+            self._pauses[one.id].tried()
+        failed = start_fallen(self._found)
+        started = [one.name for one in self._found if one.id not in failed]
+        said = [f"started again: {', '.join(started)}"] if started else []
+        for one in self._found:
+            if one.id in failed and self._told.get(one.id) != failed[one.id]:
+                where = f" ({one.environment} of {one.app})" if one.environment else ""
+                said.append(f"{one.name}{where} {NOT_STARTED}: {failed[one.id]}")
+        self._told |= failed
+        return "; ".join(said)
 
     def _is_free(self, app: str, environment: str) -> bool:
         return self._leases.read(app, environment).holder is None

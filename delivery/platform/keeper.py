@@ -17,12 +17,16 @@ from delivery.platform.backoff import Backoff
 
 @dataclass(frozen=True)
 class Duty:
-    """Something that shall be there; `restore` begins to bring it back, does not wait for it, and says what it did."""
+    """Something that shall be there.
+
+    `restore` begins to bring it back, does not wait for it, and says what it did, or nothing when that is known.
+    """
 
     name: str
     is_missing: Callable[[], bool]
     restore: Callable[[], str]
     rounds: int = 1  # it is looked at every so many rounds
+    paces_itself: bool = False  # it is about several things, each with pauses of its own
 
 
 def say(text: str) -> None:
@@ -62,7 +66,7 @@ class Keeper:
             if not duty.is_missing():
                 backoff.is_well()
                 self._said.pop(duty.name, None)
-            elif backoff.is_due:
+            elif duty.paces_itself or backoff.is_due:
                 backoff.tried()
                 self._say(duty, duty.restore())
         except Exception as error:
@@ -70,6 +74,6 @@ class Keeper:
 
     def _say(self, duty: Duty, text: str) -> None:
         """Log what is new; the same thing again says nothing."""
-        if text != self._said.get(duty.name):
+        if text and text != self._said.get(duty.name):
             self._said[duty.name] = text
             self.say(f"{duty.name}: {text}")

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from cli.doctor import _disks, _git, _no_docker, _registry, _when_docker_dies
+from cli.doctor import _disks, _git, _no_docker, _registry, _stopped, _when_docker_dies
 from delivery.containers.registry_state import RegistryRecord, write_record
+from delivery.containers.standing import Standing
 from delivery.home import Home
 from delivery.platform.engine import HostFacts
 from delivery.programs.git_command import check_version
@@ -124,3 +125,17 @@ def test_a_command_in_a_full_home_says_so_and_is_no_traceback(headway, home, pro
     assert (ended.code, f"{root} cannot be written: the disk is full" in ended.err) == (1, True)
     assert "  next: free space in" in ended.err
     assert "Traceback" not in ended.err
+
+
+def test_a_container_that_cannot_be_started_is_told_of_with_its_environment_and_why(tmp_path, monkeypatch):
+    home, fallen = Home(tmp_path), Standing(id="1", name="headway-shop-router", app="shop", environment="production")
+    monkeypatch.setattr("delivery.containers.standing.find_fallen", lambda home: [fallen])
+    monkeypatch.setattr("delivery.containers.standing.last_reason", lambda one: "port is already allocated")
+    assert _stopped(home) == []
+    home.up.touch()
+
+    [finding] = _stopped(home)
+
+    assert (finding.what, finding.state) == ("production of shop", "warning")
+    assert finding.found == "headway-shop-router does not run: port is already allocated"
+    assert "docker start headway-shop-router" in finding.next_step

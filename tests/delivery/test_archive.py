@@ -41,9 +41,37 @@ def test_going_back_twice_goes_back_and_forth(archive: Archive) -> None:
     assert choose(archive, live=1) == make_release(2).fingerprint
 
 
-def test_a_withdrawn_release_is_passed_over(archive: Archive) -> None:
-    remember(archive, (1, "released"), (2, "released"), (2, "withdrawn"), (3, "released"))
+def test_a_release_that_never_came_through_its_watch_is_passed_over(archive: Archive) -> None:
+    remember(archive, (1, "released"), (2, "withdrawn"), (3, "released"))
     assert choose(archive, live=3) == make_release(1).fingerprint
+
+
+def test_a_rollback_that_failed_leaves_its_target_possible(archive: Archive) -> None:
+    remember(archive, (1, "released"), (2, "released"), (1, "withdrawn"))
+    assert choose(archive, live=2) == make_release(1).fingerprint
+    assert choose(archive, 2, make_release(1).fingerprint) == make_release(1).fingerprint
+
+
+def test_after_a_rollback_that_failed_the_next_release_is_gone_back_to(archive: Archive) -> None:
+    remember(archive, (1, "released"), (2, "released"), (3, "released"), (2, "withdrawn"))
+    assert choose(archive, live=3) == make_release(1).fingerprint
+    remember(archive, (1, "withdrawn"))
+    assert choose(archive, live=3) == make_release(2).fingerprint
+
+
+def test_a_release_that_came_back_at_last_is_gone_back_to_before_older_ones(archive: Archive) -> None:
+    remember(archive, (1, "released"), (2, "released"), (3, "released"), (2, "withdrawn"), (2, "rolled-back"))
+    remember(archive, (3, "rolled-back"))
+    assert choose(archive, live=3) == make_release(2).fingerprint
+
+
+def test_the_last_failure_of_a_release_is_known_until_it_is_live_again(archive: Archive) -> None:
+    remember(archive, (1, "released"), (1, "withdrawn"))
+    failed = archive.last_failure("shop", "production", make_release(1))
+    assert failed is not None
+    assert failed.at == NOON + timedelta(minutes=1)
+    remember(archive, (1, "rolled-back"))
+    assert archive.last_failure("shop", "production", make_release(1)) is None
 
 
 def test_a_withdrawn_release_is_refused_until_overridden(archive: Archive) -> None:

@@ -1,10 +1,7 @@
 """Back to an earlier release, by the way it went live."""
 
-from datetime import UTC, datetime
-
 import pytest
 
-from delivery.archive import HistoryEntry
 from delivery.errors import Transient
 from flows.rollback import rollback
 
@@ -69,10 +66,36 @@ def test_a_rollback_that_starts_again_goes_where_it_went(platform, releases):
     assert platform.live() == releases[0]
 
 
-def test_a_withdrawn_release_needs_an_override(platform, releases):
-    withdrawn = releases[0]
-    fields = {"at": datetime.now(UTC), "run": "r", "happening": "withdrawn", "release": withdrawn}
-    platform.archive.add_history("production", HistoryEntry.model_validate(fields))
+def test_a_rollback_that_fails_leaves_its_target_possible(platform, releases):
+    first = releases[0]
+    platform.behaviour().error_percent[first.fingerprint] = 40
+    failed = roll_back(platform)
+    platform.behaviour().error_percent.clear()
+
+    again = roll_back(platform)
+
+    assert failed.ended[0] == "Withdrawn"
+    assert again.state.is_completed(), again.ended
+    assert platform.live() == first
+    assert platform.happenings() == ["released", "released", "withdrawn", "rolled-back"]
+
+
+def test_after_a_rollback_that_failed_the_release_before_it_is_gone_back_to(platform, releases):
+    platform.put_live(3)
+    platform.behaviour().error_percent[releases[1].fingerprint] = 40
+    roll_back(platform)
+
+    again = roll_back(platform)
+
+    assert again.state.is_completed(), again.ended
+    assert platform.live() == releases[0]
+
+
+def test_a_release_that_never_came_through_its_watch_needs_an_override(platform, releases):
+    platform.behaviour().error_percent[platform.release(3).fingerprint] = 40
+    platform.put_live(3)
+    platform.behaviour().error_percent.clear()
+    withdrawn = platform.release(3)
 
     refused = roll_back(platform, release=withdrawn.fingerprint)
     allowed = roll_back(platform, release=withdrawn.fingerprint, override=True)

@@ -6,11 +6,12 @@ from datetime import UTC, datetime
 import psutil
 import pytest
 
+from delivery.containers.standing import Standing
 from delivery.home import Home
 from delivery.lease import LeaseBook
 from delivery.platform.backoff import Backoff
 from delivery.platform.daemon import Daemon
-from delivery.platform.duties import Recovery, Silence
+from delivery.platform.duties import Fallen, Recovery, Silence
 from delivery.platform.engine import engine_died
 from delivery.platform.keeper import Duty, Keeper
 from delivery.platform.orchestrator import Orchestrator
@@ -388,3 +389,32 @@ def test_a_server_that_lives_and_is_silent_is_only_told_of(home, clock, prefect)
 
     assert said == [f"server's answers: none for 60 s although it runs; see {home.logs}/server.log"]
     assert prefect.server.process() is not None
+
+
+def test_a_container_that_cannot_be_started_delays_no_other_and_is_told_once(home, clock, monkeypatch):
+    broken = Standing(id="1", name="router", app="moon", environment="production")
+    other = Standing(id="2", name="web", app="shop", environment="production")
+    down, started = [broken], []
+
+    def start(fallen):
+        started.extend(one.name for one in fallen)
+        return {one.id: "port is already allocated" for one in fallen if one is broken}
+
+    monkeypatch.setattr("delivery.platform.duties.find_fallen", lambda home: list(down))
+    monkeypatch.setattr("delivery.platform.duties.start_fallen", start)
+    fallen = Fallen(home, clock)
+    keeper, said = kept(home, clock, Duty("containers", fallen.are_there, fallen.start, paces_itself=True))
+    for _ in range(10):  # it is tried in vain, with growing pauses
+        keeper.round()
+        clock.after(2)
+    tried = started.count("router")
+
+    down.append(other)
+    keeper.round()
+
+    assert 1 < tried < 10
+    assert started.count("web") == 1
+    assert said == [
+        "containers: router (production of moon) cannot be started: port is already allocated",
+        "containers: started again: web",
+    ]
