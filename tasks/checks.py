@@ -11,7 +11,8 @@ from delivery.judging import check_tests
 from delivery.order import Built, Order
 from delivery.release import Release
 from tasks.notes import note
-from tasks.place import docker_host, open_environment, suite_secrets
+from tasks.place import docker_host, open_environment
+from tasks.secrets import suite_secrets
 from tasks.step import log, step
 from tasks.tests import keep_files
 

@@ -10,7 +10,8 @@ from delivery.judging import CellFailed, check_tests
 from delivery.matrix import Cell, CellResult
 from delivery.order import Built, Order
 from tasks.notes import note
-from tasks.place import docker_host, suite_secrets
+from tasks.place import docker_host
+from tasks.secrets import suite_secrets
 from tasks.step import log, step
 
 

@@ -9,7 +9,9 @@ from docker.errors import APIError, NotFound
 from docker.models.containers import Container
 
 from delivery.app import Service
+from delivery.containers.limits import limits_of
 from delivery.containers.names import EnvironmentNames
+from delivery.containers.volumes import ensure_volumes, own_new_folders
 from delivery.ledger import (
     LABEL_APP,
     LABEL_ENVIRONMENT,
@@ -72,6 +74,14 @@ class Instance:
         image = self.release.images.get(self.file.image or self.service)
         return image.digest if image else ""
 
+    @property
+    def address(self) -> str:
+        """Where the router finds it: an alias of its own, or its name when it was made before there were any."""
+        networks = self.container.attrs["NetworkSettings"]["Networks"].values()
+        aliases = {alias for network in networks for alias in network.get("Aliases") or ()}
+        own = EnvironmentNames("", "", "").instance_alias(self.colour, self.service, self.number)
+        return own if own in aliases else self.container.name or ""
+
     def last_lines(self) -> str:
         """Return the end of its log."""
         return self.container.logs(tail=LOG_LINES).decode(errors="replace").rstrip()
@@ -113,6 +123,7 @@ def create_instance(
         LABEL_SERVICE_FILE: file.model_copy(update={"env": {}}).model_dump_json(),
         LABEL_SEQUENCE: str(sequence),
     }
+    alias = names.instance_alias(colour, service, number)
     container = client.containers.create(
         image,
         file.command,
@@ -120,9 +131,13 @@ def create_instance(
         labels=labels,
         environment=dict(env),
         network=names.backbone,
+        networking_config={names.backbone: client.api.create_endpoint_config(aliases=[alias])},
         restart_policy={"Name": "unless-stopped"},  # type: ignore[arg-type]  # the stubs know two of four
-        init=True,
+        init=file.init,
+        volumes=ensure_volumes(client, names, file.volumes),
+        **limits_of(file),
     )
+    own_new_folders(container, file.volumes.values())
     client.networks.get(names.slot_network(colour)).connect(container, aliases=[service])
     container.reload()
     return _read(container)
@@ -179,7 +194,7 @@ def backends(
             RouterServer(
                 colour=one.colour,
                 number=one.number,
-                address=one.container.name or "",
+                address=one.address,
                 port=one.file.port or 0,
                 weight=weight[one.colour],
             )

@@ -106,7 +106,7 @@ class DockerHost:
             return there
         live = state.live
         colour: Colour = "green" if live and live.colour == "blue" else "blue"
-        ensure_backing(self.client, self.names, app, self.home, self.host)
+        ensure_backing(self.client, self.names, app, self.home, self.host, self.place.parts)
         self._clear(router, colour, DRAIN_SECONDS)
         ensure_slot_network(self.client, self.names, colour)
         for service in app.services:  # all images first, so that none is waited for with half a slot running
@@ -301,13 +301,12 @@ class DockerHost:
             "HEADWAY_REVISION": release.revision.sha,
             "HEADWAY_DIGEST": image.digest if image else "",
         }
-        secrets = {name: value.get_secret_value() for name, value in self.place.secrets.items()}
         return {
             **standard_variables(access),
             **ours,
             **fill(f"headway.yaml: services.{service}.env", app.services[service].env, facts),
             **fill(f"headway.yaml: environments.{self.place.environment}.env", self.environment.env, facts),
-            **secrets,
+            **self.place.revealed_to(service),
         }
 
     def _image(self, app: App, release: Release, service: str) -> str:
