@@ -15,7 +15,7 @@ from delivery.lease import Lease
 from delivery.order import Order, environment_of
 from delivery.place import Place
 from delivery.release import Release
-from delivery.target import Observation, SlotState, Target, TargetState
+from delivery.target import Losses, Observation, SlotState, Target, TargetState
 from delivery.targets.opening import open_target
 from tasks.lease import lease_book
 from tasks.notes import note
@@ -196,6 +196,7 @@ def withdraw_release(order: Order, environment: str, release: Release, sequence:
 def keep_previous(order: Order, environment: str, release: Release, sequence: int) -> TargetState:
     """Give the release all traffic for good, and leave what it replaced ready to come back."""
     with changing(order, environment, sequence) as target:
+        _warn_of_losses(order, environment, target)
         with _journaled(order, environment, "settle", release, sequence):
             state = target.settle(release)
     note(order.run, "state", environment, state)
@@ -206,10 +207,23 @@ def keep_previous(order: Order, environment: str, release: Release, sequence: in
 def retire_previous(order: Order, environment: str, release: Release, sequence: int) -> TargetState:
     """Remove what the release replaced, after proof that it gets no requests any more."""
     with changing(order, environment, sequence) as target:
+        _warn_of_losses(order, environment, target)
         with _journaled(order, environment, "retire", release, sequence):
             state = target.retire(release)
     note(order.run, "state", environment, state)
     return state
+
+
+def _warn_of_losses(order: Order, environment: str, target: Target) -> None:
+    """Tell what is lost with the instances, while they stand; a release never fails for it."""
+    try:
+        lines = target.losses(order.app)
+        for line in lines:
+            log().warning("%s: %s", environment, line)
+        if lines:
+            note(order.run, "losses", environment, Losses(lines=lines))
+    except Exception as error:
+        log().info("it is not known what is lost with the instances of %s: %s", environment, error)
 
 
 @step(timeout_seconds=60, keep=False)

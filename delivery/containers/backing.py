@@ -22,7 +22,12 @@ Revealed = Mapping[str, Mapping[str, SecretStr]]
 
 
 def ensure_backing(
-    client: DockerClient, names: EnvironmentNames, app: App, home: Home, host: str | None, secrets: Revealed
+    client: DockerClient,
+    names: EnvironmentNames,
+    app: App,
+    home: Home,
+    host: str | None,
+    secrets: Revealed | None = None,
 ) -> None:
     """Make sure every backing service runs as the file says, with its `secrets`; its volume outlives its container.
 
@@ -31,7 +36,7 @@ def ensure_backing(
     for name in app.start_order():
         if name in app.backing:
             image = resolve_base(app.backing[name].image, cache=home.cache, host=host, stand_ins=app.stand_ins).used
-            given = {key: value.get_secret_value() for key, value in secrets.get(f"backing.{name}", {}).items()}
+            given = {key: value.get_secret_value() for key, value in (secrets or {}).get(f"backing.{name}", {}).items()}
             _ensure(client, names, name, app.backing[name], image, given)
 
 

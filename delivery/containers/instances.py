@@ -9,7 +9,7 @@ from docker.errors import APIError, NotFound
 from docker.models.containers import Container
 
 from delivery.app import Service
-from delivery.containers.limits import limits_of
+from delivery.containers.limits import limits_of, out_of_memory
 from delivery.containers.names import EnvironmentNames
 from delivery.containers.volumes import ensure_volumes, own_new_folders
 from delivery.ledger import (
@@ -81,6 +81,10 @@ class Instance:
         aliases = {alias for network in networks for alias in network.get("Aliases") or ()}
         own = EnvironmentNames("", "", "").instance_alias(self.colour, self.service, self.number)
         return own if own in aliases else self.container.name or ""
+
+    def out_of_memory(self) -> str:
+        """Return `, out of memory` with the key of its limit when the engine killed something in it, else nothing."""
+        return out_of_memory(self.container, f"services.{self.service}", self.file)
 
     def last_lines(self) -> str:
         """Return the end of its log."""

@@ -9,6 +9,8 @@ from docker.models.containers import Container
 from delivery.containers.paths import moment_seconds
 from delivery.parts import Part, memory_bytes
 
+KILLED = 137  # 128 and the number of SIGKILL
+
 
 def limits_of(part: Part) -> dict[str, Any]:
     """Return the engine's options for the part's limits."""

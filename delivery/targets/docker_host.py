@@ -44,6 +44,7 @@ from delivery.containers.serving import (
 )
 from delivery.containers.traffic import SlotProbes
 from delivery.containers.visit import Visitor, ask_each
+from delivery.containers.written import find_losses
 from delivery.errors import Misconfigured, Rejected, ReleaseUnhealthy
 from delivery.guard import Guard
 from delivery.home import Home
@@ -219,6 +220,10 @@ class DockerHost:
             self._prove_idle(router, other(colour))
             self._clear(router, other(colour), 0)
         return self._state(router)
+
+    def losses(self, app: App) -> tuple[str, ...]:
+        """Return what instances of both slots keep outside volumes that outlive them, in words."""
+        return find_losses(self._instances(), app.services)
 
     def belongings(self) -> tuple[Belonging, ...]:
         """Return every container, network and volume of the environment."""
