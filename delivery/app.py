@@ -8,7 +8,7 @@ from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 from delivery.checks import Check
 from delivery.consistency import problems_of
 from delivery.model import ContainerFolder, HttpPath, Model, Name
-from delivery.parts import Files, Part, Secrets
+from delivery.parts import Cpus, Files, Memory, Pids, Secrets
 from delivery.shift import ShiftPlan, as_plan
 from delivery.stand_ins import StandIns
 
@@ -34,7 +34,7 @@ class Image(Model):
     )
 
 
-class Service(Part):
+class Service(Model):
     """One part of the application that is released blue-green."""
 
     image: str | None = Field(None, description="name under `images`, or any image reference; the service's own name")
@@ -47,24 +47,37 @@ class Service(Part):
         None, description="path whose JSON tells `digest` (and `revision`); none: the digest is read from the runtime"
     )
     env: dict[str, str] = Field({}, description="environment variables; ${database.url} and the like are filled in")
+    env_file: Files | None = Field(None, description="dotenv file, or a list of them; `env` wins over what is in them")
+    secrets: Secrets = Field({}, description="variable: name of a Prefect secret block; or variables of environments")
     volumes: dict[Name, ContainerFolder] = Field(
         {}, description="volume: folder in the container; kept across releases, shared by all that name it"
     )
+    cpus: Cpus | None = Field(None, description="processor cores each instance may use, also parts of one; none: all")
+    memory: Memory | None = Field(None, description="memory each instance may use, like 512m; none: all there is")
+    pids: Pids | None = Field(None, description="processes and threads each instance may have; none: no limit")
     init: bool = Field(True, description="false: the image's own program is process 1")
     needs: tuple[Name, ...] = Field((), description="services and backing services that must be up first")
     stop_seconds: int = Field(15, ge=0, le=600, description="between SIGTERM and SIGKILL")
     start_seconds: int = Field(60, ge=1, le=1800, description="until healthy, or the release is withdrawn")
 
 
-class Backing(Part):
+class Backing(Model):
     """A service beside the application (cache, broker): kept across releases, fresh in every test cell."""
 
     image: str = Field(description="any image reference")
     command: list[str] | None = Field(None, description="instead of the image's own command")
     port: Port | None = Field(None, description="port the container listens on; ready when it accepts")
     env: dict[str, str] = Field({}, description="environment variables, as they are")
+    env_file: Files | None = Field(None, description="dotenv file, or a list of them; `env` wins over what is in them")
+    secrets: Secrets = Field({}, description="variable: name of a Prefect secret block; or variables of environments")
     volume: ContainerFolder | None = Field(None, description="path in the container that is kept")
+    cpus: Cpus | None = Field(None, description="processor cores it may use, also parts of one; none: all")
+    memory: Memory | None = Field(None, description="memory it may use, like 512m; none: all there is")
+    pids: Pids | None = Field(None, description="processes and threads it may have; none: no limit")
     needs: tuple[Name, ...] = Field((), description="backing services that must be up first")
+
+
+Part = Service | Backing
 
 
 class Migration(Model):

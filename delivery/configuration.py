@@ -272,8 +272,7 @@ def _key(location: Iterable[int | str]) -> str:
 def _allowed_keys(location: tuple[int | str, ...]) -> str:
     """Say which keys are allowed beside the unknown one, and which of them was probably meant."""
     model = _model_at(location[:-1])
-    # What is a part's own comes before what all parts have.
-    names = sorted(model.model_fields, key=lambda name: name not in model.__annotations__) if model else []
+    names = list(model.model_fields) if model else []
     near = difflib.get_close_matches(str(location[-1]), names, 1)
     meant = f"did you mean {near[0]}? " if near else ""
     return f"{meant}allowed: {', '.join(names)}"

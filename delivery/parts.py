@@ -4,8 +4,6 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, WithJsonSchema
 
-from delivery.model import Model
-
 MEMORY_PATTERN = r"^[1-9][0-9]{0,14}[bkmgBKMG]?$"
 LEAST_MEMORY_BYTES = 6 * 1024**2  # the engine takes no less
 _UNITS = {"b": 1, "k": 1024, "m": 1024**2, "g": 1024**3}
@@ -34,6 +32,8 @@ Files = Annotated[
     Annotated[str, Tag("file")] | Annotated[tuple[str, ...], Field(min_length=1), Tag("files")],
     Discriminator(lambda value: "files" if isinstance(value, list | tuple) else "file"),
 ]
+Cpus = Annotated[float, Field(gt=0, le=1024)]
+Pids = Annotated[int, Field(ge=1)]
 Memory = Annotated[str, Field(pattern=MEMORY_PATTERN), AfterValidator(_enough)]
 _BLOCKS = {"type": "object", "additionalProperties": {"anyOf": [{"type": "string"}, {"type": "null"}]}}
 Secrets = Annotated[
@@ -46,13 +46,3 @@ Secrets = Annotated[
 def files_of(given: str | tuple[str, ...] | None) -> tuple[str, ...]:
     """Return the files, in the order in which later ones win."""
     return (given,) if isinstance(given, str) else given or ()
-
-
-class Part(Model):
-    """A part that runs for as long as its environment, or its test cell, does."""
-
-    env_file: Files | None = Field(None, description="dotenv file, or a list of them; `env` wins over what is in them")
-    secrets: Secrets = Field({}, description="variable: name of a Prefect secret block; or variables of environments")
-    cpus: float | None = Field(None, gt=0, le=1024, description="processor cores each instance may use; none: all")
-    memory: Memory | None = Field(None, description="memory each instance may use, like 512m; none: all there is")
-    pids: int | None = Field(None, ge=1, description="processes and threads each instance may have; none: no limit")

@@ -12,9 +12,9 @@ from delivery.order import Order, passed_before
 from delivery.programs import git
 from delivery.programs.checkout import export
 from delivery.release import Release
+from tasks.named_secrets import check_secrets
 from tasks.notes import note
 from tasks.place import load_place, open_environment
-from tasks.secrets import check_secrets
 from tasks.step import log, step
 
 

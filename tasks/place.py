@@ -18,8 +18,8 @@ from delivery.release import Release
 from delivery.target import Losses, Observation, SlotState, Target, TargetState
 from delivery.targets.opening import open_target
 from tasks.lease import lease_book
+from tasks.named_secrets import with_named_secrets
 from tasks.notes import note
-from tasks.secrets import with_named_secrets
 from tasks.step import log, step
 
 _CHANGES: dict[tuple[str, str], threading.Lock] = {}

@@ -32,6 +32,7 @@ PORT = 5432
 USER = "app"
 DATA = "/var/lib/postgresql/data"
 START_SECONDS = 60
+SECRET_VARIABLES = ("DATABASE_URL", "PGPASSWORD")  # of those that the containers of an application get
 IN_MEMORY = ["postgres", "-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off"]
 
 

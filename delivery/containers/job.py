@@ -9,7 +9,7 @@ from pathlib import Path
 from docker.models.containers import Container
 from pydantic import SecretStr
 
-from delivery.app import App, Service, Suite
+from delivery.app import App, Part, Service, Suite
 from delivery.containers.logs import save_log
 from delivery.containers.outcome import last_lines
 from delivery.containers.reports import Reports, copy_out
@@ -17,7 +17,6 @@ from delivery.json_reports import junit_from, read_json
 from delivery.judging import judge
 from delivery.junit import read_junit
 from delivery.matrix import Cell, CellResult
-from delivery.parts import Part
 from delivery.redaction import Redaction
 from delivery.runners import REPORTS, ImageDefaults, ToolCommand, tool_command
 from delivery.totals import Totals

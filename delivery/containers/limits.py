@@ -6,8 +6,9 @@ import requests
 from docker.errors import APIError
 from docker.models.containers import Container
 
+from delivery.app import Part
 from delivery.containers.paths import moment_seconds
-from delivery.parts import Part, memory_bytes
+from delivery.parts import memory_bytes
 
 KILLED = 137  # 128 and the number of SIGKILL
 

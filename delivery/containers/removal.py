@@ -38,6 +38,8 @@ def remove_belongings(client: DockerClient, names: EnvironmentNames) -> None:
     """Remove all of it; Rejected, with its names, when something stays because something else uses it."""
     if not remove_until_gone(lambda: client, _labels(names), seconds=REMOVE_SECONDS):
         left = [f"{one.kind} {one.name}" for one in find_belongings(client, names)]
+        if not left:  # the last of it went in this moment
+            return
         raise Rejected(f"{names.environment} of {names.app} is not removed, in use is: {', '.join(left[:SHOWN])}")
 
 

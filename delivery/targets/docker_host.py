@@ -18,7 +18,7 @@ from delivery.containers.backing import ensure_backing
 from delivery.containers.bases import resolve_base
 from delivery.containers.bed import engine_errors
 from delivery.containers.client import connect
-from delivery.containers.database import ensure_network, find_database, standard_variables
+from delivery.containers.database import SECRET_VARIABLES, ensure_network, find_database, standard_variables
 from delivery.containers.diagnosis import check_exposed
 from delivery.containers.instances import (
     Instance,
@@ -285,6 +285,7 @@ class DockerHost:
                 release=release,
                 image=self._image(app, release, service),
                 env=self._env(app, release, service),
+                hidden={*SECRET_VARIABLES, *self.place.revealed_to(service)},
                 sequence=self.sequence,
             )
             for service in services

@@ -26,7 +26,7 @@ PASSING = [
     "/app/a.pyc",
     "/app/shop.pid",
     "/app/.next/cache/a",
-    "/root/.npm/a",
+    "/home/node/.npm/a",
     "/app/tmp/cache/a",
     "/app/log/production",
     "/var/lib/nginx/proxy_temp/a",

@@ -192,7 +192,7 @@ def test_what_is_lost_with_each_release_is_told_before_it_is_lost(home, images, 
         )
         assert told == (unnamed,)
 
-        passing = "/tmp/a /var/log/b.log /app/__pycache__/c.pyc /app/x.pid /app/tmp/d /root/.npm/e"
+        passing = "/tmp/a /var/log/b.log /app/__pycache__/c.pyc /app/x.pid /app/tmp/d /home/node/.npm/e"
         files = f"/app/uploads/2030/1.png /app/uploads/2.png /app/shop.db /app/new/3 /app/kept/4 /data/5 {passing}"
         assert run_in(shop.container("blue"), f"for f in {files}; do mkdir -p ${{f%/*}}; echo x >$f; done")[0] == 0
         shop.stage(2)
@@ -231,6 +231,17 @@ def test_a_backing_service_gets_the_secret_of_its_environment_and_is_made_anew_w
         assert run_in(shop.container("blue"), 'echo "$PASSWORD"')[1] == "s3cr3t-b"
         labels = [one.labels for one in (first, changed, shop.container("blue"))]
         assert "s3cr3t" not in json.dumps(labels)
+
+
+def test_a_secret_that_an_instance_prints_is_not_in_what_is_told_of_it(home):
+    prints = ["sh", "-c", 'echo "the password is $PASSWORD"; exit 3']
+    with opened(home, web={"command": prints, "secrets": ["PASSWORD"]}) as shop:
+        shop.parts = {"services.web": {"PASSWORD": SecretStr("s3cr3t-c")}}
+        with pytest.raises(ReleaseUnhealthy) as told:
+            shop.stage(1)
+
+        assert "the password is ***" in str(told.value)
+        assert "s3cr3t" not in str(told.value)
 
 
 def test_an_image_that_wants_to_be_process_1_is(home):
