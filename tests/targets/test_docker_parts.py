@@ -10,8 +10,10 @@ from pydantic import SecretStr
 
 from delivery.app import App
 from delivery.containers import written
+from delivery.containers.backing import ensure_backing
 from delivery.containers.bases import resolve_base
 from delivery.containers.client import connect
+from delivery.containers.database import ensure_network
 from delivery.containers.names import EnvironmentNames
 from delivery.containers.standing import purge_environments
 from delivery.errors import Misconfigured, ReleaseUnhealthy
@@ -23,7 +25,7 @@ from tests.support.platforms import own_platform
 pytestmark = [pytest.mark.docker, pytest.mark.xdist_group("docker-parts")]
 BUSYBOX = "busybox:1.36"
 SERVES = ["sh", "-c", "mkdir -p /w && exec httpd -f -p 8000 -h /w"]
-SLEEPS = ["sleep", "600"]
+SLEEPS = ["sh", "-c", "trap exit TERM; sleep 600 & wait"]  # ends when it is asked to
 LONG = "a-name-of-thirty-nine-characters-in-all"
 
 
@@ -169,13 +171,13 @@ def test_an_application_that_is_not_root_can_write_to_its_volumes(home, images):
     volumes = {"own": "/app/own", "new": "/app/deep/new"}
     web = {"image": image, "command": ["httpd", "-f", "-p", "8000", "-h", "/app"], "volumes": volumes}
     with opened(home, web=web) as shop:
-        for number, colour in ((1, "blue"), (2, "green")):
-            shop.release(number)
+        for number in (1, 2):
+            shop.stage(number)
             code, said = run_in(
-                shop.container(colour), f"cat /app/own/a; id -un; touch /app/own/{number} /app/deep/new/{number}"
+                shop.container("blue"), f"cat /app/own/a; id -un; touch /app/own/{number} /app/deep/new/{number}"
             )
             assert (code, said) == (0, "first\nkim")
-        assert run_in(shop.container("green"), "ls /app/deep/new")[1] == "1\n2"
+        assert run_in(shop.container("blue"), "ls /app/deep/new")[1] == "1\n2"
 
 
 def test_what_is_lost_with_each_release_is_told_before_it_is_lost(home, images, monkeypatch):
@@ -217,20 +219,19 @@ def test_what_a_container_writes_while_it_starts_is_no_loss(home):
 
 def test_a_backing_service_gets_the_secret_of_its_environment_and_is_made_anew_when_it_changes(home):
     backing = {"cache": {"image": BUSYBOX, "command": SLEEPS, "secrets": ["PASSWORD"], "volume": "/data"}}
-    with opened(home, backing=backing, web={"secrets": ["PASSWORD"]}) as shop:
+    with opened(home, backing=backing) as shop:
+        ensure_network(connect(), shop.names)
 
-        def release(number, password):
-            shop.parts = {key: {"PASSWORD": SecretStr(password)} for key in ("backing.cache", "services.web")}
-            shop.release(number)
+        def ensure(password):
+            secrets = {"backing.cache": {"PASSWORD": SecretStr(password)}}
+            ensure_backing(connect(), shop.names, shop.app, home, None, secrets)
             return shop.backing("cache")
 
-        first, again, changed = release(1, "s3cr3t-a"), release(2, "s3cr3t-a"), release(3, "s3cr3t-b")
+        first, again, changed = ensure("s3cr3t-a"), ensure("s3cr3t-a"), ensure("s3cr3t-b")
 
         assert first.id == again.id != changed.id
         assert run_in(changed, 'echo "$PASSWORD"')[1] == "s3cr3t-b"
-        assert run_in(shop.container("blue"), 'echo "$PASSWORD"')[1] == "s3cr3t-b"
-        labels = [one.labels for one in (first, changed, shop.container("blue"))]
-        assert "s3cr3t" not in json.dumps(labels)
+        assert "s3cr3t" not in json.dumps([first.labels, changed.labels])
 
 
 def test_a_secret_that_an_instance_prints_is_not_in_what_is_told_of_it(home):
@@ -244,21 +245,21 @@ def test_a_secret_that_an_instance_prints_is_not_in_what_is_told_of_it(home):
         assert "s3cr3t" not in str(told.value)
 
 
-def test_an_image_that_wants_to_be_process_1_is(home):
-    command = ["sh", "-c", "test $$ = 1 || exit 100; mkdir -p /w; exec httpd -f -p 8000 -h /w"]
-    with opened(home, web={"command": command, "init": False}) as shop:
-        assert shop.stage(1).healthy
-
-
-def test_parts_run_within_their_limits(home):
+def test_parts_run_within_their_limits_with_their_secrets_and_as_process_1_where_asked(home):
     limits = {"cpus": 0.5, "memory": "64m", "pids": 100}
+    command = ["sh", "-c", "test $$ = 1 || exit 100; test ${#PASSWORD} = 8 || exit 101; " + SERVES[2]]
     backing = {"cache": {"image": BUSYBOX, "command": SLEEPS, **limits}}
-    with opened(home, backing=backing, web=limits) as shop:
-        shop.stage(1)
+    with opened(
+        home, backing=backing, web={"command": command, "init": False, "secrets": ["PASSWORD"], **limits}
+    ) as shop:
+        shop.parts = {"services.web": {"PASSWORD": SecretStr("s3cr3t-d")}}
+
+        assert shop.stage(1).healthy
 
         for container in (shop.container("blue"), shop.backing("cache")):
             given = container.attrs["HostConfig"]
             assert (given["NanoCpus"], given["Memory"], given["PidsLimit"]) == (500_000_000, 64 * 1024**2, 100)
+        assert "s3cr3t" not in json.dumps(shop.container("blue").labels)
 
 
 def test_a_release_that_needs_more_memory_than_it_may_have_is_told_so(home):
