@@ -7,7 +7,8 @@ from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
 from delivery.checks import Check
 from delivery.consistency import problems_of
-from delivery.model import HttpPath, Model, Name
+from delivery.model import ContainerFolder, HttpPath, Model, Name
+from delivery.parts import Cpus, Files, Memory, Pids, Secrets
 from delivery.shift import ShiftPlan, as_plan
 from delivery.stand_ins import StandIns
 
@@ -46,6 +47,15 @@ class Service(Model):
         None, description="path whose JSON tells `digest` (and `revision`); none: the digest is read from the runtime"
     )
     env: dict[str, str] = Field({}, description="environment variables; ${database.url} and the like are filled in")
+    env_file: Files | None = Field(None, description="dotenv file, or a list of them; `env` wins over what is in them")
+    secrets: Secrets = Field({}, description="variable: name of a Prefect secret block; or variables of environments")
+    volumes: dict[Name, ContainerFolder] = Field(
+        {}, description="volume: folder in the container; kept across releases, shared by all that name it"
+    )
+    cpus: Cpus | None = Field(None, description="processor cores each instance may use, also parts of one; none: all")
+    memory: Memory | None = Field(None, description="memory each instance may use, like 512m; none: all there is")
+    pids: Pids | None = Field(None, description="processes and threads each instance may have; none: no limit")
+    init: bool = Field(True, description="false: the image's own program is process 1")
     needs: tuple[Name, ...] = Field((), description="services and backing services that must be up first")
     stop_seconds: int = Field(15, ge=0, le=600, description="between SIGTERM and SIGKILL")
     start_seconds: int = Field(60, ge=1, le=1800, description="until healthy, or the release is withdrawn")
@@ -58,8 +68,16 @@ class Backing(Model):
     command: list[str] | None = Field(None, description="instead of the image's own command")
     port: Port | None = Field(None, description="port the container listens on; ready when it accepts")
     env: dict[str, str] = Field({}, description="environment variables, as they are")
-    volume: HttpPath | None = Field(None, description="path in the container that is kept")
+    env_file: Files | None = Field(None, description="dotenv file, or a list of them; `env` wins over what is in them")
+    secrets: Secrets = Field({}, description="variable: name of a Prefect secret block; or variables of environments")
+    volume: ContainerFolder | None = Field(None, description="path in the container that is kept")
+    cpus: Cpus | None = Field(None, description="processor cores it may use, also parts of one; none: all")
+    memory: Memory | None = Field(None, description="memory it may use, like 512m; none: all there is")
+    pids: Pids | None = Field(None, description="processes and threads it may have; none: no limit")
     needs: tuple[Name, ...] = Field((), description="backing services that must be up first")
+
+
+Part = Service | Backing
 
 
 class Migration(Model):
@@ -70,6 +88,8 @@ class Migration(Model):
     env: dict[str, str] = Field(
         {}, description="environment variables beside DATABASE_URL; ${database.url} is filled in"
     )
+    env_file: Files | None = Field(None, description="dotenv file, or a list of them; `env` wins over what is in them")
+    secrets: Secrets = Field({}, description="variable: name of a Prefect secret block; or variables of environments")
     files: Folders | None = Field(
         None, description="folder of the migrations, or a list of them; what is in them is part of the release"
     )
@@ -102,6 +122,7 @@ class Suite(Model):
     services: tuple[Name, ...] = Field((), description="services under test that run beside the suite")
     database: bool = Field(False, description="an own, migrated database for each cell")
     env: dict[str, str] = Field({}, description="environment variables; ${axis} and ${database.url} are filled in")
+    env_file: Files | None = Field(None, description="dotenv file, or a list of them; `env` wins over what is in them")
     secrets: dict[str, str] = Field({}, description="variable: name of the Prefect secret block that holds it")
     junit: str | None = Field(None, description="glob of JUnit files in the container; none: the exit code alone")
     axes: dict[Name, tuple[str, ...]] = Field({}, description="every combination is a cell; given as variables")
@@ -211,6 +232,7 @@ class Environment(Model):
     acceptance: tuple[Name, ...] = Field((), description="suites run against the environment; BASE_URL says where")
     checks: tuple[Check, ...] = Field((), description="questions to a release that withdraw it when they fail")
     env: dict[str, str] = Field({}, description="variables of every service here, over those of the service itself")
+    env_file: Files | None = Field(None, description="dotenv file, or a list of them; `env` wins over what is in them")
     secrets: dict[str, str] = Field({}, description="variable: name of the Prefect secret block that holds it")
     busy: Literal["queue", "supersede", "reject"] = Field("queue", description="while another change holds it")
     prove_backup: bool = Field(False, description="restore a backup before a release may migrate the database")
@@ -255,6 +277,14 @@ class App(Model):
         """Return everything that is built, each under its key in the file."""
         suites = {f"suites.{name}.build": suite.build for name, suite in self.suites.items() if suite.build}
         return {f"images.{name}": image for name, image in self.images.items()} | suites
+
+    def secrets_of_parts(self) -> dict[str, dict[str, str | None]]:
+        """Return the secrets of what an environment runs, each under its key in the file; none: the environment's."""
+        parts = {f"backing.{name}": backing.secrets for name, backing in self.backing.items()}
+        if self.database and self.database.migrate:
+            parts["database.migrate"] = self.database.migrate.secrets
+        parts |= {f"services.{name}": service.secrets for name, service in self.services.items()}
+        return {key: secrets for key, secrets in parts.items() if secrets}
 
     def routes(self) -> dict[str, str]:
         """Return path prefix → service name; a lone service with a port takes `/`."""

@@ -11,9 +11,12 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from delivery.app import DATABASE_PATTERN, App
+from delivery.consistency import problems_of
+from delivery.env_files import parts_with_files, with_env_files
 from delivery.errors import Misconfigured
-from delivery.model import NAME_PATTERN, PATH_PATTERN
+from delivery.model import FOLDER_PATTERN, NAME_PATTERN, PATH_PATTERN
 from delivery.order import environment_of, passed_before
+from delivery.parts import MEMORY_PATTERN, files_of
 from delivery.release import hash_of
 from delivery.shift import ShiftPlan, Step
 
@@ -21,12 +24,15 @@ FILE = "headway.yaml"
 NEXT_STEP = "every key is explained in docs/headway-yaml.md; `headway schema` prints the schema for editors"
 MISSING_STEP = "correct the path, which is relative to headway.yaml, or commit the file"
 _RULES = {
-    NAME_PATTERN: "lower-case letters, digits, dashes, beginning with a letter, at most 39",
+    NAME_PATTERN: "lower-case letters, digits, dashes, beginning with a letter, ending with no dash, at most 39",
+    MEMORY_PATTERN: "a whole number with b, k, m or g, like 512m",
+    FOLDER_PATTERN: "the path of a folder in the container, like /app/uploads, and not / itself",
     PATH_PATTERN: "a path that begins with /, of letters, digits and ._~/%?&=:@+,-",
     DATABASE_PATTERN: "lower-case letters, digits, underscores, beginning with no digit",
 }
 # Names of a union's members, which pydantic puts into the path of a key although they are not in the file.
 _TAGS = {("target", "docker"), ("target", "memory"), ("files", "folder"), ("files", "folders")}
+_TAGS |= {("env_file", "file"), ("env_file", "files")}
 _KINDS = {
     "int_type": "a whole number",
     "int_parsing": "a whole number",
@@ -83,14 +89,21 @@ _AnyTag.add_multi_constructor("!", lambda *_: None)
 
 
 def load_app(path: Path) -> App:
-    """Return what the file says; Misconfigured, with every mistake in it, when it cannot be taken."""
+    """Return what the file and its env files say; Misconfigured, with every mistake, when it cannot be taken.
+
+    What is in the env files stands in `env` then, so it goes wherever the application goes. One that is missing is
+    left to `check_files`.
+    """
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError as error:
         raise Misconfigured(str(path), "there is no such file", next_step="headway init") from error
     except (OSError, UnicodeDecodeError) as error:
         raise Misconfigured(str(path), f"cannot be read: {error}") from error
-    return load_app_text(text)
+    app = with_env_files(load_app_text(text), path.parent)
+    if problems := problems_of(app):  # placeholders in the env files
+        raise _mistakes(FILE, problems)
+    return app
 
 
 def load_app_text(text: str, where: str = FILE) -> App:
@@ -103,8 +116,12 @@ def load_app_text(text: str, where: str = FILE) -> App:
         return App.model_validate(content)
     except ValidationError as error:
         problems = [line for detail in _worth_telling(error.errors()) for line in _explain(detail)]
-        found = problems[0] if len(problems) == 1 else "\n  ".join([f"{len(problems)} mistakes", *problems])
-        raise Misconfigured(where, found, next_step=NEXT_STEP) from error
+        raise _mistakes(where, problems) from error
+
+
+def _mistakes(where: str, problems: list[str]) -> Misconfigured:
+    found = problems[0] if len(problems) == 1 else "\n  ".join([f"{len(problems)} mistakes", *problems])
+    return Misconfigured(where, found, next_step=NEXT_STEP)
 
 
 def check_files(app: App, folder: Path) -> None:
@@ -157,6 +174,9 @@ def _named_files(app: App) -> Iterable[tuple[str, str, str]]:
     for name, suite in app.suites.items():
         if suite.compose:
             yield f"suites.{name}.compose", suite.compose, "file"
+    for key, part in parts_with_files(app).items():
+        for number, path in enumerate(files_of(part.env_file)):
+            yield f"{key}.env_file" if isinstance(part.env_file, str) else f"{key}.env_file[{number}]", path, "file"
     migrate = app.database.migrate if app.database else None
     for number, folder in enumerate(migrate.folders if migrate else ()):
         one = migrate is not None and isinstance(migrate.files, str)

@@ -14,7 +14,7 @@ LEAST_HOLD_SECONDS = 1.0
 
 def problems_of(app: "App") -> list[str]:
     """Return what does not fit together, one line each."""
-    checks = (_unknown_names, _unknown_placeholders, _taken_twice, _without_way, _circles, _short_holds)
+    checks = (_unknown_names, _unknown_placeholders, _taken_twice, _ours, _without_way, _circles, _short_holds)
     return [line for check in checks for line in check(app)]
 
 
@@ -84,6 +84,20 @@ def _taken_twice(app: "App") -> Iterator[str]:
         first = ports.setdefault((target.host, target.bind, target.port), name)
         if first != name:
             yield f"environments.{name}.target.port: {target.port} is taken by environments.{first} already"
+
+
+def _ours(app: "App") -> Iterator[str]:
+    """Yield names under which an environment's containers find what is Headway's own, and folders given twice."""
+    taken = {f"services.{name}": name for name in app.services} | {f"backing.{name}": name for name in app.backing}
+    for where, name in taken.items():
+        if name == "database" and app.database:
+            yield f"{where}: the name is that of the application's `database`; call it otherwise"
+        elif name == "router" and where.startswith("backing."):
+            yield f"{where}: the name is that of the environment's router; call it otherwise"
+    for name, service in app.services.items():
+        folders = [folder.rstrip("/") for folder in service.volumes.values()]
+        for folder in _doubles(folders):
+            yield f"services.{name}.volumes: {folder} is given more than once"
 
 
 def _without_way(app: "App") -> Iterator[str]:

@@ -12,6 +12,7 @@ LABEL_SLOT = "headway.slot"
 LABEL_SERVICE = "headway.service"
 LABEL_SERVICE_FILE = "headway.service-file"
 LABEL_RELEASE = "headway.release"
+LABEL_HIDDEN = "headway.hidden"
 LABEL_SEQUENCE = "headway.sequence"
 LABEL_BED = "headway.bed"
 

@@ -8,9 +8,18 @@ from pydantic import SecretStr
 
 @dataclass(frozen=True)
 class Place:
-    """One environment of one application; `secrets` are variables of every service."""
+    """One environment of one application.
+
+    `secrets` are variables of every service, `parts` those of single parts, each under its key in headway.yaml.
+    """
 
     app: str
     environment: str
     docker_host: str | None = None
     secrets: Mapping[str, SecretStr] = field(default_factory=dict, repr=False)
+    parts: Mapping[str, Mapping[str, SecretStr]] = field(default_factory=dict, repr=False)
+
+    def revealed_to(self, service: str) -> dict[str, str]:
+        """Return the secrets of a service as variables: hand them to the target and nowhere else."""
+        given = {**self.parts.get(f"services.{service}", {}), **self.secrets}
+        return {variable: secret.get_secret_value() for variable, secret in given.items()}

@@ -82,6 +82,12 @@ class Belonging(Model):
     keeps: str = Field("", description="what is lost with it, in words; empty: nothing that a release does not bring")
 
 
+class Losses(Model):
+    """What the instances in an environment wrote that is lost with them."""
+
+    lines: tuple[str, ...] = Field(description="each in words that name the key")
+
+
 class SlotCounts(Model):
     """What the router and Headway's probes counted for one slot over a window."""
 
@@ -227,6 +233,13 @@ class Target(Protocol):
 
     def retire(self, release: Release) -> TargetState:
         """Remove what `release` replaced, after proof that the old slot gets no requests."""
+        ...
+
+    def losses(self, app: App) -> tuple[str, ...]:
+        """Return what the instances wrote that is lost with them, in words; changes nothing, and is no proof.
+
+        `app` describes the release that stays.
+        """
         ...
 
     def belongings(self) -> tuple[Belonging, ...]:

@@ -10,8 +10,9 @@ from delivery.home import Home
 from delivery.judging import check_tests
 from delivery.order import Built, Order
 from delivery.release import Release
+from tasks.named_secrets import suite_secrets
 from tasks.notes import note
-from tasks.place import docker_host, open_environment, suite_secrets
+from tasks.place import docker_host, open_environment
 from tasks.step import log, step
 from tasks.tests import keep_files
 

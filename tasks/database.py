@@ -14,7 +14,7 @@ from delivery.home import Home
 from delivery.order import Order
 from delivery.release import Evidence, Release
 from tasks.notes import note
-from tasks.place import docker_host, open_environment
+from tasks.place import docker_host, load_place, open_environment
 from tasks.step import log, step
 
 
@@ -54,7 +54,10 @@ def migrate_database(order: Order, environment: str, release: Release, sequence:
     migration = order.app.database.migrate
     ours = release.images.get(migration.image)
     ref = str(ours) if ours else _found(order.app, migration.image, host)
-    result = database.migrate(order.app.database, names, access, ref, run_id=order.run, log=log_file, host=host)
+    secrets = load_place(order.app, environment, with_secrets=True).parts.get("database.migrate")
+    result = database.migrate(
+        order.app.database, names, access, ref, run_id=order.run, log=log_file, host=host, secrets=secrets
+    )
     log().info("migrated %s in %.1f s", environment, result.seconds)
 
 

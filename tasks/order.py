@@ -12,8 +12,9 @@ from delivery.order import Order, passed_before
 from delivery.programs import git
 from delivery.programs.checkout import export
 from delivery.release import Release
+from tasks.named_secrets import check_secrets
 from tasks.notes import note
-from tasks.place import load_place, open_environment, suite_secrets
+from tasks.place import load_place, open_environment
 from tasks.step import log, step
 
 
@@ -31,11 +32,9 @@ def take_order(project: str | None, revision: str, environment: str, run: str, s
     export(repository, found.sha, relative, source)
     app = load_app(source / "headway.yaml")
     check_files(app, source)
-    places = (*passed_before(app, environment), environment)
-    for place in places:
-        load_place(app, place, with_secrets=True)  # a secret that is not there is told now, not after the tests
-    for suite in suites_to_run(app, places):
-        suite_secrets(app, suite)
+    stops = (*passed_before(app, environment), environment)
+    # A secret that is not there is told now, not after the tests.
+    check_secrets(app, [load_place(app, stop) for stop in stops], suites_to_run(app, stops))
     log().info("checked out %s (%s)", found.short, found.subject)
     order = Order(
         run=run,

@@ -3,26 +3,22 @@
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import UTC, datetime
-from typing import cast
-
-from prefect.blocks.system import Secret
-from pydantic import SecretStr
 
 from blocks.artifact_store import current_store
 from blocks.environment import DeliveryEnvironment, block_name
 from delivery.app import App, DockerTarget
 from delivery.archive import Archive, Happening, HistoryEntry
-from delivery.errors import Misconfigured, ReleaseUnhealthy
+from delivery.errors import ReleaseUnhealthy
 from delivery.journal import Entry, Journal, Verb
 from delivery.lease import Lease
 from delivery.order import Order, environment_of
 from delivery.place import Place
 from delivery.release import Release
-from delivery.target import Observation, SlotState, Target, TargetState
+from delivery.target import Losses, Observation, SlotState, Target, TargetState
 from delivery.targets.opening import open_target
 from tasks.lease import lease_book
+from tasks.named_secrets import with_named_secrets
 from tasks.notes import note
 from tasks.step import log, step
 
@@ -36,18 +32,16 @@ OBSERVER = 0  # a sequence under which nothing can be changed once an environmen
 def load_place(app: App, environment: str, *, with_secrets: bool = False) -> Place:
     """Return what the environment's block holds; `with_secrets` also those that headway.yaml names.
 
-    Raises Misconfigured when one of them is not there.
+    Raises Misconfigured, with all of them, when there are some that are not there.
     """
-    named = environment_of(app, environment).secrets if with_secrets else {}
-    where = f"headway.yaml: environments.{environment}.secrets"
-    secrets = {variable: _load_secret(f"{where}.{variable}", name) for variable, name in named.items()}
     try:
         block = DeliveryEnvironment.load(block_name(app.app, environment), _sync=True)  # type: ignore[call-arg]
     except ValueError:
-        return Place(app=app.app, environment=environment, secrets=secrets)
-    assert isinstance(block, DeliveryEnvironment)
-    place = block.place(app.app, environment)
-    return replace(place, secrets={**place.secrets, **secrets})
+        place = Place(app=app.app, environment=environment)
+    else:
+        assert isinstance(block, DeliveryEnvironment)
+        place = block.place(app.app, environment)
+    return with_named_secrets(app, place) if with_secrets else place
 
 
 def docker_host(app: App, environment: str) -> str | None:
@@ -55,21 +49,6 @@ def docker_host(app: App, environment: str) -> str | None:
     target = environment_of(app, environment).target
     named = target.host if isinstance(target, DockerTarget) else None
     return load_place(app, environment).docker_host or named
-
-
-def suite_secrets(app: App, suite: str) -> dict[str, SecretStr]:
-    """Return the secrets of a suite; Misconfigured when one of them is not there."""
-    where = f"headway.yaml: suites.{suite}.secrets"
-    return {name: _load_secret(f"{where}.{name}", block) for name, block in app.suites[suite].secrets.items()}
-
-
-def _load_secret(where: str, name: str) -> SecretStr:
-    try:
-        block = cast(Secret[str], Secret.load(name, _sync=True))  # type: ignore[call-arg]
-    except ValueError as error:
-        next_step = f"create {name} under Blocks in the UI, of the type Secret"
-        raise Misconfigured(where, f"there is no secret {name}", next_step=next_step) from error
-    return SecretStr(str(block.get()))
 
 
 @contextmanager
@@ -217,6 +196,7 @@ def withdraw_release(order: Order, environment: str, release: Release, sequence:
 def keep_previous(order: Order, environment: str, release: Release, sequence: int) -> TargetState:
     """Give the release all traffic for good, and leave what it replaced ready to come back."""
     with changing(order, environment, sequence) as target:
+        _warn_of_losses(order, environment, target)
         with _journaled(order, environment, "settle", release, sequence):
             state = target.settle(release)
     note(order.run, "state", environment, state)
@@ -227,10 +207,23 @@ def keep_previous(order: Order, environment: str, release: Release, sequence: in
 def retire_previous(order: Order, environment: str, release: Release, sequence: int) -> TargetState:
     """Remove what the release replaced, after proof that it gets no requests any more."""
     with changing(order, environment, sequence) as target:
+        _warn_of_losses(order, environment, target)
         with _journaled(order, environment, "retire", release, sequence):
             state = target.retire(release)
     note(order.run, "state", environment, state)
     return state
+
+
+def _warn_of_losses(order: Order, environment: str, target: Target) -> None:
+    """Tell what is lost with the instances, while they stand; a release never fails for it."""
+    try:
+        lines = target.losses(order.app)
+        for line in lines:
+            log().warning("%s: %s", environment, line)
+        if lines:
+            note(order.run, "losses", environment, Losses(lines=lines))
+    except Exception as error:
+        log().info("it is not known what is lost with the instances of %s: %s", environment, error)
 
 
 @step(timeout_seconds=60, keep=False)

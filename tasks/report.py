@@ -9,6 +9,7 @@ from prefect.runtime import flow_run
 from prefect.utilities.urls import url_for
 
 from blocks.artifact_store import current_store
+from delivery.app import App
 from delivery.approval import Decision
 from delivery.backup import BackupProof
 from delivery.checks import CheckResult
@@ -21,7 +22,7 @@ from delivery.report.html import report_html
 from delivery.report.markdown import report_markdown
 from delivery.report.record import BackupFigures, DeliveryRecord, Outcome, ReleaseFigures, ScanSummary, StepTime
 from delivery.scanning import ScanReport, count_findings
-from delivery.target import Observation, Retreat, TargetState
+from delivery.target import Losses, Observation, Retreat, TargetState
 from tasks.images import STAND_INS
 from tasks.notes import last_notes, read_notes
 from tasks.step import log, show, step
@@ -106,6 +107,8 @@ def _record(
         decisions=tuple(last_notes(run, "decisions", Decision)),
         thefts=tuple(last_notes(run, "thefts", Theft)),
         backups=tuple(_backup(name, proof) for name, proof in read_notes(run, "backup", BackupProof)),
+        losses=tuple(f"{name}: {line}" for name, lost in read_notes(run, "losses", Losses) for line in lost.lines),
+        unproven=_volumes(orders[0].app) if orders else (),
         releases=_releases(run, orders[0].app.app if orders else ""),
         steps=tuple(sorted(steps, key=lambda step: step.started)),
     )
@@ -128,6 +131,12 @@ def _backup(environment: str, proof: BackupProof) -> BackupFigures:
         rpo_seconds=proof.rpo_seconds,
         rto_seconds=proof.rto_seconds,
     )
+
+
+def _volumes(app: App) -> tuple[str, ...]:
+    """Return the volumes the application keeps things in beside its database."""
+    named = {volume for service in app.services.values() for volume in service.volumes}
+    return tuple(sorted(named)) + tuple(name for name, backing in app.backing.items() if backing.volume)
 
 
 def _releases(run: str, app: str) -> tuple[ReleaseFigures, ...]:

@@ -9,8 +9,9 @@ from delivery.home import Home
 from delivery.judging import CellFailed, check_tests
 from delivery.matrix import Cell, CellResult
 from delivery.order import Built, Order
+from tasks.named_secrets import suite_secrets
 from tasks.notes import note
-from tasks.place import docker_host, suite_secrets
+from tasks.place import docker_host
 from tasks.step import log, step
 
 

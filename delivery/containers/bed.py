@@ -47,10 +47,11 @@ class Bed:
         self.client.networks.create(self.name, driver="bridge", labels={**self.labels, LABEL_ROLE: "network"})
         self.network = self.name
 
-    def add_volume(self) -> str:
-        """Create a volume and return its name."""
-        self.client.volumes.create(self.name, labels={**self.labels, LABEL_ROLE: "volume"})
-        return self.name
+    def add_volume(self, name: str = "") -> str:
+        """Make sure there is a volume, or the one called `name`, and return what the engine calls it."""
+        volume = f"{self.name}.{name}" if name else self.name
+        self.client.volumes.create(volume, labels={**self.labels, LABEL_ROLE: "volume"})
+        return volume
 
     def image(self, asked: str) -> str:
         """Return an image the engine has for `asked`."""
@@ -68,6 +69,7 @@ class Bed:
         *,
         env: Mapping[str, str] | None = None,
         network: str | None = None,
+        init: bool = True,
         **options: Any,  # the engine's own options
     ) -> Container:
         """Create, but do not start, the container `role`; on the bed's network it is found under that name."""
@@ -81,7 +83,7 @@ class Bed:
             labels={**self.labels, LABEL_ROLE: role},
             environment=dict(env or {}),
             network=place,
-            init=True,
+            init=init,
             log_config=log_config(),
             **options,
         )

@@ -21,7 +21,7 @@ from delivery.containers.outcome import last_lines, wait_for_end
 from delivery.containers.probe import wait_until
 from delivery.errors import Misconfigured, Rejected
 from delivery.home import Home
-from delivery.ledger import environment_labels
+from delivery.ledger import LABEL_APP, LABEL_ENVIRONMENT, environment_labels
 from delivery.model import Model
 from delivery.programs import postgres
 from delivery.redaction import Redaction
@@ -32,6 +32,7 @@ ROLE = "database"
 PORT = 5432
 USER = "app"
 START_SECONDS = 60
+SECRET_VARIABLES = ("DATABASE_URL", "PGPASSWORD")  # of those that the containers of an application get
 IN_MEMORY = ["postgres", "-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off"]
 
 
@@ -119,8 +120,9 @@ def migrate(
     log: Path,
     home: Home | None = None,
     host: str | None = None,
+    secrets: Mapping[str, SecretStr] | None = None,
 ) -> MigrationResult:
-    """Run the application's migration against the environment's database.
+    """Run the application's migration, with its `secrets`, against the environment's database.
 
     Raises Rejected with the last lines of its output, which `log` holds whole, when it fails.
     """
@@ -128,7 +130,7 @@ def migrate(
         return MigrationResult(seconds=0)
     with open_bed(home or Home.current(), run_id, "migrate", host=host) as bed:
         bed.network = names.backbone
-        return run_migration(bed, database, access, image_ref, log)
+        return run_migration(bed, database, access, image_ref, log, secrets=secrets)
 
 
 def run_migration(
@@ -163,8 +165,8 @@ def run_migration(
 
 
 def standard_variables(access: DatabaseAccess | None) -> dict[str, str]:
-    """Return the variables every container of an application with a database gets."""
-    return {"DATABASE_URL": access.url.get_secret_value()} if access else {}
+    """Return the variables every container of an application with a database gets: an address, and those of libpq."""
+    return {"DATABASE_URL": access.url.get_secret_value(), **access.client_env()} if access else {}
 
 
 def start_in_memory(bed: Bed, image: str, name: str, **options: object) -> tuple[Container, DatabaseAccess]:
@@ -213,8 +215,13 @@ def _access(container: Container) -> DatabaseAccess:
 
 
 def ensure_network(client: DockerClient, names: EnvironmentNames) -> None:
-    """Make sure the environment's network is there."""
-    if not client.networks.list(names=[f"^{names.backbone}$"]):
+    """Make sure the environment's network is there.
+
+    Raises Misconfigured when it is another environment's: `a-b` in `c` and `a` in `b-c` make one name.
+    """
+    if found := client.networks.list(names=[f"^{names.backbone}$"]):
+        _check_owner(found[0].attrs.get("Labels") or {}, names)
+    else:
         labels = environment_labels(names.platform, names.app, names.environment, "backbone")
         try:
             client.networks.create(names.backbone, driver="bridge", labels=labels, check_duplicate=True)
@@ -229,6 +236,17 @@ def _has_volume(client: DockerClient, name: str) -> bool:
     except NotFound:
         return False
     return True
+
+
+def _check_owner(labels: Mapping[str, str], names: EnvironmentNames) -> None:
+    app, environment = labels.get(LABEL_APP, names.app), labels.get(LABEL_ENVIRONMENT, names.environment)
+    if (app, environment) != (names.app, names.environment):
+        raise Misconfigured(
+            f"headway.yaml: environments.{names.environment}",
+            f"with the application's name it makes {names.app}-{names.environment}, "
+            f"which {environment} of {app} has here already",
+            next_step="call the environment or the application otherwise, or remove the other one: headway remove",
+        )
 
 
 def _create(client: DockerClient, database: Database, names: EnvironmentNames, image: str) -> Container:

@@ -7,12 +7,16 @@ from dataclasses import dataclass
 from docker import DockerClient
 from docker.errors import APIError, NotFound
 from docker.models.containers import Container
+from pydantic import SecretStr
 
 from delivery.app import Service
+from delivery.containers.limits import limits_of, out_of_memory
 from delivery.containers.names import EnvironmentNames
+from delivery.containers.volumes import ensure_volumes, own_new_folders
 from delivery.ledger import (
     LABEL_APP,
     LABEL_ENVIRONMENT,
+    LABEL_HIDDEN,
     LABEL_PLATFORM,
     LABEL_RELEASE,
     LABEL_ROLE,
@@ -23,6 +27,7 @@ from delivery.ledger import (
     environment_labels,
 )
 from delivery.programs.haproxy import COLOURS, RouterBackend, RouterServer, weights
+from delivery.redaction import Redaction
 from delivery.release import Release
 from delivery.target import Colour
 
@@ -72,9 +77,28 @@ class Instance:
         image = self.release.images.get(self.file.image or self.service)
         return image.digest if image else ""
 
+    @property
+    def address(self) -> str:
+        """Where the router finds it: an alias of its own, or its name when it was made before there were any."""
+        networks = self.container.attrs["NetworkSettings"]["Networks"].values()
+        aliases = {alias for network in networks for alias in network.get("Aliases") or ()}
+        own = EnvironmentNames("", "", "").instance_alias(self.colour, self.service, self.number)
+        return own if own in aliases else self.container.name or ""
+
+    @property
+    def hide(self) -> Redaction:
+        """What must not be in anything that is kept of it: the values of the variables that its label names."""
+        hidden = self.container.labels.get(LABEL_HIDDEN, "").split(",")
+        env = dict(line.partition("=")[::2] for line in self.container.attrs["Config"].get("Env") or ())
+        return Redaction(SecretStr(env[name]) for name in hidden if name in env)
+
+    def out_of_memory(self) -> str:
+        """Return `, out of memory` with the key of its limit when the engine killed something in it, else nothing."""
+        return out_of_memory(self.container, f"services.{self.service}", self.file)
+
     def last_lines(self) -> str:
-        """Return the end of its log."""
-        return self.container.logs(tail=LOG_LINES).decode(errors="replace").rstrip()
+        """Return the end of its log, without its secrets."""
+        return self.hide.text(self.container.logs(tail=LOG_LINES).decode(errors="replace").rstrip())
 
 
 def list_instances(client: DockerClient, names: EnvironmentNames) -> list[Instance]:
@@ -101,18 +125,24 @@ def create_instance(
     release: Release,
     image: str,
     env: Mapping[str, str],
+    hidden: Iterable[str],
     sequence: int,
 ) -> Instance:
-    """Create, but do not start, one instance on the environment's network and on that of its slot."""
+    """Create, but do not start, one instance on the environment's network and on that of its slot.
+
+    Its label says which variables are `hidden`, so that whoever reads its log leaves their values out.
+    """
     labels = {
         **environment_labels(names.platform, names.app, names.environment, ROLE),
         LABEL_SLOT: colour,
         LABEL_SERVICE: f"{service}/{number}",
+        LABEL_HIDDEN: ",".join(sorted(hidden)),
         LABEL_RELEASE: release.model_dump_json(),
         # Without `env`, which may name what is nobody's business who may list containers.
         LABEL_SERVICE_FILE: file.model_copy(update={"env": {}}).model_dump_json(),
         LABEL_SEQUENCE: str(sequence),
     }
+    alias = names.instance_alias(colour, service, number)
     container = client.containers.create(
         image,
         file.command,
@@ -120,9 +150,13 @@ def create_instance(
         labels=labels,
         environment=dict(env),
         network=names.backbone,
+        networking_config={names.backbone: client.api.create_endpoint_config(aliases=[alias])},
         restart_policy={"Name": "unless-stopped"},  # type: ignore[arg-type]  # the stubs know two of four
-        init=True,
+        init=file.init,
+        volumes=ensure_volumes(client, names, file.volumes),
+        **limits_of(file),
     )
+    own_new_folders(container, file.volumes.values())
     client.networks.get(names.slot_network(colour)).connect(container, aliases=[service])
     container.reload()
     return _read(container)
@@ -179,7 +213,7 @@ def backends(
             RouterServer(
                 colour=one.colour,
                 number=one.number,
-                address=one.container.name or "",
+                address=one.address,
                 port=one.file.port or 0,
                 weight=weight[one.colour],
             )

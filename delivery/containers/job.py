@@ -9,7 +9,7 @@ from pathlib import Path
 from docker.models.containers import Container
 from pydantic import SecretStr
 
-from delivery.app import App, Suite
+from delivery.app import App, Part, Service, Suite
 from delivery.containers.logs import save_log
 from delivery.containers.outcome import last_lines
 from delivery.containers.reports import Reports, copy_out
@@ -29,7 +29,7 @@ WITH_JSON = ("jest", "vitest", "playwright")
 
 @dataclass(frozen=True)
 class Job:
-    """A cell with everything needed to run it."""
+    """A cell with everything needed to run it; `made` stands for secrets that only environments have."""
 
     app: App
     cell: Cell
@@ -38,6 +38,7 @@ class Job:
     report_dir: Path
     source: Path = Path()
     secrets: Mapping[str, SecretStr] = field(default_factory=dict)
+    made: Mapping[str, str] = field(default_factory=dict)
     started: float = field(default_factory=time.monotonic)
 
     @property
@@ -72,8 +73,14 @@ class Job:
         return fill(where, env, facts)
 
     def revealed(self) -> dict[str, str]:
-        """Return the suite's secrets as variables: hand them to the engine and nowhere else."""
-        return {variable: secret.get_secret_value() for variable, secret in self.secrets.items()}
+        """Return the suite's secrets, and what was made, as variables: hand them to the engine and nowhere else."""
+        return {**self.made, **{variable: secret.get_secret_value() for variable, secret in self.secrets.items()}}
+
+    def revealed_to(self, part: Part, facts: Mapping[str, str | SecretStr]) -> dict[str, str]:
+        """Return the variables that stand for the secrets of a part beside the suite, by the suite's word."""
+        own = self.own_env(facts)
+        given = {**{variable: own[variable] for variable in part.secrets if variable in own}, **self.revealed()}
+        return given if isinstance(part, Service) else {name: given[name] for name in part.secrets if name in given}
 
     def tool(self, facts: Mapping[str, str | SecretStr], image: ImageDefaults) -> ToolCommand:
         """Return how the suite is started, with the placeholders in its variables filled in."""

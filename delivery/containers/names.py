@@ -8,8 +8,10 @@ class EnvironmentNames:
     """Names of everything one environment of one application has on a Docker host.
 
     The backbone network carries database (alias `database`), backing services (alias: their name), the router and
-    every instance of both slots. A slot's own network carries only its instances, each under the alias of its
-    service, so that the services of one release find each other and never the other slot.
+    every instance of both slots, which the router finds under a short alias. A slot's own network carries only its
+    instances, each under the alias of its service, so that the services of one release find each other and never the
+    other slot. Names of containers, networks and volumes may be long; whatever DNS has to find has an alias, because
+    a label there has at most 63 characters (RFC 1035, section 2.3.4).
     """
 
     platform: str
@@ -42,3 +44,11 @@ class EnvironmentNames:
     def instance(self, colour: str, service: str, number: int) -> str:
         """One instance of a service; numbers start at 1."""
         return f"{self.backbone}-{colour}-{service}-{number}"
+
+    def instance_alias(self, colour: str, service: str, number: int) -> str:
+        """Where the router finds the instance on the backbone; with a dot, so no backing service is called so."""
+        return f"{colour}-{number}.{service}"
+
+    def volume(self, name: str) -> str:
+        """A volume of the application's services; with a dot, so no backing service's volume is called so."""
+        return f"{self.backbone}.{name}"

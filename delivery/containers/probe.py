@@ -2,12 +2,14 @@
 
 import time
 from collections.abc import Callable
+from functools import partial
 
 from docker.models.containers import Container
 
 from delivery.app import Backing, Service
 from delivery.containers.bases import resolve_base
 from delivery.containers.bed import STOPPED, Bed
+from delivery.containers.limits import out_of_memory
 from delivery.errors import Rejected
 
 PROBE_IMAGE = "busybox:1.36"
@@ -27,26 +29,31 @@ def wait_for_part(probe: Container, container: Container, name: str, part: Servi
     Raises Rejected with the end of its log when it stops or takes longer than it may.
     """
     health = part.health if isinstance(part, Service) else None
+    where = f"{'services' if isinstance(part, Service) else 'backing'}.{name}"
+    why = partial(out_of_memory, container, where, part)
     seconds = part.start_seconds if isinstance(part, Service) else 60
     if health:
         # `timeout` because busybox's own -T option makes some builds crash
         address = f"http://{name}:{part.port or 80}{health}"
-        wait_until(lambda: _runs(probe, "timeout", "5", "wget", "-q", "-O", "/dev/null", address), container, seconds)
+        argv = ("timeout", "5", "wget", "-q", "-O", "/dev/null", address)
+        wait_until(lambda: _runs(probe, *argv), container, seconds, why)
     elif part.port:
         port = str(part.port)
-        wait_until(lambda: _runs(probe, "nc", "-w", "2", name, port, "-e", "true"), container, seconds)
+        wait_until(lambda: _runs(probe, "nc", "-w", "2", name, port, "-e", "true"), container, seconds, why)
     else:
-        wait_until(lambda: _says_healthy(container), container, seconds)
+        wait_until(lambda: _says_healthy(container), container, seconds, why)
 
 
-def wait_until(ready: Callable[[], bool], container: Container, seconds: float) -> None:
+def wait_until(
+    ready: Callable[[], bool], container: Container, seconds: float, why: Callable[[], str] = lambda: ""
+) -> None:
     """Return when `ready`; Rejected, with the end of its log, when `container` stops or `seconds` are over."""
     deadline = time.monotonic() + seconds
     while not ready():
         container.reload()
         stopped = container.status in STOPPED
         if stopped or time.monotonic() > deadline:
-            how = f"stopped with exit code {container.attrs['State']['ExitCode']}" if stopped else "is not ready"
+            how = f"stopped with exit code {container.attrs['State']['ExitCode']}{why()}" if stopped else "is not ready"
             log = container.logs(tail=LOG_LINES).decode(errors="replace").rstrip()
             raise Rejected(f"{container.name} {how} (allowed: {seconds:g} s); the end of its log:\n{log}")
         time.sleep(BETWEEN_SECONDS)

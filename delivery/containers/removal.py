@@ -13,6 +13,7 @@ from delivery.containers.database import ROLE as DATABASE
 from delivery.containers.names import EnvironmentNames
 from delivery.containers.registry import registry_container
 from delivery.containers.sweep import remove_until_gone, things
+from delivery.containers.volumes import ROLE as VOLUME
 from delivery.errors import Rejected
 from delivery.home import Home
 from delivery.ledger import LABEL_APP, LABEL_ENVIRONMENT, LABEL_PLATFORM, LABEL_ROLE
@@ -37,6 +38,8 @@ def remove_belongings(client: DockerClient, names: EnvironmentNames) -> None:
     """Remove all of it; Rejected, with its names, when something stays because something else uses it."""
     if not remove_until_gone(lambda: client, _labels(names), seconds=REMOVE_SECONDS):
         left = [f"{one.kind} {one.name}" for one in find_belongings(client, names)]
+        if not left:  # the last of it went in this moment
+            return
         raise Rejected(f"{names.environment} of {names.app} is not removed, in use is: {', '.join(left[:SHOWN])}")
 
 
@@ -84,5 +87,6 @@ def _labels(names: EnvironmentNames) -> dict[str, str]:
 
 
 def _kept(names: EnvironmentNames, volume: str, role: str) -> str:
-    own = {DATABASE: "the database", BACKING: f"data of {volume.removeprefix(f'{names.backbone}-')}"}
+    name = volume.removeprefix(names.backbone)[1:]
+    own = {DATABASE: "the database", BACKING: f"data of {name}", VOLUME: f"volume {name} of the services"}
     return own.get(role, f"data of the {role}")

@@ -1,31 +1,22 @@
 """The reports a suite leaves in its container, copied out of it by a glob."""
 
-import base64
 import hashlib
 import io
-import json
 import posixpath
-import re
 import tarfile
 from collections import deque
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
 from pathlib import Path, PurePosixPath
-from typing import Any, cast
+from typing import Any
 
-import requests
-from docker.errors import create_api_error_from_http_exception
 from docker.models.containers import Container
 
+from delivery.containers.paths import FOLDER, LINK, archive_of, moment_seconds, stat_of
 from delivery.globs import Glob
 
 MAX_REPORT_BYTES = 64_000_000
 MAX_LINKS = 200
-FOLDER, LINK = 1 << 31, 1 << 27  # in the engine's word for the mode of a file
 LONGEST_NAME = 120
-_MOMENT = re.compile(r"([^.Z+]+?)(?:\.(\d+))?(Z|[+-]\d\d:\d\d)")
 
 
 @dataclass
@@ -73,12 +64,12 @@ class _Search:
 
     def run(self) -> None:
         """Copy everything; `ahead` holds what is left: the path a user sees, and where that really is."""
-        self.start = _stat(self.container, self.glob.start)
+        self.start = stat_of(self.container, self.glob.start)
         self.ahead.append((self.glob.start, self.glob.start))
         followed = 0
         while self.ahead and not self.found.problem:
             path, real = self.ahead.popleft()
-            about = self.start if path == self.glob.start else _stat(self.container, real)
+            about = self.start if path == self.glob.start else stat_of(self.container, real)
             if about and int(about["mode"]) & LINK:
                 real = PurePosixPath(about["linkTarget"])
                 followed += 1
@@ -107,7 +98,7 @@ class _Search:
         return text
 
     def _read(self, path: PurePosixPath, real: PurePosixPath) -> None:
-        with _archive(self.container, real) as archive:
+        with archive_of(self.container, real) as archive:
             for entry in archive or ():
                 inside = PurePosixPath(*PurePosixPath(entry.name).parts[1:]) if real.name else PurePosixPath(entry.name)
                 self._look_at(archive, entry, path / inside, real / inside)
@@ -132,7 +123,7 @@ class _Search:
         if real in self.copied:
             return
         self.copied.add(real)
-        created = int(_seconds(self.container.attrs["Created"]))
+        created = int(moment_seconds(self.container.attrs["Created"]))
         if entry.mtime < created:
             self.found.stale.append(_printable(str(path)))
             return
@@ -157,10 +148,10 @@ class _Search:
 
         Not while an archive is read: the engine answers no question about a container whose files it streams.
         """
-        created = _seconds(self.container.attrs["Created"])
+        created = moment_seconds(self.container.attrs["Created"])
         for name, real in self.doubtful.items():
-            about = _stat(self.container, real)
-            if about and _seconds(about["mtime"]) < created:
+            about = stat_of(self.container, real)
+            if about and moment_seconds(about["mtime"]) < created:
                 self.found.names.remove(name)
                 self.found.stale.append(_printable(str(real)))
                 (self.folder / name).unlink()
@@ -172,53 +163,6 @@ class _Search:
             number += 1
             name = str(path.with_name(f"{path.stem}-{number}{path.suffix}"))
         return name
-
-
-@contextmanager
-def _archive(container: Container, path: PurePosixPath) -> Iterator[tarfile.TarFile | None]:
-    """Open what the engine streams of a path; its answer is closed whatever happens, and none when it is not there."""
-    with _asked(container, "get", path) as response:
-        if response is None:
-            yield None
-            return
-        with tarfile.open(fileobj=cast(Any, response.raw), mode="r|") as archive:
-            yield archive
-
-
-def _stat(container: Container, path: PurePosixPath) -> dict[str, Any] | None:
-    """Return what the engine says of a path: `mode`, and of a link where it leads in the end."""
-    with _asked(container, "head", path) as response:
-        if response is None:
-            return None
-        return dict(json.loads(base64.b64decode(response.headers["X-Docker-Container-Path-Stat"])))
-
-
-@contextmanager
-def _asked(container: Container, method: str, path: PurePosixPath) -> Iterator[requests.Response | None]:
-    """Ask the engine for a path; the SDK's own call keeps the answer open when it is not read to its end."""
-    assert container.client
-    api = container.client.api
-    url = f"{api.base_url}/v{api.api_version}/containers/{container.id}/archive"
-    asked = {"params": {"path": str(path).encode(errors="surrogateescape")}, "stream": True, "timeout": api.timeout}
-    with api.request(method, url, headers={"Accept-Encoding": "identity"}, **cast(Any, asked)) as response:
-        # Links in a circle are no fault of the engine, which answers as if they were.
-        if response.status_code == requests.codes.not_found or (method == "head" and not response.ok):
-            yield None
-            return
-        try:
-            response.raise_for_status()
-        except requests.HTTPError as error:
-            raise create_api_error_from_http_exception(error) from error
-        yield response
-
-
-def _seconds(moment: str) -> float:
-    """Return a moment as the engine writes it, to the nanosecond: 2030-01-01T12:00:00.123456789Z, or with an offset."""
-    written = _MOMENT.fullmatch(moment)
-    if written is None:
-        raise ValueError(f"no moment: {moment}")
-    whole, fraction, zone = written[1], written[2] or "0", written[3].replace("Z", "+00:00")
-    return datetime.fromisoformat(whole + zone).timestamp() + float(f"0.{fraction}")
 
 
 def _printable(path: str) -> str:

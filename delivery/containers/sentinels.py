@@ -47,7 +47,8 @@ class EngineSentinel:
                     code = event["Actor"]["Attributes"].get("exitCode", "none")
                     name = names.get(event["id"], event["id"])
                     log = functools.partial(_log_of, self._instances, event["id"])
-                    guard.alarm(f"{name} ended with exit code {code}", details=log)
+                    how = f"ended with exit code {code}" if event["Action"] == "die" else "lost a process"
+                    guard.alarm(f"{name} {how}", details=log)
             except (requests.RequestException, DockerException, OSError, ValueError, AttributeError):
                 pass  # the engine is away, or this was closed
             guard.stopped.wait(RECONNECT_SECONDS)
@@ -117,5 +118,5 @@ def _log_of(instances: Sequence[Instance], container: str) -> str:
     for instance in instances:
         if instance.container.id == container:
             with contextlib.suppress(NotFound, APIError, requests.RequestException):
-                return f"; the end of its log:\n{instance.last_lines()}"
+                return f"{instance.out_of_memory()}; the end of its log:\n{instance.last_lines()}"
     return ""

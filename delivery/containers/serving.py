@@ -11,6 +11,7 @@ from docker.errors import ImageNotFound, NotFound
 from delivery.answer import Answer
 from delivery.containers.diagnosis import why_not_ready
 from delivery.containers.instances import Instance, routes_of
+from delivery.containers.limits import KILLED
 from delivery.containers.router import Router, Runtime
 from delivery.containers.visit import Visitor
 from delivery.errors import Rejected, ReleaseUnhealthy, Transient
@@ -73,6 +74,8 @@ def _is_ready(ask: Ask, instance: Instance, up: set[tuple[str, str]], started: f
     instance.container.reload()
     if instance.restarts or not instance.container.attrs["State"]["Running"]:
         code = instance.container.attrs["State"]["ExitCode"]
+        if why := instance.out_of_memory():
+            raise unhealthy(instance, f"ended with exit code {KILLED}{why}")
         raise unhealthy(instance, f"ended with exit code {code}" if not instance.restarts else "ends again and again")
     if not instance.file.port:
         return instance.is_healthy and time.monotonic() - started >= SETTLE_SECONDS
@@ -93,6 +96,7 @@ def fault_of(instances: Sequence[Instance]) -> str:
         if not instance.is_running or instance.restarts:
             state = instance.container.attrs["State"]
             how = "was started again" if instance.restarts else f"is {state['Status']}"
+            how += instance.out_of_memory()
             return f"{instance.container.name} {how}; the end of its log:\n{instance.last_lines()}"
     return ""
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from secrets import token_hex
 from typing import Any
 
 from docker import DockerClient
@@ -23,10 +24,12 @@ from delivery.containers.database import (
     start_in_memory,
 )
 from delivery.containers.job import Job
+from delivery.containers.limits import limits_of
 from delivery.containers.logs import save_log
 from delivery.containers.names import EnvironmentNames
 from delivery.containers.outcome import prepare_folder, wait_for_end
 from delivery.containers.probe import start_probe, wait_for_part, wait_until
+from delivery.containers.volumes import own_new_folders
 from delivery.errors import Misconfigured, Rejected
 from delivery.home import Home
 from delivery.matrix import Cell, CellResult, cells_of, variable_name
@@ -60,11 +63,12 @@ def run_cell(
     """Run `cell` in an environment of its own and return what came out; nothing of it is left.
 
     `images` maps the application's image names and `suite-<name>` to what the engine can run. `secrets` are those of
-    the suite: it gets them, and so do the migration and the services beside it. An environment that
-    does not come up is the result `error`; only the engine's own troubles are raised, and Misconfigured for a
-    Compose file that can never work.
+    the suite: it gets them, and so do the migration and the services beside it. Secrets of the application's parts
+    that it does not give have values made for the cell. An environment that does not come up is the result `error`;
+    only the engine's own troubles are raised, and Misconfigured for a Compose file that can never work.
     """
-    job = Job(app, cell, images, log, report_dir, source or Path(), secrets or {})
+    made = _made_for(app, app.suites[cell.suite], secrets or {})
+    job = Job(app, cell, images, log, report_dir, source or Path(), secrets or {}, made)
     if job.suite.compose:
         return run_compose_cell(job, home=home, run_id=run_id, host=host)
     try:
@@ -119,6 +123,14 @@ def router_url(client: DockerClient, names: EnvironmentNames) -> str:
     return f"http://{aliases[0]}:{(published or ['80/tcp'])[0].partition('/')[0]}"
 
 
+def _made_for(app: App, suite: Suite, given: Mapping[str, SecretStr]) -> dict[str, str]:
+    """Return values, for this cell alone, of the secrets of the application's parts that the suite says nothing of."""
+    if suite.compose:
+        return {}
+    wanted = {variable for secrets in app.secrets_of_parts().values() for variable in secrets}
+    return {variable: token_hex(16) for variable in sorted(wanted - set(given) - set(suite.env))}
+
+
 def _bring_up(bed: Bed, job: Job) -> Surroundings:
     """Start what the suite needs, each part when what it needs is ready."""
     app, parts = job.app, _needed(job.app, job.suite)
@@ -131,7 +143,9 @@ def _bring_up(bed: Bed, job: Job) -> Surroundings:
         wait_until(ready, container, DATABASE_START_SECONDS)
         if app.database.migrate:
             image, log = job.image(app.database.migrate.image), job.log_of("migrate")
-            env = job.own_env(access.facts())  # the suite's word is about this cell alone, the migration's about all
+            # The suite's word is about this cell alone, the migration's about all.
+            made = {name: value for name, value in job.made.items() if name in app.database.migrate.secrets}
+            env = {**made, **job.own_env(access.facts())}
             run_migration(bed, app.database, access, image, log, env=env, secrets=job.secrets)
     for name in parts:
         _start_part(bed, job, name, probe, access)
@@ -156,10 +170,16 @@ def _start_part(bed: Bed, job: Job, name: str, probe: Container | None, access: 
     part = app.services.get(name) or app.backing[name]
     image = job.image(app.service_image(name) if isinstance(part, Service) else app.backing[name].image)
     where = f"headway.yaml: {'services' if isinstance(part, Service) else 'backing'}.{name}.env"
-    env = fill(where, part.env, facts)
+    env, options = fill(where, part.env, facts), limits_of(part)
     if isinstance(part, Service):
-        env = {**standard_variables(access), "HEADWAY_DIGEST": image.partition("@")[2], **env, **job.revealed()}
-    container = bed.start(name, image, part.command, env=env)
+        env = {**standard_variables(access), "HEADWAY_DIGEST": image.partition("@")[2], **env}
+        mounts = {bed.add_volume(volume): folder for volume, folder in part.volumes.items()}
+        options |= {"volumes": {volume: {"bind": folder, "mode": "rw"} for volume, folder in mounts.items()}}
+        options |= {"init": part.init}
+    container = bed.create(name, image, part.command, env=env | job.revealed_to(part, facts), **options)
+    if isinstance(part, Service):
+        own_new_folders(container, part.volumes.values())
+    container.start()
     if probe:
         wait_for_part(probe, container, name, part)
 

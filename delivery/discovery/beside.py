@@ -13,7 +13,7 @@ from delivery.discovery.environment import Surroundings, is_secret
 from delivery.discovery.folders import is_file
 from delivery.discovery.interpolation import unknown_variables, without_unknown
 from delivery.discovery.roles import image_name, is_other_database
-from delivery.model import PATH_PATTERN
+from delivery.model import FOLDER_PATTERN
 
 _POSTGRES_IMAGES = re.compile(r"^(postgres|postgis|pgvector|timescaledb(-ha)?)$")
 # Where programs listen that are kept beside an application, for files that do not say it.
@@ -153,7 +153,7 @@ def _volume(service: ComposeService, said: str, folder: Path, draft: Draft) -> s
             draft.leave_out(f"{said} mounts {mount.source} from the machine: make an image that holds it")
         else:
             kept.append(mount.target)
-    kept = [path.rstrip("/") for path in kept if re.match(PATH_PATTERN, path.rstrip("/"))]
+    kept = [path.rstrip("/") for path in kept if re.match(FOLDER_PATTERN, path.rstrip("/"))]
     if len(kept) > 1:
         draft.leave_out(f"{said}: of its volumes only {kept[0]} is kept, not {', '.join(kept[1:])}")
     return kept[0] if kept else None

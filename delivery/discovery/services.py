@@ -8,13 +8,14 @@ from typing import Any
 
 from delivery.discovery.compose_services import ComposeService
 from delivery.discovery.dockerfiles import environment, last_of, started_as
-from delivery.discovery.draft import Draft
+from delivery.discovery.draft import Draft, name_of
 from delivery.discovery.environment import Surroundings, Variables, translate
 from delivery.discovery.folders import below, is_folder
 from delivery.discovery.health import HealthQuestion, health_question
 from delivery.discovery.images import ImageDraft
 from delivery.discovery.interpolation import unknown_variables, without_unknown
 from delivery.discovery.ports import guess_port
+from delivery.model import FOLDER_PATTERN
 
 MOST_INSTANCES, LONGEST_STOP_SECONDS, LONGEST_START_SECONDS = 20, 600, 1800
 USUAL_STOP_SECONDS, USUAL_START_SECONDS = 15, 60
@@ -27,6 +28,8 @@ _DEVELOPMENT = re.compile(
     r"|\breact-scripts\s+start\b"
 )
 MODES = re.compile(r"^(NODE_ENV|RAILS_ENV|RACK_ENV|FLASK_ENV|APP_ENV|MIX_ENV|ASPNETCORE_ENVIRONMENT|DJANGO_ENV)$")
+# Folders that a build fills: what each release brings anew.
+_BROUGHT = re.compile(r"node_modules|static|assets|venv\b|\bvendor\b|\b(dist|build|public|target)\b|/(usr|etc)/")
 _PASSING_ON = re.compile(
     r"(^|/)(tini|dumb-init|docker-init|catatonit|gosu|su-exec|sh|bash|docker-entrypoint\.sh|docker-php-entrypoint"
     r"|env|exec)$"
@@ -80,6 +83,7 @@ def describe(part: Part, others: list[Part], around: Surroundings, beside: Neigh
         _add_variables(part, service, beside, draft)
         if needs := [beside.names[name] for name in service.needs if name in beside.names]:
             content["needs"] = list(dict.fromkeys(needs))
+        _add_volumes(part, service, beside.file, draft)
         _say_what_is_lost(part, service, beside.file, draft)
 
 
@@ -188,14 +192,27 @@ def _add_variables(part: Part, service: ComposeService, beside: Neighbours, draf
         )
 
 
+def _add_volumes(part: Part, service: ComposeService, file: str, draft: Draft) -> None:
+    """Keep what the Compose file keeps in named volumes, but for what each release brings anew."""
+    volumes: dict[str, str] = {}
+    for mount in service.mounts:
+        if mount.kind != "volume" or not mount.source:
+            continue
+        said, target = f"{part.name} in {file} keeps {mount.target} in a volume", mount.target.rstrip("/")
+        if _BROUGHT.search(f"{mount.source}:{target}"):
+            draft.leave_out(f"{said}: what the image brings there is new with each release, and a volume keeps the old")
+        elif re.match(FOLDER_PATTERN, target) and target not in volumes.values():
+            volumes[name_of(mount.source)] = target
+        else:
+            draft.leave_out(f"{said}, which is no folder that can be kept")
+    if volumes:
+        part.content["volumes"] = volumes
+        draft.guess(f"{part.name} keeps {', '.join(volumes.values())} across releases: volumes are in no backup")
+
+
 def _say_what_is_lost(part: Part, service: ComposeService, file: str, draft: Draft) -> None:
     """Say what the Compose file asks for and a release does not have."""
     said = f"{part.name} in {file}"
-    for mount in service.mounts:
-        if mount.kind == "volume" and mount.source:
-            draft.leave_out(
-                f"{said} keeps {mount.target} in a volume: a service keeps no files; use a database or a store"
-            )
     if service.binds:
         context = part.image.build.context
         shown = ", ".join(dict.fromkeys(mount.source for mount in service.binds))

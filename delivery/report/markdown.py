@@ -74,6 +74,8 @@ def _facts(record: DeliveryRecord) -> Iterable[str]:
         yield _plain(theft.describe())
     for base in record.substitutes:
         yield f"stand-in: {_plain(base.describe())}"
+    for line in record.losses:
+        yield f"**lost with each release**: {_plain(line)}"
     if record.report:
         yield f"the whole report: `{record.report}`"
 
@@ -127,6 +129,8 @@ def _backups(record: DeliveryRecord) -> Iterable[str]:
     for backup in record.backups:
         figures = f"RPO {backup.rpo_seconds:.2f} s, RTO {backup.rto_seconds:.2f} s"
         yield f"{backup.environment}: {backup.tables} tables, {backup.rows} rows came back; {figures}"
+    if record.unproven:
+        yield f"not in the proof, which is of the database alone, are the volumes {', '.join(record.unproven)}"
 
 
 def _steps(record: DeliveryRecord) -> str:

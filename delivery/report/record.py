@@ -103,6 +103,8 @@ class DeliveryRecord(Model):
     decisions: tuple[Decision, ...] = ()
     thefts: tuple[Theft, ...] = Field((), description="environments that were taken from a run that held them")
     backups: tuple[BackupFigures, ...] = ()
+    unproven: tuple[str, ...] = Field((), description="volumes, which no proof of a backup is about")
+    losses: tuple[str, ...] = Field((), description="what instances wrote that is lost with each release")
     releases: tuple[ReleaseFigures, ...] = ()
     steps: tuple[StepTime, ...] = ()
     report: str = Field("", description="where the page with all of this is")

@@ -18,7 +18,7 @@ from delivery.containers.backing import ensure_backing
 from delivery.containers.bases import resolve_base
 from delivery.containers.bed import engine_errors
 from delivery.containers.client import connect
-from delivery.containers.database import ensure_network, find_database, standard_variables
+from delivery.containers.database import SECRET_VARIABLES, ensure_network, find_database, standard_variables
 from delivery.containers.diagnosis import check_exposed
 from delivery.containers.instances import (
     Instance,
@@ -44,6 +44,7 @@ from delivery.containers.serving import (
 )
 from delivery.containers.traffic import SlotProbes
 from delivery.containers.visit import Visitor, ask_each
+from delivery.containers.written import find_losses
 from delivery.errors import Misconfigured, Rejected, ReleaseUnhealthy
 from delivery.guard import Guard
 from delivery.home import Home
@@ -106,7 +107,7 @@ class DockerHost:
             return there
         live = state.live
         colour: Colour = "green" if live and live.colour == "blue" else "blue"
-        ensure_backing(self.client, self.names, app, self.home, self.host)
+        ensure_backing(self.client, self.names, app, self.home, self.host, self.place.parts)
         self._clear(router, colour, DRAIN_SECONDS)
         ensure_slot_network(self.client, self.names, colour)
         for service in app.services:  # all images first, so that none is waited for with half a slot running
@@ -220,6 +221,10 @@ class DockerHost:
             self._clear(router, other(colour), 0)
         return self._state(router)
 
+    def losses(self, app: App) -> tuple[str, ...]:
+        """Return what instances of both slots keep outside volumes that outlive them, in words."""
+        return find_losses(self._instances(), app.services)
+
     def belongings(self) -> tuple[Belonging, ...]:
         """Return every container, network and volume of the environment."""
         return find_belongings(self.client, self.names)
@@ -280,6 +285,7 @@ class DockerHost:
                 release=release,
                 image=self._image(app, release, service),
                 env=self._env(app, release, service),
+                hidden={*SECRET_VARIABLES, *self.place.revealed_to(service)},
                 sequence=self.sequence,
             )
             for service in services
@@ -301,13 +307,12 @@ class DockerHost:
             "HEADWAY_REVISION": release.revision.sha,
             "HEADWAY_DIGEST": image.digest if image else "",
         }
-        secrets = {name: value.get_secret_value() for name, value in self.place.secrets.items()}
         return {
             **standard_variables(access),
             **ours,
             **fill(f"headway.yaml: services.{service}.env", app.services[service].env, facts),
             **fill(f"headway.yaml: environments.{self.place.environment}.env", self.environment.env, facts),
-            **secrets,
+            **self.place.revealed_to(service),
         }
 
     def _image(self, app: App, release: Release, service: str) -> str:

@@ -40,6 +40,7 @@ class Behaviour:
     dies_at_percent: dict[str, int] = field(default_factory=dict)
     error_percent: dict[str, float] = field(default_factory=dict)
     answers: dict[tuple[str, str], int] = field(default_factory=dict)
+    losses: tuple[str, ...] = ()
     requests: int = 1000
     during: Callable[[str], None] = field(default=lambda verb: None)
 
@@ -187,6 +188,10 @@ class MemoryHost:
         self._settle(release)
         self._empty(other(self._colour_of(release)))
         return self.observe()
+
+    def losses(self, app: App) -> tuple[str, ...]:
+        """Return what `Behaviour` says is lost."""
+        return self.place.behaviour.losses
 
     def belongings(self) -> tuple[Belonging, ...]:
         """Return the slots that hold a release."""

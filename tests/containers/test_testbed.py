@@ -283,3 +283,39 @@ def test_a_command_that_is_not_in_the_image_is_an_error(home, tmp_path):
 
     assert result.outcome == "error"
     assert "no-such-program" in result.problem
+
+
+def test_parts_in_a_cell_get_secrets_made_for_it_and_share_its_volumes(home, tmp_path):
+    told = 'test "$(wget -q -O - $API_URL/told)" = "$PASSWORD $PASSWORD"; test "$(wget -q -O - $API_URL/in/b)" = worker'
+    content = app(api=suite(f'set -e; {told}; echo "length ${{#PASSWORD}}"', services=["api"])).model_dump(mode="json")
+    del content["database"]
+    says = ["sh", "-c", 'exec nc -ll -p 6379 -e echo "$PASSWORD"']
+    content["backing"]["cache"] |= {"command": says, "secrets": {"PASSWORD": "of-production"}, "memory": "64m"}
+    serves = 'test $$ = 1 || exit 9; echo "$(nc cache 6379 </dev/null) $PASSWORD" >/w/told; exec httpd -f -p 8080 -h /w'
+    api = {"command": ["sh", "-c", f"touch /w/healthz; {serves}"], "init": False, "needs": ["cache", "worker"]}
+    worker = {"image": BUSYBOX, "command": ["sh", "-c", "echo worker >/out/b; exec sleep 600"]}
+    content["services"] = {
+        "api": content["services"]["api"] | api | {"volumes": {"files": "/w/in"}},
+        "worker": worker | {"volumes": {"files": "/out"}},
+    }
+
+    result = run(App.model_validate(content), home, tmp_path)
+
+    assert (result.outcome, result.last_lines) == ("passed", "length 32"), result.problem + result.last_lines
+
+
+def test_a_part_that_needs_more_memory_than_it_may_have_is_told_so(home, tmp_path):
+    content = app(api=suite("true", services=["cache"])).model_dump(mode="json")
+    content["backing"]["cache"] |= {"command": ["tail", "/dev/zero"], "memory": "16m"}
+
+    result = run(App.model_validate(content), home, tmp_path)
+
+    assert "stopped with exit code 137, out of memory (backing.cache.memory: 16m)" in result.problem
+
+
+def test_programs_of_postgresql_find_the_database_without_being_told(home, tmp_path):
+    one = {"image": "postgres:15-alpine", "command": ["psql", "-qAtc", "insert into task values (1); table task"]}
+
+    result = run(app(sql={**one, "database": True}), home, tmp_path)
+
+    assert (result.outcome, result.last_lines) == ("passed", "1"), result.last_lines

@@ -7,6 +7,7 @@ import pytest
 from delivery.app import App
 from delivery.configuration import check_files, configuration_hash, load_app, load_app_text
 from delivery.errors import Misconfigured
+from delivery.parts import memory_bytes
 
 HEAD = """\
 app: shop
@@ -192,6 +193,39 @@ database: {migrate: {image: web, files: migrations}}
 suites: {all: {compose: compose.yaml, compose_service: tests}, unit: {build: {context: web, dockerfile: Test}}}
 environments: {production: {}}
 """
+
+
+@pytest.mark.parametrize(
+    ("key", "told"),
+    [
+        ("memory: 1m", "memory: found 1m; allowed: at least 6m"),
+        ("memory: 512", "memory: found 512; allowed: text, which a number or true becomes in quotes"),
+        ("memory: 512MB", "memory: found '512MB'; allowed: a whole number with b, k, m or g, like 512m"),
+        ("cpus: 0", "cpus: found 0; allowed: greater than 0"),
+        (
+            "volumes: {all: /}",
+            "volumes.all: found '/'; allowed: the path of a folder in the container, like /app/uploads",
+        ),
+        ("volumes: {all: /a/../b}", "volumes.all: found '/a/../b'; allowed: the path of a folder in the container"),
+        ("volumes: [/a]", "volumes: found ['/a']; allowed: keys with values"),
+        ("secrets: [1]", "secrets: found [1]; allowed: keys with values"),
+        ("env_file: []", "env_file: is empty; allowed: at least 1"),
+    ],
+)
+def test_a_wrong_limit_volume_or_secret_is_told_with_what_is_allowed(key: str, told: str) -> None:
+    assert f"services.web.{told}" in complaint(with_service(key))
+
+
+@pytest.mark.parametrize(("text", "size"), [("8388608", 2**23), ("64k", None), ("64m", 2**26), ("2G", 2**31)])
+def test_memory_is_given_in_the_engines_units(text: str, size: int | None) -> None:
+    assert memory_bytes(text) == (size or 2**16)
+
+
+def test_a_name_that_ends_with_a_dash_is_refused_before_a_registry_does() -> None:
+    assert (
+        "app: found 'shop-'; allowed: lower-case letters, digits, dashes, beginning with a letter, ending"
+        in complaint(WHOLE.replace("app: shop", "app: shop-"))
+    )
 
 
 def test_every_missing_file_is_told_with_its_key(tmp_path: Path) -> None:

@@ -48,6 +48,18 @@ def test_a_file_that_fits_together_has_no_problem() -> None:
             "environments.live.acceptance: no such name (found e2e); allowed: none",
         ),
         (
+            {"backing": {"router": {"image": "redis:7"}}},
+            "backing.router: the name is that of the environment's router; call it otherwise",
+        ),
+        (
+            {"backing": {"database": {"image": "postgres"}}, "database": {}},
+            "backing.database: the name is that of the application's `database`; call it otherwise",
+        ),
+        (
+            {"services": {"web": {"port": 1, "volumes": {"a": "/data", "b": "/data/"}}}},
+            "services.web.volumes: /data is given more than once",
+        ),
+        (
             {"suites": {"unit": {"image": "web", "services": ["db"]}}},
             "suites.unit.services: no such name (found db); allowed: web, api",
         ),

@@ -9,7 +9,7 @@ from delivery.app import Suite
 from delivery.matrix import Cell, cells_of, expand, variable_name
 from tests.delivery.values import make_app
 
-NAMES = st.from_regex(r"[a-z][a-z0-9-]{0,5}", fullmatch=True)
+NAMES = st.from_regex(r"[a-z](-?[a-z0-9]){0,3}", fullmatch=True)
 VALUES = st.lists(st.text(max_size=4), min_size=1, max_size=3, unique=True)
 SUITES = st.builds(
     lambda axes, shards: Suite(image="web", axes={name: tuple(values) for name, values in axes.items()}, shards=shards),

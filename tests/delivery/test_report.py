@@ -224,3 +224,13 @@ def test_what_a_cell_remarks_is_in_both_reports() -> None:
     record = make_record(cells=(remarked,))
     assert "the log may lack its beginning" in report_markdown(record)
     assert "<br>the log may lack its beginning" in report_html(record)
+
+
+def test_volumes_are_named_that_no_proof_of_a_backup_is_about() -> None:
+    record = make_record().model_copy(
+        update={"unproven": ("uploads", "cache"), "losses": ("production: services.web",)}
+    )
+    said = "not in the proof, which is of the database alone, are the volumes uploads, cache"
+    assert said in report_markdown(record)
+    assert said in report_html(record).lower()
+    assert "Lost with each release: production: services.web" in report_html(record)

@@ -104,7 +104,7 @@ class Containers:
         return b'{"bomFormat": "CycloneDX"}'
 
     def run_cell(self, app, cell, images, *, log: Path, report_dir: Path, secrets=None, **_) -> CellResult:
-        self.secrets[cell.suite] = {name: secret.get_secret_value() for name, secret in (secrets or {}).items()}
+        self.secrets[cell.suite] = _revealed(secrets)
         self._begin(f"test {cell.name}")
         report_dir.mkdir(parents=True, exist_ok=True)
         log.write_text(f"{cell.name} with {sorted(images)}\n")
@@ -137,7 +137,8 @@ class Containers:
         self.databases.setdefault(names.environment, [])
         return Access(name=names.environment)
 
-    def migrate(self, database, names, access, ref, *, run_id, log, host) -> MigrationResult:
+    def migrate(self, database, names, access, ref, *, run_id, log, host, secrets=None) -> MigrationResult:
+        self.secrets[f"migrate {names.environment}"] = _revealed(secrets)
         self._begin(f"migrate {names.environment}")
         self.databases[names.environment].append(ref)
         return MigrationResult(seconds=0.1)
@@ -188,6 +189,10 @@ class Containers:
         monkeypatch.setattr("tasks.images.find_bases", self.find_bases)
         monkeypatch.setattr("tasks.images.bases_of", self.bases_of)
         monkeypatch.setattr("tasks.report.report_html", DeliveryRecord.model_dump_json)  # pictures take a second
+
+
+def _revealed(secrets) -> dict[str, str]:
+    return {name: secret.get_secret_value() for name, secret in (secrets or {}).items()}
 
 
 def _present(asked: str, *, cache: Path, host: str | None, stand_ins: StandIns) -> BaseImage:

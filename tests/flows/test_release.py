@@ -10,7 +10,9 @@ import pytest
 from prefect.blocks.core import Block
 
 from delivery.errors import ReleaseUnhealthy, Transient
+from delivery.report.markdown import report_markdown
 from delivery.store import FolderStore
+from flows import runs
 from flows.overview import look_at
 from tests.flows.platform import DEADLINE_SECONDS, MEMORY
 
@@ -195,3 +197,23 @@ def failing(verb: str, error: Exception):
             raise error
 
     return during
+
+
+def test_what_is_lost_with_each_release_is_told_in_the_log_and_in_the_report(platform):
+    lost = "services.web writes to /app/uploads (12 files), which are lost with each release"
+    platform.behaviour().losses = (lost,)
+
+    run = platform.deliver()
+
+    platform.until(lambda: any(lost in line for line in runs.look(run.id).warnings))
+    assert platform.record(run.id).losses == (f"production: {lost}",)
+    assert f"production: {lost}" in report_markdown(platform.record(run.id)).replace("\\", "")
+
+
+def test_a_release_does_not_fail_because_nobody_can_tell_what_is_lost(platform, monkeypatch):
+    def fail(*_):
+        raise OSError("the engine is busy")
+
+    monkeypatch.setattr("delivery.targets.memory.MemoryHost.losses", fail)
+
+    assert platform.deliver().state.is_completed()

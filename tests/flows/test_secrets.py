@@ -104,3 +104,59 @@ def test_a_secret_of_a_suite_that_is_not_there_is_told_before_anything_is_built(
     assert run.ended[0] == "Misconfigured"
     assert "headway.yaml: suites.unit.secrets.TOKEN: there is no secret no-such-secret" in run.ended[1]
     assert platform.containers.calls["build web"] == 0
+
+
+def test_each_part_gets_the_secrets_it_names_by_the_word_of_its_environment(platform, monkeypatch):
+    for name in ("cache-staging", "cache-production", "everywhere", "token"):
+        Secret(value=f"value of {name}").save(name, overwrite=True, _sync=True)
+    platform.describe(
+        backing={"cache": {"image": "redis:7", "secrets": ["PASSWORD"]}},
+        database={"migrate": {"image": "web", "secrets": {"PASSWORD": None, "KEY": "everywhere"}}},
+        services={"web": {"port": 8000, "secrets": {"TOKEN": "token"}}},
+        environments={
+            "staging": {"target": MEMORY, "secrets": {"PASSWORD": "cache-staging"}},
+            "production": {"target": MEMORY, "after": "staging", "secrets": {"PASSWORD": "cache-production"}},
+        },
+    )
+    given = {}
+
+    def open_and_look(app, environment, place, *, sequence):
+        secrets = {key: {name: one.get_secret_value() for name, one in own.items()} for key, own in place.parts.items()}
+        given.setdefault(place.environment, []).append((secrets, place.revealed_to("web")))
+        return open_target(app, environment, place, sequence=sequence)
+
+    monkeypatch.setattr("tasks.place.open_target", open_and_look)
+
+    run = platform.deliver()
+
+    assert run.state.is_completed(), run.ended
+    for environment in ("staging", "production"):
+        password = {"PASSWORD": f"value of cache-{environment}"}
+        migration = {**password, "KEY": "value of everywhere"}
+        token = {"TOKEN": "value of token"}
+        parts = {"backing.cache": password, "database.migrate": migration, "services.web": token}
+        assert (parts, {**password, **token}) in given[environment]
+        assert platform.containers.secrets[f"migrate {environment}"] == migration
+
+
+def test_all_secrets_that_are_missing_are_told_at_once_with_what_to_do(platform):
+    platform.describe(
+        backing={"cache": {"image": "redis:7", "secrets": ["CACHE_PASSWORD"]}},
+        database={"migrate": {"image": "web", "secrets": {"KEY": "no-such-key"}}},
+        suites={"unit": {"image": "web", "secrets": {"TOKEN": "no-such-token"}}},
+        environments={"production": {"target": MEMORY, "secrets": {"API": "no-such-api"}}},
+    )
+
+    run = platform.deliver()
+
+    assert run.ended[0] == "Misconfigured"
+    for told in (
+        "headway.yaml: backing.cache.secrets.CACHE_PASSWORD: environments.production.secrets gives it no value",
+        "headway.yaml: database.migrate.secrets.KEY: there is no secret no-such-key",
+        "headway.yaml: suites.unit.secrets.TOKEN: there is no secret no-such-token",
+        "headway.yaml: environments.production.secrets.API: there is no secret no-such-api",
+        "CACHE_PASSWORD: shop-production-cache-password",
+        "headway secret set no-such-key",
+    ):
+        assert told in run.ended[1]
+    assert platform.containers.calls["build web"] == 0

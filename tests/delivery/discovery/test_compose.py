@@ -159,9 +159,17 @@ def test_what_a_release_cannot_keep_or_have_is_said(tmp_path: Path) -> None:
         "  web: {build: ., ports: ['80'], volumes: ['.:/app', 'up:/uploads', './x.ini:/etc/x.ini'], privileged: true}\n"
     )
     found = composed(tmp_path, service, **{"x.ini": ""})
-    assert "keeps /uploads in a volume" in found.left_out
     assert "mounts ., ./x.ini from the machine" in found.left_out
     assert "asks for privileged" in found.left_out
+
+
+def test_what_users_upload_into_a_named_volume_is_kept_and_what_a_build_brings_is_not(tmp_path: Path) -> None:
+    service = (
+        "  web: {build: ., ports: ['80'], volumes: ['my_up:/app/uploads', 'static:/app/static', '/app/node_modules']}\n"
+    )
+    found = composed(tmp_path, service)
+    assert found.app.services["web"].volumes == {"my-up": "/app/uploads"}
+    assert "keeps /app/static in a volume: what the image brings there is new with each release" in found.left_out
 
 
 def test_sources_that_are_mounted_are_in_the_image_anyway(tmp_path: Path) -> None:

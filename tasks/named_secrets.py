@@ -1,0 +1,107 @@
+"""Secrets that headway.yaml names: read from the blocks that hold them, and all that are missing told at once."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import cast
+
+from prefect.blocks.system import Secret
+from pydantic import SecretStr
+
+from delivery.app import App
+from delivery.errors import Misconfigured, all_of
+from delivery.order import environment_of
+from delivery.place import Place
+
+
+def with_named_secrets(app: App, place: Place) -> Place:
+    """Return the place with the secrets of its environment and of every part that runs there.
+
+    What the environment gives a variable wins over the block that the part names. Raises Misconfigured, with all of
+    them, when there are some that are not there.
+    """
+    blocks = _Blocks()
+    secrets, parts = blocks.of_environment(app, place)
+    blocks.check()
+    return replace(place, secrets=secrets, parts=parts)
+
+
+def suite_secrets(app: App, suite: str) -> dict[str, SecretStr]:
+    """Return the secrets of a suite; Misconfigured, with all of them, when there are some that are not there."""
+    blocks = _Blocks()
+    found = blocks.of_suite(app, suite)
+    blocks.check()
+    return found
+
+
+def check_secrets(app: App, places: Iterable[Place], suites: Iterable[str]) -> None:
+    """Return when every secret that these environments and suites need is there; Misconfigured with all missing."""
+    blocks = _Blocks()
+    for place in places:
+        blocks.of_environment(app, place)
+    for suite in suites:
+        blocks.of_suite(app, suite)
+    blocks.check()
+
+
+@dataclass
+class _Blocks:
+    """Blocks that were asked for, each once, and what was wrong with them."""
+
+    known: dict[str, SecretStr | None] = field(default_factory=dict)
+    missing: list[Misconfigured] = field(default_factory=list)
+
+    def check(self) -> None:
+        if self.missing:
+            raise all_of(self.missing)
+
+    def of_suite(self, app: App, suite: str) -> dict[str, SecretStr]:
+        return self._named(f"suites.{suite}.secrets", app.suites[suite].secrets)
+
+    def of_environment(self, app: App, place: Place) -> tuple[dict[str, SecretStr], dict[str, dict[str, SecretStr]]]:
+        where = f"environments.{place.environment}.secrets"
+        named = environment_of(app, place.environment).secrets
+        everywhere = {**place.secrets, **self._named(where, named)}
+        parts = {}
+        for key, secrets in app.secrets_of_parts().items():
+            inherited = {variable: everywhere[variable] for variable in secrets if variable in everywhere}
+            own = {
+                variable: block
+                for variable, block in secrets.items()
+                if block is not None and variable not in (*everywhere, *named)
+            }
+            parts[key] = inherited | self._named(f"{key}.secrets", own)
+            for variable, block in secrets.items():
+                if block is None and variable not in (*everywhere, *named):
+                    self._miss(
+                        f"{key}.secrets.{variable}",
+                        f"{where} gives it no value",
+                        f"name a secret there, as {variable}: {app.app}-{place.environment}-{_as_name(variable)}",
+                    )
+        return everywhere, parts
+
+    def _named(self, where: str, named: Mapping[str, str]) -> dict[str, SecretStr]:
+        found = {}
+        for variable, name in named.items():
+            if name not in self.known:
+                self.known[name] = _load(name)
+            value = self.known[name]
+            if value is None:
+                self._miss(f"{where}.{variable}", f"there is no secret {name}", f"headway secret set {name}")
+            else:
+                found[variable] = value
+        return found
+
+    def _miss(self, where: str, found: str, next_step: str) -> None:
+        self.missing.append(Misconfigured(f"headway.yaml: {where}", found, next_step=next_step))
+
+
+def _load(name: str) -> SecretStr | None:
+    try:
+        block = cast(Secret[str], Secret.load(name, _sync=True))  # type: ignore[call-arg]
+    except ValueError:
+        return None
+    return SecretStr(str(block.get()))
+
+
+def _as_name(variable: str) -> str:
+    return variable.lower().replace("_", "-")
