@@ -20,7 +20,12 @@ MOST_STEPS_SECONDS = 3.0
 LATE_LOOKS = 3  # the server hears of the end of a step after that of its run, and never where a process died
 STOP_SECONDS = 120
 PATIENCE_SECONDS = 300
-MARKS = {"COMPLETED": ("✓", "green"), "FAILED": ("✗", "red"), "CRASHED": ("✗", "red")}
+MARKS = {
+    "COMPLETED": ("✓", "green"),
+    "FAILED": ("✗", "red"),
+    "CRASHED": ("✗", "red"),
+    "CANCELLED": ("⊘", "yellow"),
+}
 
 
 def follow(run: str, prefect: Orchestrator, *, quiet: bool = False) -> RunView:
@@ -104,6 +109,8 @@ def _show_ended(view: RunView, shown: set[str]) -> None:
     for step in view.steps:
         if step.id not in shown and step.has_ended:
             shown.add(step.id)
+            if step.did_nothing:
+                continue
             mark, style = MARKS.get(step.kind, ("·", "yellow"))
             say(f"  {mark} {step.name:<44} {seconds(step.seconds):>10}", style)
 

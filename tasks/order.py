@@ -1,17 +1,19 @@
 """Take an order: find the revision, check its file, lay out its sources."""
 
 from pathlib import Path
+from typing import Any
 
 from blocks.artifact_store import current_store
 from delivery.archive import Archive
-from delivery.configuration import check_files, configuration_hash, load_app
-from delivery.errors import Misconfigured
+from delivery.configuration import FILE, app_name, configuration_hash, load_project
+from delivery.errors import HeadwayError, Misconfigured
 from delivery.home import Home
 from delivery.matrix import suites_to_run
 from delivery.order import Order, passed_before
 from delivery.programs import git
 from delivery.programs.checkout import export
 from delivery.release import Release
+from delivery.run_names import delivery_name
 from tasks.notes import note
 from tasks.place import load_place, open_environment, suite_secrets
 from tasks.step import log, step
@@ -29,8 +31,7 @@ def take_order(project: str | None, revision: str, environment: str, run: str, s
     found = git.resolve(repository, revision, relative)
     source = Home.current().work / run / "source"
     export(repository, found.sha, relative, source)
-    app = load_app(source / "headway.yaml")
-    check_files(app, source)
+    app = load_project(source)
     places = (*passed_before(app, environment), environment)
     for place in places:
         load_place(app, place, with_secrets=True)  # a secret that is not there is told now, not after the tests
@@ -74,6 +75,21 @@ def find_unchanged(order: Order) -> Release | None:
         return None
     note(order.run, "state", order.environment, state)
     return live.release
+
+
+def name_of_delivery(parameters: dict[str, Any]) -> str:
+    """Return what a delivery with these parameters is called, as far as its folder tells; raises nothing."""
+    revision, environment = str(parameters.get("revision", "HEAD")), str(parameters.get("environment", "production"))
+    app = "?"
+    try:
+        folder = _project(parameters.get("project"))
+        app = folder.name
+        app = app_name(folder / FILE)
+        repository = git.top_level(folder)
+        revision = git.resolve(repository, revision, folder.relative_to(repository).as_posix()).short
+    except (HeadwayError, OSError):
+        pass  # the run itself says what is wrong, and ends so
+    return delivery_name(app, revision, environment)
 
 
 def _project(asked: str | None) -> Path:

@@ -5,13 +5,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import cast
 
-from prefect.blocks.system import Secret
 from pydantic import SecretStr
 
 from blocks.artifact_store import current_store
 from blocks.environment import DeliveryEnvironment, block_name
+from blocks.secrets import load_secret
 from delivery.app import App, DockerTarget
 from delivery.archive import Archive, Happening, HistoryEntry
 from delivery.errors import Misconfigured, ReleaseUnhealthy
@@ -64,12 +63,10 @@ def suite_secrets(app: App, suite: str) -> dict[str, SecretStr]:
 
 
 def _load_secret(where: str, name: str) -> SecretStr:
-    try:
-        block = cast(Secret[str], Secret.load(name, _sync=True))  # type: ignore[call-arg]
-    except ValueError as error:
-        next_step = f"create {name} under Blocks in the UI, of the type Secret"
-        raise Misconfigured(where, f"there is no secret {name}", next_step=next_step) from error
-    return SecretStr(str(block.get()))
+    secret = load_secret(name)
+    if secret is None:
+        raise Misconfigured(where, f"there is no secret {name}", next_step=f"headway secret set {name}")
+    return secret
 
 
 @contextmanager
@@ -175,12 +172,8 @@ def shift_release(order: Order, environment: str, release: Release, percent: int
 
 
 @step(timeout_seconds=86400, retries=0, name="watch {seconds} s", keep=False)
-def watch_release(
-    order: Order, environment: str, release: Release, seconds: float, sequence: int
-) -> Observation | None:
+def watch_release(order: Order, environment: str, release: Release, seconds: float, sequence: int) -> Observation:
     """Look at live traffic for `seconds`; ReleaseUnhealthy when the verdict, or the policy for no verdict, says so."""
-    if seconds <= 0:
-        return None
     policy = environment_of(order.app, environment).watch
     with changing(order, environment, sequence) as target:
         seen = target.watch(release, policy, seconds)

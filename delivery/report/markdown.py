@@ -16,7 +16,7 @@ LONGEST = 12
 def report_markdown(record: DeliveryRecord) -> str:
     """Return the report in short; the page it names holds the pictures."""
     verb = "rolled back" if record.kind == "rollback" and record.outcome == "delivered" else record.outcome
-    parts = [f"# {record.app or 'a run'} → {record.environment}: {verb} in {record.seconds:.1f} s"]
+    parts = [f"# {record.name}: {verb} in {record.seconds:.1f} s"]
     if record.reason:
         parts.append(_block(record.reason))
     parts.append(_list(_facts(record)))

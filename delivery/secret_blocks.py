@@ -1,0 +1,13 @@
+"""The secret blocks that a `headway.yaml` names: the one list, for whoever loads, checks or shows them."""
+
+from delivery.app import App
+
+
+def named_secrets(app: App) -> dict[str, str]:
+    """Return key of headway.yaml → name of the secret block, for every secret the file names."""
+    found: dict[str, str] = {}
+    for name, environment in app.environments.items():
+        found |= {f"environments.{name}.secrets.{key}": block for key, block in environment.secrets.items()}
+    for name, suite in app.suites.items():
+        found |= {f"suites.{name}.secrets.{key}": block for key, block in suite.secrets.items()}
+    return found
