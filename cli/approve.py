@@ -11,7 +11,9 @@ from cli.project import AppName, ProjectFolder, app_here
 from cli.session import running
 from delivery.errors import Misconfigured
 
-Run = Annotated[str | None, typer.Argument(help="Run id or its beginning; none: the one of this application that waits.")]
+Run = Annotated[
+    str | None, typer.Argument(help="Run id or its beginning; none: the one of this application that waits.")
+]
 By = Annotated[str | None, typer.Option(help="Who decides; none: your login name.")]
 Comment = Annotated[str, typer.Option(help="Kept with the decision.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print data.")]

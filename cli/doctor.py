@@ -7,7 +7,11 @@ from typing import Annotated, Literal
 import typer
 
 from cli.output import print_json, print_table
+from cli.project import find_folder
+from cli.scan_database import describe, warning_of
 from cli.session import orchestrator
+from delivery.app import ScanPolicy
+from delivery.configuration import FILE, read_app
 from delivery.errors import HeadwayError, Misconfigured
 from delivery.home import Home
 from delivery.model import Model
@@ -29,7 +33,7 @@ class Finding(Model):
 def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print data.")] = False) -> int:
     """Look at everything Headway needs and say what is missing; changes nothing, ends 2 when something is missing."""
     home = Home.current()
-    findings = [_python(), _git(), *_docker(home), _disk(home), *_platform()]
+    findings = [_python(), _git(), *_docker(home), _scanner(), _disk(home), *_platform()]
     if as_json:
         print_json([finding.model_dump() for finding in findings])
     else:
@@ -82,6 +86,20 @@ def _when_docker_dies() -> Finding:
         return Finding(what=what, state="ok", found="live on")
     step = f'"live-restore": true, "userland-proxy": false in {DAEMON_JSON}, then restart Docker'
     return Finding(what=what, state="warning", found="end with it: live-restore is off", next_step=step)
+
+
+def _scanner() -> Finding:
+    """Say whether scans will be able to say yes or no, of the application one stands in or of one with no policy."""
+    file = find_folder() / FILE
+    try:
+        app = read_app(file).app if file.is_file() else None
+    except Misconfigured:  # `headway check` says what is wrong with the file
+        app = None
+    policy = app.scan if app else ScanPolicy()
+    warned = warning_of(policy)
+    found, _, step = warned.partition("\n  next: ")
+    state: State = "warning" if warned else "ok"
+    return Finding(what="vulnerability database", state=state, found=found or describe(policy), next_step=step)
 
 
 def _disk(home: Home) -> Finding:

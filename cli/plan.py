@@ -91,7 +91,9 @@ def _source(folder: Path, revision: str, environment: str) -> Source:
     except Misconfigured as error:
         if revision != "HEAD" or not folder.is_dir() or not error.found.startswith("is not in a git repository"):
             raise
-        return Source(app, None, None, words=(f"there is no git repository yet, and {DELIVERED}: git init, then {THEN}",))
+        return Source(
+            app, None, None, words=(f"there is no git repository yet, and {DELIVERED}: git init, then {THEN}",)
+        )
     below = folder.resolve().relative_to(repository).as_posix()
     changed = git.changed_files(repository, below)
     if revision == "HEAD" and not git.has_file(repository, "HEAD", (PurePosixPath(below) / FILE).as_posix()):

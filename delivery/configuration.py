@@ -12,8 +12,8 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from delivery.app import DATABASE_PATTERN, App
-from delivery.counting import counted
 from delivery.consistency import problems_of
+from delivery.counting import counted
 from delivery.errors import Misconfigured
 from delivery.model import NAME_PATTERN, PATH_PATTERN
 from delivery.order import environment_of, passed_before

@@ -15,7 +15,7 @@ OWN_KEYS = "x-"  # what is the user's own, for anchors
 
 
 class Model(BaseModel):
-    """A value: frozen, and strict about keys it does not know, but for those of the user's own: `x-…`, as in Compose."""
+    """A value: frozen, and strict about keys it does not know; `x-…` are the user's own and left out, as in Compose."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

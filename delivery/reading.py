@@ -1,4 +1,4 @@
-"""What is left of a `headway.yaml` without what cannot be taken: so that one look finds the mistakes in the rest too."""
+"""What is left of a `headway.yaml` without what cannot be taken: so that the mistakes in the rest are found too."""
 
 import copy
 from collections.abc import Sequence

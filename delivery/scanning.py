@@ -95,9 +95,7 @@ class ScanVerdict(Model):
         if self.blocked:
             raise Rejected(f"{name}: {self._blocked_message()}")
         if self.inconclusive and self.when_inconclusive == "block":
-            raise Rejected(
-                f"{name}: the scan is inconclusive: {self.inconclusive}\n  next: {INCONCLUSIVE_STEP}"
-            )
+            raise Rejected(f"{name}: the scan is inconclusive: {self.inconclusive}\n  next: {INCONCLUSIVE_STEP}")
 
     def _blocked_message(self) -> str:
         first, *others = self.blocked[:SHOWN]

@@ -40,7 +40,11 @@ async def build_late(order: Order) -> tuple[BuiltImage, ...]:
     return await build_suites(order, sorted(suites)) if suites else ()
 
 
-@flow(name="build acceptance", flow_run_name="build acceptance of {order.app.app} {order.revision.short}", persist_result=True)
+@flow(
+    name="build acceptance",
+    flow_run_name="build acceptance of {order.app.app} {order.revision.short}",
+    persist_result=True,
+)
 async def build_suites(order: Order, suites: list[str]) -> tuple[BuiltImage, ...]:
     """Build and push the images of `suites`."""
     return tuple(await _side_by_side(order)(build_suite(order, name) for name in suites))

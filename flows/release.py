@@ -24,7 +24,9 @@ from tasks.place import (
 )
 
 
-@flow(name="release", flow_run_name="release {release.app} {release.revision.short} → {environment}", persist_result=True)
+@flow(
+    name="release", flow_run_name="release {release.app} {release.revision.short} → {environment}", persist_result=True
+)
 async def put_live(
     order: Order, built: Built, release: Release, environment: str, decision: Decision | None = None
 ) -> TargetState:

@@ -1,4 +1,4 @@
-"""Whether images can be had, without getting them: the engine is asked, then the registry for the image's description."""
+"""Whether images can be had, without getting them: the engine is asked, then the registry for a description."""
 
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -16,9 +16,7 @@ from delivery.stand_ins import StandIns, stricter
 
 LOOK_SECONDS = 8
 AT_ONCE = 8
-NEXT_STEP = (
-    "correct the name, log in where the image is private (docker login), or name one you have under `bases:` of the image"
-)
+NEXT_STEP = "correct the name, log in where the image is private (docker login), or name one you have under `bases:`"
 # What a registry says of an image that it does not have, or has for others; anything else is no answer.
 _NOWHERE = (400, 401, 403, 404)
 
@@ -74,10 +72,14 @@ def _ask(client: DockerClient, image: str, stand_ins: StandIns) -> _Answer:
         reason = last_line(str(error.explanation or error))
         if error.status_code in _NOWHERE:
             return _Answer("nowhere", f"is neither on the Docker engine nor in {registry_of(image)} ({reason})")
-        return _Answer("unknown", f"is not on the Docker engine, and {registry_of(image)} could not be asked ({reason})")
+        return _Answer(
+            "unknown", f"is not on the Docker engine, and {registry_of(image)} could not be asked ({reason})"
+        )
     except (requests.RequestException, DockerException) as error:
         reason = last_line(str(error))
-        return _Answer("unknown", f"is not on the Docker engine, and {registry_of(image)} could not be asked ({reason})")
+        return _Answer(
+            "unknown", f"is not on the Docker engine, and {registry_of(image)} could not be asked ({reason})"
+        )
     return _Answer("there")
 
 
