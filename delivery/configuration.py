@@ -133,7 +133,7 @@ def read_text(text: str, where: str = FILE) -> Reading:
     except ValidationError as error:
         details = _worth_telling(error.errors())
     mistakes = [line for detail in details for line in _explain(detail)]
-    app, is_whole = read_rest(content, details)
+    app, is_whole = read_rest(content, details, _meant)
     if app and is_whole:
         mistakes += problems_of(app)
     return Reading(app, tuple(dict.fromkeys(mistakes)))
@@ -322,9 +322,15 @@ def _allowed_keys(location: tuple[int | str, ...]) -> str:
     """Say which keys are allowed beside the unknown one, and which of them was probably meant."""
     model = _model_at(location[:-1])
     names = list(model.model_fields) if model else []
-    near = difflib.get_close_matches(str(location[-1]), names, 1)
-    meant = f"did you mean {near[0]}? " if near else ""
+    near = _meant(location)
+    meant = f"did you mean {near}? " if near else ""
     return f"{meant}allowed: {', '.join(names)}"
+
+
+def _meant(location: tuple[int | str, ...]) -> str | None:
+    """Return the key that was probably meant by an unknown one."""
+    model = _model_at(location[:-1])
+    return next(iter(difflib.get_close_matches(str(location[-1]), list(model.model_fields) if model else [], 1)), None)
 
 
 def _keys_at(location: tuple[int | str, ...], kind: str) -> str:

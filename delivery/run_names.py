@@ -1,6 +1,9 @@
 """What a run is called: the application, what is delivered, and where it goes."""
 
+import re
+
 ARROW = " → "
+_NAME = re.compile(rf"([a-z][a-z0-9-]*) \S[^→]*{ARROW}\S")
 
 
 def delivery_name(app: str, revision: str, environment: str) -> str:
@@ -15,7 +18,8 @@ def rollback_name(app: str, environment: str, revision: str = "") -> str:
 
 def app_of(name: str) -> str:
     """Return the application that a run of this name is about, or nothing when the name does not tell."""
-    return name.partition(" ")[0] if ARROW in name else ""
+    found = _NAME.match(name)
+    return found[1] if found else ""
 
 
 def called(name: str, run: str) -> str:

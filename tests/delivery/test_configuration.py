@@ -198,7 +198,7 @@ def test_every_missing_file_is_told_with_its_key(tmp_path: Path) -> None:
     with pytest.raises(Misconfigured) as caught:
         check_files(load_app_text(FILES), tmp_path)
     assert str(caught.value).splitlines() == [
-        "headway.yaml: 6 files are missing",
+        "headway.yaml: 6 mistakes",
         "  images.web.context: there is no folder web",
         "  images.web.dockerfile: there is no file web/Dockerfile",
         "  suites.unit.build.context: there is no folder web",
@@ -217,7 +217,7 @@ def test_each_of_several_folders_of_migrations_is_looked_for(tmp_path: Path) -> 
     with pytest.raises(Misconfigured) as caught:
         check_files(app, tmp_path)
     assert str(caught.value).splitlines()[:3] == [
-        "headway.yaml: 2 files are missing",
+        "headway.yaml: 2 mistakes",
         "  database.migrate.files[1]: there is no folder orders/migrations",
         "  database.migrate.files[2]: ../users is outside the folder of headway.yaml",
     ]
@@ -288,7 +288,8 @@ def test_a_compose_service_that_is_not_in_the_file_is_told_with_those_that_are(t
     with pytest.raises(Misconfigured) as caught:
         check_files(load_app_text(COMPOSE), tmp_path)
     assert str(caught.value) == (
-        "headway.yaml: suites.all.compose_service: there is no service tests in c.yaml; allowed: api, db"
+        "headway.yaml: suites.all.compose_service: there is no service tests in c.yaml; allowed: api, db\n"
+        "  next: correct the path, which is relative to headway.yaml, or commit the file"
     )
 
 

@@ -52,7 +52,7 @@ class Page(HTMLParser):
 
 def test_the_short_report_says_what_happened() -> None:
     text = report_markdown(make_record())
-    assert text.startswith("# shop → production: delivered in 20.0 s\n")
+    assert text.startswith("# shop 0000000 → production: delivered in 20.0 s\n")
     assert f"* release `{make_release(7).fingerprint}`" in text
     assert "* application: <http://127.0.0.1:8080>" in text
     assert "* approval of production: approve by kim – go" in text
@@ -85,11 +85,11 @@ def test_the_steps_of_the_critical_path_are_marked() -> None:
 @pytest.mark.parametrize(
     ("more", "said"),
     [
-        ({"kind": "rollback"}, "# shop → production: rolled back in"),
-        ({"kind": "rollback", "outcome": "withdrawn"}, "# shop → production: withdrawn in"),
+        ({"kind": "rollback"}, "# shop rollback to 0000000 → production: rolled back in"),
+        ({"kind": "rollback", "outcome": "withdrawn"}, "# shop rollback to 0000000 → production: withdrawn in"),
         (
             {"outcome": "rejected", "reason": "tests: 1 of 3"},
-            "# shop → production: rejected in 20.0 s\n\n```\ntests: 1",
+            "# shop 0000000 → production: rejected in 20.0 s\n\n```\ntests: 1",
         ),
         ({"app": ""}, "# a run → production: delivered in"),
     ],
