@@ -14,6 +14,7 @@ from math import log, sqrt
 from typing import TYPE_CHECKING, NamedTuple
 
 from delivery.app import Watch
+from delivery.counting import counted
 from delivery.target import SlotCounts, Verdict
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def judge(window: Watch, live: SlotCounts, baseline: SlotCounts, *, level: float
     """
     needed = max(1, window.min_requests)
     if live.requests < needed:
-        return "inconclusive", f"{live.requests} requests, {needed} are needed to tell"
+        return "inconclusive", f"{counted(live.requests, 'request')}, {needed} are needed to tell"
     found = [
         _judge_errors(window, live, baseline, level),
         _judge_latency(window, live, baseline, level),
@@ -112,7 +113,7 @@ def _judge_latency(window: Watch, live: SlotCounts, baseline: SlotCounts, level:
         return None
     slow, before = _slower(live, limit), _slower(baseline, limit)
     verdict, why = _judge_share(slow, before if before.all >= LATENCIES_NEEDED else None, SLOWEST, level)
-    return verdict, f"{slow} requests took longer than {limit:g} ms, at most 5 % may{why}"
+    return verdict, f"{counted(slow, 'request')} took longer than {limit:g} ms, at most 5 % may{why}"
 
 
 def _judge_slowdown(window: Watch, live: SlotCounts, baseline: SlotCounts, level: float) -> tuple[Verdict, str] | None:

@@ -36,7 +36,9 @@ async def put_live(
     environment is left as it was found.
     """
     async with holding(order, environment, f"release {release.fingerprint}") as hold:
-        if decision:  # somebody else may have changed the environment while this run waited for it
+        if (
+            decision and not decision.unattended
+        ):  # somebody else may have changed the environment while this run waited for it
             await check_still_approved(order, release, decision)
         if order.app.database:
             await _prepare_database(order, environment, release, hold.sequence)

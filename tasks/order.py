@@ -52,11 +52,16 @@ def take_order(project: str | None, revision: str, environment: str, run: str, s
     return order
 
 
-@step(timeout_seconds=300, keep=False)
-def lay_out_sources(order: Order) -> None:
+async def lay_out_sources(order: Order) -> None:
     """Make sure the application's files lie where the order says: an earlier attempt of the run removed them."""
     if not order.path.exists():
-        export(Path(order.repository), order.revision.sha, order.folder, order.path)
+        await lay_out_again(order)
+
+
+@step(timeout_seconds=300, name="lay out sources", keep=False)
+def lay_out_again(order: Order) -> None:
+    """Lay the application's files out where the order says."""
+    export(Path(order.repository), order.revision.sha, order.folder, order.path)
 
 
 @step(timeout_seconds=120, keep=False)

@@ -13,6 +13,7 @@ from blocks.environment import DeliveryEnvironment, block_name
 from blocks.secrets import load_secret
 from delivery.app import App, DockerTarget
 from delivery.archive import Archive, Happening, HistoryEntry
+from delivery.counting import counted
 from delivery.errors import Misconfigured, ReleaseUnhealthy
 from delivery.journal import Entry, Journal, Verb
 from delivery.lease import Lease
@@ -158,7 +159,7 @@ def stage_release(order: Order, environment: str, release: Release, sequence: in
     with changing(order, environment, sequence) as target:
         with _journaled(order, environment, "stage", release, sequence):
             slot = target.stage(order.app, release)
-    log().info("staged %s with %d instances", slot.colour, len(slot.instances))
+    log().info("staged %s with %s", slot.colour, counted(len(slot.instances), "instance"))
     return slot
 
 

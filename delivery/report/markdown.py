@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 
 from delivery.change import Change
 from delivery.checks import CheckResult
+from delivery.counting import counted
 from delivery.matrix import CellResult
 from delivery.report.record import DeliveryRecord
 from delivery.report.timeline import critical_path
@@ -32,7 +33,7 @@ def report_markdown(record: DeliveryRecord) -> str:
     if record.backups:
         parts.append("## Backup\n\n" + _list(_backups(record)))
     if record.steps:
-        parts.append(f"## The longest of {len(record.steps)} steps\n\n" + _steps(record))
+        parts.append(f"## The longest of {counted(len(record.steps), 'step')}\n\n" + _steps(record))
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
@@ -53,7 +54,7 @@ def change_markdown(change: Change) -> str:
     commits = [f"`{commit.sha[:7]}` {_plain(commit.subject)} ({_plain(commit.author)})" for commit in change.commits]
     parts = [f"**{change.environment}**: let this release in?", _list(lines)]
     if commits:
-        parts += [f"{len(commits)} commits:", _list(commits)]
+        parts += [f"{counted(len(commits), 'commit')}:", _list(commits)]
     return "\n\n".join(parts) + "\n"
 
 
@@ -109,7 +110,7 @@ def _traffic(record: DeliveryRecord) -> Iterable[str]:
     for release in record.releases:
         share = release.max_failure_share
         sure = f" (at most {100 * share:.2f} %, 95 % sure)" if share is not None else ""
-        yield f"{release.environment}: {release.requests} requests, {release.failures} failed{sure}"
+        yield f"{release.environment}: {counted(release.requests, 'request')}, {release.failures} failed{sure}"
         for retreat in release.retreats:
             yield f"{release.environment}: {_went_back(retreat)}: {_plain(retreat.reason)}"
         if release.spent_seconds:
@@ -126,7 +127,7 @@ def _went_back(retreat: Retreat) -> str:
 def _backups(record: DeliveryRecord) -> Iterable[str]:
     for backup in record.backups:
         figures = f"RPO {backup.rpo_seconds:.2f} s, RTO {backup.rto_seconds:.2f} s"
-        yield f"{backup.environment}: {backup.tables} tables, {backup.rows} rows came back; {figures}"
+        yield f"{backup.environment}: {counted(backup.tables, 'table')}, {counted(backup.rows, 'row')} came back; {figures}"
 
 
 def _steps(record: DeliveryRecord) -> str:
