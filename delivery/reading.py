@@ -19,7 +19,8 @@ def read_rest(
 ) -> tuple[App | None, bool]:
     """Return what the file says without the values that `details` complain of, or none when too little is left.
 
-    An unknown key counts as the one that was `meant`. And whether everything that has a name is still there, so that what the parts say of each other can be judged.
+    An unknown key counts as the one that was `meant`. And whether everything that has a name is still there, so that
+    what the parts say of each other can be judged.
     """
     rest, is_whole = copy.deepcopy(content), True
     for _ in range(ROUNDS):

@@ -113,7 +113,7 @@ def _judge_latency(window: Watch, live: SlotCounts, baseline: SlotCounts, level:
         return None
     slow, before = _slower(live, limit), _slower(baseline, limit)
     verdict, why = _judge_share(slow, before if before.all >= LATENCIES_NEEDED else None, SLOWEST, level)
-    return verdict, f"{counted(slow, 'request')} took longer than {limit:g} ms, at most 5 % may{why}"
+    return verdict, f"{slow} requests took longer than {limit:g} ms, at most 5 % may{why}"
 
 
 def _judge_slowdown(window: Watch, live: SlotCounts, baseline: SlotCounts, level: float) -> tuple[Verdict, str] | None:
