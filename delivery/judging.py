@@ -33,10 +33,8 @@ def judge(exit_code: int, totals: Totals | None, *, junit_expected: bool) -> tup
             return "failed", f"exit code {exit_code}"
         return ("no-tests", "ended with exit code 0 but wrote no JUnit file") if junit_expected else ("passed", "")
     if totals.failures or totals.errors:
-        return (
-            "failed",
-            f"{counted(totals.failures, 'failure')}, {counted(totals.errors, 'error')}, exit code {exit_code}",
-        )
+        found = f"{counted(totals.failures, 'failure')}, {counted(totals.errors, 'error')}"
+        return "failed", f"{found}, exit code {exit_code}"
     if totals.ran <= 0:
         return "no-tests", f"no test ran ({totals.skipped} skipped), exit code {exit_code}"
     if exit_code:

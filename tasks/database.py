@@ -99,8 +99,8 @@ def _keep_proof(release: Release, environment: str, proof: BackupProof) -> None:
             subject=environment,
             at=datetime.now(UTC),
             outcome="pass",
-            summary=f"restored {counted(proof.tables, 'table')}, {counted(proof.rows, 'row')}: RPO {proof.rpo_seconds:.2f} s, "
-            f"RTO {proof.rto_seconds:.2f} s",
+            summary=f"restored {counted(proof.tables, 'table')}, {counted(proof.rows, 'row')}: "
+            f"RPO {proof.rpo_seconds:.2f} s, RTO {proof.rto_seconds:.2f} s",
             details=proof.model_dump(mode="json"),
         ),
     )

@@ -35,7 +35,7 @@ def lines_of(containers: Mapping[str, Container], wish: LogWish) -> Iterator[Log
             yield one.line
 
 
-def _open(container: Container, wish: LogWish) -> CancellableStream[bytes]:
+def _open(container: Container, wish: LogWish) -> "CancellableStream[bytes]":
     tail: int | Literal["all"] = "all" if wish.tail is None else wish.tail
     since = int(wish.since.timestamp()) if wish.since else None
     return container.logs(stream=True, follow=wish.follow, timestamps=True, tail=tail, since=since)

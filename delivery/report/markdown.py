@@ -127,7 +127,8 @@ def _went_back(retreat: Retreat) -> str:
 def _backups(record: DeliveryRecord) -> Iterable[str]:
     for backup in record.backups:
         figures = f"RPO {backup.rpo_seconds:.2f} s, RTO {backup.rto_seconds:.2f} s"
-        yield f"{backup.environment}: {counted(backup.tables, 'table')}, {counted(backup.rows, 'row')} came back; {figures}"
+        rows = f"{counted(backup.tables, 'table')}, {counted(backup.rows, 'row')}"
+        yield f"{backup.environment}: {rows} came back; {figures}"
 
 
 def _steps(record: DeliveryRecord) -> str:
