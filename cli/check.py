@@ -9,13 +9,12 @@ from cli.output import print_json, say, warn
 from cli.project import find_folder
 from cli.scan_database import warning_of
 from cli.session import orchestrator
-from delivery.app import App, DockerTarget
+from delivery.app import App
 from delivery.configuration import FILE, MISSING_STEP, NEXT_STEP, file_problems, read_app, told
 from delivery.counting import counted
-from delivery.dockerfiles.naming import problems_with, read_for
-from delivery.errors import HeadwayError, Misconfigured
+from delivery.errors import HeadwayError
 from delivery.matrix import expand
-from delivery.named_images import foreign_image_keys, unused_images
+from delivery.named_images import unused_images
 from delivery.secret_blocks import named_secrets
 
 
@@ -54,7 +53,7 @@ def check(
 
 
 def _look(app: App, folder: Path, found: Found) -> None:
-    """Add what is wrong with what the file names: files, Dockerfiles, images, secrets."""
+    """Add what is wrong with what the file names: files, builds, images, secrets."""
     found.mistakes.extend((line, MISSING_STEP) for line in file_problems(app, folder))
     found.words.extend(f"images.{name}: nothing in the file runs it" for name in unused_images(app))
     _look_for_images(app, folder, found)
@@ -65,29 +64,13 @@ def _look(app: App, folder: Path, found: Found) -> None:
 
 def _look_for_images(app: App, folder: Path, found: Found) -> None:
     from delivery.containers.looking import NEXT_STEP as IMAGE_STEP
-    from delivery.containers.looking import Named, look_for
+    from delivery.containers.looking import look_at_builds, look_for_images_of
 
-    bases: list[Named] = []
-    for key, image in app.builds().items():
-        try:
-            file = read_for(image, folder)
-            if file is None:
-                continue
-            found.mistakes.extend((line, NEXT_STEP) for line in problems_with(key, image, file))
-            names = file.bases(image.target)
-        except Misconfigured as error:
-            if error.where.startswith("Dockerfile line"):
-                found.mistakes.append((f"{key}.dockerfile: {error.where}: {error.found}", error.next_step))
-            continue
-        bases += [Named(f"{key} (a base in {image.dockerfile})", image.bases.get(name, name)) for name in names]
-    hosts = {one.target.host if isinstance(one.target, DockerTarget) else None for one in app.environments.values()}
-    named = [Named(key, image) for key, image in foreign_image_keys(app)]
-    wanted: dict[str | None, list[Named]] = {host: list(named) for host in sorted(hosts, key=str)}
-    wanted[None] = [*wanted.get(None, []), *bases]  # built where Headway is, whatever runs elsewhere
-    for host, images in wanted.items():
-        looked = look_for(images, host=host, stand_ins=app.stand_ins)
-        found.mistakes.extend((line, IMAGE_STEP) for line in looked.nowhere)
-        found.words.extend(f"not known: {line}" for line in looked.unknown)
+    problems, bases = look_at_builds(app, folder)
+    found.mistakes.extend((line, step or NEXT_STEP) for line, step in problems)
+    looked = look_for_images_of(app, bases)
+    found.mistakes.extend((line, IMAGE_STEP) for line in looked.nowhere)
+    found.words.extend(f"not known: {line}" for line in looked.unknown)
 
 
 def _look_for_secrets(app: App, found: Found) -> None:
@@ -96,7 +79,7 @@ def _look_for_secrets(app: App, found: Found) -> None:
     if not orchestrator().answers():
         found.words.append("secrets were not looked for: the platform is not up (headway up)")
         return
-    from flows.secrets import missing_secrets
+    from flows.secret_blocks import missing_secrets
 
     try:
         for key, name in missing_secrets(app).items():

@@ -25,7 +25,7 @@ def set_secret(name: Name) -> None:
     """Keep a value under a name: from standard input, or asked for without showing it; never an argument."""
     _check(name)
     running()
-    from flows.secrets import store
+    from flows.secret_blocks import store
 
     value = _read(name)
     replaced = store(name, value)
@@ -40,7 +40,7 @@ def list_secrets(
 ) -> None:
     """Show the names of all secrets, which keys of headway.yaml use each, and which are missing; never a value."""
     running()
-    from flows.secrets import overview
+    from flows.secret_blocks import overview
 
     only = app or app_here(project)
     views = overview(_described(project))
@@ -69,7 +69,7 @@ def remove_secret(
 ) -> None:
     """Remove a secret, after saying who uses it."""
     running()
-    from flows.secrets import overview, remove
+    from flows.secret_blocks import overview, remove
 
     view = next((one for one in overview(_described(project)) if one.name == name), None)
     if view is None or not view.is_there:

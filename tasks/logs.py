@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from blocks.secrets import load_secret
+from blocks.secret_block import load_secret
 from delivery.app import App
 from delivery.errors import Misconfigured
 from delivery.redaction import Redaction

@@ -10,7 +10,7 @@ from pydantic import SecretStr
 
 from blocks.artifact_store import current_store
 from blocks.environment import DeliveryEnvironment, block_name
-from blocks.secrets import load_secret
+from blocks.secret_block import load_secret
 from delivery.app import App, DockerTarget
 from delivery.archive import Archive, Happening, HistoryEntry
 from delivery.counting import counted

@@ -1,17 +1,21 @@
 """Whether images can be had, without getting them: the engine is asked, then the registry for a description."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Literal, NamedTuple
 
 import requests
 from docker import DockerClient
 from docker.errors import APIError, DockerException, ImageNotFound
 
+from delivery.app import App, DockerTarget
 from delivery.containers.client import connect
 from delivery.containers.pulling import last_line
 from delivery.containers.stand_ins import registry_of, stand_in_for
+from delivery.dockerfiles.naming import problems_with, read_for
 from delivery.errors import Misconfigured
+from delivery.named_images import foreign_image_keys
 from delivery.stand_ins import StandIns, stricter
 
 LOOK_SECONDS = 8
@@ -51,6 +55,41 @@ def look_for(named: Iterable[Named], *, host: str | None = None, stand_ins: Stan
     with ThreadPoolExecutor(AT_ONCE) as pool:
         answers = dict(zip(places, pool.map(lambda image: _ask(client, image, stand_ins), places), strict=True))
     return Looked(_lines(places, answers, "nowhere"), _lines(places, answers, "unknown"))
+
+
+def look_at_builds(app: App, folder: Path) -> tuple[list[tuple[str, str]], list[Named]]:
+    """Return what is wrong between headway.yaml and its Dockerfiles, each with a next step, and the images they need.
+
+    What is not there, or only the engine understands, is left out.
+    """
+    problems: list[tuple[str, str]] = []
+    bases: list[Named] = []
+    for key, image in app.builds().items():
+        try:
+            file = read_for(image, folder)
+            if file is None:
+                continue
+            problems += [(line, "") for line in problems_with(key, image, file)]
+            names = file.bases(image.target)
+        except Misconfigured as error:
+            if error.where != "Dockerfile":  # a stage that is not there is told already
+                problems.append((f"{key}.dockerfile: {error.where}: {error.found}", error.next_step))
+            continue
+        bases += [Named(f"{key} (a base in {image.dockerfile})", image.bases.get(name, name)) for name in names]
+    return problems, bases
+
+
+def look_for_images_of(app: App, bases: Sequence[Named]) -> Looked:
+    """Look for the images that the file names where they will run, and for `bases` where they will be built."""
+    named = [Named(key, image) for key, image in foreign_image_keys(app)]
+    hosts = {one.target.host if isinstance(one.target, DockerTarget) else None for one in app.environments.values()}
+    wanted: dict[str | None, list[Named]] = {host: list(named) for host in sorted(hosts, key=str)}
+    wanted[None] = [*wanted.get(None, []), *bases]
+    looked = [look_for(images, host=host, stand_ins=app.stand_ins) for host, images in wanted.items()]
+    return Looked(
+        tuple(dict.fromkeys(line for one in looked for line in one.nowhere)),
+        tuple(dict.fromkeys(line for one in looked for line in one.unknown)),
+    )
 
 
 class _Answer(NamedTuple):

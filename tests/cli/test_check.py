@@ -36,7 +36,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
 
     monkeypatch.setattr(looking, "look_for", look_for)
     monkeypatch.setattr("cli.check.orchestrator", lambda: SimpleNamespace(answers=lambda: made.secrets is not None))
-    monkeypatch.setattr("tasks.secrets.secret_names", lambda: sorted(made.secrets))
+    monkeypatch.setattr("tasks.secret_blocks.secret_names", lambda: sorted(made.secrets))
     return made
 
 
@@ -108,12 +108,12 @@ def test_a_database_that_could_not_be_had_is_told_before_a_run(
 
     from delivery.containers.scanner import Database
 
-    known = Database(checked_at=datetime.now(UTC), problem="mirror.gcr.io: no such host")
+    known = Database(checked_at=datetime.now(UTC), problem="registry.example: no such host")
     monkeypatch.setattr("delivery.containers.scanner.last_known", lambda policy, home: known)
     for verb in ("check", "plan"):
         ended = headway(verb, project.folder)
         assert ended.code == 0
         assert "scan.when_inconclusive: block: there is no vulnerability database" in ended.err
-        assert "mirror.gcr.io: no such host" in ended.err
+        assert "registry.example: no such host" in ended.err
     project.write("headway.yaml", FILE + "scan: {when_inconclusive: allow}\n")
     assert "when_inconclusive" not in headway("check", project.folder).err

@@ -6,6 +6,7 @@ import sys
 from types import SimpleNamespace
 
 import pytest
+from pydantic import SecretStr
 
 from delivery.errors import Misconfigured, Rejected
 from tests.cli.conftest import FILE, Headway, Project
@@ -17,12 +18,18 @@ NAMED = FILE.replace("staging: {", "staging: {secrets: {KEY: shop-key, PASSWORD:
 def server(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     """The secrets of a server, by name."""
     kept: dict[str, str] = {}
+
+    def keep(name: str, value: SecretStr) -> None:
+        kept[name] = value.get_secret_value()
+
     monkeypatch.setattr("cli.secret.running", lambda: None)
-    monkeypatch.setattr("tasks.secrets.secret_names", lambda: sorted(kept))
-    monkeypatch.setattr("tasks.secrets.load_secret", kept.get)
-    monkeypatch.setattr("tasks.secrets.save_secret", lambda name, value: kept.update({name: value.get_secret_value()}))
-    monkeypatch.setattr("tasks.secrets.remove_secret", kept.pop)
-    monkeypatch.setattr("flows.secrets.current_places", list)
+    monkeypatch.setattr("tasks.secret_blocks.secret_names", lambda: sorted(kept))
+    monkeypatch.setattr("tasks.secret_blocks.load_secret", kept.get)
+    monkeypatch.setattr(
+        "tasks.secret_blocks.save_secret", lambda name, value: kept.update({name: value.get_secret_value()})
+    )
+    monkeypatch.setattr("tasks.secret_blocks.remove_secret", kept.pop)
+    monkeypatch.setattr("flows.secret_blocks.current_places", list)
     return kept
 
 

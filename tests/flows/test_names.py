@@ -10,7 +10,7 @@ from pydantic import SecretStr
 from delivery.errors import Misconfigured
 from delivery.service_logs import LogWish
 from flows import logs, runs
-from flows import secrets as kept
+from flows import secret_blocks as kept
 from flows.deliver import deliver
 from flows.rollback import rollback
 from tasks.place import load_place

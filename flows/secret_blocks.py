@@ -3,9 +3,9 @@
 from pydantic import SecretStr
 
 from delivery.app import App
-from tasks import secrets
+from tasks import secret_blocks
 from tasks.known import current_places
-from tasks.secrets import SecretView, missing_secrets
+from tasks.secret_blocks import SecretView, missing_secrets
 
 __all__ = ["SecretView", "missing_secrets", "overview", "remove", "store"]
 
@@ -15,16 +15,16 @@ def overview(here: App | None) -> list[SecretView]:
     apps = {place.app.app: place.app for place in current_places()}
     if here:
         apps[here.app] = here
-    return secrets.overview(apps.values())
+    return secret_blocks.overview(apps.values())
 
 
 def store(name: str, value: SecretStr) -> bool:
     """Keep the value under that name; return whether there was another one before."""
-    replaced = secrets.load_secret(name) is not None
-    secrets.save_secret(name, value)
+    replaced = secret_blocks.load_secret(name) is not None
+    secret_blocks.save_secret(name, value)
     return replaced
 
 
 def remove(name: str) -> bool:
     """Make sure there is no such secret; return whether there was."""
-    return secrets.remove_secret(name)
+    return secret_blocks.remove_secret(name)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from blocks.secrets import load_secret, remove_secret, save_secret, secret_names
+from blocks.secret_block import load_secret, remove_secret, save_secret, secret_names
 from delivery.app import App
 from delivery.model import Model
 from delivery.secret_blocks import named_secrets
