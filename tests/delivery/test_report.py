@@ -127,7 +127,7 @@ def test_the_question_shows_what_changes() -> None:
     assert text.startswith("**production**: let this release in?\n")
     assert f"* live now: `{make_release(1).fingerprint}` (0000000)" in text
     assert "* images that change: web\n* migrations: yes; configuration: no\n* scan: none\n* tests: 9 passed" in text
-    assert "1 commits:\n\n* `aaaaaaa` &lt;script>" in text
+    assert "1 commit:\n\n* `aaaaaaa` &lt;script>" in text
     assert r"(kim\|lee)" in text
 
 
