@@ -1,25 +1,88 @@
 """`headway check`: what is wrong with the file, before anything is built."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import typer
 
-from cli.output import print_json, say
-from delivery.configuration import check_files, load_app
+from cli.output import print_json, say, warn
+from cli.project import find_folder
+from cli.scan_database import warning_of
+from cli.session import orchestrator
+from delivery.app import App
+from delivery.configuration import FILE, MISSING_STEP, NEXT_STEP, file_problems, read_app, told
+from delivery.counting import counted
+from delivery.errors import HeadwayError
 from delivery.matrix import expand
+from delivery.named_images import unused_images
+from delivery.secret_blocks import named_secrets
+
+
+class Found(NamedTuple):
+    """Mistakes with what to do about each, and what is no mistake but worth a word."""
+
+    mistakes: list[tuple[str, str]]
+    words: list[str]
 
 
 def check(
-    folder: Annotated[Path, typer.Argument(help="Folder with headway.yaml.")] = Path(),
+    folder: Annotated[Path | None, typer.Argument(help="Folder with headway.yaml; none: this one.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print what was read as data.")] = False,
 ) -> None:
-    """Read headway.yaml and look for every file it names; builds nothing, ends 2 when something is wrong."""
-    app = load_app(folder / "headway.yaml")
-    check_files(app, folder)
+    """Read headway.yaml and look for every file, image and secret it names; builds nothing, ends 2 on a mistake."""
+    folder = find_folder(folder)
+    reading = read_app(folder / FILE)
+    found = Found([(line, NEXT_STEP) for line in reading.mistakes], [])
+    if reading.app:
+        _look(reading.app, folder, found)
+    for word in dict.fromkeys(found.words):
+        warn(word)
+    if found.mistakes or reading.app is None:
+        steps = dict.fromkeys(step for _, step in found.mistakes)
+        raise told([line for line, _ in found.mistakes], next_step="; ".join(steps))
+    app = reading.app
     if as_json:
         print_json(app.model_dump(mode="json"))
         return
-    cells = len(expand(app))
-    parts = [f"{len(app.images)} images", f"{len(app.services)} services", f"{cells} test cells"]
+    parts = [
+        counted(len(app.images), "image"),
+        counted(len(app.services), "service"),
+        counted(len(expand(app)), "test cell"),
+    ]
     say(f"{app.app}: {', '.join(parts)}; environments: {', '.join(app.environments)}", "green")
+
+
+def _look(app: App, folder: Path, found: Found) -> None:
+    """Add what is wrong with what the file names: files, builds, images, secrets."""
+    found.mistakes.extend((line, MISSING_STEP) for line in file_problems(app, folder))
+    found.words.extend(f"images.{name}: nothing in the file runs it" for name in unused_images(app))
+    _look_for_images(app, folder, found)
+    _look_for_secrets(app, found)
+    if word := warning_of(app.scan):
+        found.words.append(word)
+
+
+def _look_for_images(app: App, folder: Path, found: Found) -> None:
+    from delivery.containers.looking import NEXT_STEP as IMAGE_STEP
+    from delivery.containers.looking import look_at_builds, look_for_images_of
+
+    problems, bases = look_at_builds(app, folder)
+    found.mistakes.extend((line, step or NEXT_STEP) for line, step in problems)
+    looked = look_for_images_of(app, bases)
+    found.mistakes.extend((line, IMAGE_STEP) for line in looked.nowhere)
+    found.words.extend(f"not known: {line}" for line in looked.unknown)
+
+
+def _look_for_secrets(app: App, found: Found) -> None:
+    if not named_secrets(app):
+        return
+    if not orchestrator().answers():
+        found.words.append("secrets were not looked for: the platform is not up (headway up)")
+        return
+    from flows.secret_blocks import missing_secrets
+
+    try:
+        for key, name in missing_secrets(app).items():
+            found.mistakes.append((f"{key}: there is no secret {name}", f"headway secret set {name}"))
+    except HeadwayError as error:
+        found.words.append(f"secrets were not looked for: {error}")

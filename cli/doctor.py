@@ -9,7 +9,11 @@ from typing import Annotated, Literal
 import typer
 
 from cli.output import print_json, print_table
+from cli.project import find_folder
+from cli.scan_database import describe, warning_of
 from cli.session import orchestrator
+from delivery.app import ScanPolicy
+from delivery.configuration import FILE, read_app
 from delivery.errors import HeadwayError, Misconfigured
 from delivery.full_disk import free_bytes, nearest, storage_trouble, why_not_written
 from delivery.home import Home
@@ -35,7 +39,7 @@ def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print data.")] 
     home = Home.current()
     findings = [_python(), _git(), *_told("Docker", lambda: _docker(home)), *_disks(home)]
     if not any(finding.what == HOME and finding.state == "missing" for finding in findings):
-        findings += _told("platform", _platform)  # it looks where it is kept
+        findings += [_scanner(), *_told("platform", _platform)]  # it looks where it is kept
     if as_json:
         print_json([finding.model_dump() for finding in findings])
     else:
@@ -140,6 +144,20 @@ def _when_docker_dies() -> Finding:
         return Finding(what=what, state="ok", found="live on")
     step = f'"live-restore": true, "userland-proxy": false in {DAEMON_JSON}, then restart Docker'
     return Finding(what=what, state="warning", found="end with it: live-restore is off", next_step=step)
+
+
+def _scanner() -> Finding:
+    """Say whether scans will be able to say yes or no, of the application one stands in or of one with no policy."""
+    file = find_folder() / FILE
+    try:
+        app = read_app(file).app if file.is_file() else None
+    except Misconfigured:  # `headway check` says what is wrong with the file
+        app = None
+    policy = app.scan if app else ScanPolicy()
+    warned = warning_of(policy)
+    found, _, step = warned.partition("\n  next: ")
+    state: State = "warning" if warned else "ok"
+    return Finding(what="vulnerability database", state=state, found=found or describe(policy), next_step=step)
 
 
 def _disks(home: Home) -> list[Finding]:

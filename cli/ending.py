@@ -1,6 +1,7 @@
 """Say how a run ended, and turn that into the exit code."""
 
 from cli.output import complain, print_json, print_table, say, seconds
+from delivery.counting import counted
 from delivery.errors import Interrupted
 from delivery.home import Home
 from delivery.platform.orchestrator import Orchestrator
@@ -44,34 +45,31 @@ def read_record(run: str) -> DeliveryRecord | None:
 def _print_outcome(run: RunView, record: DeliveryRecord | None) -> None:
     if run.state == "Completed" and record and record.release:
         verb = "rolled back to" if record.kind == "rollback" else "delivered"
-        revision = record.release.revision
-        say(
-            f"\n{verb} {record.release.fingerprint} ({revision.short} {revision.subject}) in {record.environment}",
-            "green",
-        )
+        subject = record.release.revision.subject
+        say(f"\n{record.name}: {verb} {record.release.fingerprint} ({subject})", "green")
     elif run.state == "Unchanged":
-        say(f"\nunchanged: {run.message}", "green")
+        say(f"\n{run.name}: unchanged: {run.message}", "green")
     elif run.state == "Cancelled":
-        complain(str(Interrupted("the run was cancelled; nothing of it is left")))
+        complain(str(Interrupted(f"{run.name}: the run was cancelled; nothing of it is left")))
     else:
-        complain(f"{run.state.lower()}: {run.message}")
+        complain(f"{run.name}: {run.state.lower()}: {run.message}")
 
 
 def _print_steps(record: DeliveryRecord) -> None:
     slowest = sorted(record.steps, key=lambda step: -step.seconds)[:SHOWN_STEPS]
     shown = [step for step in record.steps if step in slowest]
     if shown:
-        say(f"\nthe longest of {len(record.steps)} steps:")
+        say(f"\nthe longest of {counted(len(record.steps), 'step')}:")
         print_table(["phase", "step", "time"], [(step.phase, step.name, seconds(step.seconds)) for step in shown])
 
 
 def _print_figures(record: DeliveryRecord) -> None:
     for backup in record.backups:
-        rows = f"{backup.tables} tables, {backup.rows} rows"
+        rows = f"{counted(backup.tables, 'table')}, {counted(backup.rows, 'row')}"
         times = f"RPO {backup.rpo_seconds:.2f} s, RTO {backup.rto_seconds:.2f} s"
         say(f"backup        {backup.environment}: {rows} restored, {times}")
     for release in record.releases:
         share = release.max_failure_share
         if share is not None:
-            counted = f"{release.requests} requests, {release.failures} failed"
-            say(f"traffic       {release.environment}: {counted} (at most {100 * share:.2f} %, 95 % sure)")
+            requests = f"{counted(release.requests, 'request')}, {release.failures} failed"
+            say(f"traffic       {release.environment}: {requests} (at most {100 * share:.2f} %, 95 % sure)")

@@ -24,7 +24,12 @@ LATE_LOOKS = 3  # the server hears of the end of a step after that of its run, a
 SILENT_LOOKS = 5
 STOP_SECONDS = 120
 PATIENCE_SECONDS = 300
-MARKS = {"COMPLETED": ("✓", "green"), "FAILED": ("✗", "red"), "CRASHED": ("✗", "red")}
+MARKS = {
+    "COMPLETED": ("✓", "green"),
+    "FAILED": ("✗", "red"),
+    "CRASHED": ("✗", "red"),
+    "CANCELLED": ("⊘", "yellow"),
+}
 
 
 def follow(run: str, prefect: Orchestrator, *, quiet: bool = False) -> RunView:
@@ -116,6 +121,8 @@ def _show_ended(view: RunView, shown: set[str]) -> None:
     for step in view.steps:
         if step.id not in shown and step.has_ended:
             shown.add(step.id)
+            if step.did_nothing:
+                continue
             mark, style = MARKS.get(step.kind, ("·", "yellow"))
             say(f"  {mark} {step.name:<44} {seconds(step.seconds):>10}", style)
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cli import approve, check, discover, doctor, plan, platform, recover, remove, rollback, run, status
+from cli import approve, check, discover, doctor, logs, plan, platform, recover, remove, rollback, run, secret, status
 from cli.output import complain
 from delivery.errors import HeadwayError, Interrupted
 from delivery.full_disk import in_words, storage_trouble
@@ -25,6 +25,8 @@ app.command("run")(run.run)
 app.command("status")(status.status)
 app.command("approve")(approve.approve)
 app.command("reject")(approve.reject)
+app.command("logs")(logs.logs)
+app.add_typer(secret.secret, name="secret")
 app.command("rollback")(rollback.rollback)
 app.command("recover")(recover.recover)
 app.command("remove")(remove.remove)

@@ -18,6 +18,11 @@ def say(text: str, style: str | None = None) -> None:
     console.print(text, style=style, markup=False)
 
 
+def print_line(text: str) -> None:
+    """Print a line of somebody else's as it is, at once."""
+    print(text, flush=True)
+
+
 def complain(text: str) -> None:
     """Print an error."""
     errors.print(f"error: {text}", style="red", markup=False)

@@ -1,34 +1,50 @@
 """`headway plan`: what a delivery would do, without doing it."""
 
-from pathlib import Path
-from typing import Annotated
+from pathlib import Path, PurePosixPath
+from typing import Annotated, NamedTuple
 
 import typer
 
-from cli.output import print_json, print_table, say, seconds
-from cli.project import check_project
+from cli.output import print_json, print_table, say, seconds, warn
+from cli.project import find_folder, first_names
+from cli.scan_database import describe, warning_of
 from cli.session import orchestrator
 from delivery.app import App, Environment
+from delivery.configuration import FILE, load_app
+from delivery.errors import Misconfigured
 from delivery.matrix import expand
-from delivery.order import passed_before
+from delivery.order import environment_of, passed_before
 from delivery.programs import git
 from delivery.programs.checkout import check_sources
 from delivery.release import Revision
 from delivery.stand_ins import stricter
 
+DELIVERED = "Headway delivers commits"
+THEN = "git add, git commit, headway run"
+
+
+class Source(NamedTuple):
+    """What a plan speaks of: a commit, or the work tree of a folder that has none yet, and what that means."""
+
+    app: App
+    revision: Revision | None
+    repository: Path | None
+    below: str = "."
+    words: tuple[str, ...] = ()
+
 
 def plan(
-    folder: Annotated[Path, typer.Argument(help="Folder with headway.yaml, in a git repository.")] = Path(),
+    folder: Annotated[Path | None, typer.Argument(help="Folder with headway.yaml; none: this one.")] = None,
     revision: Annotated[str, typer.Option(help="Commit, branch or tag.")] = "HEAD",
     environment: Annotated[str, typer.Option(help="Where it would go live.")] = "production",
     as_json: Annotated[bool, typer.Option("--json", help="Print data.")] = False,
 ) -> None:
-    """Show what would be built, tested and released where, and what is live there now; changes nothing."""
-    app = check_project(folder, revision, environment, allow_dirty=True)
-    repository = git.top_level(folder.resolve())
-    below = folder.resolve().relative_to(repository).as_posix()
-    found = git.resolve(repository, revision, below)
-    check_sources(repository, found.sha, below)
+    """Show what would be built, tested and released where, and what is live there now; changes nothing.
+
+    Before the first commit it shows what the work tree would give.
+    """
+    source = _source(find_folder(folder), revision, environment)
+    app, found = source.app, source.revision
     stops = [*passed_before(app, environment), environment]
     cells = [cell.name for cell in expand(app)]
     live = {name: _live(app, name) for name in stops}
@@ -36,28 +52,58 @@ def plan(
         print_json(
             {
                 "app": app.app,
-                "revision": found.model_dump(mode="json"),
+                "revision": found.model_dump(mode="json") if found else None,
+                "words": source.words,
                 "images": list(app.images),
                 "cells": cells,
                 "stand_ins": stricter(app.stand_ins),
+                "vulnerability_database": describe(app.scan),
                 "environments": [_described(name, app.environments[name], live[name]) for name in stops],
             }
         )
         return
-    say(f"{app.app} {found.short} {found.subject}")
+    say(f"{app.app} {found.short} {found.subject}" if found else f"{app.app}, not committed yet")
     say(f"build      {', '.join(app.images)}")
     say(f"scan       blocks {', '.join(app.scan.block) or 'nothing'}; secrets: {app.scan.secrets}")
+    say(f"           vulnerability database: {describe(app.scan)}")
     say(f"test       {', '.join(cells) or 'nothing'} ({app.parallel_cells} at once)")
     say(f"stand-ins  {stricter(app.stand_ins)}")
     rows = [
         tuple(str(value) for value in _described(name, app.environments[name], live[name]).values()) for name in stops
     ]
     print_table(["environment", "approval", "shift", "watch", "acceptance", "live now"], rows)
-    commits = _commits(repository, below, live[environment], found)
+    commits = _commits(source.repository, source.below, live[environment], found)
     if commits:
         say("commits that are not live yet:")
         for commit in commits:
             say(f"  {commit}")
+    for word in (*source.words, warning_of(app.scan)):
+        if word:
+            warn(word)
+
+
+def _source(folder: Path, revision: str, environment: str) -> Source:
+    """Return what would be delivered; of HEAD, where headway.yaml was never committed, what lies in the folder."""
+    app = load_app(folder / FILE)
+    environment_of(app, environment)
+    try:
+        repository = git.top_level(folder.resolve())
+    except Misconfigured as error:
+        if revision != "HEAD" or not folder.is_dir() or not error.found.startswith("is not in a git repository"):
+            raise
+        return Source(
+            app, None, None, words=(f"there is no git repository yet, and {DELIVERED}: git init, then {THEN}",)
+        )
+    below = folder.resolve().relative_to(repository).as_posix()
+    changed = git.changed_files(repository, below)
+    if revision == "HEAD" and not git.has_file(repository, "HEAD", (PurePosixPath(below) / FILE).as_posix()):
+        return Source(app, None, repository, below, (f"{FILE} is in no commit yet, and {DELIVERED}: {THEN}",))
+    found = git.resolve(repository, revision, below)
+    check_sources(repository, found.sha, below)
+    words: tuple[str, ...] = ()
+    if changed and revision == "HEAD":
+        words = (f"not in the commit, so not delivered: {first_names(changed)}",)
+    return Source(app, found, repository, below, words)
 
 
 def _described(name: str, environment: Environment, live: Revision | None) -> dict[str, str]:
@@ -84,8 +130,8 @@ def _live(app: App, environment: str) -> Revision | None:
     return slot.release.revision if slot and slot.release else None
 
 
-def _commits(repository: Path, below: str, live: Revision | None, new: Revision) -> list[str]:
-    if live is None or live.sha == new.sha:
+def _commits(repository: Path | None, below: str, live: Revision | None, new: Revision | None) -> list[str]:
+    if repository is None or live is None or new is None or live.sha == new.sha:
         return []
     return [
         f"{commit.sha[:7]} {commit.subject} ({commit.author})"

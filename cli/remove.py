@@ -7,7 +7,9 @@ import typer
 
 from cli.asking import ask
 from cli.output import print_json, say, warn
+from cli.project import ProjectFolder, choose_app
 from cli.session import running
+from delivery.counting import counted
 from delivery.home import Home
 from delivery.remains import EnvironmentRemains, Remains
 
@@ -15,8 +17,9 @@ SHOWN = 8
 
 
 def remove(
-    app: Annotated[str, typer.Argument(help="The application, as headway.yaml calls it.")],
+    app: Annotated[str | None, typer.Argument(help="The application; none: the one whose folder this is.")] = None,
     environment: Annotated[list[str] | None, typer.Option(help="Only this one; may be given several times.")] = None,
+    project: ProjectFolder = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print what was removed as data.")] = False,
 ) -> None:
@@ -26,6 +29,7 @@ def remove(
     from flows.remove import check_nobody_uses, find_remains
     from flows.remove import remove as flow
 
+    app = choose_app(app, project)
     remains = find_remains(app, environment)
     what = f"{', '.join(environment)} of {app}" if environment else app
     if not remains:
@@ -40,7 +44,7 @@ def remove(
     if as_json:
         print_json({"app": app, "removed": removed})
     elif remains:
-        say(f"removed {what}: {len(removed)} things", "green")
+        say(f"removed {what}: {counted(len(removed), 'thing')}", "green")
         say(f"its reports, releases' evidence and history stay in {Home.current().store}")
 
 

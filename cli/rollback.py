@@ -6,14 +6,16 @@ from typing import Annotated
 import typer
 
 from cli.output import say
+from cli.project import AppName, ProjectFolder, choose_app
 from cli.session import running
 from cli.steal import Steal, Yes, choose_victim
-from delivery.errors import Misconfigured
+from delivery.run_names import rollback_name
 
 
 def rollback(
     release: Annotated[str | None, typer.Argument(help="Fingerprint; none: the one that was live before.")] = None,
-    app: Annotated[str | None, typer.Option(help="Application; not needed when there is only one.")] = None,
+    app: AppName = None,
+    project: ProjectFolder = None,
     environment: Annotated[str, typer.Option(help="Where.")] = "production",
     override: Annotated[bool, typer.Option(help="Also a release that was withdrawn there.")] = False,
     steal: Steal = False,
@@ -27,7 +29,7 @@ def rollback(
     from cli.follow import follow
     from flows.runs import start
 
-    name = app or _only_app()
+    name = choose_app(app, project)
     victim = choose_victim(name, [environment], yes=yes) if steal else None
     parameters = {
         "app": name,
@@ -36,17 +38,8 @@ def rollback(
         "override": override,
         "steal": victim,
     }
-    started = start("rollback/local", parameters, f"roll back {environment}")
+    started = start("rollback/local", parameters, rollback_name(name, environment))
     if not as_json:
-        say(f"rolling {environment} of {name} back: run {started.id[:8]} ({started.name})")
+        say(f"{started.name}: run {started.id[:8]}")
     ended = follow(started.id, prefect, quiet=as_json)
     return end(ended, prefect, as_json=as_json, set_up_seconds=0, seconds_in_all=time.time() - began)
-
-
-def _only_app() -> str:
-    from flows.overview import app_names
-
-    names = app_names()
-    if len(names) != 1:
-        raise Misconfigured("--app", "is needed", ", ".join(names) or "none was delivered yet")
-    return names[0]

@@ -9,14 +9,15 @@ import typer
 
 from cli.output import say
 from cli.platform import bring_up
-from cli.project import check_project, remember_project
+from cli.project import check_project, find_folder, remember_project
 from cli.session import orchestrator
 from cli.steal import Steal, Yes, choose_victim
 from delivery.order import passed_before
+from delivery.run_names import delivery_name
 
 
 def run(
-    folder: Annotated[Path, typer.Argument(help="Folder with headway.yaml, in a git repository.")] = Path(),
+    folder: Annotated[Path | None, typer.Argument(help="Folder with headway.yaml, in a git repository.")] = None,
     revision: Annotated[str, typer.Option(help="Commit, branch or tag.")] = "HEAD",
     environment: Annotated[str, typer.Option(help="Where it shall go live.")] = "production",
     allow_dirty: Annotated[bool, typer.Option(help="Deliver the commit although files are changed.")] = False,
@@ -31,7 +32,8 @@ def run(
     """
     began = float(os.environ.get("HEADWAY_STARTED") or time.time())
     orchestrator()  # sets the environment before anything imports Prefect
-    app = check_project(folder, revision, environment, allow_dirty=allow_dirty)
+    folder = find_folder(folder)
+    app, found = check_project(folder, revision, environment, allow_dirty=allow_dirty)
     way = [environment, *reversed(passed_before(app, environment))]
     victim = choose_victim(app.app, way, yes=yes) if steal else None
     prefect = bring_up(quiet=as_json)
@@ -43,11 +45,11 @@ def run(
 
     ready = time.time()
     parameters = {"project": str(folder.resolve()), "revision": revision, "environment": environment, "steal": victim}
-    started = start("deliver/local", parameters, f"{revision} → {environment}")
+    started = start("deliver/local", parameters, delivery_name(app.app, found.short, environment))
     if not follow:
-        say(f"run {started.id[:8]} ({started.name}): {prefect.run_url(started.id)}")
+        say(f"{started.name}: run {started.id[:8]}, {prefect.run_url(started.id)}")
         return 0
     if not as_json:
-        say(f"\ndelivering {revision} to {environment}: run {started.id[:8]} ({started.name})")
+        say(f"\n{started.name}: run {started.id[:8]}")
     ended = follow_run(started.id, prefect, quiet=as_json)
     return end(ended, prefect, as_json=as_json, set_up_seconds=ready - began, seconds_in_all=time.time() - began)

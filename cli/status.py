@@ -5,18 +5,30 @@ from typing import Annotated
 import typer
 
 from cli.output import print_json, print_table, say
+from cli.project import AppName, ProjectFolder, app_here
 from cli.session import running
 
 SHOWN = 70  # letters of a run's message
 
 
-def status(as_json: Annotated[bool, typer.Option("--json", help="Print data.")] = False) -> None:
-    """Show every environment with its live release, who holds it since when and why, and the last runs."""
+def status(
+    app: AppName = None,
+    project: ProjectFolder = None,
+    everything: Annotated[bool, typer.Option("--all", help="Every application, wherever one stands.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print data.")] = False,
+) -> None:
+    """Show every environment with its live release, who holds it since when and why, and the last runs.
+
+    In an application's folder: of that application.
+    """
     running()
     from flows.overview import EnvironmentView, environments
     from flows.runs import latest
 
-    views, runs = environments(), latest(5)
+    only = None if everything else app or app_here(project)
+    views, runs = environments(), latest(5, only)
+    others = sorted({view.app for view in views} - {only}) if only else []
+    views = [view for view in views if only in (None, view.app)]
     if as_json:
         data = {
             "environments": [view.model_dump(mode="json") for view in views],
@@ -41,7 +53,7 @@ def status(as_json: Annotated[bool, typer.Option("--json", help="Print data.")] 
     if views:
         print_table(["environment", "release", "revision", "slot", "health", "url"], [row(view) for view in views])
     else:
-        say("nothing was delivered yet")
+        say(f"nothing{f' of {only}' * bool(only)} was delivered yet")
     for view in views:
         if view.state and view.state.kept and view.state.kept.release:
             beside = view.state.kept.release.fingerprint
@@ -54,3 +66,5 @@ def status(as_json: Annotated[bool, typer.Option("--json", help="Print data.")] 
         say("")
         rows = [(r.id[:8], r.name, r.state, r.message.splitlines()[0][:SHOWN] if r.message else "") for r in runs]
         print_table(["run", "name", "state", ""], rows)
+    if others:
+        say(f"also on this platform: {', '.join(others)} (--all shows everything)")

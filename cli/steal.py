@@ -32,6 +32,6 @@ def choose_victim(app: str, environments: Sequence[str], *, yes: bool) -> str | 
     warn("the run is stopped, and what it leaves half done is ended first")
     if not yes and not sys.stdin.isatty():
         raise Misconfigured("--steal", "there is no terminal to ask on", "--steal --yes")
-    if not yes and not typer.confirm(f"Take it from {victim}?", err=True):
+    if not yes and not typer.confirm(f"Take it from {held[0].held_by}?", err=True):
         raise Rejected(f"nothing was stolen: {held[0].describe()}")
     return victim

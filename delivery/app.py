@@ -3,7 +3,7 @@
 from datetime import date
 from typing import Annotated, Literal, Self
 
-from pydantic import Discriminator, Field, Tag, field_validator, model_validator
+from pydantic import Discriminator, Field, Tag, ValidationInfo, field_validator, model_validator
 
 from delivery.checks import Check
 from delivery.consistency import problems_of
@@ -19,6 +19,7 @@ Folders = Annotated[
     Annotated[str, Tag("folder")] | Annotated[tuple[str, ...], Field(min_length=1), Tag("folders")],
     Discriminator(lambda value: "folders" if isinstance(value, list | tuple) else "folder"),
 ]
+PARTS_ALONE = {"only": "parts"}  # the context in which they need not fit together
 Tool = Literal["command", "jest", "vitest", "node", "pytest", "newman", "playwright", "cypress"]
 
 
@@ -293,8 +294,8 @@ class App(Model):
         return named or ({"/": with_port[0]} if len(with_port) == 1 else {})
 
     @model_validator(mode="after")
-    def _fits_together(self) -> Self:
-        if problems := problems_of(self):
+    def _fits_together(self, info: ValidationInfo) -> Self:
+        if info.context != PARTS_ALONE and (problems := problems_of(self)):
             raise ValueError("\n".join(problems))
         return self
 

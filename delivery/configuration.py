@@ -2,9 +2,10 @@
 
 import difflib
 import os
-from collections.abc import Hashable, Iterable, Mapping
+import re
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -12,11 +13,13 @@ from pydantic_core import ErrorDetails
 
 from delivery.app import DATABASE_PATTERN, App
 from delivery.consistency import problems_of
+from delivery.counting import counted
 from delivery.env_files import parts_with_files, with_env_files
 from delivery.errors import Misconfigured
 from delivery.model import FOLDER_PATTERN, NAME_PATTERN, PATH_PATTERN
 from delivery.order import environment_of, passed_before
 from delivery.parts import MEMORY_PATTERN, files_of
+from delivery.reading import read_rest
 from delivery.release import hash_of
 from delivery.shift import ShiftPlan, Step
 
@@ -32,7 +35,7 @@ _RULES = {
 }
 # Names of a union's members, which pydantic puts into the path of a key although they are not in the file.
 _TAGS = {("target", "docker"), ("target", "memory"), ("files", "folder"), ("files", "folders")}
-_TAGS |= {("env_file", "file"), ("env_file", "files")}
+KEYS = "keys with values"
 _KINDS = {
     "int_type": "a whole number",
     "int_parsing": "a whole number",
@@ -43,9 +46,9 @@ _KINDS = {
     "bool_parsing": "true or false",
     "tuple_type": "a list",
     "list_type": "a list",
-    "dict_type": "keys with values",
-    "model_type": "keys with values",
-    "model_attributes_type": "keys with values",
+    "dict_type": KEYS,
+    "model_type": KEYS,
+    "model_attributes_type": KEYS,
     "date_from_datetime_parsing": "a date like 2030-12-31",
     "date_from_datetime_inexact": "a date like 2030-12-31",
     "date_type": "a date like 2030-12-31",
@@ -88,40 +91,96 @@ class _AnyTag(yaml.SafeLoader):
 _AnyTag.add_multi_constructor("!", lambda *_: None)
 
 
+class Reading(NamedTuple):
+    """What could be made of a file, and every mistake in it; `app` lacks the values that cannot be taken."""
+
+    app: App | None
+    mistakes: tuple[str, ...] = ()
+
+
 def load_app(path: Path) -> App:
     """Return what the file and its env files say; Misconfigured, with every mistake, when it cannot be taken.
 
     What is in the env files stands in `env` then, so it goes wherever the application goes. One that is missing is
     left to `check_files`.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError as error:
-        raise Misconfigured(str(path), "there is no such file", next_step="headway init") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise Misconfigured(str(path), f"cannot be read: {error}") from error
-    app = with_env_files(load_app_text(text), path.parent)
-    if problems := problems_of(app):  # placeholders in the env files
-        raise _mistakes(FILE, problems)
-    return app
+    reading = read_app(path)
+    if reading.mistakes or reading.app is None:
+        raise told(reading.mistakes)
+    return reading.app
 
 
 def load_app_text(text: str, where: str = FILE) -> App:
     """Return what `text` says; Misconfigured, with every mistake in it, when it cannot be taken."""
+    reading = read_text(text, where)
+    if reading.mistakes or reading.app is None:
+        raise told(reading.mistakes, where)
+    return reading.app
+
+
+def load_project(folder: Path) -> App:
+    """Return what the file in `folder` says; Misconfigured with its mistakes and all files that are missing at once."""
+    reading = read_app(folder / FILE)
+    missing = file_problems(reading.app, folder) if reading.app else []
+    if reading.app is None or reading.mistakes or missing:
+        steps = [NEXT_STEP] * bool(reading.mistakes) + [MISSING_STEP] * bool(missing)
+        raise told([*reading.mistakes, *missing], next_step="; ".join(steps))
+    return reading.app
+
+
+def read_app(path: Path) -> Reading:
+    """Return what the file and its env files say and every mistake in it.
+
+    Raises Misconfigured when there is no such file, it is no YAML, or an env file cannot be read.
+    """
+    reading = read_text(_text(path))
+    if reading.app is None:
+        return reading
+    app = with_env_files(reading.app, path.parent)
+    # Placeholders in the env files; where the file itself has mistakes, those of its parts are told already.
+    mistakes = () if reading.mistakes else tuple(problems_of(app))
+    return Reading(app, (*reading.mistakes, *mistakes))
+
+
+def read_text(text: str, where: str = FILE) -> Reading:
+    """Return what `text` says and every mistake in it; Misconfigured when it is no YAML, or no keys with values."""
     content = _parse(text, where)
     if not isinstance(content, dict):
         found = "is empty" if content is None else f"is not keys with values (found {_short(content)})"
         raise Misconfigured(where, found, "a file that starts with app:", "headway init")
     try:
-        return App.model_validate(content)
+        return Reading(App.model_validate(content))
     except ValidationError as error:
-        problems = [line for detail in _worth_telling(error.errors()) for line in _explain(detail)]
-        raise _mistakes(where, problems) from error
+        details = _worth_telling(error.errors())
+    mistakes = [line for detail in details for line in _explain(detail)]
+    app, is_whole = read_rest(content, details, _meant)
+    if app and is_whole:
+        mistakes += problems_of(app)
+    return Reading(app, tuple(dict.fromkeys(mistakes)))
 
 
-def _mistakes(where: str, problems: list[str]) -> Misconfigured:
-    found = problems[0] if len(problems) == 1 else "\n  ".join([f"{len(problems)} mistakes", *problems])
-    return Misconfigured(where, found, next_step=NEXT_STEP)
+def app_name(path: Path) -> str:
+    """Return the application's name, whatever else is wrong with the file; Misconfigured when it tells none."""
+    content = _parse(_text(path), FILE)
+    name = content.get("app") if isinstance(content, dict) else None
+    if not isinstance(name, str) or not re.fullmatch(NAME_PATTERN, name):
+        raise Misconfigured(str(path), "does not tell the application's name", "a file that starts with app:")
+    return name
+
+
+def told(mistakes: Sequence[str], where: str = FILE, next_step: str = NEXT_STEP) -> Misconfigured:
+    """Return one error that tells of every mistake."""
+    found = mistakes[0] if len(mistakes) == 1 else "\n  ".join([counted(len(mistakes), "mistake"), *mistakes])
+    return Misconfigured(where, found, next_step=next_step)
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        raise Misconfigured(str(path), "there is no such file", next_step="headway init") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise Misconfigured(str(path), f"cannot be read: {error}") from error
 
 
 def check_files(app: App, folder: Path) -> None:
@@ -129,6 +188,16 @@ def check_files(app: App, folder: Path) -> None:
 
     A Compose file must have the service that a suite names.
     """
+    if problems := file_problems(app, folder):
+        raise told(problems, next_step=MISSING_STEP)
+
+
+def file_problems(app: App, folder: Path) -> list[str]:
+    """Return a line for every file that `app` names and that is not below `folder`, or lacks what it must have."""
+    return [*_missing_files(app, folder), *_unknown_compose_services(app, folder)]
+
+
+def _missing_files(app: App, folder: Path) -> list[str]:
     exists = {"folder": os.path.isdir, "file": os.path.isfile}  # neither raises, whatever the path is
     missing = []
     for key, path, kind in _named_files(app):
@@ -138,14 +207,17 @@ def check_files(app: App, folder: Path) -> None:
             missing.append(f"{key}: there is no {kind} {path}")
         elif not Path(os.path.realpath(folder / path)).is_relative_to(os.path.realpath(folder)):
             missing.append(f"{key}: {path} is a link out of the folder of headway.yaml, which is delivered alone")
-    if missing:
-        found = missing[0] if len(missing) == 1 else "\n  ".join([f"{len(missing)} files are missing", *missing])
-        raise Misconfigured(FILE, found, next_step=MISSING_STEP)
+    return missing
+
+
+def _unknown_compose_services(app: App, folder: Path) -> list[str]:
+    lines = []
     for name, suite in app.suites.items():
         services = _compose_services(folder / suite.compose) if suite.compose else ()
         if services and suite.compose_service not in services:
             found = f"there is no service {suite.compose_service} in {suite.compose}"
-            raise Misconfigured(f"{FILE}: suites.{name}.compose_service", found, ", ".join(services))
+            lines.append(f"suites.{name}.compose_service: {found}; allowed: {', '.join(services)}")
+    return lines
 
 
 def configuration_hash(app: App, environment: str) -> str:
@@ -247,7 +319,7 @@ def _explain(detail: ErrorDetails) -> list[str]:
         case "union_tag_invalid":
             return [f"{place}.kind: found {context['tag']}; allowed: {context['expected_tags'].replace(chr(39), '')}"]
         case kind if kind in _KINDS:
-            return [f"{place}: found {_short(found)}; allowed: {_KINDS[kind]}"]
+            return [f"{place}: found {_short(found)}; allowed: {_KINDS[kind]}{_keys_at(location, _KINDS[kind])}"]
     allowed = detail["msg"].removeprefix("Input should be ").removeprefix("String should have ").replace("'", "")
     return [f"{place}: found {_short(found)}; allowed: {allowed}"]
 
@@ -273,9 +345,28 @@ def _allowed_keys(location: tuple[int | str, ...]) -> str:
     """Say which keys are allowed beside the unknown one, and which of them was probably meant."""
     model = _model_at(location[:-1])
     names = list(model.model_fields) if model else []
-    near = difflib.get_close_matches(str(location[-1]), names, 1)
-    meant = f"did you mean {near[0]}? " if near else ""
+    near = _meant(location)
+    meant = f"did you mean {near}? " if near else ""
     return f"{meant}allowed: {', '.join(names)}"
+
+
+def _meant(location: tuple[int | str, ...]) -> str | None:
+    """Return the key that was probably meant by an unknown one."""
+    model = _model_at(location[:-1])
+    return next(iter(difflib.get_close_matches(str(location[-1]), list(model.model_fields) if model else [], 1)), None)
+
+
+def _keys_at(location: tuple[int | str, ...], kind: str) -> str:
+    """Say which keys are allowed at a place for keys with values that has something else."""
+    if kind != KEYS:
+        return ""
+    model = _model_at(location)
+    if model is None:
+        return ""
+    above = _model_at(location[:-1])
+    field = above.model_fields.get(str(location[-1])) if above else None
+    named = field is not None and getattr(field.annotation, "__origin__", None) is dict
+    return f": {'names of your own, each with ' * named}{', '.join(model.model_fields)}"
 
 
 def _model_at(location: tuple[int | str, ...]) -> type[BaseModel] | None:

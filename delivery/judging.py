@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from delivery.counting import counted
 from delivery.errors import Rejected
 from delivery.matrix import CellResult, Outcome
 from delivery.totals import Totals
@@ -32,7 +33,8 @@ def judge(exit_code: int, totals: Totals | None, *, junit_expected: bool) -> tup
             return "failed", f"exit code {exit_code}"
         return ("no-tests", "ended with exit code 0 but wrote no JUnit file") if junit_expected else ("passed", "")
     if totals.failures or totals.errors:
-        return "failed", f"{totals.failures} failures, {totals.errors} errors, exit code {exit_code}"
+        found = f"{counted(totals.failures, 'failure')}, {counted(totals.errors, 'error')}"
+        return "failed", f"{found}, exit code {exit_code}"
     if totals.ran <= 0:
         return "no-tests", f"no test ran ({totals.skipped} skipped), exit code {exit_code}"
     if exit_code:
@@ -49,7 +51,7 @@ def check_tests(results: Sequence[CellResult]) -> None:
     """
     bad = [result for result in results if result.outcome != "passed"]
     if bad:
-        lines = [f"tests: {len(bad)} of {len(results)} cells did not pass"]
+        lines = [f"tests: {len(bad)} of {counted(len(results), 'cell')} did not pass"]
         for result in bad:
             lines.append(f"  {_in_one_line(result)}")
             lines += [f"    ✗ {name}" for name in result.failing[:NAMED_TESTS]]

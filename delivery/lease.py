@@ -12,6 +12,7 @@ from pydantic import Field
 
 from delivery.errors import Rejected, Transient
 from delivery.model import Model
+from delivery.run_names import called
 
 LEASE_SECONDS = 30.0
 RENEW_SECONDS = 5.0
@@ -23,6 +24,8 @@ class Theft(Model):
     environment: str
     robbed: str = Field(description="the run that held it")
     by: str = Field(description="the run that took it")
+    robbed_name: str = Field("", description="what the robbed run is called")
+    by_name: str = Field("", description="what the run that took it is called")
     at: datetime
     sequence: int = Field(ge=0, description="of the lease that ended by it")
     since: datetime | None = Field(None, description="when the robbed run had taken it")
@@ -30,7 +33,8 @@ class Theft(Model):
 
     def describe(self) -> str:
         """Say who took what from whom, and when."""
-        return f"{self.environment} was stolen from {self.robbed} ({self.reason}) by {self.by} at {_moment(self.at)}"
+        robbed, thief = called(self.robbed_name, self.robbed), called(self.by_name, self.by)
+        return f"{self.environment} was stolen from {robbed} ({self.reason}) by {thief} at {_moment(self.at)}"
 
 
 class Lease(Model):
@@ -40,16 +44,23 @@ class Lease(Model):
     environment: str
     sequence: int = Field(ge=0, description="grows by one with every holder")
     holder: str | None = Field(None, description="the run that holds it; none: free")
+    holder_name: str = Field("", description="what the run that holds it is called")
     reason: str = ""
     taken: datetime | None = None
     expires: datetime | None = None
     superseded_by: str | None = Field(None, description="a newer run that asked the holder to give way")
+    superseded_by_name: str = Field("", description="what that run is called")
     theft: Theft | None = Field(None, description="the last one, kept until the next")
 
     @property
     def was_stolen(self) -> bool:
         """Whether its last holder took it from a living one."""
         return self.theft is not None and self.theft.sequence + 1 == self.sequence
+
+    @property
+    def held_by(self) -> str:
+        """Who holds it, as people know the run."""
+        return called(self.holder_name, self.holder or "")
 
     def is_held(self, now: datetime) -> bool:
         """Whether somebody holds it and was heard of in time."""
@@ -64,7 +75,7 @@ class Lease(Model):
         if self.holder is None:
             return f"{self.environment} of {self.app} is free"
         since = _moment(self.taken) if self.taken else "an unknown time"
-        return f"{self.environment} of {self.app} is held by {self.holder} since {since} ({self.reason})"
+        return f"{self.environment} of {self.app} is held by {self.held_by} since {since} ({self.reason})"
 
 
 def _moment(at: datetime) -> str:
@@ -90,9 +101,17 @@ class LeaseBook:
         return [Lease.model_validate_json(path.read_text()) for path in sorted(self.root.glob("*.json"))]
 
     def take(
-        self, app: str, environment: str, *, holder: str, reason: str, policy: str = "queue", steal: str | None = None
+        self,
+        app: str,
+        environment: str,
+        *,
+        holder: str,
+        reason: str,
+        name: str = "",
+        policy: str = "queue",
+        steal: str | None = None,
     ) -> Lease:
-        """Return the lease, now held by `holder` under a new sequence; the holder may take it again.
+        """Return the lease, now held by `holder`, called `name`, under a new sequence; the holder may take it again.
 
         From `steal`, and nobody else, it is taken at once. Raises Transient while somebody else holds it and the
         policy is to wait (`queue`, `supersede`: the holder is asked to give way), Rejected for policy `reject`.
@@ -106,6 +125,8 @@ class LeaseBook:
                     environment=environment,
                     robbed=steal,
                     by=holder,
+                    robbed_name=lease.holder_name,
+                    by_name=name,
                     at=now,
                     sequence=lease.sequence,
                     since=lease.taken,
@@ -115,13 +136,14 @@ class LeaseBook:
                 if policy == "reject":
                     raise Rejected(lease.describe())
                 if policy == "supersede" and lease.superseded_by is None:
-                    self._write(lease.model_copy(update={"superseded_by": holder}))
+                    self._write(lease.model_copy(update={"superseded_by": holder, "superseded_by_name": name}))
                 raise Transient(lease.describe())
             taken = Lease(
                 app=app,
                 environment=environment,
                 sequence=lease.sequence + 1,
                 holder=holder,
+                holder_name=name,
                 reason=reason,
                 taken=now,
                 expires=now + timedelta(seconds=self.lease_seconds),
@@ -140,7 +162,7 @@ class LeaseBook:
             renewed = current.model_copy(update={"expires": expires})
             self._write(renewed)
         if renewed.superseded_by:
-            raise Rejected(f"superseded by {renewed.superseded_by}")
+            raise Rejected(f"superseded by {called(renewed.superseded_by_name, renewed.superseded_by)}")
         return renewed
 
     def end(self, lease: Lease) -> bool:
@@ -186,5 +208,5 @@ class LeaseBook:
 def _lost(current: Lease, sequence: int) -> Rejected:
     theft = current.theft
     if theft and theft.sequence == sequence:
-        return Rejected(f"stolen by {theft.by}: {theft.describe()}")
+        return Rejected(f"stolen by {called(theft.by_name, theft.by)}: {theft.describe()}")
     return Rejected(f"the lease was lost: {current.describe()}")

@@ -1,8 +1,8 @@
 """The base of all values a delivery passes around."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 # No dash at the end: neither a label of DNS (RFC 1123, section 2.1) nor a repository of a registry may have one.
 NAME_PATTERN = r"^[a-z]([a-z0-9-]{0,37}[a-z0-9])?$"
@@ -15,7 +15,17 @@ HttpPath = Annotated[str, StringConstraints(pattern=PATH_PATTERN)]
 Digest = Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
 
 
+OWN_KEYS = "x-"  # what is the user's own, for anchors
+
+
 class Model(BaseModel):
-    """A value: frozen, and strict about keys it does not know."""
+    """A value: frozen, and strict about keys it does not know; `x-…` are the user's own and left out, as in Compose."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_own_keys(cls, value: Any) -> Any:
+        if isinstance(value, dict) and any(str(key).startswith(OWN_KEYS) for key in value):
+            return {key: one for key, one in value.items() if not str(key).startswith(OWN_KEYS)}
+        return value

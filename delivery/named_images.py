@@ -41,3 +41,30 @@ def _images_beside(app: App) -> list[str]:
 def _from_elsewhere(app: App, named: list[str]) -> tuple[str, ...]:
     ours = {*app.images, *(f"suite-{name}" for name in app.suites)}
     return tuple(dict.fromkeys(name for name in named if name not in ours))
+
+
+def image_keys(app: App) -> list[tuple[str, str]]:
+    """Return key and image of every place in headway.yaml that names an image, those under `images` included."""
+    found = [(f"services.{name}.image", app.service_image(name)) for name in app.services]
+    found += [(f"backing.{name}.image", backing.image) for name, backing in app.backing.items()]
+    if app.database:
+        found.append(("database.image", app.database.image))
+        if app.database.migrate:
+            found.append(("database.migrate.image", app.database.migrate.image))
+    found += [(f"suites.{name}.image", image) for name in app.suites for image in _images_of_suite(app, name)]
+    for name, environment in app.environments.items():
+        for number, check in enumerate(environment.checks):
+            if check.command:
+                found.append((f"environments.{name}.checks[{number}].command.image", check.command.image))
+    return list(dict.fromkeys(found))
+
+
+def foreign_image_keys(app: App) -> list[tuple[str, str]]:
+    """Return key and image of every place that names an image from elsewhere."""
+    return [(key, image) for key, image in image_keys(app) if _from_elsewhere(app, [image])]
+
+
+def unused_images(app: App) -> list[str]:
+    """Return the names under `images` that nothing in the file runs."""
+    used = {image for _, image in image_keys(app)}
+    return [name for name in app.images if name not in used]

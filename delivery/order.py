@@ -10,6 +10,7 @@ from delivery.app import App, Environment
 from delivery.errors import Misconfigured
 from delivery.model import Model
 from delivery.release import BuiltImage, Revision
+from delivery.run_names import delivery_name, rollback_name
 
 
 class Order(Model):
@@ -23,6 +24,7 @@ class Order(Model):
     revision: Revision
     environment: str
     steal: str | None = Field(None, description="the one run from which leases are taken instead of waited for")
+    goes_back: bool = Field(False, description="a rollback: the revision was live here before")
 
     @classmethod
     def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
@@ -31,6 +33,13 @@ class Order(Model):
         With all of an application in it, that took half of the time in which a run's process imports the flows.
         """
         return {"title": cls.__name__, "type": "object"}
+
+    @property
+    def name(self) -> str:
+        """What its run is called: `shop 1a2b3c4 → production`."""
+        if self.goes_back:
+            return rollback_name(self.app.app, self.environment, self.revision.short)
+        return delivery_name(self.app.app, self.revision.short, self.environment)
 
     @property
     def path(self) -> Path:

@@ -14,6 +14,7 @@ from delivery.release import ImageRef
 Kind = Literal["vulnerability", "secret", "misconfiguration", "licence"]
 DatabaseStatus = Literal["fresh", "stale", "missing"]
 
+INCONCLUSIVE_STEP = "make a database reachable (scan.database), or let it pass with scan.when_inconclusive: allow"
 SHOWN = 5
 _PLURAL: dict[Kind, str] = {
     "vulnerability": "vulnerabilities",
@@ -94,10 +95,7 @@ class ScanVerdict(Model):
         if self.blocked:
             raise Rejected(f"{name}: {self._blocked_message()}")
         if self.inconclusive and self.when_inconclusive == "block":
-            raise Rejected(
-                f"{name}: the scan is inconclusive: {self.inconclusive}\n"
-                "  next: make a database reachable (scan.database), or let it pass with scan.when_inconclusive: allow"
-            )
+            raise Rejected(f"{name}: the scan is inconclusive: {self.inconclusive}\n  next: {INCONCLUSIVE_STEP}")
 
     def _blocked_message(self) -> str:
         first, *others = self.blocked[:SHOWN]
@@ -175,17 +173,36 @@ def _is_refused(finding: Finding, policy: ScanPolicy) -> bool:
             return finding.id.lower() in {licence.lower() for licence in policy.forbidden_licences}
 
 
-def _database_problems(report: ScanReport, policy: ScanPolicy) -> list[str]:
+def database_problem(policy: ScanPolicy, built: datetime | None, now: datetime, problem: str = "") -> str:
+    """Say why a scan with a database of that date is inconclusive, or nothing; `problem`: why there is no newer one."""
     if not policy.block:  # nobody asked for vulnerabilities
-        return []
-    why = f" ({report.database_problem})" if report.database_problem else ""
-    if report.database_status == "missing" or report.database_built is None:
-        return [f"there is no vulnerability database, so vulnerabilities were not looked for{why}"]
-    if report.database_status == "stale":
-        hours = (report.scanned_at - report.database_built).total_seconds() / 3600
-        built = f"{report.database_built:%Y-%m-%d %H:%M}"
-        return [f"the vulnerability database of {built} is {hours:.0f} h old, {policy.max_age_hours} h allowed{why}"]
-    return []
+        return ""
+    why = f" ({problem})" if problem else ""
+    if built is None:
+        return f"there is no vulnerability database, so vulnerabilities cannot be looked for{why}"
+    if database_status(built, now, policy.max_age_hours) == "stale":
+        hours = (now - built).total_seconds() / 3600
+        return (
+            f"the vulnerability database of {built:%Y-%m-%d %H:%M} is {hours:.0f} h old, "
+            f"{policy.max_age_hours} h allowed{why}"
+        )
+    return ""
+
+
+def check_database(policy: ScanPolicy, built: datetime | None, now: datetime, problem: str = "") -> None:
+    """Return when scans can say yes or no, or need not; Rejected when a release could not pass, before it is built."""
+    said = database_problem(policy, built, now, problem)
+    if said and policy.when_inconclusive == "block":
+        raise Rejected(
+            f"scan.when_inconclusive: block: every scan of this run would be inconclusive: {said}\n"
+            f"  next: {INCONCLUSIVE_STEP}"
+        )
+
+
+def _database_problems(report: ScanReport, policy: ScanPolicy) -> list[str]:
+    built = report.database_built if report.database_status != "missing" else None
+    said = database_problem(policy, built, report.scanned_at, report.database_problem)
+    return [said] if said else []
 
 
 def _speaks_of(waiver: Waiver, finding: Finding | Gap) -> bool:

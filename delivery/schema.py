@@ -3,7 +3,7 @@
 from typing import Any
 
 from delivery.app import App
-from delivery.model import Model
+from delivery.model import OWN_KEYS, Model
 from delivery.shift import PRESETS, Canary, Linear, ShiftPlan
 
 
@@ -20,6 +20,9 @@ def app_schema() -> dict[str, Any]:
     # `kind` may be left out: then the target is a Docker host.
     targets = [{"$ref": "#/$defs/DockerTarget"}, {"$ref": "#/$defs/MemoryTarget"}]
     environment["target"] = {"description": environment["target"]["description"], "anyOf": targets, "default": {}}
+    for definition in (schema, *definitions.values()):
+        if definition.get("additionalProperties") is False:
+            definition["patternProperties"] = {f"^{OWN_KEYS}": {}}
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "headway.yaml"}
 
 

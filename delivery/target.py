@@ -1,5 +1,6 @@
 """The target: five verbs and a look, the same for every place a release can run."""
 
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Literal, Protocol
@@ -11,6 +12,7 @@ from delivery.app import App, Watch
 from delivery.latency import LatencyHistogram
 from delivery.model import Model
 from delivery.release import Release
+from delivery.service_logs import LogLine, LogWish
 
 Colour = Literal["blue", "green"]
 Verdict = Literal["healthy", "unhealthy", "inconclusive"]
@@ -212,6 +214,14 @@ class Target(Protocol):
         """GET `path` as a user would, or from `release` alone, whatever its weight, and return the answer.
 
         With `service` each instance of it in the release is asked; there is an answer for each.
+        """
+        ...
+
+    def logs(self, wish: LogWish) -> Iterator[LogLine]:
+        """Yield what a part of the environment printed, of several instances in the order of time.
+
+        What the target itself keeps secret is masked. Raises Misconfigured, with the parts that are there, for one that
+        is not.
         """
         ...
 

@@ -14,6 +14,7 @@ from math import log, sqrt
 from typing import TYPE_CHECKING, NamedTuple
 
 from delivery.app import Watch
+from delivery.counting import counted
 from delivery.target import SlotCounts, Verdict
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def judge(window: Watch, live: SlotCounts, baseline: SlotCounts, *, level: float
     """
     needed = max(1, window.min_requests)
     if live.requests < needed:
-        return "inconclusive", f"{live.requests} requests, {needed} are needed to tell"
+        return "inconclusive", f"{counted(live.requests, 'request')}, {needed} are needed to tell"
     found = [
         _judge_errors(window, live, baseline, level),
         _judge_latency(window, live, baseline, level),

@@ -7,16 +7,20 @@ from prefect import flow
 from delivery.matrix import suites_of_environments
 from delivery.order import Built, Order
 from delivery.release import BuiltImage
-from flows.limits import at_most, both
+from flows.limits import at_most, begun, both
 from tasks.build import build_image, build_suite
 from tasks.images import find_images
 from tasks.scan import prepare_scanner
 
+FIRST_LOOK_SECONDS = 10.0  # a database that takes longer to be had comes while images are built
 
-@flow(name="build", flow_run_name="build {order.revision.short}", persist_result=True)
+
+@flow(name="build", flow_run_name="build {order.app.app} {order.revision.short}", persist_result=True)
 async def build(order: Order) -> Built:
     """Build and push every image of the application and of its test matrix; the scanner is brought up meanwhile."""
     await find_images(order)
+    # That there is no vulnerability database is mostly known at once, and then nothing need be built.
+    scanner = await begun(prepare_scanner(order), wait_seconds=FIRST_LOOK_SECONDS)
     together = _side_by_side(order)
     elsewhere = suites_of_environments(order.app)
     suites = [name for name, suite in order.app.suites.items() if suite.build and name not in elsewhere]
@@ -25,7 +29,7 @@ async def build(order: Order) -> Built:
             together(build_image(order, name) for name in order.app.images),
             together(build_suite(order, name) for name in suites),
         ),
-        prepare_scanner(order),
+        scanner,
     )
     return Built(images=tuple(images), suites=tuple(tests))
 
@@ -36,7 +40,11 @@ async def build_late(order: Order) -> tuple[BuiltImage, ...]:
     return await build_suites(order, sorted(suites)) if suites else ()
 
 
-@flow(name="build acceptance", flow_run_name="build acceptance {order.revision.short}", persist_result=True)
+@flow(
+    name="build acceptance",
+    flow_run_name="build acceptance of {order.app.app} {order.revision.short}",
+    persist_result=True,
+)
 async def build_suites(order: Order, suites: list[str]) -> tuple[BuiltImage, ...]:
     """Build and push the images of `suites`."""
     return tuple(await _side_by_side(order)(build_suite(order, name) for name in suites))

@@ -8,6 +8,7 @@ from prefect.runtime import flow_run
 from prefect.states import Completed
 
 from delivery.release import Release
+from delivery.run_names import app_of
 from flows.approve import await_approval
 from flows.candidate import build_and_prove
 from flows.ending import ends_in_words
@@ -15,10 +16,15 @@ from flows.publish import publish
 from flows.release import put_live
 from flows.report import reported
 from flows.stage import stage
-from tasks.order import find_unchanged, lay_out_sources, take_order
+from tasks.order import find_unchanged, lay_out_sources, name_of_delivery, take_order
 
 
-@flow(name="deliver", flow_run_name="{revision} → {environment}", persist_result=True)
+def _name() -> str:
+    """Return what the run is called: the name it was given, or one that Prefect's words for it are replaced by."""
+    return flow_run.name if app_of(flow_run.name) else name_of_delivery(flow_run.parameters)
+
+
+@flow(name="deliver", flow_run_name=_name, persist_result=True)
 @ends_in_words
 async def deliver(
     project: str | None = None, revision: str = "HEAD", environment: str = "production", steal: str | None = None

@@ -21,7 +21,7 @@ async def holding(order: Order, environment: str, reason: str) -> AsyncIterator[
     is cancelled and Rejected is raised.
     """
     policy = environment_of(order.app, environment).busy
-    lease = await take_lease(order.app.app, environment, order.run, reason, policy, order.steal)
+    lease = await take_lease(order.app.app, environment, order.run, reason, policy, order.steal, order.name)
     body = asyncio.current_task()
     assert body is not None
     ended: list[Rejected] = []

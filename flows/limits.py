@@ -41,6 +41,19 @@ async def both(first: Awaitable[A], second: Awaitable[B]) -> tuple[A, B]:
     return cast(A, one), cast(B, other)
 
 
+async def begun(step: Awaitable[A], *, wait_seconds: float) -> Awaitable[A]:
+    """Begin a step and return it when it ended, or after `wait_seconds`; raise what it raised until then."""
+    task = asyncio.ensure_future(step)
+    try:
+        await asyncio.wait([task], timeout=wait_seconds)
+    except asyncio.CancelledError:
+        task.cancel()
+        raise
+    if task.done():
+        task.result()
+    return task
+
+
 async def one_by_one(steps: Iterable[Awaitable[R]]) -> tuple[list[R], list[Exception]]:
     """Return the results of the steps that succeeded and the errors of the others: none keeps the next from running."""
     results: list[R] = []

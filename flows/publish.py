@@ -9,7 +9,7 @@ from delivery.scanning import ScanReport
 from tasks.publish import publish_release
 
 
-@flow(name="publish", flow_run_name="publish {order.revision.short}", persist_result=True)
+@flow(name="publish", flow_run_name="publish {order.app.app} {order.revision.short}", persist_result=True)
 async def publish(order: Order, built: Built, reports: list[ScanReport], results: list[CellResult]) -> Release:
     """Keep the release's manifest and evidence in the registry and the artifact store."""
     return await publish_release(order, built, reports, results)

@@ -24,7 +24,9 @@ from tasks.place import (
 )
 
 
-@flow(name="release", flow_run_name="{release.fingerprint} → {environment}", persist_result=True)
+@flow(
+    name="release", flow_run_name="release {release.app} {release.revision.short} → {environment}", persist_result=True
+)
 async def put_live(
     order: Order, built: Built, release: Release, environment: str, decision: Decision | None = None
 ) -> TargetState:
@@ -33,19 +35,28 @@ async def put_live(
     Raises ReleaseUnhealthy when live traffic was at risk, Rejected when a gate said no before. Either way the
     environment is left as it was found.
     """
-    policy = environment_of(order.app, environment)
     async with holding(order, environment, f"release {release.fingerprint}") as hold:
-        if decision:  # somebody else may have changed the environment while this run waited for it
+        if (
+            decision and not decision.unattended
+        ):  # somebody else may have changed the environment while this run waited for it
             await check_still_approved(order, release, decision)
-        had_data = await start_database(order, environment)
-        if had_data and policy.prove_backup:
-            await verify_backup(order, environment)
-        await migrate_database(order, environment, release, hold.sequence)
-        if policy.prove_backup and not had_data:  # of the first schema: before anybody depends on it
-            await verify_backup(order, environment, release)
+        if order.app.database:
+            await _prepare_database(order, environment, release, hold.sequence)
         state = await blue_green(order, built, release, environment, hold.sequence)
         await remember(order, environment, release)
     return state
+
+
+async def _prepare_database(order: Order, environment: str, release: Release, sequence: int) -> None:
+    """Bring the environment's database up to date, its backup proven where the policy asks for it."""
+    database, policy = order.app.database, environment_of(order.app, environment)
+    had_data = await start_database(order, environment)
+    if had_data and policy.prove_backup:
+        await verify_backup(order, environment)
+    if database and database.migrate:
+        await migrate_database(order, environment, release, sequence)
+    if policy.prove_backup and not had_data:  # of the first schema: before anybody depends on it
+        await verify_backup(order, environment, release)
 
 
 async def blue_green(
@@ -61,16 +72,22 @@ async def blue_green(
         await check(order, built, release, environment, "before")
         for shift in policy.shift.steps:
             await shift_release(order, environment, release, shift.percent, sequence)
-            await watch_release(order, environment, release, shift.hold_seconds, sequence)
+            await _watch(order, environment, release, shift.hold_seconds, sequence)
             await check(order, built, release, environment, "between" if shift.percent < 100 else "after")
         await accept(order, built, environment)
-        await watch_release(order, environment, release, policy.watch.seconds, sequence)
+        await _watch(order, environment, release, policy.watch.seconds, sequence)
         await confirm_release(order, environment, release, sequence)
     except BaseException as error:  # a cancelled run must not leave traffic half shifted either
         await _withdraw(order, environment, release, sequence, error)
         raise
     end = keep_previous if policy.keep_warm_seconds else retire_previous
     return await end(order, environment, release, sequence)
+
+
+async def _watch(order: Order, environment: str, release: Release, seconds: float, sequence: int) -> None:
+    """Look at live traffic for as long as the plan says; where it says not at all, there is no such step."""
+    if seconds > 0:
+        await watch_release(order, environment, release, seconds, sequence)
 
 
 async def _withdraw(order: Order, environment: str, release: Release, sequence: int, error: BaseException) -> None:

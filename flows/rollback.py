@@ -7,15 +7,22 @@ from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
 
 from delivery.release import Release
+from delivery.run_names import app_of, rollback_name
 from flows.ending import ends_in_words
 from flows.holding import holding
 from flows.release import blue_green
 from flows.report import reported
 from tasks.place import remember
-from tasks.rollback import choose_release
+from tasks.rollback import call_run, choose_release
 
 
-@flow(name="rollback", flow_run_name="roll back {environment}", persist_result=True)
+def _name() -> str:
+    """Return what the run is called: what it goes back to is in the name once that was chosen."""
+    named = flow_run.parameters
+    return flow_run.name if app_of(flow_run.name) else rollback_name(named["app"], named["environment"])
+
+
+@flow(name="rollback", flow_run_name=_name, persist_result=True)
 @ends_in_words
 async def rollback(
     app: str,
@@ -31,6 +38,7 @@ async def rollback(
     """
     async with reported(str(flow_run.id), environment, "rollback"):
         order, earlier = await choose_release(app, environment, release, override, str(flow_run.id), steal)
+        await call_run(str(flow_run.id), order.name)
         async with holding(order, environment, f"rollback to {earlier.fingerprint}") as hold:
             await blue_green(order, None, earlier, environment, hold.sequence)
             await remember(order, environment, earlier, "rolled-back")

@@ -16,6 +16,7 @@ from prefect.client.schemas.filters import (
     FlowFilterName,
     FlowRunFilter,
     FlowRunFilterId,
+    FlowRunFilterName,
     FlowRunFilterParentFlowRunId,
     LogFilter,
     LogFilterFlowRunId,
@@ -32,6 +33,7 @@ from delivery import progress
 from delivery.errors import Misconfigured, Rejected, Transient
 from delivery.model import Model
 from delivery.presence import CRASHED
+from delivery.run_names import app_of
 
 DELIVERIES = ["deliver", "rollback"]
 AFTER_CRASH = "next: headway status says when the environment is free; then headway run again"
@@ -55,6 +57,11 @@ class StepView(Model):
         """Whether nothing more happens in it: its state may have any name, like Cached or TimedOut."""
         return self.kind in ENDED
 
+    @property
+    def did_nothing(self) -> bool:
+        """Whether its result was there already: an earlier attempt of the run had done it."""
+        return self.state == "cached"
+
 
 class RunView(Model):
     """One run as the orchestrator knows it."""
@@ -75,6 +82,11 @@ class RunView(Model):
     def has_ended(self) -> bool:
         """Whether nothing more happens in it."""
         return self.kind in ENDED
+
+    @property
+    def app(self) -> str:
+        """The application it is about, or nothing when its name does not tell."""
+        return app_of(self.name)
 
     @property
     def waits(self) -> bool:
@@ -103,15 +115,17 @@ def look(run: str, *, steps: bool = True) -> RunView:
         return _view(found, tuple(sorted(tasks, key=_start_of)), _told(client, family))
 
 
-def find(text: str | None) -> RunView:
+def find(text: str | None, app: str | None = None) -> RunView:
     """Return the delivery whose id starts with `text` or whose name it is; without it, the one that waits.
+
+    With `app`, of that application alone.
 
     Raises Misconfigured when there is none, or more than one.
     """
-    runs = latest(100)
+    runs = latest(100, app)
     if text is None:
         matching = [run for run in runs if run.waits]
-        wanted = "run that waits for an answer"
+        wanted = f"run{f' of {app}' * bool(app)} that waits for an answer"
     else:
         matching = [run for run in runs if run.id.startswith(text) or run.name == text]
         wanted = f"run {text}"
@@ -121,15 +135,17 @@ def find(text: str | None) -> RunView:
     return matching[0]
 
 
-def latest(count: int) -> list[RunView]:
-    """Return the newest deliveries and rollbacks, the newest first."""
+def latest(count: int, app: str | None = None) -> list[RunView]:
+    """Return the newest deliveries and rollbacks, the newest first; with `app`, of that application alone."""
+    named = FlowRunFilterName(like_=f"{app} ") if app else None
     with _connected() as client:
         runs = client.read_flow_runs(
             flow_filter=FlowFilter(name=FlowFilterName(any_=DELIVERIES)),
+            flow_run_filter=FlowRunFilter(name=named) if named else None,
             sort=FlowRunSort.EXPECTED_START_TIME_DESC,
             limit=count,
         )
-        return [_view(run) for run in runs]
+        return [view for view in map(_view, runs) if app in (None, view.app)]
 
 
 def question(run: str) -> str | None:
@@ -151,7 +167,7 @@ def answer(run: RunView, decision: Literal["approve", "reject"], approver: str, 
         )
     if result.status != SetStateStatus.ACCEPT:
         reason = getattr(result.details, "reason", None) or "it was not accepted"
-        raise Rejected(f"run {run.name} ({run.id[:8]}, {run.state}): {reason}")
+        raise Rejected(f"{run.name} (run {run.id[:8]}, {run.state}): {reason}")
 
 
 def cancel(run: str) -> None:

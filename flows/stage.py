@@ -8,7 +8,7 @@ from delivery.target import TargetState
 from flows.release import put_live
 
 
-@flow(name="stage", flow_run_name="stage in {environment}", persist_result=True)
+@flow(name="stage", flow_run_name="stage {release.app} {release.revision.short} → {environment}", persist_result=True)
 async def stage(order: Order, built: Built, release: Release, environment: str) -> TargetState:
     """Put the release live in `environment`, by the same way it will go live in the next one."""
     return await put_live(order, built, release, environment)

@@ -11,7 +11,7 @@ from tasks.database import prove_backup
 from tasks.known import known_places
 
 
-@flow(name="verify backup", flow_run_name="verify backup of {environment}", persist_result=True)
+@flow(name="verify backup", flow_run_name="verify backup of {order.app.app} {environment}", persist_result=True)
 async def verify_backup(order: Order, environment: str, release: Release | None = None) -> BackupProof | None:
     """Restore a backup of the environment's database elsewhere and compare; Rejected when it differs.
 

@@ -9,6 +9,7 @@ from delivery.backup import BackupProof
 from delivery.containers import backup, database
 from delivery.containers.bases import resolve_base
 from delivery.containers.names import EnvironmentNames
+from delivery.counting import counted
 from delivery.errors import Rejected
 from delivery.home import Home
 from delivery.order import Order
@@ -77,7 +78,12 @@ def prove_backup(app: App, environment: str, run: str, release: Release | None =
     note(run, "backup", environment, proof)
     if kept_for := release or _live(app, environment):
         _keep_proof(kept_for, environment, proof)
-    log().info("backup proven: RPO %.2f s, RTO %.2f s, %d tables", proof.rpo_seconds, proof.rto_seconds, proof.tables)
+    log().info(
+        "backup proven: RPO %.2f s, RTO %.2f s, %s",
+        proof.rpo_seconds,
+        proof.rto_seconds,
+        counted(proof.tables, "table"),
+    )
     return proof
 
 
@@ -96,8 +102,8 @@ def _keep_proof(release: Release, environment: str, proof: BackupProof) -> None:
             subject=environment,
             at=datetime.now(UTC),
             outcome="pass",
-            summary=f"restored {proof.tables} tables, {proof.rows} rows: RPO {proof.rpo_seconds:.2f} s, "
-            f"RTO {proof.rto_seconds:.2f} s",
+            summary=f"restored {counted(proof.tables, 'table')}, {counted(proof.rows, 'row')}: "
+            f"RPO {proof.rpo_seconds:.2f} s, RTO {proof.rto_seconds:.2f} s",
             details=proof.model_dump(mode="json"),
         ),
     )

@@ -26,7 +26,7 @@ def lease_book() -> LeaseBook:
 
 @step(timeout_seconds=WAIT_SECONDS + 60, name="take {environment}", keep=False)
 async def take_lease(
-    app: str, environment: str, holder: str, reason: str, policy: str, steal: str | None = None
+    app: str, environment: str, holder: str, reason: str, policy: str, steal: str | None = None, name: str = ""
 ) -> Lease:
     """Return the environment's lease, after waiting for whoever holds it unless `policy` is reject.
 
@@ -36,7 +36,7 @@ async def take_lease(
     while True:
         try:
             taken = await asyncio.to_thread(
-                lease_book().take, app, environment, holder=holder, reason=reason, policy=policy, steal=steal
+                lease_book().take, app, environment, holder=holder, reason=reason, name=name, policy=policy, steal=steal
             )
             if taken.was_stolen and taken.theft and taken.theft.by == holder:
                 log().warning("%s", taken.theft.describe())

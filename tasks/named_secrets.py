@@ -2,11 +2,10 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import cast
 
-from prefect.blocks.system import Secret
 from pydantic import SecretStr
 
+from blocks.secret_block import load_secret
 from delivery.app import App
 from delivery.errors import Misconfigured, all_of
 from delivery.order import environment_of
@@ -83,7 +82,7 @@ class _Blocks:
         found = {}
         for variable, name in named.items():
             if name not in self.known:
-                self.known[name] = _load(name)
+                self.known[name] = load_secret(name)
             value = self.known[name]
             if value is None:
                 self._miss(f"{where}.{variable}", f"there is no secret {name}", f"headway secret set {name}")
@@ -93,14 +92,6 @@ class _Blocks:
 
     def _miss(self, where: str, found: str, next_step: str) -> None:
         self.missing.append(Misconfigured(f"headway.yaml: {where}", found, next_step=next_step))
-
-
-def _load(name: str) -> SecretStr | None:
-    try:
-        block = cast(Secret[str], Secret.load(name, _sync=True))  # type: ignore[call-arg]
-    except ValueError:
-        return None
-    return SecretStr(str(block.get()))
 
 
 def _as_name(variable: str) -> str:

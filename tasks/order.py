@@ -1,17 +1,19 @@
 """Take an order: find the revision, check its file, lay out its sources."""
 
 from pathlib import Path
+from typing import Any
 
 from blocks.artifact_store import current_store
 from delivery.archive import Archive
-from delivery.configuration import check_files, configuration_hash, load_app
-from delivery.errors import Misconfigured
+from delivery.configuration import FILE, app_name, configuration_hash, load_project
+from delivery.errors import HeadwayError, Misconfigured
 from delivery.home import Home
 from delivery.matrix import suites_to_run
 from delivery.order import Order, passed_before
 from delivery.programs import git
 from delivery.programs.checkout import export
 from delivery.release import Release
+from delivery.run_names import delivery_name
 from tasks.named_secrets import check_secrets
 from tasks.notes import note
 from tasks.place import load_place, open_environment
@@ -30,8 +32,7 @@ def take_order(project: str | None, revision: str, environment: str, run: str, s
     found = git.resolve(repository, revision, relative)
     source = Home.current().work / run / "source"
     export(repository, found.sha, relative, source)
-    app = load_app(source / "headway.yaml")
-    check_files(app, source)
+    app = load_project(source)
     stops = (*passed_before(app, environment), environment)
     # A secret that is not there is told now, not after the tests.
     check_secrets(app, [load_place(app, stop) for stop in stops], suites_to_run(app, stops))
@@ -50,11 +51,16 @@ def take_order(project: str | None, revision: str, environment: str, run: str, s
     return order
 
 
-@step(timeout_seconds=300, keep=False)
-def lay_out_sources(order: Order) -> None:
+async def lay_out_sources(order: Order) -> None:
     """Make sure the application's files lie where the order says: an earlier attempt of the run removed them."""
     if not order.path.exists():
-        export(Path(order.repository), order.revision.sha, order.folder, order.path)
+        await lay_out_again(order)
+
+
+@step(timeout_seconds=300, name="lay out sources", keep=False)
+def lay_out_again(order: Order) -> None:
+    """Lay the application's files out where the order says."""
+    export(Path(order.repository), order.revision.sha, order.folder, order.path)
 
 
 @step(timeout_seconds=120, keep=False)
@@ -73,6 +79,21 @@ def find_unchanged(order: Order) -> Release | None:
         return None
     note(order.run, "state", order.environment, state)
     return live.release
+
+
+def name_of_delivery(parameters: dict[str, Any]) -> str:
+    """Return what a delivery with these parameters is called, as far as its folder tells; raises nothing."""
+    revision, environment = str(parameters.get("revision", "HEAD")), str(parameters.get("environment", "production"))
+    app = "?"
+    try:
+        folder = _project(parameters.get("project"))
+        app = folder.name
+        app = app_name(folder / FILE)
+        repository = git.top_level(folder)
+        revision = git.resolve(repository, revision, folder.relative_to(repository).as_posix()).short
+    except (HeadwayError, OSError):
+        pass  # the run itself says what is wrong, and ends so
+    return delivery_name(app, revision, environment)
 
 
 def _project(asked: str | None) -> Path:

@@ -9,6 +9,7 @@ from blocks.artifact_store import current_store
 from blocks.environment import DeliveryEnvironment, block_name
 from delivery.app import App, DockerTarget
 from delivery.archive import Archive, Happening, HistoryEntry
+from delivery.counting import counted
 from delivery.errors import ReleaseUnhealthy
 from delivery.journal import Entry, Journal, Verb
 from delivery.lease import Lease
@@ -140,7 +141,7 @@ def stage_release(order: Order, environment: str, release: Release, sequence: in
     with changing(order, environment, sequence) as target:
         with _journaled(order, environment, "stage", release, sequence):
             slot = target.stage(order.app, release)
-    log().info("staged %s with %d instances", slot.colour, len(slot.instances))
+    log().info("staged %s with %s", slot.colour, counted(len(slot.instances), "instance"))
     return slot
 
 
@@ -154,12 +155,8 @@ def shift_release(order: Order, environment: str, release: Release, percent: int
 
 
 @step(timeout_seconds=86400, retries=0, name="watch {seconds} s", keep=False)
-def watch_release(
-    order: Order, environment: str, release: Release, seconds: float, sequence: int
-) -> Observation | None:
+def watch_release(order: Order, environment: str, release: Release, seconds: float, sequence: int) -> Observation:
     """Look at live traffic for `seconds`; ReleaseUnhealthy when the verdict, or the policy for no verdict, says so."""
-    if seconds <= 0:
-        return None
     policy = environment_of(order.app, environment).watch
     with changing(order, environment, sequence) as target:
         seen = target.watch(release, policy, seconds)

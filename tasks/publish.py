@@ -8,6 +8,7 @@ from blocks.registry import current_registry
 from delivery.archive import Archive
 from delivery.configuration import configuration_hash
 from delivery.containers import pushing
+from delivery.counting import counted
 from delivery.home import Home
 from delivery.matrix import CellResult
 from delivery.migrations import migrations_hash
@@ -79,6 +80,7 @@ def _evidence(release: Release, reports: list[ScanReport], results: list[CellRes
         subject=release.fingerprint,
         at=now,
         outcome="pass",
-        summary=f"{tests} tests in {len(results)} cells passed" + (f", {silent} by exit code alone" if silent else ""),
+        summary=f"{counted(tests, 'test')} in {counted(len(results), 'cell')} passed"
+        + (f", {silent} by exit code alone" if silent else ""),
     )
     return [*scans, suites]

@@ -54,7 +54,7 @@ def check_nobody_uses(remains: Remains, but: str = "") -> None:
     with get_client(sync_client=True) as client:
         for run in unended_runs(client):
             if str(run.id) != but and _delivers(run) == remains.app:
-                raise Rejected(f"run {run.name} ({str(run.id)[:8]}) delivers {remains.app}\n  next: {WAIT}")
+                raise Rejected(f"{run.name} (run {str(run.id)[:8]}) delivers {remains.app}\n  next: {WAIT}")
 
 
 @step(timeout_seconds=60, retries=0, name="take all environments", keep=False)

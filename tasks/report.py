@@ -82,12 +82,13 @@ def _record(
 ) -> DeliveryRecord:
     orders, releases = last_notes(run, "order", Order), last_notes(run, "release", Release)
     images = last_notes(run, "images", BuiltImage)
+    name = orders[0].name if orders else names[0]
     steps = [
         StepTime.model_validate_json(current_store().get(key)) for key in current_store().keys(f"runs/{run}/steps")
     ]
     return DeliveryRecord(
         run=run,
-        run_name=names[0],
+        run_name=name,
         kind=kind,
         ui_url=names[1],
         app=orders[0].app.app if orders else "",

@@ -1,5 +1,11 @@
 """Choose the release an environment goes back to."""
 
+from uuid import UUID
+
+import httpx
+from prefect.client.orchestration import get_client
+from prefect.exceptions import PrefectHTTPStatusError
+
 from blocks.artifact_store import current_store
 from delivery.archive import Archive
 from delivery.errors import Misconfigured
@@ -46,6 +52,16 @@ def choose_release(
         revision=release.revision,
         environment=environment,
         steal=steal,
+        goes_back=True,
     )
     note(run, "order", environment, order)
     return order, release
+
+
+async def call_run(run: str, name: str) -> None:
+    """Give a run the name that says what it came to do; nothing depends on it."""
+    try:
+        async with get_client() as client:
+            await client.update_flow_run(UUID(run), name=name)
+    except (httpx.HTTPError, PrefectHTTPStatusError) as error:
+        log().warning("the run keeps its name: %s", error)

@@ -9,15 +9,20 @@ from delivery.errors import Rejected
 from delivery.home import Home
 from delivery.order import Order
 from delivery.release import BuiltImage
-from delivery.scanning import ScanReport, check_scan
+from delivery.scanning import ScanReport, check_database, check_scan
 from tasks.notes import note
 from tasks.step import log, step
 
 
 @step(timeout_seconds=300)
 def prepare_scanner(order: Order) -> None:
-    """Bring up the scanner's image and a vulnerability database, when one can be had."""
-    scanner.prepare(order.app.scan, Home.current(), run_id=order.run)
+    """Bring up the scanner's image and a vulnerability database; Rejected when the policy needs one that cannot be had.
+
+    Then every scan would be inconclusive, which is better known before minutes of building.
+    """
+    policy = order.app.scan
+    database = scanner.prepare(policy, Home.current(), run_id=order.run)
+    check_database(policy, database.built if database.volume else None, datetime.now(UTC), database.problem)
 
 
 @step(timeout_seconds=900, name="scan {image.name}")

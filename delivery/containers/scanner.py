@@ -83,6 +83,14 @@ def prepare(policy: ScanPolicy, home: Home, *, run_id: str = "scanner") -> Datab
         return database
 
 
+def last_known(policy: ScanPolicy, home: Home) -> Database | None:
+    """Return what was noted when the database was last asked for, or none; asks nobody, not even the engine."""
+    try:
+        return Database.model_validate_json(_kept(home, policy.database or "").with_suffix(".json").read_bytes())
+    except (OSError, ValidationError):
+        return None
+
+
 def scan(name: str, ref: ImageRef, policy: ScanPolicy, home: Home, *, run_id: str) -> ScanReport:
     """Return what is in the image called `name`; the image is read from its registry by digest.
 

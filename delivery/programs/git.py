@@ -69,6 +69,11 @@ def resolve(repository: Path, revision: str, folder: str) -> Revision:
     )
 
 
+def has_file(repository: Path, revision: str, file: str) -> bool:
+    """Whether there is such a commit, and such a file in it."""
+    return bool(_object(repository, f"{revision}:{file}"))
+
+
 def changed_files(repository: Path, folder: str) -> tuple[str, ...]:
     """Return the files below `folder` that differ from the last commit, new ones as well, relative to the root.
 

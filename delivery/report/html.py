@@ -4,6 +4,7 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from delivery.counting import counted
 from delivery.report.record import DeliveryRecord
 from delivery.report.timeline import critical_path
 
@@ -20,6 +21,7 @@ def report_html(record: DeliveryRecord) -> str:
     seen = [release for release in record.releases if any(one.samples for one in release.observations)]
     return environment.get_template("report.html.j2").render(
         r=record,
+        counted=counted,
         timeline=timeline_svg(record) if len(record.steps) >= FEWEST_STEPS else "",
         traffic=[(release, traffic_svg(release, record.started)) for release in seen],
         work=sum(step.seconds for step in record.steps),

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 
 from delivery.change import Change
 from delivery.checks import CheckResult
+from delivery.counting import counted
 from delivery.matrix import CellResult
 from delivery.report.record import DeliveryRecord
 from delivery.report.timeline import critical_path
@@ -16,7 +17,7 @@ LONGEST = 12
 def report_markdown(record: DeliveryRecord) -> str:
     """Return the report in short; the page it names holds the pictures."""
     verb = "rolled back" if record.kind == "rollback" and record.outcome == "delivered" else record.outcome
-    parts = [f"# {record.app or 'a run'} → {record.environment}: {verb} in {record.seconds:.1f} s"]
+    parts = [f"# {record.name}: {verb} in {record.seconds:.1f} s"]
     if record.reason:
         parts.append(_block(record.reason))
     parts.append(_list(_facts(record)))
@@ -32,7 +33,7 @@ def report_markdown(record: DeliveryRecord) -> str:
     if record.backups:
         parts.append("## Backup\n\n" + _list(_backups(record)))
     if record.steps:
-        parts.append(f"## The longest of {len(record.steps)} steps\n\n" + _steps(record))
+        parts.append(f"## The longest of {counted(len(record.steps), 'step')}\n\n" + _steps(record))
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
@@ -53,7 +54,7 @@ def change_markdown(change: Change) -> str:
     commits = [f"`{commit.sha[:7]}` {_plain(commit.subject)} ({_plain(commit.author)})" for commit in change.commits]
     parts = [f"**{change.environment}**: let this release in?", _list(lines)]
     if commits:
-        parts += [f"{len(commits)} commits:", _list(commits)]
+        parts += [f"{counted(len(commits), 'commit')}:", _list(commits)]
     return "\n\n".join(parts) + "\n"
 
 
@@ -111,7 +112,7 @@ def _traffic(record: DeliveryRecord) -> Iterable[str]:
     for release in record.releases:
         share = release.max_failure_share
         sure = f" (at most {100 * share:.2f} %, 95 % sure)" if share is not None else ""
-        yield f"{release.environment}: {release.requests} requests, {release.failures} failed{sure}"
+        yield f"{release.environment}: {counted(release.requests, 'request')}, {release.failures} failed{sure}"
         for retreat in release.retreats:
             yield f"{release.environment}: {_went_back(retreat)}: {_plain(retreat.reason)}"
         if release.spent_seconds:
@@ -128,7 +129,8 @@ def _went_back(retreat: Retreat) -> str:
 def _backups(record: DeliveryRecord) -> Iterable[str]:
     for backup in record.backups:
         figures = f"RPO {backup.rpo_seconds:.2f} s, RTO {backup.rto_seconds:.2f} s"
-        yield f"{backup.environment}: {backup.tables} tables, {backup.rows} rows came back; {figures}"
+        rows = f"{counted(backup.tables, 'table')}, {counted(backup.rows, 'row')}"
+        yield f"{backup.environment}: {rows} came back; {figures}"
     if record.unproven:
         yield f"not in the proof, which is of the database alone, are the volumes {', '.join(record.unproven)}"
 

@@ -11,6 +11,7 @@ from delivery.lease import Theft
 from delivery.matrix import CellResult
 from delivery.model import Model
 from delivery.release import BaseImage, BuiltImage, Release, Revision
+from delivery.run_names import app_of, delivery_name, rollback_name
 from delivery.target import Observation, Retreat
 from delivery.verdict import upper_bound
 
@@ -108,6 +109,15 @@ class DeliveryRecord(Model):
     releases: tuple[ReleaseFigures, ...] = ()
     steps: tuple[StepTime, ...] = ()
     report: str = Field("", description="where the page with all of this is")
+
+    @property
+    def name(self) -> str:
+        """What the run is called: application, revision and environment, as far as it came to know them."""
+        if self.app and self.revision and self.kind == "delivery":
+            return delivery_name(self.app, self.revision.short, self.environment)
+        if self.app and self.kind == "rollback":
+            return rollback_name(self.app, self.environment, self.revision.short if self.revision else "")
+        return self.run_name if app_of(self.run_name) else f"{self.app or 'a run'} → {self.environment}"
 
     @property
     def seconds(self) -> float:

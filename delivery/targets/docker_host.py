@@ -11,6 +11,8 @@ from contextlib import AbstractContextManager, closing, contextmanager, nullcont
 from urllib.parse import urlparse
 
 from docker import DockerClient
+from docker.errors import NotFound
+from docker.models.containers import Container
 
 from delivery.answer import Answer
 from delivery.app import App, DockerTarget, Environment, Watch
@@ -30,6 +32,7 @@ from delivery.containers.instances import (
 )
 from delivery.containers.metrics import RouterMetrics
 from delivery.containers.names import EnvironmentNames
+from delivery.containers.printed import lines_of
 from delivery.containers.removal import find_belongings, remove_belongings
 from delivery.containers.router import ANY_ADDRESS, Router, Runtime, ensure_router, find_router
 from delivery.containers.sentinels import EngineSentinel, HealthSentinel, RouterSentinel
@@ -51,7 +54,9 @@ from delivery.home import Home
 from delivery.place import Place
 from delivery.programs import haproxy
 from delivery.programs.haproxy import COLOURS, ServerStat
+from delivery.redaction import Redaction
 from delivery.release import Release
+from delivery.service_logs import LogLine, LogWish
 from delivery.target import Belonging, Colour, InstanceState, Observation, Retreat, SlotState, TargetState, other
 from delivery.variables import fill
 from delivery.verdict import prepare
@@ -181,6 +186,14 @@ class DockerHost:
         own = [one.server for one in self._instances(colour) if one.service == service]
         return tuple(ask_each([router.visitor(service, server) for server in own], path))
 
+    def logs(self, wish: LogWish) -> Iterator[LogLine]:
+        """Yield what the containers of a service, a backing service, the database or the router printed."""
+        access = find_database(self.names, host=self.host) if self.app.database else None
+        hide = Redaction([access.password] if access else [])
+        with engine_errors():
+            for line in lines_of(self._printing(wish), wish):
+                yield line.model_copy(update={"text": hide.text(line.text)})
+
     def address(self, release: Release | None = None) -> str:
         """Return where containers on the environment's network reach the users' entry, or `release` alone."""
         port = haproxy.PREVIEW_PORTS[self._colour_of(release)] if release else haproxy.PORT
@@ -238,6 +251,30 @@ class DockerHost:
         found = self.belongings()
         remove_belongings(self.client, self.names)
         return found
+
+    def _printing(self, wish: LogWish) -> dict[str, Container]:
+        """Return the containers of a part under the names their lines get; Misconfigured when there are none."""
+        instances = self._instances()
+        router = find_router(self.client, self.names)
+        live = self._state(router).live if router else None
+        colour = wish.slot or (live.colour if live else next((one.colour for one in instances), "blue"))
+        standing = [one for one in instances if one.colour == colour]
+        if found := {f"{wish.part}-{one.number}": one.container for one in standing if one.service == wish.part}:
+            return found
+        others = {"router": self.names.router, "database": self.names.database}
+        others |= {name: self.names.backing(name) for name in self.app.backing}
+        there = {name: one for name, called in others.items() if (one := self._container(called))}
+        if wish.part not in there:
+            where = f"{self.place.environment} of {self.place.app}"
+            parts = sorted({one.service for one in standing}) + list(there)
+            raise Misconfigured(f"logs of {wish.part}", f"nothing of it runs in {where}", ", ".join(parts) or "none")
+        return {wish.part: there[wish.part]}
+
+    def _container(self, name: str) -> Container | None:
+        try:
+            return self.client.containers.get(name)
+        except NotFound:
+            return None
 
     def _settle(self, release: Release) -> tuple[Router, Colour]:
         if self._guard:

@@ -4,16 +4,17 @@ It keeps slots, weights, the fence and what passed every watch like the others. 
 healthy, or what it serves, is what `Behaviour` says, and it is gone with the process.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from delivery.answer import Answer
 from delivery.app import App, Watch
-from delivery.errors import Rejected, ReleaseUnhealthy
+from delivery.errors import Misconfigured, Rejected, ReleaseUnhealthy
 from delivery.place import Place
 from delivery.release import Release
+from delivery.service_logs import LogLine, LogWish
 from delivery.target import (
     Belonging,
     Colour,
@@ -41,6 +42,7 @@ class Behaviour:
     error_percent: dict[str, float] = field(default_factory=dict)
     answers: dict[tuple[str, str], int] = field(default_factory=dict)
     losses: tuple[str, ...] = ()
+    printed: dict[str, list[str]] = field(default_factory=dict)
     requests: int = 1000
     during: Callable[[str], None] = field(default=lambda verb: None)
 
@@ -159,6 +161,17 @@ class MemoryHost:
             return (Answer(),)
         status = self.place.behaviour.answers.get((asked.fingerprint, path), 200)
         return (Answer(status=status, body=asked.fingerprint.encode()),)
+
+    def logs(self, wish: LogWish) -> Iterator[LogLine]:
+        """Yield what the behaviour tells that a service printed; without a word of it, which release it serves."""
+        live = self.observe().live
+        colour = wish.slot or (live.colour if live else "blue")
+        parts = self.place.services.get(colour, ()) if colour in self.place.releases else ()
+        if wish.part not in parts:
+            raise Misconfigured(f"logs of {wish.part}", f"nothing of it runs in {self.url}", ", ".join(parts) or "none")
+        lines = self.place.behaviour.printed.get(wish.part, [f"serving {self.place.releases[colour].fingerprint}"])
+        last = lines if wish.tail is None else lines[max(0, len(lines) - wish.tail) :]
+        yield from (LogLine(source=f"{wish.part}-1", text=line) for line in last)
 
     def address(self, release: Release | None = None) -> str:
         """Return a name that nobody can connect to."""

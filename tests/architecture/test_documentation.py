@@ -34,8 +34,9 @@ def commands(page: str) -> list[tuple[str, list[str]]]:
 
 
 def options(verb: str) -> set[str]:
-    names = {name for parameter in COMMANDS[verb].params for name in (*parameter.opts, *parameter.secondary_opts)}
-    return names | {"--help"}
+    below = getattr(COMMANDS[verb], "commands", {}).values()
+    parameters = [parameter for command in (COMMANDS[verb], *below) for parameter in command.params]
+    return {name for one in parameters for name in (*one.opts, *one.secondary_opts)} | {"--help"}
 
 
 def anchors(page: str) -> set[str]:

@@ -41,11 +41,11 @@ def test_between_two_looks_at_all_steps_the_run_alone_is_looked_at(monkeypatch):
     ("state", "kind", "mark"),
     [
         ("completed", "COMPLETED", "✓"),
-        ("cached", "COMPLETED", "✓"),
+        ("cached", "COMPLETED", None),
         ("failed", "FAILED", "✗"),
         ("timedout", "FAILED", "✗"),
         ("crashed", "CRASHED", "✗"),
-        ("cancelled", "CANCELLED", "·"),
+        ("cancelled", "CANCELLED", "⊘"),
         ("running", "RUNNING", None),
         ("awaitingretry", "SCHEDULED", None),
     ],

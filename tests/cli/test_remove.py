@@ -75,7 +75,7 @@ def test_it_goes_once_the_user_agrees(
     terminal(monkeypatch, answers=True)
     ended = headway("remove", "shop", "--environment", "production")
     assert (ended.code, asked_for) == (0, [("shop", ["production"])])
-    assert "removed production of shop: 1 things" in ended.out
+    assert "removed production of shop: 1 thing\n" in ended.out
     assert "stay in" in ended.out
 
 

@@ -3,11 +3,21 @@
 from pathlib import Path
 
 import pytest
+import yaml
+from jsonschema import Draft202012Validator
 
 from delivery.app import App
-from delivery.configuration import check_files, configuration_hash, load_app, load_app_text
+from delivery.configuration import (
+    app_name,
+    check_files,
+    configuration_hash,
+    load_app,
+    load_app_text,
+    load_project,
+)
 from delivery.errors import Misconfigured
 from delivery.parts import memory_bytes
+from delivery.schema import app_schema
 
 HEAD = """\
 app: shop
@@ -174,6 +184,74 @@ def test_every_mistake_is_told_at_once() -> None:
     assert starts == ["app:", "images:", "services.web.port:", "environments.production.shift:", "imagess:"]
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (with_environment("target: nope"), "target: found 'nope'; allowed: keys with values: kind, host, port, bind"),
+        (HEAD + "environments: {production: nope}", "production: found 'nope'; allowed: keys with values: target, aft"),
+        (
+            WHOLE + "backing: nope",
+            "backing: found 'nope'; allowed: keys with values: names of your own, each with image",
+        ),
+        (
+            WHOLE + "database: {migrate: nope}",
+            "database.migrate: found 'nope'; allowed: keys with values: image, command",
+        ),
+        (WHOLE + "scan: {waivers: [CVE-1]}", "scan.waivers[0]: found 'CVE-1'; allowed: keys with values: id, package"),
+        (with_environment("shift: {linear: 10}"), "shift.linear: found 10; allowed: keys with values: percent, hold_s"),
+        (
+            with_environment("checks: [{at: after, http: /}]"),
+            "checks[0].http: found '/'; allowed: keys with values: path",
+        ),
+    ],
+)
+def test_a_value_where_keys_belong_is_told_with_those_keys(text: str, said: str) -> None:
+    assert said in complaint(text)
+
+
+def test_what_the_parts_say_of_each_other_is_told_beside_a_wrong_value() -> None:
+    said = complaint(WHOLE.replace("{after: staging}", "{after: stagin, busy: sometimes}"))
+    assert "environments.production.busy: found 'sometimes'" in said
+    assert "environments.production.after: no such name (found stagin); allowed: staging" in said
+
+
+def test_what_only_follows_from_a_mistake_is_not_told() -> None:
+    misspelt = complaint(HEAD.replace("web: {port: 8000", "web: {prt: 8000") + "environments: {production: {}}\n")
+    misplaced = complaint(HEAD.replace("{web: {}, api: {}}", "{web: {}, api: 3}") + "environments: {production: {}}\n")
+    assert misspelt.startswith("headway.yaml: services.web.prt: there is no such key; did you mean port?")
+    assert misplaced.startswith("headway.yaml: images.api: found 3; allowed: keys with values: context")
+
+
+def test_a_missing_file_is_told_beside_a_wrong_value(tmp_path: Path) -> None:
+    (tmp_path / "headway.yaml").write_text(with_environment("busy: sometimes"))
+    with pytest.raises(Misconfigured) as caught:
+        load_project(tmp_path)
+    assert "headway.yaml: 3 mistakes\n  environments.production.busy: found 'sometimes'" in str(caught.value)
+    assert "images.web.dockerfile: there is no file Dockerfile" in str(caught.value)
+
+
+@pytest.mark.parametrize("place", ["x-top: {a: 1}", "scan: {x-note: mine}", "suites: {unit: {image: web, x-a: [1]}}"])
+def test_keys_that_begin_with_x_are_the_users_own(place: str) -> None:
+    app = load_app_text(f"{WHOLE}{place}\n")
+    assert configuration_hash(app, "production") == configuration_hash(load_app_text(WHOLE), "production")
+    Draft202012Validator(app_schema()).validate(yaml.safe_load(f"{WHOLE}{place}\n"))
+
+
+def test_a_name_or_a_variable_may_begin_with_x() -> None:
+    app = load_app_text(with_service("env: {x-trace: 'on'}").replace("web", "x-web"))
+    assert list(app.services) == list(app.images) == ["x-web"]
+    assert app.services["x-web"].env == {"x-trace": "on"}
+
+
+def test_the_name_of_an_application_is_told_whatever_else_is_wrong(tmp_path: Path) -> None:
+    file = tmp_path / "headway.yaml"
+    file.write_text("app: shop\nimages: 3\n")
+    assert app_name(file) == "shop"
+    file.write_text("images: {}\n")
+    with pytest.raises(Misconfigured, match="does not tell the application's name"):
+        app_name(file)
+
+
 def test_a_file_that_is_not_there_is_told_with_how_to_make_one(tmp_path: Path) -> None:
     with pytest.raises(Misconfigured, match=r"there is no such file\n  next: headway init"):
         load_app(tmp_path / "headway.yaml")
@@ -232,7 +310,7 @@ def test_every_missing_file_is_told_with_its_key(tmp_path: Path) -> None:
     with pytest.raises(Misconfigured) as caught:
         check_files(load_app_text(FILES), tmp_path)
     assert str(caught.value).splitlines() == [
-        "headway.yaml: 6 files are missing",
+        "headway.yaml: 6 mistakes",
         "  images.web.context: there is no folder web",
         "  images.web.dockerfile: there is no file web/Dockerfile",
         "  suites.unit.build.context: there is no folder web",
@@ -251,7 +329,7 @@ def test_each_of_several_folders_of_migrations_is_looked_for(tmp_path: Path) -> 
     with pytest.raises(Misconfigured) as caught:
         check_files(app, tmp_path)
     assert str(caught.value).splitlines()[:3] == [
-        "headway.yaml: 2 files are missing",
+        "headway.yaml: 2 mistakes",
         "  database.migrate.files[1]: there is no folder orders/migrations",
         "  database.migrate.files[2]: ../users is outside the folder of headway.yaml",
     ]
@@ -322,7 +400,8 @@ def test_a_compose_service_that_is_not_in_the_file_is_told_with_those_that_are(t
     with pytest.raises(Misconfigured) as caught:
         check_files(load_app_text(COMPOSE), tmp_path)
     assert str(caught.value) == (
-        "headway.yaml: suites.all.compose_service: there is no service tests in c.yaml; allowed: api, db"
+        "headway.yaml: suites.all.compose_service: there is no service tests in c.yaml; allowed: api, db\n"
+        "  next: correct the path, which is relative to headway.yaml, or commit the file"
     )
 
 

@@ -130,8 +130,8 @@ def test_a_report_that_vanished_is_an_error(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("exit_code", "report", "outcome"),
     [
-        (0, PYTEST, ("failed", "1 failures, 1 errors, exit code 0")),
-        (0, JEST, ("failed", "0 failures, 1 errors, exit code 0")),
+        (0, PYTEST, ("failed", "1 failure, 1 error, exit code 0")),
+        (0, JEST, ("failed", "0 failures, 1 error, exit code 0")),
         (0, PYTEST_NONE, ("no-tests", "no test ran (0 skipped), exit code 0")),
         (5, PYTEST_NONE, ("no-tests", "no test ran (0 skipped), exit code 5")),
         (0, RETRIED, ("passed", "")),

@@ -52,7 +52,7 @@ class Page(HTMLParser):
 
 def test_the_short_report_says_what_happened() -> None:
     text = report_markdown(make_record())
-    assert text.startswith("# shop → production: delivered in 20.0 s\n")
+    assert text.startswith("# shop 0000000 → production: delivered in 20.0 s\n")
     assert f"* release `{make_release(7).fingerprint}`" in text
     assert "* application: <http://127.0.0.1:8080>" in text
     assert "* approval of production: approve by kim – go" in text
@@ -85,11 +85,11 @@ def test_the_steps_of_the_critical_path_are_marked() -> None:
 @pytest.mark.parametrize(
     ("more", "said"),
     [
-        ({"kind": "rollback"}, "# shop → production: rolled back in"),
-        ({"kind": "rollback", "outcome": "withdrawn"}, "# shop → production: withdrawn in"),
+        ({"kind": "rollback"}, "# shop rollback to 0000000 → production: rolled back in"),
+        ({"kind": "rollback", "outcome": "withdrawn"}, "# shop rollback to 0000000 → production: withdrawn in"),
         (
             {"outcome": "rejected", "reason": "tests: 1 of 3"},
-            "# shop → production: rejected in 20.0 s\n\n```\ntests: 1",
+            "# shop 0000000 → production: rejected in 20.0 s\n\n```\ntests: 1",
         ),
         ({"app": ""}, "# a run → production: delivered in"),
     ],
@@ -127,7 +127,7 @@ def test_the_question_shows_what_changes() -> None:
     assert text.startswith("**production**: let this release in?\n")
     assert f"* live now: `{make_release(1).fingerprint}` (0000000)" in text
     assert "* images that change: web\n* migrations: yes; configuration: no\n* scan: none\n* tests: 9 passed" in text
-    assert "1 commits:\n\n* `aaaaaaa` &lt;script>" in text
+    assert "1 commit:\n\n* `aaaaaaa` &lt;script>" in text
     assert r"(kim\|lee)" in text
 
 

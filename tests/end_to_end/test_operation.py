@@ -112,8 +112,8 @@ def test_a_second_run_is_refused_or_waits_as_the_policy_says(greeter: Project) -
     said = greeting(greeter)
     change(greeter, f"{said} again")
     first = start_long_run(greeter)
-    holder = next(view["lease"] for view in greeter.status()["environments"] if view["app"] == "hello")["holder"]
-    held = f"production of hello is held by {holder}"
+    lease = next(view["lease"] for view in greeter.status()["environments"] if view["app"] == "hello")
+    held = f"production of hello is held by {lease['holder_name']} (run {lease['holder'][:8]})"
 
     greeter.describe(QUICK.replace("BUSY", "reject"))
     refused = greeter.headway("run")

@@ -13,6 +13,7 @@ import pytest
 from delivery.app import Image
 from delivery.backup import BackupProof
 from delivery.containers.database import MigrationResult
+from delivery.containers.scanner import Database
 from delivery.errors import Misconfigured
 from delivery.matrix import CellResult, cells_of
 from delivery.model import Model
@@ -87,8 +88,12 @@ class Containers:
     def build_suite(self, source, suite, image, revision, **more) -> BuiltImage:
         return self.build_image(source, f"suite-{suite}", image, revision, **more)
 
-    def prepare(self, policy, home, *, run_id: str) -> None:
+    def prepare(self, policy, home, *, run_id: str) -> Database:
         self._begin("prepare scanner")
+        now = datetime.now(UTC)
+        if self.database_status == "missing":
+            return Database(checked_at=now, problem="no such host")
+        return Database(checked_at=now, volume="trivy", built=now)
 
     def scan(self, name, ref, policy, home, *, run_id: str) -> ScanReport:
         self._begin(f"scan {name}")

@@ -113,8 +113,21 @@ def test_tests_and_scan_both_say_why(platform):
     assert platform.containers.published == []
 
 
-def test_a_scan_that_cannot_tell_keeps_the_revision_out(platform):
+def test_that_no_scan_could_tell_is_known_before_anything_is_built(platform):
     platform.containers.database_status = "missing"
+
+    run = platform.deliver()
+
+    assert run.ended[0] == "Rejected"
+    assert "scan.when_inconclusive: block: every scan of this run would be inconclusive" in run.ended[1]
+    assert "there is no vulnerability database" in run.ended[1]
+    assert "next: make a database reachable (scan.database)" in run.ended[1]
+    assert [name for name in platform.containers.calls if name.startswith(("build", "test"))] == []
+
+
+def test_a_scan_that_cannot_tell_keeps_the_revision_out(platform):
+    containers = platform.containers
+    containers.during["build web"] = lambda: setattr(containers, "database_status", "missing")
 
     run = platform.deliver()
 

@@ -86,7 +86,8 @@ def test_the_first_gives_way_to_a_newer_one_by_policy(platform):
     given_way, newer = platform.loop.run(both())
 
     assert given_way.is_failed()
-    assert "superseded by run-2" in given_way.message
+    assert "superseded by shop " in given_way.message
+    assert "→ production (run run-2)" in given_way.message
     assert newer.is_completed()
     assert platform.live() == second
     assert platform.happenings() == ["withdrawn", "released"]
@@ -119,7 +120,9 @@ def test_an_environment_is_taken_from_the_run_that_holds_it(platform, robbed):
     ended, thief = robbed
 
     assert ended.is_failed()
-    assert f"stolen by {thief.id}: production was stolen from run-3 (release" in ended.message
+    name = f"shop rollback to {platform.release(1).revision.short} → production (run {thief.id[:8]})"
+    assert f"stolen by {name}: production was stolen from shop " in ended.message
+    assert "→ production (run run-3) (release" in ended.message
     assert thief.state.is_completed(), thief.ended
     assert platform.live() == platform.release(2)  # the one before that which had all traffic when it was asked for
     assert platform.host().observe().slot_of(platform.release(3)) is None
@@ -131,7 +134,7 @@ def test_a_theft_is_on_record(platform, robbed):
 
     record = platform.record(thief.id)
     assert [(theft.robbed, theft.by) for theft in record.thefts] == [("run-3", thief.id)]
-    assert "production was stolen from run-3" in report_markdown(record)
+    assert "→ production (run run-3) (release" in report_markdown(record)
     assert look_at(platform.app, "production").lease.was_stolen
 
 

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import pytest
 
 from delivery.app import Watch
-from delivery.errors import Rejected, ReleaseUnhealthy
+from delivery.errors import Misconfigured, Rejected, ReleaseUnhealthy
 from delivery.place import Place
 from delivery.release import Release
+from delivery.service_logs import LogWish
 from delivery.target import Target
 
 WATCH = Watch(min_requests=20, max_error_percent=1, interval_seconds=0.1)
@@ -68,6 +69,23 @@ class TargetContract:
         assert user.body == before.body != alone.body
         assert live.target(2).observe().slot_of(second).weight == 0
         assert len({live.target(2).address(), live.target(2).address(first), live.target(2).address(second)}) == 3
+
+    def test_the_logs_of_a_service_are_those_of_the_slot_that_is_live(self, app, live, release):
+        second = release(2)
+        slot = live.target(2).stage(app, second)
+
+        live_lines = list(live.target(2).logs(LogWish(part="web")))
+        staged = list(live.target(2).logs(LogWish(part="web", slot=slot.colour)))
+
+        assert {line.source for line in live_lines + staged} == {"web-1"}
+        assert [line.text for line in live_lines if line.text.startswith("serving")] != []
+        assert [line.text for line in staged if line.text.startswith("serving")] != []
+        assert {line.text for line in live_lines}.isdisjoint(line.text for line in staged)
+        assert list(live.target(2).logs(LogWish(part="web", tail=0))) == []
+
+    def test_logs_of_what_is_not_there_are_told_with_what_is(self, app, live):
+        with pytest.raises(Misconfigured, match=r"logs of wbe: nothing of it runs in .*; allowed: .*web"):
+            list(live.target(2).logs(LogWish(part="wbe")))
 
     def test_with_all_traffic_a_release_answers_users_and_who_asks_it_alone(self, app, live, release):
         second = release(2)

@@ -7,11 +7,13 @@ from contextlib import ExitStack, closing, contextmanager
 
 import httpx
 import pytest
+from pydantic import SecretStr
 
-from delivery.app import App, Watch
+from delivery.app import App, Database, Watch
 from delivery.checks import CommandCheck
 from delivery.containers.checking import run_command
 from delivery.containers.client import connect
+from delivery.containers.database import DatabaseAccess
 from delivery.containers.names import EnvironmentNames
 from delivery.containers.registry import ensure_registry
 from delivery.containers.standing import pause_environments, purge_environments, resume_environments
@@ -19,6 +21,8 @@ from delivery.errors import Misconfigured, Rejected, ReleaseUnhealthy
 from delivery.ledger import LABEL_APP
 from delivery.place import Place
 from delivery.release import Release
+from delivery.service_logs import LogWish
+from delivery.targets import docker_host
 from delivery.targets.docker_host import DockerHost
 from tests.delivery.values import NOON, make_revision
 from tests.end_to_end.load import load_on
@@ -530,3 +534,33 @@ def test_a_short_watch_is_filled_up_with_probes(app, live, release):
     assert seen.verdict == "healthy"
     assert seen.live.requests >= 50
     assert seen.live.latency.total >= 50
+
+
+def test_logs_of_several_instances_come_in_the_order_of_their_time_until_nobody_reads(place, home, release):
+    app = make_app(instances=2, start_seconds=60)
+    with hosts(app, place, home) as target:
+        put_live(app, target, release(1))
+
+        lines = list(target(1).logs(LogWish(part="web")))
+        followed = target(1).logs(LogWish(part="web", follow=True))
+        first = [next(followed) for _ in lines]
+        followed.close()
+        router = list(target(1).logs(LogWish(part="router", tail=1)))
+
+    assert {line.source for line in lines} == {"web-1", "web-2"}
+    assert sorted(line.source for line in first) == sorted(line.source for line in lines)
+    assert [line.text for line in lines].count("serving good 1") == 2
+    assert {line.source for line in router} <= {"router"}
+
+
+def test_the_password_that_a_database_was_given_is_in_no_log(place, home, release, monkeypatch):
+    app = make_app(start_seconds=60)
+    password = SecretStr("serving")  # which is what every instance prints
+    monkeypatch.setattr(docker_host, "find_database", lambda *_, **__: DatabaseAccess("app", password))
+    with hosts(app, place, home) as target:
+        put_live(app, target, release(1))
+        host = target(1)
+        host.app = app.model_copy(update={"database": Database()})
+        line, *_ = host.logs(LogWish(part="web"))
+
+    assert line.text == "*** good 1"

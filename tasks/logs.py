@@ -1,0 +1,32 @@
+"""What the parts of an environment print, without its secrets."""
+
+from collections.abc import Iterator
+
+from blocks.secret_block import load_secret
+from delivery.app import App
+from delivery.errors import Misconfigured
+from delivery.redaction import Redaction
+from delivery.secret_blocks import named_secrets
+from delivery.service_logs import LogLine, LogWish
+from tasks.known import current_places
+from tasks.place import load_place, open_environment
+
+
+def lines(app: str, environment: str, wish: LogWish) -> Iterator[LogLine]:
+    """Yield what a part of the environment printed; Misconfigured when nothing was ever released there."""
+    known = {(place.app.app, place.environment): place.app for place in current_places()}
+    if (app, environment) not in known:
+        there = ", ".join(f"{name} ({where})" for name, where in known)
+        raise Misconfigured(f"{environment} of {app}", "nothing was released there", there or "none yet")
+    described = known[app, environment]
+    hide = _redaction(described, environment)
+    with open_environment(described, environment) as target:
+        for line in target.logs(wish):
+            yield line.model_copy(update={"text": hide.text(line.text)})
+
+
+def _redaction(app: App, environment: str) -> Redaction:
+    """Return what takes out the secrets of the environment and all others that the file names and that are there."""
+    named = (load_secret(name) for name in sorted(set(named_secrets(app).values())))
+    own = load_place(app, environment).secrets.values()
+    return Redaction([*own, *(secret for secret in named if secret)])
