@@ -17,6 +17,7 @@ from delivery.release import Release
 from delivery.target import (
     Belonging,
     Colour,
+    EndedConnections,
     InstanceState,
     Observation,
     Retreat,
@@ -72,6 +73,7 @@ class MemoryHost:
         self.place, self.sequence = memory_place(place.app, place.environment), sequence
         self.url = f"memory://{place.app}/{place.environment}"
         self.retreat: Retreat | None = None
+        self.ended: tuple[EndedConnections, ...] = ()
 
     def guarded(self) -> AbstractContextManager[None]:
         """Nothing runs here whose errors could be others."""
