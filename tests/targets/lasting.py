@@ -12,6 +12,7 @@ class Handler(socketserver.StreamRequestHandler):
         self.wfile.write(b"HTTP/1.1 200 OK\\r\\nContent-Length: %d\\r\\n\\r\\n%s" % (len(body), body))
     def handle(self):
         method, path = self.rfile.readline().decode().split()[:2]
+        path = path.partition("?")[0]
         headers = {}
         while line := self.rfile.readline().decode().strip():
             name, _, value = line.partition(":")
