@@ -69,7 +69,5 @@ def _print_figures(record: DeliveryRecord) -> None:
         times = f"RPO {backup.rpo_seconds:.2f} s, RTO {backup.rto_seconds:.2f} s"
         say(f"backup        {backup.environment}: {rows} restored, {times}")
     for release in record.releases:
-        share = release.max_failure_share
-        if share is not None:
-            requests = f"{counted(release.requests, 'request')}, {release.failures} failed"
-            say(f"traffic       {release.environment}: {requests} (at most {100 * share:.2f} %, 95 % sure)")
+        if release.requests or release.cut:
+            say(f"traffic       {release.environment}: {release.counted()}")

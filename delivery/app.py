@@ -58,8 +58,18 @@ class Service(Model):
     pids: Pids | None = Field(None, description="processes and threads each instance may have; none: no limit")
     init: bool = Field(True, description="false: the image's own program is process 1")
     needs: tuple[Name, ...] = Field((), description="services and backing services that must be up first")
+    request_seconds: int = Field(300, ge=1, le=86400, description="until an answer begins, and of silence within one")
+    idle_seconds: int = Field(3600, ge=1, le=604800, description="of silence on an upgraded connection (WebSocket)")
+    drain_seconds: int | None = Field(
+        None, ge=0, le=3600, description="for what is in flight when traffic left the slot; then comes SIGTERM"
+    )
     stop_seconds: int = Field(15, ge=0, le=600, description="between SIGTERM and SIGKILL")
     start_seconds: int = Field(60, ge=1, le=1800, description="until healthy, or the release is withdrawn")
+
+    @property
+    def draining_seconds(self) -> int:
+        """How long what is in flight may go on after traffic left the slot."""
+        return max(30, self.stop_seconds) if self.drain_seconds is None else self.drain_seconds
 
 
 class Backing(Model):

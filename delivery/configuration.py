@@ -35,6 +35,7 @@ _RULES = {
 }
 # Names of a union's members, which pydantic puts into the path of a key although they are not in the file.
 _TAGS = {("target", "docker"), ("target", "memory"), ("files", "folder"), ("files", "folders")}
+_TAGS |= {("env_file", "file"), ("env_file", "files")}
 KEYS = "keys with values"
 _KINDS = {
     "int_type": "a whole number",

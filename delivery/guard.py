@@ -13,7 +13,7 @@ from typing import Protocol
 
 from delivery.errors import ReleaseUnhealthy
 from delivery.target import Retreat, SlotCounts
-from delivery.verdict import burst
+from delivery.verdict import burst, faults, which
 
 BURST_SECONDS = (1.0, 10.0)  # the second window is for applications with few users
 
@@ -112,6 +112,6 @@ class Burst:
         for seconds in BURST_SECONDS:
             before = next((seen for seen in self._seen if seen[0] >= now - seconds), self._seen[-1])
             own, others = live.minus(before[1]), baseline.minus(before[2])
-            if burst(own.requests, own.errors, others.requests, others.errors):
-                return f"{own.errors} of {own.requests} requests failed within {seconds:g} s"
+            if burst(own.answers, own.faults, others.answers, others.faults):
+                return f"{faults(own)} within {seconds:g} s{which(own)}"
         return ""

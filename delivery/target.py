@@ -1,6 +1,7 @@
 """The target: five verbs and a look, the same for every place a release can run."""
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Literal, Protocol
@@ -16,6 +17,7 @@ from delivery.service_logs import LogLine, LogWish
 
 Colour = Literal["blue", "green"]
 Verdict = Literal["healthy", "unhealthy", "inconclusive"]
+NAMED_AT_MOST = 30  # different requests that failed, of each slot
 
 
 def other(colour: Colour) -> Colour:
@@ -91,17 +93,33 @@ class Losses(Model):
 
 
 class SlotCounts(Model):
-    """What the router and Headway's probes counted for one slot over a window."""
+    """What users and Headway's probes were answered by one slot over a window."""
 
-    requests: int = 0
-    errors: int = Field(0, description="5xx, connection errors, retries and redispatches")
+    requests: int = Field(0, description="answered by it in the end")
+    errors: int = Field(0, description="of these, answered with 5xx, not at all, or cut short")
+    what_failed: dict[str, int] = Field({}, description="'GET /cart 500' → how often; the most frequent ones")
+    hidden: int = Field(0, description="errors that no user saw, because the router asked again and got an answer")
+    what_was_hidden: dict[str, int] = Field({}, description="'GET /cart' → how often; the most frequent ones")
     latency: LatencyHistogram = Field(LatencyHistogram(), description="response times")
+
+    @property
+    def answers(self) -> int:
+        """Everything the slot answered, or should have."""
+        return self.requests + self.hidden
+
+    @property
+    def faults(self) -> int:
+        """Everything it answered with an error, seen by users or not."""
+        return self.errors + self.hidden
 
     def minus(self, less: "SlotCounts") -> "SlotCounts":
         """Return what came after `less` was counted."""
         return SlotCounts(
             requests=self.requests - less.requests,
             errors=self.errors - less.errors,
+            what_failed=dict(Counter(self.what_failed) - Counter(less.what_failed)),
+            hidden=self.hidden - less.hidden,
+            what_was_hidden=dict(Counter(self.what_was_hidden) - Counter(less.what_was_hidden)),
             latency=self.latency.minus(less.latency),
         )
 
@@ -110,8 +128,30 @@ class SlotCounts(Model):
         return SlotCounts(
             requests=self.requests + more.requests,
             errors=self.errors + more.errors,
+            what_failed=_most(self.what_failed, more.what_failed),
+            hidden=self.hidden + more.hidden,
+            what_was_hidden=_most(self.what_was_hidden, more.what_was_hidden),
             latency=self.latency.plus(more.latency),
         )
+
+
+def _most(some: Mapping[str, int], more: Mapping[str, int]) -> dict[str, int]:
+    return dict((Counter(some) + Counter(more)).most_common(NAMED_AT_MOST))
+
+
+class EndedConnections(Model):
+    """Connections of users that ended with the slot they led to: they were given time, and needed more."""
+
+    service: str
+    connections: int
+    seconds: int = Field(description="what they were given")
+
+    def describe(self) -> str:
+        """Say what was cut, and the key that would have given it more time."""
+        some = "1 connection" if self.connections == 1 else f"{self.connections} connections"
+        was = "was" if self.connections == 1 else "were"
+        key = f"services.{self.service}.drain_seconds"
+        return f"{some} of {self.service} {was} still open after {self.seconds} s ({key}) and ended with the old slot"
 
 
 class TrafficSample(Model):
@@ -160,6 +200,11 @@ class Target(Protocol):
     @property
     def retreat(self) -> Retreat | None:
         """What made traffic go back, when it did since this target was opened."""
+        ...
+
+    @property
+    def ended(self) -> tuple[EndedConnections, ...]:
+        """What was cut since this target was opened."""
         ...
 
     def guarded(self) -> AbstractContextManager[None]:

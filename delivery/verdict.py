@@ -5,11 +5,15 @@ binomial) and against the other slot over the same seconds (one-sided Fisher). R
 tests, over the requests that took longer than a bound: a test over rank sums would not see a slow tail. A share
 within the limit is healthy, also when the release before did better: the limit says what users put up with.
 
+What users were answered with an error counts, and what they would have been, had the router not asked another
+instance: told apart, for only the first was felt.
+
 `level` is the chance of calling chance a fault. A single look counts at 0.01; a look that is repeated during a watch
 needs 0.0001, for chance gets as many tries as there are looks. With a look each 0.1 s over ten minutes it then comes
 to a false alarm in less than 1 % of watches, because looks one after the other see nearly the same requests.
 """
 
+from collections import Counter
 from math import log, sqrt
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -28,6 +32,7 @@ SLOWDOWN_MS = 20.0  # less is not felt, and a busy machine makes it by itself: 1
 SLOWEST = 0.05  # the share above the 95th percentile
 QUANTILES = {0.5: "half of the requests", 1 - SLOWEST: "the slowest 5 %"}
 BURST_ERRORS = 5
+NAMED = 3  # requests that a verdict names
 SEVERITY: tuple[Verdict, ...] = ("healthy", "inconclusive", "unhealthy")
 
 
@@ -52,8 +57,8 @@ def judge(window: Watch, live: SlotCounts, baseline: SlotCounts, *, level: float
     Errors are judged first; response times, where there are enough of them, can only make the verdict worse.
     """
     needed = max(1, window.min_requests)
-    if live.requests < needed:
-        return "inconclusive", f"{counted(live.requests, 'request')}, {needed} are needed to tell"
+    if live.answers < needed:
+        return "inconclusive", f"{counted(live.answers, 'request')}, {needed} are needed to tell"
     found = [
         _judge_errors(window, live, baseline, level),
         _judge_latency(window, live, baseline, level),
@@ -66,7 +71,7 @@ def is_surely_within(window: Watch, live: SlotCounts) -> bool:
     """Whether so few of many requests failed that the true share is within the limit, but for a chance of 0.01."""
     from scipy.special import bdtr
 
-    failed, limit = _failed(live.requests, live.errors), window.max_error_percent / 100
+    failed, limit = _failed(live.answers, live.faults), window.max_error_percent / 100
     return limit <= 0 or bool(bdtr(failed.some, failed.all, limit) < SURE)
 
 
@@ -98,13 +103,30 @@ def prepare() -> None:
 
 
 def _judge_errors(window: Watch, live: SlotCounts, baseline: SlotCounts, level: float) -> tuple[Verdict, str]:
-    failed, before = _failed(live.requests, live.errors), _failed(baseline.requests, baseline.errors)
+    failed, before = _failed(live.answers, live.faults), _failed(baseline.answers, baseline.faults)
     known = before if before.all >= max(1, window.min_requests) else None
     verdict, why = _judge_share(failed, known, window.max_error_percent / 100, level)
-    seen, limit = f"{failed} requests failed", f"{window.max_error_percent:g} %"
+    seen, limit = faults(live), f"{window.max_error_percent:g} %"
     if verdict == "healthy":
         return verdict, f"{seen}; at most {limit} may"
-    return verdict, f"{seen} ({100 * failed.value:.1f} %), more than {limit}{why}"
+    return verdict, f"{seen} ({100 * failed.value:.1f} %), more than {limit}{why}{which(live)}"
+
+
+def faults(slot: SlotCounts) -> str:
+    """Say how much of what a slot answered was an error, and how much of that users did not see."""
+    share = _failed(slot.answers, slot.faults)
+    if not slot.hidden:
+        return f"{share} requests failed"
+    return f"{share} answers were errors, {slot.hidden} of them hidden from users by another try"
+
+
+def which(slot: SlotCounts) -> str:
+    """Name the requests that failed most often and what they were answered, after a colon; nothing when none did."""
+    named = Counter(slot.what_failed) + Counter({f"{one} hidden": n for one, n in slot.what_was_hidden.items()})
+    most = named.most_common(NAMED)
+    more = named.total() - sum(count for _, count in most)
+    told = [f"{one} ({count})" for one, count in most] + ([f"others ({more})"] if more else [])
+    return f": {', '.join(told)}" if told else ""
 
 
 def _judge_latency(window: Watch, live: SlotCounts, baseline: SlotCounts, level: float) -> tuple[Verdict, str] | None:

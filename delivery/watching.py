@@ -134,7 +134,7 @@ class TrafficWatch:
         seen = self.metrics.read()
         floor = math.ceil(self.window.min_requests * passed)
         for colour in (self.colour, other(self.colour)):
-            known = seen[colour].requests + self._asked.get(colour, SlotCounts()).requests
+            known = seen[colour].answers + self._asked.get(colour, SlotCounts()).requests
             if known < floor:
                 came = self.probes.ask(colour, floor - known)
                 self._asked[colour] = self._asked.get(colour, SlotCounts()).plus(came)

@@ -27,6 +27,9 @@ _CHANGES: dict[tuple[str, str], threading.Lock] = {}
 _UNDER_CHANGE: dict[tuple[str, str, int], Target] = {}
 _OPENING = threading.Lock()
 
+# What headway.yaml may promise (drain_seconds and stop_seconds at most), and what the engine takes besides.
+_DRAINING_SECONDS = 3600 + 600 + 600
+
 OBSERVER = 0  # a sequence under which nothing can be changed once an environment was changed
 
 
@@ -86,16 +89,20 @@ def changing(order: Order, environment: str, sequence: int) -> Iterator[Target]:
 
 
 def let_go(lease: Lease) -> None:
-    """Close what was opened under `lease`, and note when traffic had to go back."""
+    """Close what was opened under `lease`, and note when traffic had to go back and what was cut."""
     target = _UNDER_CHANGE.pop((lease.app, lease.environment, lease.sequence), None)
     if target is None:
         return
     target.close()
-    if target.retreat and lease.holder:
-        try:
+    if not lease.holder:
+        return
+    try:
+        if target.retreat:
             note(lease.holder, "retreat", lease.environment, target.retreat)
-        except OSError as error:
-            log().error("it is not noted when traffic went back: %s", error)
+        for ended in target.ended:
+            note(lease.holder, "ended", lease.environment, ended)
+    except OSError as error:
+        log().error("it is not noted when traffic went back, or what was cut: %s", error)
 
 
 @contextmanager
@@ -135,12 +142,13 @@ def _check_lease(order: Order, environment: str, sequence: int) -> None:
         log().error("the lease was not read, the target refuses when it is over: %s", error)
 
 
-@step(timeout_seconds=1800, name="stage {release.fingerprint}", keep=False)
+@step(timeout_seconds=1800 + _DRAINING_SECONDS, name="stage {release.fingerprint}", keep=False)
 def stage_release(order: Order, environment: str, release: Release, sequence: int) -> SlotState:
     """Run the release in the idle slot, without live traffic, until it is healthy."""
     with changing(order, environment, sequence) as target:
         with _journaled(order, environment, "stage", release, sequence):
             slot = target.stage(order.app, release)
+        _tell_ended(target)
     log().info("staged %s with %s", slot.colour, counted(len(slot.instances), "instance"))
     return slot
 
@@ -175,13 +183,14 @@ def confirm_release(order: Order, environment: str, release: Release, sequence: 
         target.confirm(release)
 
 
-@step(timeout_seconds=600, name="withdraw {release.fingerprint}", keep=False)
+@step(timeout_seconds=_DRAINING_SECONDS, name="withdraw {release.fingerprint}", keep=False)
 def withdraw_release(order: Order, environment: str, release: Release, sequence: int) -> TargetState:
     """Leave the environment as if the release had never been staged."""
     with changing(order, environment, sequence) as target:
         target.give_up()  # of a cancelled run, whose thread may still wait for a healthy release
         with _journaled(order, environment, "withdraw", release, sequence):
             state = target.withdraw(release)
+        _tell_ended(target)
     try:
         _remember(order, environment, release, "withdrawn")
     except OSError as error:
@@ -200,13 +209,14 @@ def keep_previous(order: Order, environment: str, release: Release, sequence: in
     return state
 
 
-@step(timeout_seconds=600, name="retire what {release.fingerprint} replaced", keep=False)
+@step(timeout_seconds=_DRAINING_SECONDS, name="retire what {release.fingerprint} replaced", keep=False)
 def retire_previous(order: Order, environment: str, release: Release, sequence: int) -> TargetState:
     """Remove what the release replaced, after proof that it gets no requests any more."""
     with changing(order, environment, sequence) as target:
         _warn_of_losses(order, environment, target)
         with _journaled(order, environment, "retire", release, sequence):
             state = target.retire(release)
+        _tell_ended(target)
     note(order.run, "state", environment, state)
     return state
 
@@ -234,6 +244,11 @@ def observe(app: App, environment: str) -> TargetState:
     """Tell what runs in the environment now."""
     with open_environment(app, environment) as target:
         return target.observe()
+
+
+def _tell_ended(target: Target) -> None:
+    for ended in target.ended:
+        log().warning("%s", ended.describe())
 
 
 def _remember(order: Order, environment: str, release: Release, happening: Happening) -> None:

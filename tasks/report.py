@@ -22,7 +22,7 @@ from delivery.report.html import report_html
 from delivery.report.markdown import report_markdown
 from delivery.report.record import BackupFigures, DeliveryRecord, Outcome, ReleaseFigures, ScanSummary, StepTime
 from delivery.scanning import ScanReport, count_findings
-from delivery.target import Losses, Observation, Retreat, TargetState
+from delivery.target import EndedConnections, Losses, Observation, Retreat, TargetState
 from tasks.images import STAND_INS
 from tasks.notes import last_notes, read_notes
 from tasks.step import log, show, step
@@ -145,13 +145,15 @@ def _releases(run: str, app: str) -> tuple[ReleaseFigures, ...]:
     states = dict(read_notes(run, "state", TargetState))
     seen = read_notes(run, "watch", Observation)
     back = read_notes(run, "retreat", Retreat)
-    names = Counter([*(name for name, _ in [*seen, *back]), *states])
+    cut = read_notes(run, "ended", EndedConnections)
+    names = Counter([*(name for name, _ in [*seen, *back, *cut]), *states])
     return tuple(
         ReleaseFigures(
             environment=name,
             url=states[name].url if name in states else None,
             observations=tuple(observation for where, observation in seen if where == name),
             retreats=tuple(retreat for where, retreat in back if where == name),
+            ended=tuple(ended for where, ended in cut if where == name),
             spent_seconds=_spent(app, name, run, [observation for where, observation in seen if where == name]),
         )
         for name in names

@@ -226,6 +226,9 @@ def backends(
                 prefixes=_prefixes(routes, service),
                 previews={colour: _prefixes(alone[colour], service) for colour in COLOURS},
                 servers=servers,
+                # Both slots keep what was promised to the requests that they have.
+                request_seconds=max(one.file.request_seconds for one in own),
+                idle_seconds=max(one.file.idle_seconds for one in own),
                 spare=spare,
             )
         )

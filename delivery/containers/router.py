@@ -33,6 +33,8 @@ from delivery.programs.haproxy import RouterBackend, ServerStat
 IMAGE = "haproxy:2.6"
 FOLDER = "/usr/local/etc/haproxy"
 FILE = f"{FOLDER}/haproxy.cfg"
+# `-S`: the master tells of every process of a router, those too that a reload has replaced (management guide 9.4).
+COMMAND = ["haproxy", "-S", f"127.0.0.1:{haproxy.MASTER_PORT}", "-f", FILE]
 START_SECONDS = 20
 PORTS_TRIED = 5
 ANY_ADDRESS = "0.0.0.0"  # noqa: S104  # what the engine means by no address
@@ -177,6 +179,11 @@ class Router:
         """Send one command that changes nothing and return the answer; empty when the router does not answer."""
         return self._run("sh", "-c", f"{_SEND} send {shlex.quote(command)}", tolerate=True)
 
+    def workers(self) -> "Runtime":
+        """Return a connection to all of its processes; to the one that serves where the container is an older one."""
+        with_master = "-S" in (self.container.attrs["Config"]["Cmd"] or ())
+        return Workers(self) if with_master else Runtime(self)
+
     def visitor(
         self, service: str | None = None, instance: str | None = None, seconds: float = READ_SECONDS
     ) -> Visitor:
@@ -243,6 +250,8 @@ class Runtime:
     It stays with the process that it was opened to: after a reload that is not the one that serves.
     """
 
+    port, prompt = haproxy.RUNTIME_PORT, b"\n> "
+
     def __init__(self, router: Router) -> None:
         self._router = router
         self._stream: ExecStream | None = None
@@ -253,7 +262,7 @@ class Runtime:
         try:
             if self._stream is None:
                 self._open()
-            return haproxy.parse_stat(self._ask("show stat"))
+            return self._stat()
         except (Transient, OSError, APIError) as error:
             self.close()
             raise Transient(f"the router does not answer: {error}") from error
@@ -264,8 +273,11 @@ class Runtime:
             self._stream.close()
         self._stream = None
 
+    def _stat(self) -> list[ServerStat]:
+        return haproxy.parse_stat(self._ask("show stat"))
+
     def _open(self) -> None:
-        self._stream = ExecStream(self._router.client, self._router.container, haproxy.RUNTIME_PORT)
+        self._stream = ExecStream(self._router.client, self._router.container, self.port)
         self._answers = self._stream.makefile()
         self._ask("prompt")
 
@@ -274,12 +286,25 @@ class Runtime:
         assert self._answers
         self._stream.sendall(f"{command}\n".encode())
         answer = b""
-        while not answer.endswith(b"\n> "):
+        while not (b"\n" + answer).endswith(self.prompt):
             more = self._answers.read1(65536)
             if not more:
                 raise Transient("it ended the connection")
             answer += more
-        return answer.removesuffix(b"> ").decode(errors="replace")
+        return answer.removesuffix(self.prompt.strip(b"\n")).decode(errors="replace")
+
+
+class Workers(Runtime):
+    """A connection to all processes of a router: those that a reload has replaced live on while users are connected.
+
+    A reload ends it, and a process that ends just when it is asked.
+    """
+
+    port, prompt = haproxy.MASTER_PORT, b"\nmaster> "
+
+    def _stat(self) -> list[ServerStat]:
+        numbers = haproxy.parse_workers(self._ask(haproxy.WORKERS))
+        return [one for number in numbers for one in haproxy.parse_stat(self._ask(f"@!{number} show stat"))]
 
 
 def find_router(client: DockerClient, names: EnvironmentNames) -> Router | None:
@@ -322,6 +347,7 @@ def _create(
 ) -> Router:
     container = client.containers.create(
         resolve_base(IMAGE, cache=home.cache, host=None).used,
+        COMMAND,
         name=names.router,
         labels=environment_labels(names.platform, names.app, names.environment, "router"),
         ports={f"{haproxy.PORT}/tcp": (bind, port)},

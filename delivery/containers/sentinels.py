@@ -12,8 +12,8 @@ from docker import DockerClient
 from docker.errors import APIError, DockerException, NotFound
 
 from delivery.containers.instances import Instance
-from delivery.containers.metrics import RouterCounts
-from delivery.containers.router import Router
+from delivery.containers.metrics import Answers
+from delivery.containers.router import Router, Runtime
 from delivery.containers.serving import fault_of
 from delivery.errors import Transient
 from delivery.guard import Burst, Guard
@@ -60,7 +60,7 @@ class EngineSentinel:
 
 
 class RouterSentinel:
-    """Reads the router's counters: a burst of failed requests or a server that is down is a fault."""
+    """Listens to the router: a burst of failed requests or a server that is down is a fault."""
 
     def __init__(self, router: Router, colour: Colour) -> None:
         self._router, self._colour = router, colour
@@ -68,14 +68,16 @@ class RouterSentinel:
     def watch(self, guard: Guard) -> None:
         """Raise an alarm on a burst, or when the router found an instance down twice in a row."""
         burst, down_looks = Burst(), 0
-        with contextlib.closing(RouterCounts(self._router)) as router:
+        router = Runtime(self._router)
+        with contextlib.closing(router), contextlib.closing(Answers(self._router)) as answers:
             while not guard.stopped.wait(LOOK_SECONDS):
                 try:
-                    counts = router.read()
+                    servers = router.stat()
                 except Transient:
                     continue
+                counts = answers.counts()
                 problem = burst.add(time.monotonic(), counts[self._colour], counts[other(self._colour)])
-                down = [one for one in router.servers if one.colour == self._colour and not one.is_up]
+                down = [one for one in servers if one.colour == self._colour and not one.is_up]
                 down_looks = down_looks + 1 if down else 0
                 if not problem and down_looks >= FAILED_IN_A_ROW:
                     problem = f"the router finds {', '.join(f'{d.service} {d.server} is {d.status}' for d in down)}"

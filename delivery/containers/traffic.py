@@ -2,6 +2,7 @@
 
 import itertools
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from delivery.containers.instances import Instance
@@ -26,7 +27,7 @@ class SlotProbes:
 
     def ask(self, colour: Colour, requests: int) -> SlotCounts:
         """Send so many requests and return what came back; nothing where the slot is empty."""
-        errors, times = 0, []
+        failed, times = Counter[str](), []
         turns = list(itertools.islice(self._turns[colour], requests))
         for visitor, path in turns:
             began = time.monotonic()
@@ -34,8 +35,9 @@ class SlotProbes:
             if answer.status and answer.status < 500:
                 times.append(1000 * (time.monotonic() - began))
             else:
-                errors += 1
-        return SlotCounts(requests=len(turns), errors=errors, latency=LatencyHistogram.of(times))
+                failed[f"GET {path} {answer.status or 'no answer'}"] += 1
+        latency = LatencyHistogram.of(times)
+        return SlotCounts(requests=len(turns), errors=failed.total(), what_failed=dict(failed), latency=latency)
 
     def close(self) -> None:
         """End all connections."""

@@ -16,6 +16,19 @@ from delivery.programs import haproxy
 READ_SECONDS = 5.0
 
 
+class _Lent:
+    """A stream that stays open when `http.client` has done with it.
+
+    It closes its socket before the body of an answer that only ends with the connection (HTTP/1.0) is read.
+    """
+
+    def __init__(self, stream: ExecStream) -> None:
+        self.sendall, self.makefile = stream.sendall, stream.makefile
+
+    def close(self) -> None:
+        """Leave it open."""
+
+
 @dataclass
 class Visitor:
     """One client of the router: asks as a user would or, with `service`, one instance whatever its weight.
@@ -35,7 +48,7 @@ class Visitor:
         """GET `path` and return the answer."""
         try:
             connection = http.client.HTTPConnection("headway")
-            connection.sock = self._open()
+            connection.sock = _Lent(self._open())
             connection.request("GET", path, headers=self._headers())
             came = connection.getresponse()
             answer = Answer(
@@ -49,7 +62,7 @@ class Visitor:
         except (OSError, http.client.HTTPException, APIError):
             self.close()
             return Answer()
-        if answer.headers.get("connection") == "close":
+        if came.will_close:
             self.close()
         return answer
 

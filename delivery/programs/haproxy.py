@@ -6,31 +6,37 @@ HAProxy 2.6 configuration manual (sections 4.2 retry-on, 5.2 server, 5.3 resolve
 
 import csv
 import io
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from pydantic import Field
 
+from delivery.latency import LatencyHistogram
 from delivery.model import Model
-from delivery.target import Colour
+from delivery.target import Colour, SlotCounts
 
 PORT = 8080  # in the container; what is published is the target's choice
 PROBE_PORT = 8079  # on the container's loopback: reaches one chosen instance, whatever its weight
 RUNTIME_PORT = 8078  # on the container's loopback
+MASTER_PORT = 8077  # on the container's loopback: leads to every process, those too that a reload has replaced
+WORKERS = "show proc"  # management guide 9.4
 # Not published: on the environment's network they lead to one slot alone, whatever its weight.
 PREVIEW_PORTS: dict[Colour, int] = {"blue": 8081, "green": 8082}
 ANSWERS_SO_FAR = "show events answers"
 ANSWERS_FROM_NOW = "show events answers -w -n"  # management guide 9.3: wait for new ones, begin with the next
 COLOURS: tuple[Colour, Colour] = ("blue", "green")
 MAX_WEIGHT = 256
+RETRIES = 5
+USUAL_SECONDS = 60  # of silence on a connection where no service says more
 
 _HEAD = f"""\
 global
   maxconn 4000
   stats socket ipv4@127.0.0.1:{RUNTIME_PORT} level admin expose-fd listeners
   stats timeout 10m
-  hard-stop-after 60s
-# What users were answered, for the response times of each slot; the oldest lines make room for new ones.
+# What users were answered, in how long and by whom; the oldest lines make room for new ones.
+# No hard-stop-after: a process that a reload has replaced lives as long as the connections it still has.
 ring answers
   format raw
   maxlen 256
@@ -48,22 +54,28 @@ resolvers docker
   hold other 1d
 defaults
   mode http
-  # A killed container's address answers nothing: this bounds the pause.
-  timeout connect 300ms
+  # A killed container's address answers nothing: this bounds the pause. Whoever is too busy to accept is asked again
+  # by the kernel after one second.
+  timeout connect 1200ms
   # A check that is slow on a busy host is not a failed one; without this the check's interval is its time (4.2).
   timeout check 1s
-  timeout client 60s
-  timeout server 60s
+  timeout http-request 60s
   timeout queue 5s
   timeout http-keep-alive 60s
-  option http-keep-alive
+  # Connections of clients are kept, those to instances are not: one that was kept may be dead without a word, and what
+  # is sent on it is lost or, worse, executed and not answered.
+  option http-server-close
+  http-reuse never
   # A reload would close idle connections that a client is about to use.
   option idle-close-on-response
   option redispatch 1
-  # So many that two instances which end at the same moment are marked down (error-limit) before a request gives up.
-  retries 5
-  retry-on conn-failure empty-response response-timeout 500 502 503 504
+  # So many that two instances which end at the same moment are found down before a request gives up.
+  retries {RETRIES}
+  # Nothing that takes long is asked twice: what timed out may still be at work.
+  retry-on conn-failure empty-response 500 502 503
 """
+
+LONGEST_PATH = 60
 
 _SETTLED = "# settled: "
 _APART = "."  # in the names of backends that only Headway asks; names of services have no dots
@@ -73,8 +85,6 @@ _SPARE = ".spare"
 # traffic are asked all the same. Nobody is refused, but one that hangs may not hold all of the router's connections.
 _LAST = ".last"
 _LAST_LIMIT = " maxconn 200"
-# Users' own connections tell of a dead instance before the next check does.
-_ON_ERROR = " observe layer4 error-limit 3 on-error mark-down"
 # An instance and its spare have the same address (section 5.2: HAProxy gives none twice in a backend otherwise).
 _RESOLVED = " resolvers docker resolve-prefer ipv4 resolve-opts allow-dup-ip init-addr libc,none"
 
@@ -102,6 +112,8 @@ class RouterBackend(Model):
     prefixes: tuple[str, ...] = ()
     previews: dict[Colour, tuple[str, ...]] = Field({}, description="prefixes by the routes of one slot alone")
     servers: tuple[RouterServer, ...] = ()
+    request_seconds: int = Field(USUAL_SECONDS, description="until the first byte of an answer, and between two")
+    idle_seconds: int = Field(USUAL_SECONDS, description="of silence on an upgraded connection")
     spare: Colour | None = Field(
         None, description="the slot that steps in, whatever its weight, when the other is down"
     )
@@ -122,7 +134,6 @@ class ServerStat(Model):
     weight: int
     sessions: int
     requests: int
-    errors: int = Field(description="5xx, failed connections and answers, retries and redispatches")
 
     @property
     def colour(self) -> str:
@@ -157,14 +168,16 @@ def configuration(backends: Sequence[RouterBackend], remembered: str = "") -> st
 
     `remembered` is what the file says of the release that passed every watch last: its fingerprint and since when.
     """
-    parts = [f"{_SETTLED}{remembered}\n", _HEAD, f"frontend public\n  bind :{PORT}\n", _ANSWERS, _RETRIES, _NO_CHOICE]
+    patience = f"  timeout client {max([USUAL_SECONDS, *(b.request_seconds for b in backends)])}s\n"
+    parts = [f"{_SETTLED}{remembered}\n", _HEAD, f"frontend public\n  bind :{PORT}\n", patience]
+    parts += [_ANSWERS, _RETRIES, _NO_CHOICE]
     parts += _use_backends((prefix, backend.service) for backend in backends for prefix in backend.prefixes)
-    parts += [f"frontend probe\n  bind 127.0.0.1:{PROBE_PORT}\n", _RETRIES]
+    parts += [f"frontend probe\n  bind 127.0.0.1:{PROBE_PORT}\n", patience, _RETRIES]
     parts += [
         f"  use_backend {b.service}{_PROBES} if {{ req.hdr(x-headway-service) -m str {b.service} }}\n" for b in backends
     ]
     for colour in COLOURS:
-        parts += [f"frontend preview-{colour}\n  bind :{PREVIEW_PORTS[colour]}\n", _RETRIES, _NO_CHOICE]
+        parts += [f"frontend preview-{colour}\n  bind :{PREVIEW_PORTS[colour]}\n", patience, _RETRIES, _NO_CHOICE]
         parts += _use_backends(
             (prefix, b.service + _preview(colour)) for b in backends for prefix in b.previews.get(colour, ())
         )
@@ -172,11 +185,16 @@ def configuration(backends: Sequence[RouterBackend], remembered: str = "") -> st
     return "".join(parts)
 
 
-# A request that changes something is not sent twice.
-_RETRIES = "  http-request disable-l7-retry if !{ method GET HEAD OPTIONS PUT DELETE }\n"
+# What may change something is not sent twice: only what is known to change nothing, and what never reached anybody.
+_RETRIES = """\
+  http-request set-var(txn.once) bool(true) if !{ method GET HEAD OPTIONS }
+  http-request disable-l7-retry if { var(txn.once) -m found }
+"""
 _ANSWERS = """\
   log ring@answers format raw local0
-  log-format "%b %s %ST %Tr %rc"
+  log-format "%b %s %ST %Tr %rc %ts %HM %[var(txn.tried)] %HPO"
+  http-request set-var(txn.kept) bool(true) if !{ http_first_req }
+  http-request set-var(txn.began) date(0,ms)
 """
 # Only Headway's own probes may choose an instance.
 _NO_CHOICE = "  http-request del-header x-headway- -m beg\n"
@@ -199,13 +217,38 @@ def _condition(prefix: str) -> str:
     return f" if {{ path {whole} }} or {{ path_beg {whole}/ }}"
 
 
+def _limits(backend: RouterBackend) -> list[str]:
+    return [f"  timeout server {backend.request_seconds}s", f"  timeout tunnel {backend.idle_seconds}s"]
+
+
+def _told(backend: RouterBackend) -> list[str]:
+    """Return the rules by which the line of an answer says who was tried, and that there is a line in any case.
+
+    HAProxy closes a kept connection of a client without a line when the instance closed its own without an answer
+    (seen with 2.6; the first request of a connection is answered with 502). Where no other try comes, the connection
+    is rejected instead: the client sees the same, and it is told. A time limit that passed is still answered with 504.
+    """
+    last = f"{{ var(txn.tried) -m reg ^([^,]*,){{{RETRIES + 1}}} }}"
+    once, first = "{ var(txn.once) -m found }", "!{ var(txn.kept) -m found }"
+    late = f"{{ date(0,ms),sub(txn.began) ge {1000 * backend.request_seconds - 100} }}"
+    return [
+        "  tcp-response inspect-delay 7d",
+        f'  tcp-response content set-var-fmt(txn.tried) "%[var(txn.tried)]%[srv_name]," if !{once} !{last}',
+        f"  tcp-response content accept if {first}",
+        f"  tcp-response content accept if !{once} !{last}",
+        "  tcp-response content accept if { res.len gt 0 }",
+        f"  tcp-response content accept if {late}",
+        "  tcp-response content reject",
+    ]
+
+
 def _backend(backend: RouterBackend) -> str:
-    lines = [f"backend {backend.service}", "  balance roundrobin", "  http-reuse safe"]
+    lines = [f"backend {backend.service}", "  balance roundrobin", *_limits(backend), *_told(backend)]
     if backend.health:
         lines += ["  option httpchk", f"  http-check send meth GET uri {backend.health} hdr Host headway"]
         lines += ["  http-check expect status 200-299"]
     lines += ["  http-response set-header x-headway-instance %s"]
-    lines += [f"  default-server inter 300ms fastinter 150ms downinter 300ms fall 2 rise 1{_ON_ERROR}"]
+    lines += ["  default-server inter 300ms fastinter 150ms downinter 300ms fall 2 rise 1"]
     lines += [
         f"  server {server.name} {server.address}:{server.port} check weight {server.weight}{_RESOLVED}"
         for server in backend.servers
@@ -226,7 +269,7 @@ def _backend(backend: RouterBackend) -> str:
 
 def _probe_backend(backend: RouterBackend) -> str:
     """Return the way of Headway's own questions to one chosen instance: counted apart from what users ask."""
-    lines = [f"backend {backend.service}{_PROBES}", "  http-reuse safe"]
+    lines = [f"backend {backend.service}{_PROBES}", *_limits(backend)]
     # The chosen instance answers or nobody does, also when its health check failed.
     lines += ["  option persist", "  no option redispatch", "  retries 0"]
     lines += ["  http-response set-header x-headway-instance %s"]
@@ -247,7 +290,7 @@ def _preview_backends(backend: RouterBackend) -> str:
     for colour in COLOURS:
         servers = [server for server in backend.servers if server.colour == colour]
         # An error that a second try would hide is what a check looks for; a connection that had gone is none.
-        lines += [f"backend {backend.service}{_preview(colour)}", "  balance roundrobin"]
+        lines += [f"backend {backend.service}{_preview(colour)}", "  balance roundrobin", *_limits(backend)]
         lines += ["  retry-on conn-failure empty-response", "  http-response set-header x-headway-instance %s"]
         lines += [
             f"  server {server.name} {server.address}:{server.port} track {backend.service}/{server.name}{_RESOLVED}"
@@ -333,23 +376,69 @@ def parse_stat(text: str) -> list[ServerStat]:
 
 def _together(server: ServerStat, again: ServerStat) -> ServerStat:
     """Return the server with what reached it as a spare or as the last resort."""
-    sums = {name: getattr(server, name) + getattr(again, name) for name in ("sessions", "requests", "errors")}
+    sums = {name: getattr(server, name) + getattr(again, name) for name in ("sessions", "requests")}
     return server.model_copy(update=sums)
 
 
-def parse_answers(text: str) -> dict[Colour, list[float]]:
-    """Return each slot's response times in milliseconds from lines of the ring `answers`.
+def parse_workers(text: str) -> list[int]:
+    """Return the process numbers in `show proc`: of the one that serves, and of those that a reload has replaced."""
+    lines = (line.split() for line in text.splitlines())
+    return [int(words[0]) for words in lines if words[1:2] == ["worker"] and words[0].isdecimal()]
 
-    A request that was tried more than once tells the time of several servers: it is left out.
+
+def parse_answers(text: str) -> dict[Colour, SlotCounts]:
+    """Return what users of each slot were answered, from lines of the ring `answers`.
+
+    A request that was tried more than once tells the time of several servers: its time is left out. What another try
+    hid from the user is counted for the slot that was at fault, unless the user was answered by it with an error.
     """
-    times: dict[Colour, list[float]] = {colour: [] for colour in COLOURS}
+    seen = {colour: _Seen() for colour in COLOURS}
     for line in text.splitlines():
-        match line.split():
-            case [_, server, _, milliseconds, "0"] if milliseconds.isdecimal():  # -1 where no answer came
+        match line.split(None, 8):
+            case [_, server, status, milliseconds, retries, ended, method, tried, path]:
+                asked = f"{method} {path[:LONGEST_PATH]}"
+                own, failure = _slot(server), _failure(status, ended)
+                if own:
+                    seen[own].requests += 1
+                    seen[own].failed[f"{asked} {failure}"] += bool(failure)
+                    if retries == "0" and milliseconds.isdecimal():  # -1 where no answer came
+                        seen[own].times.append(float(milliseconds))
+                before = {_slot(name) for name in tried.split(",")[:-2]} - {own if failure else None}
                 for colour in COLOURS:
-                    if _is_of(server, colour):
-                        times[colour].append(float(milliseconds))
-    return times
+                    seen[colour].hidden[asked] += colour in before
+    return {colour: one.counts() for colour, one in seen.items()}
+
+
+class _Seen:
+    """What is counted for one slot while lines are read."""
+
+    def __init__(self) -> None:
+        self.requests, self.times = 0, list[float]()
+        self.failed, self.hidden = Counter[str](), Counter[str]()
+
+    def counts(self) -> SlotCounts:
+        return SlotCounts(
+            requests=self.requests,
+            errors=self.failed.total(),
+            what_failed=dict(+self.failed),
+            hidden=self.hidden.total(),
+            what_was_hidden=dict(+self.hidden),
+            latency=LatencyHistogram.of(self.times),
+        )
+
+
+def _slot(server: str) -> Colour | None:
+    return next((colour for colour in COLOURS if _is_of(server, colour)), None)
+
+
+def _failure(status: str, ended: str) -> str:
+    """Return in what way a user was failed, or nothing; the two signs of the end are those of section 8.5."""
+    if not status.isdecimal() or int(status) < 100:
+        return "" if ended[0] in "Cc" else "no answer"  # C: the client went away
+    if int(status) >= 500:
+        return status
+    # An upgraded connection ends when either side wants.
+    return f"{status} cut short" if ended[0] in "Ss" and status != "101" else ""
 
 
 def _server(row: Mapping[str, str]) -> ServerStat:
@@ -363,7 +452,4 @@ def _server(row: Mapping[str, str]) -> ServerStat:
         weight=count("weight"),
         sessions=count("scur", "qcur"),
         requests=count("stot"),  # not `req_tot`, which leaves out what was tried again elsewhere
-        # `retry-on` hides a server's 5xx from its own counters: only retries and redispatches tell of them, mostly
-        # both of the same request.
-        errors=count("hrsp_5xx", "econ", "eresp") + max(count("wretr"), count("wredis")),
     )

@@ -110,9 +110,9 @@ def _checks(checks: Sequence[CheckResult]) -> str:
 
 def _traffic(record: DeliveryRecord) -> Iterable[str]:
     for release in record.releases:
-        share = release.max_failure_share
-        sure = f" (at most {100 * share:.2f} %, 95 % sure)" if share is not None else ""
-        yield f"{release.environment}: {counted(release.requests, 'request')}, {release.failures} failed{sure}"
+        yield f"{release.environment}: {release.counted()}"
+        for ended in release.ended:
+            yield f"{release.environment}: {_plain(ended.describe())}"
         for retreat in release.retreats:
             yield f"{release.environment}: {_went_back(retreat)}: {_plain(retreat.reason)}"
         if release.spent_seconds:

@@ -7,12 +7,13 @@ from pydantic import Field
 
 from delivery.approval import Decision
 from delivery.checks import CheckResult
+from delivery.counting import counted
 from delivery.lease import Theft
 from delivery.matrix import CellResult
 from delivery.model import Model
 from delivery.release import BaseImage, BuiltImage, Release, Revision
 from delivery.run_names import app_of, delivery_name, rollback_name
-from delivery.target import Observation, Retreat
+from delivery.target import EndedConnections, Observation, Retreat
 from delivery.verdict import upper_bound
 
 Outcome = Literal[
@@ -62,6 +63,7 @@ class ReleaseFigures(Model):
     url: str | None = None
     observations: tuple[Observation, ...] = ()
     retreats: tuple[Retreat, ...] = Field((), description="what made traffic go back at once")
+    ended: tuple[EndedConnections, ...] = Field((), description="what was cut when a slot was removed")
     spent_seconds: dict[str, float] = Field({}, description="what each verb took, watching included")
 
     @property
@@ -71,8 +73,31 @@ class ReleaseFigures(Model):
 
     @property
     def failures(self) -> int:
-        """Failed requests of both slots, those included that the router hid by trying again."""
+        """Requests of both slots that users were answered with an error."""
         return sum(seen.live.errors + seen.baseline.errors for seen in self.observations)
+
+    @property
+    def hidden(self) -> int:
+        """Errors of both slots that no user saw, because the router asked another instance."""
+        return sum(seen.live.hidden + seen.baseline.hidden for seen in self.observations)
+
+    @property
+    def cut(self) -> int:
+        """Connections that ended with the slot they led to."""
+        return sum(ended.connections for ended in self.ended)
+
+    def counted(self) -> str:
+        """Say what became of the requests: those that failed, those that were cut and, apart, what was hidden."""
+        failed = f", {self.failures} failed" if self.failures or not self.cut else ""
+        sure = (
+            f" (at most {100 * self.max_failure_share:.2f} %, 95 % sure)" if self.max_failure_share is not None else ""
+        )
+        were = "was" if self.hidden == 1 else "were"
+        hidden = f"; {counted(self.hidden, 'error')} {were} hidden from users by another try" if self.hidden else ""
+        asked = counted(self.requests, "request")
+        if self.cut:
+            return f"{asked}{failed}, {self.cut} cut{hidden}"
+        return f"{asked}{failed}{sure}{hidden}"
 
     @property
     def max_failure_share(self) -> float | None:

@@ -6,6 +6,7 @@ watch last, and which lease sequence was obeyed last.
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from urllib.parse import urlparse
@@ -48,7 +49,7 @@ from delivery.containers.serving import (
 from delivery.containers.traffic import SlotProbes
 from delivery.containers.visit import Visitor, ask_each
 from delivery.containers.written import find_losses
-from delivery.errors import Misconfigured, Rejected, ReleaseUnhealthy
+from delivery.errors import Misconfigured, Rejected, ReleaseUnhealthy, Transient
 from delivery.guard import Guard
 from delivery.home import Home
 from delivery.place import Place
@@ -57,12 +58,22 @@ from delivery.programs.haproxy import COLOURS, ServerStat
 from delivery.redaction import Redaction
 from delivery.release import Release
 from delivery.service_logs import LogLine, LogWish
-from delivery.target import Belonging, Colour, InstanceState, Observation, Retreat, SlotState, TargetState, other
+from delivery.target import (
+    Belonging,
+    Colour,
+    EndedConnections,
+    InstanceState,
+    Observation,
+    Retreat,
+    SlotState,
+    TargetState,
+    other,
+)
 from delivery.variables import fill
 from delivery.verdict import prepare
 from delivery.watching import Clock, TrafficWatch
 
-DRAIN_SECONDS = 30.0
+IDLE_SECONDS = 30.0  # for proof that a slot gets no requests any more
 STILL_SECONDS = 0.5
 BETWEEN_SECONDS = 0.05
 
@@ -80,11 +91,17 @@ class DockerHost:
         self.names = EnvironmentNames(home.identity, place.app, place.environment)
         self._guard: Guard | None = None
         self._given_up = threading.Event()
+        self._ended: list[EndedConnections] = []
 
     @property
     def retreat(self) -> Retreat | None:
         """What made traffic go back, when it did since this was opened."""
         return self._guard.retreat if self._guard else None
+
+    @property
+    def ended(self) -> tuple[EndedConnections, ...]:
+        """What was cut since this was opened."""
+        return tuple(self._ended)
 
     def guarded(self) -> AbstractContextManager[None]:
         """Turn the engine's errors inside into Headway's."""
@@ -113,7 +130,7 @@ class DockerHost:
         live = state.live
         colour: Colour = "green" if live and live.colour == "blue" else "blue"
         ensure_backing(self.client, self.names, app, self.home, self.host, self.place.parts)
-        self._clear(router, colour, DRAIN_SECONDS)
+        self._clear(router, colour)
         ensure_slot_network(self.client, self.names, colour)
         for service in app.services:  # all images first, so that none is waited for with half a slot running
             check_exposed(self.client, self._image(app, release, service), service, app.services[service])
@@ -218,7 +235,7 @@ class DockerHost:
         for colour in self._to_withdraw(router, release):
             shares: dict[Colour, int] = {colour: 0, other(colour): 100}
             router.apply(self.sequence, backends(self._instances(), shares, other(colour)))
-            self._clear(router, colour, DRAIN_SECONDS)
+            self._clear(router, colour)
         return self._state(router)
 
     def settle(self, release: Release) -> TargetState:
@@ -231,7 +248,7 @@ class DockerHost:
         router, colour = self._settle(release)
         if self._instances(other(colour)):
             self._prove_idle(router, other(colour))
-            self._clear(router, other(colour), 0)
+            self._clear(router, other(colour))
         return self._state(router)
 
     def losses(self, app: App) -> tuple[str, ...]:
@@ -365,31 +382,45 @@ class DockerHost:
             standing = {other(colour) for colour in standing}
         return standing | (set(COLOURS) - {one.colour for one in instances})
 
-    def _clear(self, router: Router, colour: Colour, drain_seconds: float) -> None:
-        """Remove a slot that gets no new requests, after those in flight were answered."""
+    def _clear(self, router: Router, colour: Colour) -> None:
+        """Remove a slot that gets no new requests, after those in flight were answered or had their services' time."""
         instances = self._instances()
-        if any(one.colour == colour for one in instances):
-            deadline = time.monotonic() + drain_seconds
-            with closing(Runtime(router)) as runtime:
-                while time.monotonic() < deadline and _sessions(runtime, colour):
-                    time.sleep(BETWEEN_SECONDS)
+        own = [one for one in instances if one.colour == colour]
+        if own:
+            self._ended += self._drain(router, colour, {one.service: one.file.draining_seconds for one in own})
             shares: dict[Colour, int] = {colour: 0, other(colour): 100}
             router.apply(self.sequence, backends([one for one in instances if one.colour != colour], shares))
         remove_slot(self.client, self.names, colour, instances)
 
-    def _prove_idle(self, router: Router, colour: Colour) -> None:
-        """Return when the slot answered what it had and gets no more; Rejected when it still does after a while."""
-        deadline = time.monotonic() + DRAIN_SECONDS
-        with closing(Runtime(router)) as runtime:
+    def _drain(self, router: Router, colour: Colour, seconds: Mapping[str, int]) -> list[EndedConnections]:
+        """Return when nothing is in flight, or what still is after the `seconds` of its service."""
+        began = time.monotonic()
+        with closing(router.workers()) as workers:
             while True:
-                before = _requests(runtime, colour)
+                open_now = Counter[str]()
+                for one in _of(workers, colour):
+                    open_now[one.service] += one.sessions
+                passed = time.monotonic() - began
+                if not any(open_now[service] and passed < limit for service, limit in seconds.items()):
+                    break
+                time.sleep(BETWEEN_SECONDS)
+        return [
+            EndedConnections(service=service, connections=open_now[service], seconds=limit)
+            for service, limit in seconds.items()
+            if open_now[service]
+        ]
+
+    def _prove_idle(self, router: Router, colour: Colour) -> None:
+        """Return when the slot gets no more requests; Rejected when it still does after a while."""
+        deadline = time.monotonic() + IDLE_SECONDS
+        with closing(router.workers()) as workers:
+            while True:
+                before = _requests(workers, colour)
                 time.sleep(STILL_SECONDS)
-                if _requests(runtime, colour) == before and not _sessions(runtime, colour):
+                if _requests(workers, colour) <= before:  # less: a process with its last connection has ended
                     return
                 if time.monotonic() > deadline:
-                    if _requests(runtime, colour) != before:
-                        raise Rejected(f"the {colour} slot still gets requests; it is not removed")
-                    return  # long-lived connections: their service's time to stop is all they get
+                    raise Rejected(f"the {colour} slot still gets requests; it is not removed")
 
     def _router(self) -> Router:
         router = self._found_router()
@@ -472,9 +503,14 @@ def _levels(app: App) -> list[list[str]]:
     return levels
 
 
-def _sessions(runtime: Runtime, colour: Colour) -> int:
-    return sum(one.sessions for one in runtime.stat() if one.colour == colour)
-
-
 def _requests(runtime: Runtime, colour: Colour) -> int:
-    return sum(one.requests for one in runtime.stat() if one.colour == colour)
+    return sum(one.requests for one in _of(runtime, colour))
+
+
+def _of(runtime: Runtime, colour: Colour) -> list[ServerStat]:
+    """Return the servers of a slot; a connection that a reload or the end of a process broke is opened again."""
+    try:
+        found = runtime.stat()
+    except Transient:
+        found = runtime.stat()
+    return [one for one in found if one.colour == colour]

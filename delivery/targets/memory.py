@@ -18,6 +18,7 @@ from delivery.service_logs import LogLine, LogWish
 from delivery.target import (
     Belonging,
     Colour,
+    EndedConnections,
     InstanceState,
     Observation,
     Retreat,
@@ -75,6 +76,7 @@ class MemoryHost:
         self.place, self.sequence = memory_place(place.app, place.environment), sequence
         self.url = f"memory://{place.app}/{place.environment}"
         self.retreat: Retreat | None = None
+        self.ended: tuple[EndedConnections, ...] = ()
 
     def guarded(self) -> AbstractContextManager[None]:
         """Nothing runs here whose errors could be others."""

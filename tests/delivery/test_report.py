@@ -10,7 +10,8 @@ from delivery.change import Commit, compare
 from delivery.matrix import Cell, CellResult
 from delivery.report.html import report_html
 from delivery.report.markdown import change_markdown, report_markdown
-from delivery.report.record import DeliveryRecord
+from delivery.report.record import DeliveryRecord, ReleaseFigures
+from delivery.target import EndedConnections
 from tests.delivery.records import make_figures, make_record
 from tests.delivery.values import make_release, make_revision
 
@@ -234,3 +235,11 @@ def test_volumes_are_named_that_no_proof_of_a_backup_is_about() -> None:
     assert said in report_markdown(record)
     assert said in report_html(record).lower()
     assert "Lost with each release: production: services.web" in report_html(record)
+
+
+def test_a_release_that_cut_connections_is_not_said_to_have_failed_none():
+    cut = EndedConnections(service="web", connections=2, seconds=30)
+    seen = ReleaseFigures(environment="production", ended=(cut,))
+
+    assert seen.counted() == "0 requests, 2 cut"
+    assert ReleaseFigures(environment="production").counted() == "0 requests, 0 failed"

@@ -290,3 +290,32 @@ def test_what_failed_raises_the_bound_above_the_share_itself() -> None:
 
 def test_when_all_failed_anything_is_possible() -> None:
     assert upper_bound(3, 3) == 1.0
+
+
+def test_a_verdict_names_the_requests_that_failed_and_what_they_were_answered():
+    failed = {"POST /api/pay 503": 3, "GET /api/cart 500": 9}
+
+    verdict, reason = judge(Watch(), SlotCounts(requests=240, errors=12, what_failed=failed), SlotCounts())
+
+    assert verdict == "unhealthy"
+    assert reason == ("12 of 240 requests failed (5.0 %), more than 1 %: GET /api/cart 500 (9), POST /api/pay 503 (3)")
+
+
+def test_errors_that_another_try_hid_are_the_releases_fault_and_told_apart():
+    live = SlotCounts(requests=240, errors=2, what_failed={"POST / 500": 2}, hidden=26, what_was_hidden={"GET /": 26})
+
+    verdict, reason = judge(Watch(), live, SlotCounts(requests=240))
+
+    assert verdict == "unhealthy"
+    assert reason == (
+        "28 of 266 answers were errors, 26 of them hidden from users by another try (10.5 %), more than 1 %,"
+        " and worse than the release before (0 of 240): GET / hidden (26), POST / 500 (2)"
+    )
+
+
+def test_of_many_requests_that_failed_the_most_frequent_are_named():
+    failed = {f"GET /{number} 500": number for number in range(1, 7)}
+
+    _, reason = judge(Watch(), SlotCounts(requests=50, errors=21, what_failed=failed), SlotCounts())
+
+    assert reason.endswith(": GET /6 500 (6), GET /5 500 (5), GET /4 500 (4), others (6)")

@@ -7,12 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from delivery.app import Service
+from delivery.latency import LatencyHistogram
 from delivery.programs import haproxy
 from delivery.programs.haproxy import MAX_WEIGHT, RouterBackend, RouterServer
 from tests.delivery.values import NOON
 
 RESOLVED = " resolvers docker resolve-prefer ipv4 resolve-opts allow-dup-ip init-addr libc,none"
 FIGURES = "pxname,svname,qcur,scur,stot,econ,eresp,wretr,wredis,status,weight,hrsp_5xx,req_tot"
+KEPT = "!{ var(txn.kept) -m found }"
 
 
 def server(colour="blue", number=1, weight=100):
@@ -37,13 +39,21 @@ def test_a_service_of_two_slots_is_one_backend():
 
     assert section(text, "backend web") == [
         "  balance roundrobin",
-        "  http-reuse safe",
+        "  timeout server 60s",
+        "  timeout tunnel 60s",
+        "  tcp-response inspect-delay 7d",
+        '  tcp-response content set-var-fmt(txn.tried) "%[var(txn.tried)]%[srv_name],"'
+        " if !{ var(txn.once) -m found } !{ var(txn.tried) -m reg ^([^,]*,){6} }",
+        f"  tcp-response content accept if {KEPT}",
+        "  tcp-response content accept if !{ var(txn.once) -m found } !{ var(txn.tried) -m reg ^([^,]*,){6} }",
+        "  tcp-response content accept if { res.len gt 0 }",
+        "  tcp-response content accept if { date(0,ms),sub(txn.began) ge 59900 }",
+        "  tcp-response content reject",
         "  option httpchk",
         "  http-check send meth GET uri /healthz hdr Host headway",
         "  http-check expect status 200-299",
         "  http-response set-header x-headway-instance %s",
-        "  default-server inter 300ms fastinter 150ms downinter 300ms fall 2 rise 1"
-        " observe layer4 error-limit 3 on-error mark-down",
+        "  default-server inter 300ms fastinter 150ms downinter 300ms fall 2 rise 1",
         f"  server blue-1 shop-blue-1:8000 check weight 100{RESOLVED}",
         f"  server green-1 shop-green-1:8000 check weight 0{RESOLVED}",
         f"  server blue-1.last shop-blue-1:8000 backup weight 100 maxconn 200{RESOLVED}",
@@ -76,20 +86,55 @@ def test_the_longest_prefix_is_asked_first_and_only_whole_parts_match():
 def test_nobody_outside_chooses_an_instance_and_no_post_is_sent_twice():
     public = section(haproxy.configuration([backend()]), "frontend public")
 
-    assert public[:5] == [
+    assert public[:9] == [
         "  bind :8080",
+        "  timeout client 60s",
         "  log ring@answers format raw local0",
-        '  log-format "%b %s %ST %Tr %rc"',
-        "  http-request disable-l7-retry if !{ method GET HEAD OPTIONS PUT DELETE }",
+        '  log-format "%b %s %ST %Tr %rc %ts %HM %[var(txn.tried)] %HPO"',
+        "  http-request set-var(txn.kept) bool(true) if !{ http_first_req }",
+        "  http-request set-var(txn.began) date(0,ms)",
+        "  http-request set-var(txn.once) bool(true) if !{ method GET HEAD OPTIONS }",
+        "  http-request disable-l7-retry if { var(txn.once) -m found }",
         "  http-request del-header x-headway- -m beg",
     ]
+
+
+def test_what_takes_long_is_asked_once_and_no_connection_to_an_instance_is_used_twice():
+    head = section(haproxy.configuration([backend()]), "defaults")
+
+    assert "  retry-on conn-failure empty-response 500 502 503" in head
+    assert {"  option http-server-close", "  http-reuse never"} <= set(head)
+    assert "reuse safe" not in haproxy.configuration([backend()])
+
+
+def test_no_process_that_a_reload_has_replaced_is_stopped_while_users_are_connected():
+    assert "hard-stop-after" not in haproxy.configuration([backend()]).replace("# No hard-stop-after", "")
+
+
+def test_each_service_has_its_own_time_limits_and_clients_the_longest():
+    patient = backend("api", prefixes=("/api",)).model_copy(update={"request_seconds": 900, "idle_seconds": 7200})
+
+    text = haproxy.configuration([backend(), patient])
+
+    for name in ("api", r"api\.probes", r"api\.preview-blue"):
+        limits = [line for line in section(text, f"backend {name}") if "timeout" in line]
+        assert limits == ["  timeout server 900s", "  timeout tunnel 7200s"]
+    assert "  timeout server 60s" in section(text, "backend web")
+    assert "  timeout client 900s" in section(text, "frontend public")
+
+
+def test_every_process_of_a_router_is_known():
+    told = "#<PID> <type> <reloads> <uptime> <version>\n1 master 2 [failed: 0] 0d00h05m 2.6.12\n# workers\n"
+    told += "25 worker 0 0d00h00m01s 2.6.12\n# old workers\n21 worker 1 0d00h02m21s 2.6.12\n# programs\n\n"
+
+    assert haproxy.parse_workers(told) == [25, 21]
 
 
 def test_only_the_loopback_reaches_one_chosen_instance():
     probe = section(haproxy.configuration([backend("web"), backend("api", prefixes=("/api",))]), "frontend probe")
 
     assert probe[0] == "  bind 127.0.0.1:8079"
-    assert probe[2:] == [
+    assert probe[4:] == [
         "  use_backend web.probes if { req.hdr(x-headway-service) -m str web }",
         "  use_backend api.probes if { req.hdr(x-headway-service) -m str api }",
     ]
@@ -200,7 +245,7 @@ def test_counters_are_read_for_each_server_and_nothing_else():
         ("web", "blue-1", "blue", True),
         ("web", "green-1", "green", False),
     ]
-    assert (found[0].weight, found[0].sessions, found[0].requests, found[0].errors) == (100, 3, 90, 12)
+    assert (found[0].weight, found[0].sessions, found[0].requests) == (100, 3, 90)
 
 
 @pytest.mark.parametrize(
@@ -236,7 +281,7 @@ def test_what_reaches_a_slot_that_steps_in_is_counted_as_its_own():
         )
     )
 
-    assert (found.server, found.weight, found.sessions, found.requests, found.errors) == ("blue-1", 1, 4, 16, 2)
+    assert (found.server, found.weight, found.sessions, found.requests) == ("blue-1", 1, 4, 16)
     assert not found.is_up
 
 
@@ -260,10 +305,63 @@ def test_a_probe_is_answered_by_the_chosen_instance_or_by_nobody():
 
 
 def test_response_times_are_told_by_slot_without_requests_tried_twice():
-    lines = ["web blue-1 200 12 0", "web green-2 500 7 0", "web green-1 200 90 1", "web blue-1 200 80 +1"]
-    broken = ["web <NOSRV> 503 -1 0", "web green-1 -1 -1 0", "", "> "]
+    lines = [
+        "web blue-1 200 12 0 -- GET blue-1, /",
+        "web green-2 500 7 0 -- POST - /",
+        "web green-1 200 9 1 -- GET - /",
+    ]
+    broken = ["web <NOSRV> 503 -1 0 SC GET - /", "web green-1 -1 -1 0 CH GET - /", "", "> ", "web green-1 200 8 0 --"]
 
-    assert haproxy.parse_answers("\n".join(lines + broken)) == {"blue": [12.0], "green": [7.0]}
+    found = haproxy.parse_answers("\n".join(lines + broken))
+
+    assert {colour: one.latency for colour, one in found.items()} == {
+        "blue": LatencyHistogram.of([12.0]),
+        "green": LatencyHistogram.of([7.0]),
+    }
+    assert (found["blue"].requests, found["green"].requests) == (1, 3)
+
+
+@pytest.mark.parametrize(
+    ("line", "failed"),
+    [
+        ("web green-1 200 12 0 -- GET green-1, /", {}),
+        ("web green-1 404 12 0 -- GET green-1, /x", {}),
+        ("web green-1 500 12 0 -- POST - /pay", {"POST /pay 500": 1}),
+        ("web green-1 504 -1 0 sH GET green-1, /slow", {"GET /slow 504": 1}),
+        ("web green-1.last 503 -1 5 SC GET - /", {"GET / 503": 1}),
+        ("web green-1 -1 -1 0 PD POST - /pay", {"POST /pay no answer": 1}),
+        ("web green-1 200 3 0 SD GET green-1, /half", {"GET /half 200 cut short": 1}),
+        ("web green-1 200 3 0 sD GET green-1, /stream", {"GET /stream 200 cut short": 1}),
+        ("web green-1 200 3 0 CD GET green-1, /left", {}),
+        ("web green-1 -1 -1 0 CH GET green-1, /left", {}),
+        ("web green-1 101 3 0 SD GET green-1, /socket", {}),
+        ("web green-1 500 3 0 -- GET green-1, /" + "x" * 99, {"GET /" + "x" * 59 + " 500": 1}),
+    ],
+)
+def test_what_a_user_was_answered_is_what_counts(line, failed):
+    found = haproxy.parse_answers(line)["green"]
+
+    assert (found.requests, found.errors, found.what_failed) == (1, len(failed), failed)
+    assert (found.hidden, found.what_was_hidden) == (0, {})
+
+
+@pytest.mark.parametrize(
+    ("line", "hidden", "errors"),
+    [
+        ("web blue-1 200 9 +1 -- GET green-1,blue-1, /cart", {"green": 1, "blue": 0}, 0),
+        ("web green-1 200 9 2 -- GET green-1,green-1,green-1, /cart", {"green": 1, "blue": 0}, 0),
+        ("web green-1 500 9 5 -- GET green-1,green-1,green-1, /cart", {"green": 0, "blue": 0}, 1),
+        ("web blue-1 500 9 +1 -- GET green-1,blue-1, /cart", {"green": 1, "blue": 0}, 1),
+        ("web blue-1 200 9 +1 -- POST - /cart", {"green": 0, "blue": 0}, 0),
+    ],
+    ids=["another slot", "the same slot", "the user saw it", "both fail", "only a connection failed"],
+)
+def test_an_error_that_another_try_hid_is_known_to_the_slot_that_made_it(line, hidden, errors):
+    found = haproxy.parse_answers(line)
+
+    assert {colour: one.hidden for colour, one in found.items()} == hidden
+    assert sum(one.errors for one in found.values()) == errors
+    assert found["green"].what_was_hidden == ({"GET /cart": 1} if hidden["green"] else {})
 
 
 @pytest.mark.parametrize("text", ["", "Unknown command.\n", f"# {FIGURES},\n"])

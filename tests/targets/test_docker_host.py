@@ -14,6 +14,7 @@ from delivery.checks import CommandCheck
 from delivery.containers.checking import run_command
 from delivery.containers.client import connect
 from delivery.containers.database import DatabaseAccess
+from delivery.containers.metrics import RouterMetrics
 from delivery.containers.names import EnvironmentNames
 from delivery.containers.registry import ensure_registry
 from delivery.containers.standing import pause_environments, purge_environments, resume_environments
@@ -27,6 +28,7 @@ from delivery.targets.docker_host import DockerHost
 from tests.delivery.values import NOON, make_revision
 from tests.end_to_end.load import load_on
 from tests.support.platforms import free_port, own_platform
+from tests.targets import lasting
 from tests.targets.contract import WATCH, Live, TargetContract
 from tests.targets.images import make_image
 
@@ -564,3 +566,84 @@ def test_the_password_that_a_database_was_given_is_in_no_log(place, home, releas
         line, *_ = host.logs(LogWish(part="web"))
 
     assert line.text == "*** good 1"
+
+
+def lasting_app(script=lasting.SERVER, **service):
+    return make_app(**({"command": ["python3", "-c", script], "health": "/", "version": None} | service))
+
+
+def test_streams_uploads_and_websockets_outlive_a_release_for_as_long_as_was_promised(target, release):
+    app, second = lasting_app(drain_seconds=300, request_seconds=60), release(2)
+    url = put_live(app, target, release(1)).url
+    with (
+        closing(lasting.Connection(url, "GET /socket", lasting.HANDSHAKE)) as web_socket,
+        closing(lasting.Connection(url, "GET /stream")) as stream,
+        closing(lasting.Connection(url, "POST /upload", "Content-Length: 10\r\n")) as upload,
+        ThreadPoolExecutor() as pool,
+    ):
+        assert b" 101 " in web_socket.until(b"\r\n\r\n")
+        assert b" 200 " in stream.until(b"tick")
+        upload.send(b"12345")
+        target(2).stage(lasting_app(drain_seconds=1), second)
+        target(2).shift(second, 100)
+        host = target(2)
+        retiring = pool.submit(host.retire, second)
+        with closing(host._router().workers()) as workers:
+            while sum(one.sessions for one in workers.stat() if one.colour == "blue") < 3:
+                time.sleep(0.05)
+
+        assert not retiring.done()
+        web_socket.send(b"still there?")
+        assert web_socket.until(b"?") == b"still there?"
+        upload.send(b"67890")
+        assert upload.until(b"\r\n\r\n10").endswith(b"10")
+        web_socket.send(b"finish")
+        assert stream.until(b"0\r\n\r\n").endswith(b"4\r\ndone\r\n0\r\n\r\n")
+        web_socket.close()
+        retiring.result(60)
+
+    assert host.ended == ()
+    assert host.observe().live.release == second
+
+    with closing(lasting.Connection(url, "GET /socket", lasting.HANDSHAKE)) as web_socket:
+        assert b" 101 " in web_socket.until(b"\r\n\r\n")
+        third, host = release(1), target(3)
+        host.stage(lasting_app(), third)
+        host.shift(third, 100)
+        host.retire(third)
+        web_socket.until(b"never said")
+
+    [cut] = host.ended
+    assert cut.describe() == (
+        "1 connection of web was still open after 1 s (services.web.drain_seconds) and ended with the old slot"
+    )
+
+
+def test_a_server_that_closes_without_saying_so_loses_no_post_and_what_hangs_is_asked_once(target, release):
+    first = release(1)
+    url = put_live(lasting_app(request_seconds=1), target, first).url
+    router = target(1)._router()
+
+    with closing(RouterMetrics(router)) as metrics, httpx.Client(base_url=url, timeout=30) as kept:
+        while not metrics.read()["blue"].requests:  # the router tells of what comes from some moment on
+            kept.get("/")
+        posts = [kept.post("/pay", content=b"12345").text for _ in range(100)]
+        hanging = [kept.get("/hang?token=secret").status_code, kept.post("/hang").status_code]
+        asked = kept.get("/hung").text
+        deadline = time.monotonic() + 10
+        while len((seen := metrics.read()["blue"]).what_failed) < 2 and time.monotonic() < deadline:
+            time.sleep(0.05)
+
+    assert posts == ["5"] * 100
+    assert (hanging, asked) == ([504, 504], "2")
+    assert (seen.errors, seen.hidden) == (2, 0)
+    assert seen.what_failed == {"GET /hang 504": 1, "POST /hang 504": 1}
+
+
+def test_a_server_that_takes_few_connections_at_a_time_answers_all_of_its_users(target, release):
+    url = put_live(lasting_app(lasting.ONE_AT_A_TIME), target, release(1)).url
+
+    with ThreadPoolExecutor(20) as pool:
+        answers = list(pool.map(lambda _: httpx.get(url, timeout=60).status_code, range(200)))
+
+    assert answers == [200] * 200
