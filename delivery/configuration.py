@@ -12,7 +12,7 @@ from pydantic_core import ErrorDetails
 
 from delivery.app import DATABASE_PATTERN, App
 from delivery.errors import Misconfigured
-from delivery.model import NAME_PATTERN, PATH_PATTERN
+from delivery.model import HOST_AND_PORT_PATTERN, HOST_PATTERN, NAME_PATTERN, PATH_PATTERN
 from delivery.order import environment_of, passed_before
 from delivery.release import hash_of
 from delivery.shift import ShiftPlan, Step
@@ -23,10 +23,13 @@ MISSING_STEP = "correct the path, which is relative to headway.yaml, or commit t
 _RULES = {
     NAME_PATTERN: "lower-case letters, digits, dashes, beginning with a letter, at most 39",
     PATH_PATTERN: "a path that begins with /, of letters, digits and ._~/%?&=:@+,-",
+    HOST_PATTERN: "a name like shop.example.com or *.example.com, in lower case",
+    HOST_AND_PORT_PATTERN: "a name like shop.example.com, in lower case",
     DATABASE_PATTERN: "lower-case letters, digits, underscores, beginning with no digit",
 }
 # Names of a union's members, which pydantic puts into the path of a key although they are not in the file.
 _TAGS = {("target", "docker"), ("target", "memory"), ("files", "folder"), ("files", "folders")}
+_TAGS |= {("health", "short"), ("health", "settings"), ("health", "off")}
 _KINDS = {
     "int_type": "a whole number",
     "int_parsing": "a whole number",

@@ -1,16 +1,22 @@
 """An environment as the steps see it: where it is and the secrets its services get."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from pydantic import SecretStr
 
+from delivery.tls import ServerCertificate
+
 
 @dataclass(frozen=True)
 class Place:
-    """One environment of one application; `secrets` are variables of every service."""
+    """One environment of one application; `secrets` are variables of every service.
+
+    `certificates` reads those of its HTTPS entry as they are now; Misconfigured when one cannot be shown to users.
+    """
 
     app: str
     environment: str
     docker_host: str | None = None
     secrets: Mapping[str, SecretStr] = field(default_factory=dict, repr=False)
+    certificates: Callable[[], tuple[ServerCertificate, ...]] = field(default=tuple, repr=False)

@@ -13,7 +13,7 @@ from delivery.programs import git
 from delivery.programs.checkout import export
 from delivery.release import Release
 from tasks.notes import note
-from tasks.place import load_place, open_environment, suite_secrets
+from tasks.place import certificate_problems, load_place, open_environment, suite_secrets
 from tasks.step import log, step
 
 
@@ -34,6 +34,8 @@ def take_order(project: str | None, revision: str, environment: str, run: str, s
     places = (*passed_before(app, environment), environment)
     for place in places:
         load_place(app, place, with_secrets=True)  # a secret that is not there is told now, not after the tests
+        for problem in certificate_problems(app, place):
+            log().warning(problem)
     for suite in suites_to_run(app, places):
         suite_secrets(app, suite)
     log().info("checked out %s (%s)", found.short, found.subject)

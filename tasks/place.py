@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
 from typing import cast
 
 from prefect.blocks.system import Secret
@@ -14,6 +16,7 @@ from blocks.artifact_store import current_store
 from blocks.environment import DeliveryEnvironment, block_name
 from delivery.app import App, DockerTarget
 from delivery.archive import Archive, Happening, HistoryEntry
+from delivery.entry import Certificate
 from delivery.errors import Misconfigured, ReleaseUnhealthy
 from delivery.journal import Entry, Journal, Verb
 from delivery.lease import Lease
@@ -22,6 +25,7 @@ from delivery.place import Place
 from delivery.release import Release
 from delivery.target import Observation, SlotState, Target, TargetState
 from delivery.targets.opening import open_target
+from delivery.tls import ServerCertificate, read_certificate, without_certificate
 from tasks.lease import lease_book
 from tasks.notes import note
 from tasks.step import log, step
@@ -41,13 +45,51 @@ def load_place(app: App, environment: str, *, with_secrets: bool = False) -> Pla
     named = environment_of(app, environment).secrets if with_secrets else {}
     where = f"headway.yaml: environments.{environment}.secrets"
     secrets = {variable: _load_secret(f"{where}.{variable}", name) for variable, name in named.items()}
+    certificates = partial(load_certificates, app, environment)
     try:
         block = DeliveryEnvironment.load(block_name(app.app, environment), _sync=True)  # type: ignore[call-arg]
     except ValueError:
-        return Place(app=app.app, environment=environment, secrets=secrets)
+        return Place(app=app.app, environment=environment, secrets=secrets, certificates=certificates)
     assert isinstance(block, DeliveryEnvironment)
     place = block.place(app.app, environment)
-    return replace(place, secrets={**place.secrets, **secrets})
+    return replace(place, secrets={**place.secrets, **secrets}, certificates=certificates)
+
+
+def load_certificates(app: App, environment: str) -> tuple[ServerCertificate, ...]:
+    """Return the certificates of the environment's HTTPS entry; Misconfigured when one cannot be shown to users."""
+    target, now = environment_of(app, environment).target, datetime.now(UTC)
+    if not isinstance(target, DockerTarget):
+        return ()
+    where = f"headway.yaml: environments.{environment}.target.tls"
+    places = {f"{where}[{number}]": one for number, one in enumerate(target.tls)}
+    return tuple(read_certificate(there, _pem_of(there, one), now) for there, one in places.items())
+
+
+def certificate_problems(app: App, environment: str) -> list[str]:
+    """Return what is, or soon will be, wrong for users of the HTTPS entry; Misconfigured when it cannot be opened."""
+    certificates, now = load_certificates(app, environment), datetime.now(UTC)
+    problems = [text for text in (one.warning(now) for one in certificates) if text]
+    hosts = [host for service in app.services.values() for host in service.hosts] if certificates else []
+    if unnamed := without_certificate(hosts, certificates):
+        names = ", ".join(name for one in certificates for name in one.names)
+        where = f"environments.{environment}.target.tls"
+        problems.append(f"{where}: no certificate is for {', '.join(unnamed)}; there are those for {names}")
+    return problems
+
+
+def _pem_of(where: str, certificate: Certificate) -> str:
+    """Return chain and key as one text; it is secret."""
+    if certificate.secret:
+        return _load_secret(f"{where}.secret", certificate.secret).get_secret_value()
+    parts = []
+    for name, path in (("certificate", certificate.certificate), ("key", certificate.key)):
+        try:
+            parts += [Path(path).read_text()] if path else []
+        except (OSError, UnicodeDecodeError) as error:
+            reason = getattr(error, "strerror", None) or "is not text"
+            next_step = f"let the user that Headway runs as read it: ls -l {path}"
+            raise Misconfigured(f"{where}.{name}", f"{path} cannot be read: {reason}", next_step=next_step) from error
+    return "\n".join(parts)
 
 
 def docker_host(app: App, environment: str) -> str | None:

@@ -10,6 +10,7 @@ from docker.models.containers import Container
 
 from delivery.app import Service
 from delivery.containers.names import EnvironmentNames
+from delivery.health import Health
 from delivery.ledger import (
     LABEL_APP,
     LABEL_ENVIRONMENT,
@@ -28,6 +29,7 @@ from delivery.target import Colour
 
 ROLE = "instance"
 STOP_AT_ONCE = 8
+NO_HEALTHCHECK = {"test": ["NONE"]}  # the engine's word for: not even that of the image
 LOG_LINES = 15
 
 
@@ -100,6 +102,7 @@ def create_instance(
     file: Service,
     release: Release,
     image: str,
+    image_check: bool = True,
     env: Mapping[str, str],
     sequence: int,
 ) -> Instance:
@@ -122,6 +125,7 @@ def create_instance(
         network=names.backbone,
         restart_policy={"Name": "unless-stopped"},  # type: ignore[arg-type]  # the stubs know two of four
         init=True,
+        healthcheck=None if image_check else NO_HEALTHCHECK,
     )
     client.networks.get(names.slot_network(colour)).connect(container, aliases=[service])
     container.reload()
@@ -173,8 +177,6 @@ def backends(
         own = [one for one in with_port if one.service == service]
         counts = {colour: sum(one.colour == colour for one in own) for colour in COLOURS}
         weight = weights(percents, counts)
-        # The router asks all servers of a service for one path; where the releases differ it only connects.
-        health = {one.file.health for one in own}
         servers = tuple(
             RouterServer(
                 colour=one.colour,
@@ -188,7 +190,7 @@ def backends(
         found.append(
             RouterBackend(
                 service=service,
-                health=health.pop() if len(health) == 1 else None,
+                health=_common_health(own),
                 prefixes=_prefixes(routes, service),
                 previews={colour: _prefixes(alone[colour], service) for colour in COLOURS},
                 servers=servers,
@@ -198,17 +200,29 @@ def backends(
     return found
 
 
+def _common_health(instances: Sequence[Instance]) -> Health:
+    """Return what the router asks all servers of a service: one path as one host; where releases differ it connects.
+
+    Of limits the more forgiving ones count.
+    """
+    asked = {(one.file.checked.path, one.file.host) for one in instances}
+    path, host = asked.pop() if len(asked) == 1 else (None, None)
+    limits = ("timeout_seconds", "interval_seconds", "failures")
+    most = {limit: max(getattr(one.file.checked, limit) for one in instances) for limit in limits}
+    return Health(path=path, host=host, **most)
+
+
 def _prefixes(routes: Mapping[str, str], service: str) -> tuple[str, ...]:
     return tuple(prefix for prefix, name in routes.items() if name == service)
 
 
 def routes_of(instances: Sequence[Instance], percents: Mapping[Colour, int]) -> dict[str, str]:
-    """Return path prefix → service; the slot with more traffic has the last word."""
+    """Return path prefix, behind a host where one is said → service; the slot with more traffic has the last word."""
     routes: dict[str, str] = {}
     instances = [one for one in instances if one.file.port]
     for colour in sorted(COLOURS, key=lambda one: percents.get(one, 0)):  # the last word has the one with most
-        own = {one.service: one.file.routes for one in instances if one.colour == colour}
-        named = {prefix: service for service, prefixes in own.items() for prefix in prefixes}
+        own = {one.service: one.file.ways for one in instances if one.colour == colour}
+        named = {way: service for service, ways in own.items() for way in ways}
         routes |= named or ({"/": next(iter(own))} if len(own) == 1 else {})
     return dict(sorted(routes.items()))
 

@@ -22,6 +22,7 @@ from delivery.containers.database import (
     standard_variables,
     start_in_memory,
 )
+from delivery.containers.instances import NO_HEALTHCHECK
 from delivery.containers.job import Job
 from delivery.containers.logs import save_log
 from delivery.containers.names import EnvironmentNames
@@ -30,6 +31,7 @@ from delivery.containers.probe import start_probe, wait_for_part, wait_until
 from delivery.errors import Misconfigured, Rejected
 from delivery.home import Home
 from delivery.matrix import Cell, CellResult, cells_of, variable_name
+from delivery.programs import haproxy
 from delivery.runners import REPORTS
 from delivery.variables import fill
 
@@ -115,8 +117,7 @@ def router_url(client: DockerClient, names: EnvironmentNames) -> str:
             "has no router to run an acceptance suite against",
             next_step="release into it first",
         ) from error
-    published = [port for port, bindings in (router.attrs["HostConfig"]["PortBindings"] or {}).items() if bindings]
-    return f"http://{aliases[0]}:{(published or ['80/tcp'])[0].partition('/')[0]}"
+    return f"http://{aliases[0]}:{haproxy.INSIDE_PORT}"
 
 
 def _bring_up(bed: Bed, job: Job) -> Surroundings:
@@ -159,7 +160,8 @@ def _start_part(bed: Bed, job: Job, name: str, probe: Container | None, access: 
     env = fill(where, part.env, facts)
     if isinstance(part, Service):
         env = {**standard_variables(access), "HEADWAY_DIGEST": image.partition("@")[2], **env, **job.revealed()}
-    container = bed.start(name, image, part.command, env=env)
+    quiet = isinstance(part, Service) and not app.runs_image_check(name)
+    container = bed.start(name, image, part.command, env=env, healthcheck=NO_HEALTHCHECK if quiet else None)
     if probe:
         wait_for_part(probe, container, name, part)
 

@@ -1,0 +1,77 @@
+"""First questions to instances that start: asked side by side, so that one which is slow keeps nobody waiting."""
+
+import time
+from collections.abc import Collection
+from concurrent.futures import Future, ThreadPoolExecutor
+
+from delivery.answer import Answer
+from delivery.containers.instances import Instance
+from delivery.containers.router import Router
+from delivery.containers.visit import Visitor
+from delivery.health import Health
+
+AT_ONCE = 20
+LEAST_SECONDS = 1.0
+USELESS = 500  # what an application that is not well answers, whatever is asked
+
+Key = tuple[str, str]
+
+
+def first_path(instance: Instance, routed: Collection[str]) -> str | None:
+    """Return what an instance is asked before it is ready; none where only its port, or the engine, tells.
+
+    A service that takes users' requests is asked although it names no path: many load themselves at the first one.
+    """
+    if not instance.file.port or instance.file.health == "none":
+        return None
+    return instance.file.checked.path or ("/" if instance.service in routed else None)
+
+
+def is_well(health: Health, answer: Answer) -> bool:
+    """Whether an answer passes: 2xx to a health path; without one anything that is no 5xx."""
+    if "x-headway-instance" not in answer.headers:  # the router writes it into what a server answered, and nowhere else
+        return False
+    return 200 <= answer.status < (300 if health.path else USELESS)
+
+
+class FirstQuestions:
+    """Asks each instance again and again until it is well, each time for as long as it may take to start."""
+
+    def __init__(self, router: Router, routed: Collection[str]) -> None:
+        self._router, self._routed = router, routed
+        self._pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="first-question")
+        self._asked: dict[Key, tuple[Visitor, Future[Answer]]] = {}
+        self._last: dict[Key, Answer] = {}
+
+    def passed(self, instance: Instance, deadline: float) -> bool:
+        """Whether the instance was found well, or is not asked at all; asks it again, until `deadline`, if not."""
+        path, key = first_path(instance, self._routed), (instance.service, instance.server)
+        if path is None or self._was_well(instance, key):
+            return True
+        if key in self._asked:
+            visitor, question = self._asked[key]
+            if not question.done():
+                return False
+            visitor.close()
+            del self._asked[key]
+            self._last[key] = question.result()
+            return self._was_well(instance, key)
+        seconds = max(LEAST_SECONDS, deadline - time.monotonic())
+        visitor = self._router.visitor(instance.service, instance.server, seconds, instance.file.host)
+        self._asked[key] = (visitor, self._pool.submit(visitor.get, path))
+        return False
+
+    def last(self, instance: Instance) -> Answer | None:
+        """Return what it answered last; one that timed out when it has never answered, none when it was not asked."""
+        key = (instance.service, instance.server)
+        late = Answer(timed_out=True) if key in self._asked else None
+        return self._last.get(key, late)
+
+    def close(self) -> None:
+        """Ask nothing any more."""
+        for visitor, _ in self._asked.values():
+            visitor.close()
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _was_well(self, instance: Instance, key: Key) -> bool:
+        return key in self._last and is_well(instance.file.checked, self._last[key])
