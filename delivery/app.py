@@ -7,7 +7,7 @@ from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
 from delivery.checks import Check
 from delivery.consistency import problems_of
-from delivery.entry import Certificate, Network
+from delivery.entry import Address, Certificate, Network
 from delivery.health import LOCAL_HOST, Health, HealthSetting, health_of
 from delivery.model import HostName, HttpPath, Model, Name
 from delivery.shift import ShiftPlan, as_plan
@@ -217,7 +217,7 @@ class DockerTarget(Model):
     kind: Literal["docker"] = Field("docker", description="may be left out")
     host: str | None = Field(None, description="DOCKER_HOST of the machine; none: the one Headway uses itself")
     port: Port | None = Field(None, description="where the router listens; none: a free port, kept from then on")
-    bind: str = Field("127.0.0.1", description="address the router listens on")
+    bind: Address = Field("127.0.0.1", description="address the router listens on")
     tls: tuple[Certificate, ...] = Field((), description="certificates of the HTTPS entry; none: HTTP alone")
     https_port: Port | None = Field(None, description="where HTTPS is; none: a free port, kept from then on")
     trusted_proxies: tuple[Network, ...] = Field((), description="networks whose X-Forwarded-* headers are believed")

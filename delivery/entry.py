@@ -15,7 +15,16 @@ def _network(text: str) -> str:
         raise ValueError(f"found {text!r}; allowed: an address or a network, like 10.0.0.0/8 or fd00::/8") from error
 
 
+def _address(text: str) -> str:
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError as error:
+        allowed = "an address of the Docker host, like 127.0.0.1, 0.0.0.0 (all of them) or ::1"
+        raise ValueError(f"found {text!r}; allowed: {allowed}") from error
+
+
 Network = Annotated[str, AfterValidator(_network)]
+Address = Annotated[str, AfterValidator(_address)]
 
 
 class Certificate(Model):

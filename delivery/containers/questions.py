@@ -2,7 +2,8 @@
 
 import time
 from collections.abc import Collection
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import closing
 
 from delivery.answer import Answer
 from delivery.containers.instances import Instance
@@ -14,6 +15,7 @@ AT_ONCE = 20
 LEAST_SECONDS = 1.0
 USELESS = 500  # what an application that is not well answers, whatever is asked
 
+BETWEEN_SECONDS = 0.05
 Key = tuple[str, str]
 
 
@@ -34,6 +36,11 @@ def is_well(health: Health, answer: Answer) -> bool:
     return 200 <= answer.status < (300 if health.path else USELESS)
 
 
+def _ask(visitor: Visitor, path: str) -> Answer:
+    with closing(visitor):
+        return visitor.get(path)
+
+
 class FirstQuestions:
     """Asks each instance again and again until it is well, each time for as long as it may take to start."""
 
@@ -49,16 +56,15 @@ class FirstQuestions:
         if path is None or self._was_well(instance, key):
             return True
         if key in self._asked:
-            visitor, question = self._asked[key]
+            question = self._asked[key][1]
             if not question.done():
                 return False
-            visitor.close()
             del self._asked[key]
             self._last[key] = question.result()
             return self._was_well(instance, key)
         seconds = max(LEAST_SECONDS, deadline - time.monotonic())
         visitor = self._router.visitor(instance.service, instance.server, seconds, instance.file.host)
-        self._asked[key] = (visitor, self._pool.submit(visitor.get, path))
+        self._asked[key] = (visitor, self._pool.submit(_ask, visitor, path))
         return False
 
     def last(self, instance: Instance) -> Answer | None:
@@ -69,9 +75,11 @@ class FirstQuestions:
 
     def close(self) -> None:
         """Ask nothing any more."""
-        for visitor, _ in self._asked.values():
-            visitor.close()
         self._pool.shutdown(wait=False, cancel_futures=True)
+        while waiting := [one for one in self._asked.values() if not one[1].done()]:
+            for visitor, _ in waiting:
+                visitor.close()  # which wakes its thread, unless that only begins to ask
+            wait([question for _, question in waiting], BETWEEN_SECONDS)
 
     def _was_well(self, instance: Instance, key: Key) -> bool:
         return key in self._last and is_well(instance.file.checked, self._last[key])

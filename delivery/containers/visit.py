@@ -57,9 +57,9 @@ class Visitor:
 
     def close(self) -> None:
         """End the connection; the next question opens another."""
-        if self._stream:
-            self._stream.close()
-        self._stream = None
+        stream, self._stream = self._stream, None  # another thread may close it as well, to wake who reads
+        if stream:
+            stream.close()
 
     def _open(self) -> ExecStream:
         if self._stream is None:
