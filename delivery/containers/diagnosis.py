@@ -18,10 +18,12 @@ def why_not_ready(router: Router, instance: Instance, questions: FirstQuestions)
     if not instance.file.port:
         return _of_the_image(instance)
     answer = questions.last(instance)
+    asked = f"GET {first_path(instance, (instance.service,)) or '/'} (Host: {instance.file.host})"
+    if answer and answer.timed_out:  # the router's own limit is shorter, and says more
+        return _of_the_router(router, instance, asked) or _explain(instance, asked, answer)
     if answer and not is_well(instance.file.checked, answer):
-        path = first_path(instance, (instance.service,)) or "/"
-        return _explain(instance, f"GET {path} (Host: {instance.file.host})", answer)
-    return _of_the_router(router, instance)
+        return _explain(instance, asked, answer)
+    return _of_the_router(router, instance, asked)
 
 
 def check_exposed(client: DockerClient, image: str, name: str, service: Service) -> None:
@@ -54,13 +56,14 @@ def _explain(instance: Instance, asked: str, answer: Answer) -> str:
     return ""
 
 
-def _of_the_router(router: Router, instance: Instance) -> str:
-    """Say what the router's own checks find; they have a limit of their own."""
-    found = [one for one in router.stat() if (one.service, one.server) == (instance.service, instance.server)]
+def _of_the_router(router: Router, instance: Instance, asked: str) -> str:
+    """Say what the router's own checks find wrong; they have a limit of their own."""
+    own = (instance.service, instance.server)
+    found = [one for one in router.stat() if (one.service, one.server) == own and not one.is_up]
     check, where = next((one.check for one in found), ""), f"services.{instance.service}"
     if check.startswith("L7TOUT"):
-        limit, health = instance.file.checked.timeout_seconds, instance.file.checked.path
-        return f"GET {health} is not answered within {limit:g} s ({where}.health.timeout_seconds)"
+        limit = instance.file.checked.timeout_seconds
+        return f"{asked} is not answered within {limit:g} s ({where}.health.timeout_seconds)"
     if check.startswith(("L4", "SOCKERR")):
         return f"nothing answers on port {instance.file.port} of its network address ({where}.port)"
     return f"the router's check of it ends with {check} ({where}.health)" if check else ""

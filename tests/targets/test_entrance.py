@@ -1,7 +1,9 @@
 """How users come in, on a real engine: names, certificates, what an application is told of its user, who is well."""
 
 import json
+import re
 import ssl
+import threading
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -19,7 +21,7 @@ from tests.targets.test_docker_host import home, hosts, image, make_app, new_pla
 __all__ = ["home", "image", "place", "release"]
 pytestmark = [pytest.mark.docker, pytest.mark.xdist_group("docker-entrance")]
 NAMES = ("shop.example.com", "*.admin.example.com")
-FIRST, SECOND = self_signed(*NAMES), self_signed(*NAMES)
+FIRST, SECOND = self_signed(*NAMES), self_signed("renewed.example.com", *NAMES)
 
 
 def shop(**target):
@@ -47,10 +49,10 @@ def two_images(release, image, number):
     return release(number).model_copy(update={"images": images})
 
 
-def trusting(pem):
-    """A client as a browser is: it takes the name and this certificate alone."""
-    context = ssl.create_default_context(cadata=pem.partition("-----BEGIN PRIVATE")[0])
-    return httpx.Client(verify=context, http2=True, timeout=10)
+def trusting(pem, *, http2=True):
+    """A client as a browser is: it takes the name and these certificates alone."""
+    public = re.sub("-----BEGIN PRIVATE KEY.*?END PRIVATE KEY-----\n", "", pem, flags=re.DOTALL)
+    return httpx.Client(verify=ssl.create_default_context(cadata=public), http2=http2, timeout=10)
 
 
 def ask(client, url, path="/", host="shop.example.com", **headers):
@@ -81,7 +83,8 @@ def test_an_application_that_answers_only_to_its_own_name_is_served_over_tls(ent
 def test_http_is_sent_on_to_https_with_its_path(entrance):
     _, _, http, https = entrance
 
-    answer = ask(httpx, http, "/cart?id=7", Connection="close")
+    with httpx.Client() as client:
+        answer = ask(client, http, "/cart?id=7")
 
     assert answer.status_code == 308
     assert answer.headers["location"] == f"https://shop.example.com:{https.rpartition(':')[2]}/cart?id=7"
@@ -141,23 +144,40 @@ def test_a_private_key_lies_in_the_routers_container_for_its_user_alone(entrance
     assert secret not in json.dumps(router.container.attrs)
 
 
+def users_of(https, stop, failures):
+    """Ask over a kept connection and over new ones, whichever of both certificates is shown."""
+    with trusting(FIRST + SECOND, http2=False) as kept:
+        while not stop.wait(0.05):
+            with trusting(FIRST + SECOND, http2=False) as new:
+                for client in (kept, new):
+                    try:
+                        answer = ask(client, https)
+                        failures += [] if answer.status_code == 200 else [answer.status_code]
+                    except httpx.HTTPError as error:
+                        failures.append(repr(error))
+
+
 def test_a_certificate_is_replaced_at_the_next_release_and_no_connection_is_lost(entrance, home, image, release):
     bare, _, _, https = entrance
     second = two_images(release, image, 2)
     behind = shop(trusted_proxies=["0.0.0.0/0", "::/0"])
+    stop, failures = threading.Event(), []
+    users = threading.Thread(target=users_of, args=(https, stop, failures))
+    users.start()
 
-    with trusting(FIRST) as kept, hosts(behind, showing(bare, SECOND), home) as target:
-        before = ask(kept, https)
+    with hosts(behind, showing(bare, SECOND), home) as target:
         put_live(behind, target, second, 2)
-        after = ask(kept, https)
         with trusting(SECOND) as new:
-            fresh = ask(new, https, "/headers", **{"X-Forwarded-For": "1.2.3.4", "X-Forwarded-Proto": "http"}).json()
+            lies = {"X-Forwarded-For": "1.2.3.4", "X-Forwarded-Proto": "http"}
+            headers = ask(new, https, "/headers", **lies).json()
         listed = target(2)._router()._run("sh", "-c", f"ls {FOLDER} | grep -c pem")
+    stop.set()
+    users.join()
 
-    assert [answer.status_code for answer in (before, after)] == [200, 200]
-    forwarded = [value for name, value in fresh if name == "x-forwarded-for"]
+    assert failures == []
+    forwarded = [value for name, value in headers if name == "x-forwarded-for"]
     assert (forwarded[0], len(forwarded)) == ("1.2.3.4", 2)
-    assert ["x-forwarded-proto", "http"] in fresh
+    assert ["x-forwarded-proto", "http"] in headers
     assert listed.strip() == "1"
 
 
@@ -200,10 +220,12 @@ def test_a_release_whose_health_takes_more_than_a_second_is_not_withdrawn(home, 
 
 def test_a_slow_health_path_is_withdrawn_with_the_key_of_its_limit(home, place, release):
     strict = {"path": "/healthz", "timeout_seconds": 0.5, "failures": 2}
-    app = make_app(start_seconds=4, health=strict)
+    app = make_app(start_seconds=6, health=strict)
     with hosts(app, place, home) as target:
-        limit = r"GET /healthz is not answered within 0.5 s \(services\.web\.health\.timeout_seconds\)"
-        with pytest.raises(ReleaseUnhealthy, match=rf"was not healthy within 4 s: {limit}"):
+        limit = (
+            r"GET /healthz \(Host: localhost\) is not answered within 0.5 s \(services\.web\.health\.timeout_seconds\)"
+        )
+        with pytest.raises(ReleaseUnhealthy, match=rf"was not healthy within 6 s: {limit}"):
             target(1).stage(app, release(2, kind="late"))
 
 
