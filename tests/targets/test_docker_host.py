@@ -291,7 +291,8 @@ def test_the_old_slot_steps_in_when_every_new_instance_dies_and_nobody_watches(a
 
 @pytest.mark.parametrize("instances", [1, 2])
 def test_an_application_too_busy_for_its_checks_still_answers_its_users(target, release, instances):
-    state = put_live(make_app(instances=instances), target, release(1))
+    strict = {"path": "/healthz", "timeout_seconds": 0.5, "failures": 2}
+    state = put_live(make_app(instances=instances, health=strict), target, release(1))
     containers = [connect().containers.get(one.name) for one in state.live.instances]
 
     with load_on(state.url, path="/", post=False) as counts:
