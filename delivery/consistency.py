@@ -75,7 +75,7 @@ def _taken_twice(app: "App") -> Iterator[str]:
         yield f"backing.{both}: the name is used under services already"
     routes = [way.rstrip("/") for service in app.services.values() for way in service.ways]
     for way in _doubles(routes):
-        yield f"services: the route {way or '/'} is given more than once"
+        yield f"services: the route {way if '/' in way else f'{way}/'} is given more than once"
     ports: dict[tuple[str | None, str, int], str] = {}
     for name, environment in app.environments.items():
         target = environment.target

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Collection
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import closing
 
 from delivery.answer import Answer
 from delivery.containers.instances import Instance
@@ -36,18 +35,14 @@ def is_well(health: Health, answer: Answer) -> bool:
     return 200 <= answer.status < (300 if health.path else USELESS)
 
 
-def _ask(visitor: Visitor, path: str) -> Answer:
-    with closing(visitor):
-        return visitor.get(path)
-
-
 class FirstQuestions:
     """Asks each instance again and again until it is well, each time for as long as it may take to start."""
 
     def __init__(self, router: Router, routed: Collection[str]) -> None:
         self._router, self._routed = router, routed
         self._pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="first-question")
-        self._asked: dict[Key, tuple[Visitor, Future[Answer]]] = {}
+        self._visitors: dict[Key, Visitor] = {}
+        self._asked: dict[Key, Future[Answer]] = {}
         self._last: dict[Key, Answer] = {}
 
     def passed(self, instance: Instance, deadline: float) -> bool:
@@ -55,17 +50,13 @@ class FirstQuestions:
         path, key = first_path(instance, self._routed), (instance.service, instance.server)
         if path is None or self._was_well(instance, key):
             return True
-        if key in self._asked:
-            question = self._asked[key][1]
-            if not question.done():
-                return False
-            del self._asked[key]
-            self._last[key] = question.result()
-            return self._was_well(instance, key)
-        seconds = max(LEAST_SECONDS, deadline - time.monotonic())
-        visitor = self._router.visitor(instance.service, instance.server, seconds, instance.file.host)
-        self._asked[key] = (visitor, self._pool.submit(_ask, visitor, path))
-        return False
+        if key not in self._asked:
+            visitor = self._visitors.setdefault(key, self._router.visitor(*key, host=instance.file.host))
+            visitor.seconds = max(LEAST_SECONDS, deadline - time.monotonic())
+            self._asked[key] = self._pool.submit(visitor.get, path)
+        elif self._asked[key].done():
+            self._last[key] = self._asked.pop(key).result()
+        return self._was_well(instance, key)
 
     def last(self, instance: Instance) -> Answer | None:
         """Return what it answered last; one that timed out when it has never answered, none when it was not asked."""
@@ -76,10 +67,15 @@ class FirstQuestions:
     def close(self) -> None:
         """Ask nothing any more."""
         self._pool.shutdown(wait=False, cancel_futures=True)
-        while waiting := [one for one in self._asked.values() if not one[1].done()]:
-            for visitor, _ in waiting:
-                visitor.close()  # which wakes its thread, unless that only begins to ask
-            wait([question for _, question in waiting], BETWEEN_SECONDS)
+        open_ones = list(self._asked.values())
+        while open_ones := [one for one in open_ones if not one.done()]:
+            self._end_connections()  # which wakes who waits for an answer, unless a question only begins
+            wait(open_ones, BETWEEN_SECONDS)
+        self._end_connections()
+
+    def _end_connections(self) -> None:
+        for visitor in self._visitors.values():
+            visitor.close()
 
     def _was_well(self, instance: Instance, key: Key) -> bool:
         return key in self._last and is_well(instance.file.checked, self._last[key])

@@ -11,7 +11,7 @@ from docker.errors import ImageNotFound, NotFound
 from delivery.answer import Answer
 from delivery.containers.diagnosis import why_not_ready
 from delivery.containers.instances import Instance, routes_of
-from delivery.containers.questions import FirstQuestions
+from delivery.containers.questions import FirstQuestions, Key
 from delivery.containers.router import Router, Runtime
 from delivery.containers.visit import Visitor
 from delivery.errors import Rejected, ReleaseUnhealthy, Transient
@@ -64,26 +64,29 @@ def wait_until_healthy(
                 time.sleep(BETWEEN_SECONDS)
 
 
-def _up(runtime: Runtime, waiting: Sequence[Instance]) -> set[tuple[str, str]]:
-    """Return service and server of what passes the router's checks; nothing while it does not answer."""
+def _up(runtime: Runtime, waiting: Sequence[Instance]) -> dict[Key, bool]:
+    """Return service and server of what the router reaches, and whether its checks pass; nothing while it is silent.
+
+    One that was not checked yet is up to the router: so it does not count.
+    """
     try:
-        found = {(stat.service, stat.server): stat.is_up for stat in runtime.stat()}
+        found = {(stat.service, stat.server): stat for stat in runtime.stat()}
     except Transient:
-        return set()
+        return {}
     if any(one.file.port and (one.service, one.server) not in found for one in waiting):
         runtime.close()  # of a process that a reload has replaced: the next look opens another
-    return {server for server, is_up in found.items() if is_up}
+    return {server: stat.is_up for server, stat in found.items() if stat.check.startswith(("L4OK", "L7"))}
 
 
-def _is_ready(questions: FirstQuestions, instance: Instance, up: set[tuple[str, str]], started: float) -> bool:
+def _is_ready(questions: FirstQuestions, instance: Instance, up: Mapping[Key, bool], started: float) -> bool:
     instance.container.reload()
     if instance.restarts or not instance.container.attrs["State"]["Running"]:
         code = instance.container.attrs["State"]["ExitCode"]
         raise unhealthy(instance, f"ended with exit code {code}" if not instance.restarts else "ends again and again")
     if not instance.file.port:
         return instance.is_healthy and time.monotonic() - started >= SETTLE_SECONDS
-    passed = questions.passed(instance, started + instance.file.start_seconds)
-    return passed and (instance.service, instance.server) in up
+    key = (instance.service, instance.server)
+    return key in up and questions.passed(instance, started + instance.file.start_seconds) and up[key]
 
 
 def fault_of(instances: Sequence[Instance]) -> str:
