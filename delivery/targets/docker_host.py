@@ -272,7 +272,7 @@ class DockerHost:
         script = router.prepare(*ways) if instances != own else ":"
         guard = Guard(lambda: router.use(self.sequence, script))
         asked = [HealthSentinel(router, one) for one in own if one.file.port and one.file.checked.path]
-        late = max((one.file.checked.grace_seconds for one in own), default=0)
+        late = max((one.file.checked.grace_seconds for one in own if one.file.port), default=0)
         guard.start([EngineSentinel(self.client, own), RouterSentinel(router, colour, late), *asked])
         return guard
 
