@@ -1,6 +1,7 @@
 """First questions to instances that start: asked side by side, so that one which is slow keeps nobody waiting."""
 
 import time
+from collections import Counter
 from collections.abc import Collection
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 
@@ -36,7 +37,10 @@ def is_well(health: Health, answer: Answer) -> bool:
 
 
 class FirstQuestions:
-    """Asks each instance again and again until it is well, each time for as long as it may take to start."""
+    """Asks each instance again and again until it is well, each time for twice as long while it may still start.
+
+    So one that loads itself at a question gets its time, and a question that was lost on its way is not all there is.
+    """
 
     def __init__(self, router: Router, routed: Collection[str]) -> None:
         self._router, self._routed = router, routed
@@ -44,6 +48,7 @@ class FirstQuestions:
         self._visitors: dict[Key, Visitor] = {}
         self._asked: dict[Key, Future[Answer]] = {}
         self._last: dict[Key, Answer] = {}
+        self._late: Counter[Key] = Counter()
 
     def passed(self, instance: Instance, deadline: float) -> bool:
         """Whether the instance was found well, or is not asked at all; asks it again, until `deadline`, if not."""
@@ -52,10 +57,12 @@ class FirstQuestions:
             return True
         if key not in self._asked:
             visitor = self._visitors.setdefault(key, self._router.visitor(*key, host=instance.file.host))
-            visitor.seconds = max(LEAST_SECONDS, deadline - time.monotonic())
+            patience = instance.file.checked.timeout_seconds * 2 ** self._late[key]
+            visitor.seconds = max(LEAST_SECONDS, min(patience, deadline - time.monotonic()))
             self._asked[key] = self._pool.submit(visitor.get, path)
         elif self._asked[key].done():
             self._last[key] = self._asked.pop(key).result()
+            self._late[key] += self._last[key].timed_out
         return self._was_well(instance, key)
 
     def last(self, instance: Instance) -> Answer | None:
