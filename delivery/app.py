@@ -7,7 +7,9 @@ from pydantic import Discriminator, Field, Tag, ValidationInfo, field_validator,
 
 from delivery.checks import Check
 from delivery.consistency import problems_of
-from delivery.model import ContainerFolder, HttpPath, Model, Name
+from delivery.entry import Address, Certificate, Network
+from delivery.health import LOCAL_HOST, Health, HealthSetting, health_of
+from delivery.model import ContainerFolder, HostName, HttpPath, Model, Name
 from delivery.parts import Cpus, Files, Memory, Pids, Secrets
 from delivery.shift import ShiftPlan, as_plan
 from delivery.stand_ins import StandIns
@@ -43,7 +45,10 @@ class Service(Model):
     port: Port | None = Field(None, description="port the container listens on; none: a worker without traffic")
     routes: tuple[HttpPath, ...] = Field((), description="path prefixes the router sends here; a lone service gets /")
     instances: int = Field(1, ge=1, le=20, description="how many run side by side")
-    health: HttpPath | None = Field(None, description="path that answers 2xx when ready; none: the port accepts")
+    hosts: tuple[HostName, ...] = Field((), description="names whose requests come here; none: those of any other name")
+    health: HealthSetting | None = Field(
+        None, description="path that answers 2xx when ready, or settings; none: its first answer, then that it accepts"
+    )
     version: HttpPath | None = Field(
         None, description="path whose JSON tells `digest` (and `revision`); none: the digest is read from the runtime"
     )
@@ -70,6 +75,32 @@ class Service(Model):
     def draining_seconds(self) -> int:
         """How long what is in flight may go on after traffic left the slot."""
         return max(30, self.stop_seconds) if self.drain_seconds is None else self.drain_seconds
+
+    @field_validator("health", mode="before")
+    @classmethod
+    def _switched_off(cls, value: object) -> object:
+        return "none" if value is False else value
+
+    @property
+    def checked(self) -> Health:
+        """How it is asked whether it is well, whichever form `health` has."""
+        return health_of(self.health)
+
+    @property
+    def host(self) -> str:
+        """The Host header of whatever Headway asks it."""
+        return self.checked.host or self.public_host
+
+    @property
+    def public_host(self) -> str:
+        """A name that leads users here, where it has any of its own."""
+        return self.hosts[0].replace("*", "www", 1) if self.hosts else self.checked.host or LOCAL_HOST
+
+    @property
+    def ways(self) -> tuple[str, ...]:
+        """What the router sends here: path prefixes, behind one of its names where it has any (`shop.org/api`)."""
+        prefixes = self.routes or (("/",) if self.hosts else ())
+        return tuple(f"{host}{prefix}" for host in self.hosts for prefix in prefixes) or prefixes
 
 
 class Backing(Model):
@@ -218,7 +249,23 @@ class DockerTarget(Model):
     kind: Literal["docker"] = Field("docker", description="may be left out")
     host: str | None = Field(None, description="DOCKER_HOST of the machine; none: the one Headway uses itself")
     port: Port | None = Field(None, description="where the router listens; none: a free port, kept from then on")
-    bind: str = Field("127.0.0.1", description="address the router listens on")
+    bind: Address = Field("127.0.0.1", description="address the router listens on")
+    tls: tuple[Certificate, ...] = Field((), description="certificates of the HTTPS entry; none: HTTP alone")
+    https_port: Port | None = Field(None, description="where HTTPS is; none: a free port, kept from then on")
+    trusted_proxies: tuple[Network, ...] = Field((), description="networks whose X-Forwarded-* headers are believed")
+
+    @field_validator("tls", mode="before")
+    @classmethod
+    def _one_certificate(cls, value: object) -> object:
+        return (value,) if isinstance(value, dict) else value
+
+    @model_validator(mode="after")
+    def _a_port_for_something(self) -> Self:
+        if self.https_port is not None and not self.tls:
+            raise ValueError("https_port needs tls: the certificates that HTTPS shows")
+        if self.https_port is not None and self.https_port == self.port:
+            raise ValueError(f"https_port: {self.https_port} is the port of HTTP as well")
+        return self
 
 
 class MemoryTarget(Model):
@@ -298,10 +345,20 @@ class App(Model):
         return {key: secrets for key, secrets in parts.items() if secrets}
 
     def routes(self) -> dict[str, str]:
-        """Return path prefix → service name; a lone service with a port takes `/`."""
-        named = {prefix: name for name, service in self.services.items() for prefix in service.routes}
+        """Return path prefix, behind a host where one is said → service name; a lone service with a port takes `/`."""
+        named = {way: name for name, service in self.services.items() for way in service.ways}
         with_port = [name for name, service in self.services.items() if service.port]
         return named or ({"/": with_port[0]} if len(with_port) == 1 else {})
+
+    def runs_image_check(self, name: str) -> bool:
+        """Whether the HEALTHCHECK of its image says anything of a service.
+
+        That of a web server says nothing of a worker which runs the same image with another command.
+        """
+        service, image = self.services[name], self.service_image(name)
+        shared = any(one.port and self.service_image(other) == image for other, one in self.services.items())
+        said = service.checked.image_check
+        return (service.port is not None or not shared) if said is None else said
 
     @model_validator(mode="after")
     def _fits_together(self, info: ValidationInfo) -> Self:

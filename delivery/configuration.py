@@ -16,7 +16,7 @@ from delivery.consistency import problems_of
 from delivery.counting import counted
 from delivery.env_files import parts_with_files, with_env_files
 from delivery.errors import Misconfigured
-from delivery.model import FOLDER_PATTERN, NAME_PATTERN, PATH_PATTERN
+from delivery.model import FOLDER_PATTERN, HOST_AND_PORT_PATTERN, HOST_PATTERN, NAME_PATTERN, PATH_PATTERN
 from delivery.order import environment_of, passed_before
 from delivery.parts import MEMORY_PATTERN, files_of
 from delivery.reading import read_rest
@@ -31,11 +31,14 @@ _RULES = {
     MEMORY_PATTERN: "a whole number with b, k, m or g, like 512m",
     FOLDER_PATTERN: "the path of a folder in the container, like /app/uploads, and not / itself",
     PATH_PATTERN: "a path that begins with /, of letters, digits and ._~/%?&=:@+,-",
+    HOST_PATTERN: "a name like shop.example.com or *.example.com, in lower case",
+    HOST_AND_PORT_PATTERN: "a name like shop.example.com, in lower case",
     DATABASE_PATTERN: "lower-case letters, digits, underscores, beginning with no digit",
 }
 # Names of a union's members, which pydantic puts into the path of a key although they are not in the file.
 _TAGS = {("target", "docker"), ("target", "memory"), ("files", "folder"), ("files", "folders")}
 _TAGS |= {("env_file", "file"), ("env_file", "files")}
+_TAGS |= {("health", "short"), ("health", "settings"), ("health", "off")}
 KEYS = "keys with values"
 _KINDS = {
     "int_type": "a whole number",

@@ -8,8 +8,8 @@ from delivery.variables import DATABASE_FACTS, placeholders
 if TYPE_CHECKING:
     from delivery.app import App
 
-# Two failed checks, 300 ms apart, and a look at the counters (`inter` and `fall` in delivery/programs/haproxy.py).
-LEAST_HOLD_SECONDS = 1.0
+LEAST_HOLD_SECONDS = 1.0  # for the failed checks of a service with the usual settings, and a look at the counters
+LOOK_SECONDS = 0.2
 
 
 def problems_of(app: "App") -> list[str]:
@@ -73,17 +73,18 @@ def _unknown_placeholders(app: "App") -> Iterator[str]:
 def _taken_twice(app: "App") -> Iterator[str]:
     for both in sorted(set(app.services) & set(app.backing)):
         yield f"backing.{both}: the name is used under services already"
-    routes = [prefix.rstrip("/") for service in app.services.values() for prefix in service.routes]
-    for prefix in _doubles(routes):
-        yield f"services: the route {prefix or '/'} is given more than once"
+    routes = [way.rstrip("/") for service in app.services.values() for way in service.ways]
+    for way in _doubles(routes):
+        yield f"services: the route {way if '/' in way else f'{way}/'} is given more than once"
     ports: dict[tuple[str | None, str, int], str] = {}
     for name, environment in app.environments.items():
         target = environment.target
-        if target.kind != "docker" or target.port is None:
+        if target.kind != "docker":
             continue
-        first = ports.setdefault((target.host, target.bind, target.port), name)
-        if first != name:
-            yield f"environments.{name}.target.port: {target.port} is taken by environments.{first} already"
+        for key, port in (("port", target.port), ("https_port", target.https_port)):
+            first = ports.setdefault((target.host, target.bind, port), name) if port else name
+            if first != name:
+                yield f"environments.{name}.target.{key}: {port} is taken by environments.{first} already"
 
 
 def _ours(app: "App") -> Iterator[str]:
@@ -109,6 +110,10 @@ def _without_way(app: "App") -> Iterator[str]:
     for name, service in app.services.items():
         if service.routes and not service.port:
             yield f"services.{name}.port: is needed, because routes go to it"
+        if service.hosts and not service.port:
+            yield f"services.{name}.port: is needed, because hosts lead to it"
+        if not service.port and (service.checked.path or service.checked.host):
+            yield f"services.{name}.health: there is no port to ask; allowed: none, or settings with image_check alone"
 
 
 def _circles(app: "App") -> Iterator[str]:
@@ -124,15 +129,26 @@ def _circles(app: "App") -> Iterator[str]:
 
 def _short_holds(app: "App") -> Iterator[str]:
     """Yield steps that end before the router can have noticed that the new slot lost its health."""
+    least = _least_hold_seconds(app)
     for name, environment in app.environments.items():
         if environment.target.kind != "docker":
             continue  # a router in memory has no checks to wait for
         for step in environment.shift.steps[:-1]:
-            if step.hold_seconds < LEAST_HOLD_SECONDS:
+            if step.hold_seconds < least:
                 yield (
                     f"environments.{name}.shift: the step of {step.percent} percent is too short to see lost health "
-                    f"(found hold_seconds {step.hold_seconds:g}); allowed: at least {LEAST_HOLD_SECONDS:g}"
+                    f"(found hold_seconds {step.hold_seconds:g}); allowed: at least {least:g}"
                 )
+
+
+def _least_hold_seconds(app: "App") -> float:
+    """Return how long the router takes to find a service down that refuses or answers 5xx; late answers take longer.
+
+    After the first failed check the next ones follow in half the interval.
+    """
+    checks = [service.checked for service in app.services.values() if service.port]
+    seconds = [one.interval_seconds * (1 + (one.failures - 1) / 2) + LOOK_SECONDS for one in checks]
+    return round(max([LEAST_HOLD_SECONDS, *seconds]), 2)
 
 
 def _known(where: str, found: Collection[str], allowed: Collection[str]) -> Iterator[str]:

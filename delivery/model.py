@@ -11,6 +11,10 @@ Name = Annotated[str, Field(pattern=NAME_PATTERN, description="lower-case letter
 FOLDER_PATTERN = r"^(/\.?[A-Za-z0-9_@+~-][A-Za-z0-9._@+~-]*)+/?$"
 ContainerFolder = Annotated[str, StringConstraints(pattern=FOLDER_PATTERN)]
 PATH_PATTERN = r"^/[A-Za-z0-9._~/%?&=:@+,-]*$"  # nothing that means something in the router's file
+_LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
+HOST_PATTERN = rf"^(\*\.)?({_LABEL}\.)*{_LABEL}$"
+HOST_AND_PORT_PATTERN = rf"^({_LABEL}\.)*{_LABEL}(:[0-9]{{1,5}})?$"
+HostName = Annotated[str, StringConstraints(pattern=HOST_PATTERN, max_length=253)]
 HttpPath = Annotated[str, StringConstraints(pattern=PATH_PATTERN)]
 Digest = Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
 

@@ -1,9 +1,11 @@
 """An environment as the steps see it: where it is and the secrets its services get."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from pydantic import SecretStr
+
+from delivery.tls import ServerCertificate
 
 
 @dataclass(frozen=True)
@@ -11,6 +13,7 @@ class Place:
     """One environment of one application.
 
     `secrets` are variables of every service, `parts` those of single parts, each under its key in headway.yaml.
+    `certificates` reads those of its HTTPS entry as they are now; Misconfigured when one cannot be shown to users.
     """
 
     app: str
@@ -18,6 +21,7 @@ class Place:
     docker_host: str | None = None
     secrets: Mapping[str, SecretStr] = field(default_factory=dict, repr=False)
     parts: Mapping[str, Mapping[str, SecretStr]] = field(default_factory=dict, repr=False)
+    certificates: Callable[[], tuple[ServerCertificate, ...]] = field(default=tuple, repr=False)
 
     def revealed_to(self, service: str) -> dict[str, str]:
         """Return the secrets of a service as variables: hand them to the target and nowhere else."""

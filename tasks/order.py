@@ -14,6 +14,7 @@ from delivery.programs import git
 from delivery.programs.checkout import export
 from delivery.release import Release
 from delivery.run_names import delivery_name
+from tasks.certificates import certificate_problems
 from tasks.named_secrets import check_secrets
 from tasks.notes import note
 from tasks.place import load_place, open_environment
@@ -36,6 +37,8 @@ def take_order(project: str | None, revision: str, environment: str, run: str, s
     stops = (*passed_before(app, environment), environment)
     # A secret that is not there is told now, not after the tests.
     check_secrets(app, [load_place(app, stop) for stop in stops], suites_to_run(app, stops))
+    for problem in [problem for stop in stops for problem in certificate_problems(app, stop)]:
+        log().warning(problem)
     log().info("checked out %s (%s)", found.short, found.subject)
     order = Order(
         run=run,

@@ -3,7 +3,9 @@
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 
 from blocks.artifact_store import current_store
 from blocks.environment import DeliveryEnvironment, block_name
@@ -18,6 +20,7 @@ from delivery.place import Place
 from delivery.release import Release
 from delivery.target import Losses, Observation, SlotState, Target, TargetState
 from delivery.targets.opening import open_target
+from tasks.certificates import load_certificates
 from tasks.lease import lease_book
 from tasks.named_secrets import with_named_secrets
 from tasks.notes import note
@@ -45,6 +48,7 @@ def load_place(app: App, environment: str, *, with_secrets: bool = False) -> Pla
     else:
         assert isinstance(block, DeliveryEnvironment)
         place = block.place(app.app, environment)
+    place = replace(place, certificates=partial(load_certificates, app, environment))
     return with_named_secrets(app, place) if with_secrets else place
 
 

@@ -5,22 +5,25 @@ from docker import DockerClient
 from delivery.answer import Answer
 from delivery.app import Service
 from delivery.containers.instances import Instance
+from delivery.containers.questions import FirstQuestions, first_path, is_well
 from delivery.containers.router import Router
-from delivery.containers.visit import READ_SECONDS
 from delivery.errors import Misconfigured
 
-BAD_GATEWAY = 502
+BAD_GATEWAY, GATEWAY_TIMEOUT = 502, 504
+OF_ANOTHER_NAME = (400, 403, 404, 421)  # what applications answer to a Host they do not know
 
 
-def why_not_ready(router: Router, instance: Instance) -> str:
+def why_not_ready(router: Router, instance: Instance, questions: FirstQuestions) -> str:
     """Say what the instance answers instead of being ready, or nothing when that cannot be told."""
     if not instance.file.port:
-        return ""
-    visitor = router.visitor(instance.service, instance.server)
-    try:
-        return _explain(instance, visitor.get(instance.file.health or "/"))
-    finally:
-        visitor.close()
+        return _of_the_image(instance)
+    answer = questions.last(instance)
+    asked = f"GET {first_path(instance, (instance.service,)) or '/'} (Host: {instance.file.host})"
+    if answer and answer.timed_out:  # the router's own limit is shorter, and says more
+        return _of_the_router(router, instance, asked) or _explain(instance, asked, answer)
+    if answer and not is_well(instance.file.checked, answer):
+        return _explain(instance, asked, answer)
+    return _of_the_router(router, instance, asked)
 
 
 def check_exposed(client: DockerClient, image: str, name: str, service: Service) -> None:
@@ -36,15 +39,43 @@ def check_exposed(client: DockerClient, image: str, name: str, service: Service)
     )
 
 
-def _explain(instance: Instance, answer: Answer) -> str:
-    where, path = f"services.{instance.service}", instance.file.health or "/"
-    if "x-headway-instance" in answer.headers:  # the router writes it into what a server answered, and nowhere else
-        is_ready = not instance.file.health or 200 <= answer.status < 300
-        return "" if is_ready else f"GET {path} answers {answer.status}; allowed: 200 to 299 ({where}.health)"
-    if answer.timed_out:
-        return f"GET {path} is not answered within {READ_SECONDS:g} s ({where}.health)"
+def _explain(instance: Instance, asked: str, answer: Answer) -> str:
+    where, named = f"services.{instance.service}", instance.file.checked.path is not None
+    if "x-headway-instance" in answer.headers:
+        allowed = "200 to 299" if named else "anything below 500, for no path is given"
+        moved = f" (Location: {answer.headers['location']})" if "location" in answer.headers else ""
+        hint = f"; set {where}.health.host to a name the application answers to"
+        hint = hint if answer.status in OF_ANOTHER_NAME else ""
+        return f"{asked} answers {answer.status}{moved}; allowed: {allowed} ({where}.health{hint})"
+    if answer.timed_out or answer.status == GATEWAY_TIMEOUT:
+        return f"{asked} is not answered in all that time ({where}.start_seconds)"
     if answer.status == BAD_GATEWAY:
         return f"what listens on port {instance.file.port} ends the connection without an answer ({where}.port)"
     if answer.status:
         return f"nothing answers on port {instance.file.port} of its network address ({where}.port)"
     return ""
+
+
+def _of_the_router(router: Router, instance: Instance, asked: str) -> str:
+    """Say what the router's own checks find wrong; they have a limit of their own."""
+    own = (instance.service, instance.server)
+    found = [one for one in router.stat() if (one.service, one.server) == own and not one.is_up]
+    check, where = next((one.check for one in found), ""), f"services.{instance.service}"
+    if check.startswith("L7TOUT"):
+        limit = instance.file.checked.timeout_seconds
+        return f"{asked} is not answered within {limit:g} s ({where}.health.timeout_seconds)"
+    if check.startswith(("L4", "SOCKERR")):
+        return f"nothing answers on port {instance.file.port} of its network address ({where}.port)"
+    return f"the router's check of it ends with {check} ({where}.health)" if check else ""
+
+
+def _of_the_image(instance: Instance) -> str:
+    """Say what the HEALTHCHECK of its image found last."""
+    health = instance.container.attrs["State"].get("Health") or {}
+    if health.get("Status", "healthy") == "healthy":
+        return ""
+    last = (health.get("Log") or [{}])[-1]
+    said = str(last.get("Output", "")).strip().splitlines()
+    found = f", exit code {last['ExitCode']}: {' '.join(said[-1:])[:200]}" if "ExitCode" in last else ""
+    key = f"services.{instance.service}.health"
+    return f"the HEALTHCHECK of its image is {health['Status']}{found} (`{key}: none` switches it off)"

@@ -13,6 +13,7 @@ from delivery.app import Service
 from delivery.containers.limits import limits_of, out_of_memory
 from delivery.containers.names import EnvironmentNames
 from delivery.containers.volumes import ensure_volumes, own_new_folders
+from delivery.health import Health
 from delivery.ledger import (
     LABEL_APP,
     LABEL_ENVIRONMENT,
@@ -33,6 +34,7 @@ from delivery.target import Colour
 
 ROLE = "instance"
 STOP_AT_ONCE = 8
+NO_HEALTHCHECK = {"test": ["NONE"]}  # the engine's word for: not even that of the image
 LOG_LINES = 15
 
 
@@ -124,6 +126,7 @@ def create_instance(
     file: Service,
     release: Release,
     image: str,
+    image_check: bool = True,
     env: Mapping[str, str],
     hidden: Iterable[str],
     sequence: int,
@@ -154,6 +157,7 @@ def create_instance(
         restart_policy={"Name": "unless-stopped"},  # type: ignore[arg-type]  # the stubs know two of four
         init=file.init,
         volumes=ensure_volumes(client, names, file.volumes),
+        healthcheck=None if image_check else NO_HEALTHCHECK,
         **limits_of(file),
     )
     own_new_folders(container, file.volumes.values())
@@ -207,8 +211,6 @@ def backends(
         own = [one for one in with_port if one.service == service]
         counts = {colour: sum(one.colour == colour for one in own) for colour in COLOURS}
         weight = weights(percents, counts)
-        # The router asks all servers of a service for one path; where the releases differ it only connects.
-        health = {one.file.health for one in own}
         servers = tuple(
             RouterServer(
                 colour=one.colour,
@@ -222,7 +224,7 @@ def backends(
         found.append(
             RouterBackend(
                 service=service,
-                health=health.pop() if len(health) == 1 else None,
+                health=_common_health(own),
                 prefixes=_prefixes(routes, service),
                 previews={colour: _prefixes(alone[colour], service) for colour in COLOURS},
                 servers=servers,
@@ -235,17 +237,29 @@ def backends(
     return found
 
 
+def _common_health(instances: Sequence[Instance]) -> Health:
+    """Return what the router asks all servers of a service: one path as one host; where releases differ it connects.
+
+    Of limits the more forgiving ones count.
+    """
+    asked = {(one.file.checked.path, one.file.host) for one in instances}
+    path, host = asked.pop() if len(asked) == 1 else (None, None)
+    limits = ("timeout_seconds", "interval_seconds", "failures")
+    most = {limit: max(getattr(one.file.checked, limit) for one in instances) for limit in limits}
+    return Health(path=path, host=host, **most)
+
+
 def _prefixes(routes: Mapping[str, str], service: str) -> tuple[str, ...]:
     return tuple(prefix for prefix, name in routes.items() if name == service)
 
 
 def routes_of(instances: Sequence[Instance], percents: Mapping[Colour, int]) -> dict[str, str]:
-    """Return path prefix → service; the slot with more traffic has the last word."""
+    """Return path prefix, behind a host where one is said → service; the slot with more traffic has the last word."""
     routes: dict[str, str] = {}
     instances = [one for one in instances if one.file.port]
     for colour in sorted(COLOURS, key=lambda one: percents.get(one, 0)):  # the last word has the one with most
-        own = {one.service: one.file.routes for one in instances if one.colour == colour}
-        named = {prefix: service for service, prefixes in own.items() for prefix in prefixes}
+        own = {one.service: one.file.ways for one in instances if one.colour == colour}
+        named = {way: service for service, ways in own.items() for way in ways}
         routes |= named or ({"/": next(iter(own))} if len(own) == 1 else {})
     return dict(sorted(routes.items()))
 

@@ -1,5 +1,6 @@
 """Waiting for containers to be ready, asked from inside their network: their addresses may be out of reach here."""
 
+import math
 import time
 from collections.abc import Callable
 from functools import partial
@@ -28,14 +29,16 @@ def wait_for_part(probe: Container, container: Container, name: str, part: Servi
 
     Raises Rejected with the end of its log when it stops or takes longer than it may.
     """
-    health = part.health if isinstance(part, Service) else None
     where = f"{'services' if isinstance(part, Service) else 'backing'}.{name}"
     why = partial(out_of_memory, container, where, part)
+    health = part.checked if isinstance(part, Service) else None
     seconds = part.start_seconds if isinstance(part, Service) else 60
-    if health:
+    if isinstance(part, Service) and health and health.path:
         # `timeout` because busybox's own -T option makes some builds crash
-        address = f"http://{name}:{part.port or 80}{health}"
-        argv = ("timeout", "5", "wget", "-q", "-O", "/dev/null", address)
+        argv = ["timeout", str(math.ceil(health.timeout_seconds)), "wget", "-q", "-O", "/dev/null"]
+        # Beside a suite it is reached by its own name, unless it answers only to another.
+        argv += ["--header", f"Host: {part.host}"] if health.host or part.hosts else []
+        argv += [f"http://{name}:{part.port or 80}{health.path}"]
         wait_until(lambda: _runs(probe, *argv), container, seconds, why)
     elif part.port:
         port = str(part.port)

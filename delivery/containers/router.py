@@ -25,10 +25,12 @@ from delivery.containers.names import EnvironmentNames
 from delivery.containers.packing import packed
 from delivery.containers.visit import READ_SECONDS, Visitor
 from delivery.errors import Misconfigured, Rejected, Transient
+from delivery.health import LOCAL_HOST
 from delivery.home import Home
 from delivery.ledger import environment_labels
 from delivery.programs import haproxy
-from delivery.programs.haproxy import RouterBackend, ServerStat
+from delivery.programs.haproxy import Entry, RouterBackend, ServerStat
+from delivery.tls import ServerCertificate
 
 IMAGE = "haproxy:2.6"
 FOLDER = "/usr/local/etc/haproxy"
@@ -38,6 +40,7 @@ COMMAND = ["haproxy", "-S", f"127.0.0.1:{haproxy.MASTER_PORT}", "-f", FILE]
 START_SECONDS = 20
 PORTS_TRIED = 5
 ANY_ADDRESS = "0.0.0.0"  # noqa: S104  # what the engine means by no address
+ANY_ADDRESSES = (ANY_ADDRESS, "::")
 REFUSED = 10  # exit code of the script when a higher sequence was obeyed
 LATE = 11  # and when it goes on with its old configuration
 BETWEEN = "\x1e"  # ASCII's record separator
@@ -81,6 +84,18 @@ send 'show stat'
 """
 
 
+# $@ the files that stay. The key is for the user alone that the router runs as.
+_OWN_CERTIFICATES = f"""
+cd {FOLDER} || exit 9
+own=$(sed -n 's/^Uid:[[:space:]]*\\([0-9]*\\).*/\\1/p' /proc/1/status)
+for file in "$@"; do chown "$own" "$file" && chmod 600 "$file" || exit 8; done
+"""
+_FORGET_CERTIFICATES = f"""
+cd {FOLDER} || exit 9
+for file in *.pem; do case " $* " in *" $file "*) ;; *) rm -f "$file" ;; esac; done
+"""
+
+
 class RouterLook(NamedTuple):
     """What a router says of itself: the highest sequence it obeyed, the file it starts from, and its servers.
 
@@ -97,11 +112,18 @@ class Router:
 
     def __init__(self, client: DockerClient, names: EnvironmentNames, container: Container) -> None:
         self.client, self.names, self.container = client, names, container
+        self.entry: Entry | None = None  # how users shall come in from the next change on; none: as they do
 
     @property
     def port(self) -> int:
         """The port it is published on."""
         return int(self._binding()["HostPort"])
+
+    @property
+    def https_port(self) -> int | None:
+        """The port that HTTPS is published on, or none."""
+        bindings = self.container.attrs["HostConfig"]["PortBindings"].get(f"{haproxy.TLS_PORT}/tcp")
+        return int(bindings[0]["HostPort"]) if bindings else None
 
     @property
     def bind(self) -> str:
@@ -130,7 +152,7 @@ class Router:
         remembered = haproxy.remembered_in(current)
         if settled not in (None, haproxy.settled_in(current)):
             remembered = haproxy.settled(str(settled), datetime.now(UTC))
-        text = haproxy.configuration(backends, remembered)
+        text = haproxy.configuration(backends, remembered, self.entry or haproxy.entry_in(current))
         if text == current:
             self.check(sequence)
             return
@@ -148,8 +170,9 @@ class Router:
 
         It does so by weights alone where it says nothing else than `instead_of`.
         """
-        remembered = haproxy.remembered_in(self.file())
-        text, now = (haproxy.configuration(parts, remembered) for parts in (backends, instead_of))
+        current = self.file()
+        remembered, entry = haproxy.remembered_in(current), haproxy.entry_in(current)
+        text, now = (haproxy.configuration(parts, remembered, entry) for parts in (backends, instead_of))
         self.container.put_archive(FOLDER, packed("back.cfg", text.encode()))
         commands = "; ".join(haproxy.weight_commands(backends))
         reload = "" if _structure(text) == _structure(now) else " && kill -USR2 1"
@@ -159,12 +182,35 @@ class Router:
         """Put in use what was laid ready, by a single call of the engine; Rejected when the lease is over."""
         self._fenced(sequence, script)
 
+    def keep_certificates(self, certificates: Sequence[ServerCertificate]) -> tuple[str, ...]:
+        """Lay them into the container, for the router's own user alone, and return their files; they are not in use."""
+        for one in certificates:
+            self.container.put_archive(FOLDER, packed(one.file, one.pem.get_secret_value().encode(), 0o600))
+        code, _, errors = self._execute("sh", "-c", _OWN_CERTIFICATES, "sh", *(one.file for one in certificates))
+        if code:
+            raise Rejected(f"the router of {self.names.environment} did not take its certificates: {errors.strip()}")
+        return tuple(f"{FOLDER}/{one.file}" for one in certificates)
+
+    def forget_certificates(self) -> None:
+        """Remove the certificates that its file does not name any more."""
+        kept = (file.removeprefix(f"{FOLDER}/") for file in haproxy.entry_in(self.file()).certificates)
+        self._run("sh", "-c", _FORGET_CERTIFICATES, "sh", *kept)
+
+    def labels(self, role: str) -> dict[str, str]:
+        """Return the labels of something that belongs to its environment."""
+        return environment_labels(self.names.platform, self.names.app, self.names.environment, role)
+
     def file(self) -> str:
         """Return the configuration it starts from, also when it does not run."""
         chunks, _ = self.container.get_archive(FILE)
         with tarfile.open(fileobj=io.BytesIO(b"".join(chunks))) as archive:
             content = archive.extractfile("haproxy.cfg")
             return content.read().decode() if content else ""
+
+    def files(self) -> bytes:
+        """Return all that it starts from, certificates included, as an archive for the folder above; it is secret."""
+        chunks, _ = self.container.get_archive(FOLDER)
+        return b"".join(chunks)
 
     def look(self) -> RouterLook:
         """Return what it says of itself, by a single call of the engine; Transient when it does not run."""
@@ -185,10 +231,14 @@ class Router:
         return Workers(self) if with_master else Runtime(self)
 
     def visitor(
-        self, service: str | None = None, instance: str | None = None, seconds: float = READ_SECONDS
+        self,
+        service: str | None = None,
+        instance: str | None = None,
+        seconds: float = READ_SECONDS,
+        host: str = LOCAL_HOST,
     ) -> Visitor:
         """Return a client that asks as a user would or, with `service`, one instance whatever its weight."""
-        return Visitor(self.client, self.container, service, instance, seconds)
+        return Visitor(self.client, self.container, service, instance, seconds, host=host)
 
     def prober(self) -> Visitor:
         """Return a client that asks any instance, whatever its weight, over one connection."""
@@ -321,55 +371,86 @@ def ensure_router(client: DockerClient, names: EnvironmentNames, target: DockerT
     Raises Misconfigured when the port is taken.
     """
     found = find_router(client, names)
-    if found and target.port in (None, found.port) and target.bind == found.bind:
+    if found and _is_published(found, target):
         if found.container.status != "running":
-            _start(found, names, found.port)
+            _start(found, names)
         return found
-    ports = [target.port] if target.port else random.sample(range(20000, 32000), PORTS_TRIED)
-    sequence, text = (found.obeyed(), found.file()) if found else (0, haproxy.configuration(()))
+    ports = _choices(target.port, found.port if found else None)
+    https: Sequence[int | None] = [None]
+    if target.tls:
+        https = _choices(target.https_port, found.https_port if found else None)
+    files = found.files() if found else None
     if found:
         found.container.remove(force=True)
-    for port in ports:
-        router = _create(client, names, target.bind, port, home, text, sequence)
+    tries = range(max(len(ports), len(https)))
+    pairs = [(ports[min(turn, len(ports) - 1)], https[min(turn, len(https) - 1)]) for turn in tries]
+    for pair in pairs:
+        router = _create(client, names, target.bind, pair, home, files)
         try:
-            _start(router, names, port)
+            _start(router, names)
         except Misconfigured:
             router.container.remove(force=True)
-            if port == ports[-1]:
+            if pair == pairs[-1]:
                 raise
         else:
             return router
     raise Misconfigured(f"headway.yaml: environments.{names.environment}.target.port", "no free port was found")
 
 
+def _is_published(router: Router, target: DockerTarget) -> bool:
+    """Whether users find a router where `target` says."""
+    plain = target.port in (None, router.port) and target.bind == router.bind
+    secure = target.https_port in (None, router.https_port) and bool(target.tls) == (router.https_port is not None)
+    return plain and secure
+
+
+def _choices(said: int | None, before: int | None) -> list[int]:
+    """Return the ports to try: the one that is said, else the one so far and free ones."""
+    if said:
+        return [said]
+    return [*([before] if before else []), *random.sample(range(20000, 32000), PORTS_TRIED)][:PORTS_TRIED]
+
+
 def _create(
-    client: DockerClient, names: EnvironmentNames, bind: str, port: int, home: Home, text: str, sequence: int
+    client: DockerClient,
+    names: EnvironmentNames,
+    bind: str,
+    ports: tuple[int, int | None],
+    home: Home,
+    files: bytes | None,
 ) -> Router:
+    published = {haproxy.PORT: ports[0]} | ({haproxy.TLS_PORT: ports[1]} if ports[1] else {})
     container = client.containers.create(
         resolve_base(IMAGE, cache=home.cache, host=None).used,
         COMMAND,
         name=names.router,
         labels=environment_labels(names.platform, names.app, names.environment, "router"),
-        ports={f"{haproxy.PORT}/tcp": (bind, port)},
+        ports={f"{inside}/tcp": (bind, outside) for inside, outside in published.items()},
         network=names.backbone,
         networking_config={names.backbone: client.api.create_endpoint_config(aliases=["router"])},
         restart_policy={"Name": "unless-stopped"},  # type: ignore[arg-type]  # the stubs know two of four
         sysctls={"net.ipv4.ip_unprivileged_port_start": "0"},
     )
-    container.put_archive(FOLDER, packed("haproxy.cfg", text.encode()))
-    container.put_archive(FOLDER, packed("fence", f"{sequence}\n".encode()))
+    if files:
+        container.put_archive(FOLDER.rpartition("/")[0], files)
+    else:
+        container.put_archive(FOLDER, packed("haproxy.cfg", haproxy.configuration(()).encode()))
+        container.put_archive(FOLDER, packed("fence", b"0\n"))
     return Router(client, names, container)
 
 
-def _start(router: Router, names: EnvironmentNames, port: int) -> None:
+def _start(router: Router, names: EnvironmentNames) -> None:
     try:
         router.container.start()
     except APIError as error:
         reason = str(error.explanation or error)
         if "address already in use" not in reason and "port is already allocated" not in reason:
             raise
+        key, port = "port", router.port
+        if router.https_port and f":{router.https_port}" in reason:
+            key, port = "https_port", router.https_port
         raise Misconfigured(
-            f"headway.yaml: environments.{names.environment}.target.port",
+            f"headway.yaml: environments.{names.environment}.target.{key}",
             f"port {port} is taken by another program or container",
             "a free port, or none: Headway chooses one and keeps it",
             f"change the port, or find who has it: ss -ltnp 'sport = :{port}'",

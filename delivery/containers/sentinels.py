@@ -11,18 +11,20 @@ import requests
 from docker import DockerClient
 from docker.errors import APIError, DockerException, NotFound
 
+from delivery.answer import Answer
 from delivery.containers.instances import Instance
 from delivery.containers.metrics import Answers
 from delivery.containers.router import Router, Runtime
 from delivery.containers.serving import fault_of
 from delivery.errors import Transient
 from delivery.guard import Burst, Guard
+from delivery.programs.haproxy import ServerStat
 from delivery.target import Colour, other
 
 LOOK_SECONDS = 0.1
 RECONNECT_SECONDS = 0.5
-PROBE_SECONDS = 1.0  # no answer to a health check for so long is a failed one
-FAILED_IN_A_ROW = 2  # a single look may fall into the moment in which the router learns an address
+PER_INTERVAL = 3  # looks at a health path while the router looks once
+DOWN_LOOKS = 2  # a single look may fall into the moment in which the router learns an address
 
 
 class EngineSentinel:
@@ -60,14 +62,17 @@ class EngineSentinel:
 
 
 class RouterSentinel:
-    """Listens to the router: a burst of failed requests or a server that is down is a fault."""
+    """Listens to the router: a burst of failed requests or a server that is down is a fault.
 
-    def __init__(self, router: Router, colour: Colour) -> None:
-        self._router, self._colour = router, colour
+    One whose checks are late, and nothing worse, is busy: it is given `late_seconds` to come back.
+    """
+
+    def __init__(self, router: Router, colour: Colour, late_seconds: float = 0) -> None:
+        self._router, self._colour, self._late_seconds = router, colour, late_seconds
 
     def watch(self, guard: Guard) -> None:
         """Raise an alarm on a burst, or when the router found an instance down twice in a row."""
-        burst, down_looks = Burst(), 0
+        burst, down_looks, well_at = Burst(), 0, time.monotonic()
         router = Runtime(self._router)
         with contextlib.closing(router), contextlib.closing(Answers(self._router)) as answers:
             while not guard.stopped.wait(LOOK_SECONDS):
@@ -78,9 +83,11 @@ class RouterSentinel:
                 counts = answers.counts()
                 problem = burst.add(time.monotonic(), counts[self._colour], counts[other(self._colour)])
                 down = [one for one in servers if one.colour == self._colour and not one.is_up]
-                down_looks = down_looks + 1 if down else 0
-                if not problem and down_looks >= FAILED_IN_A_ROW:
-                    problem = f"the router finds {', '.join(f'{d.service} {d.server} is {d.status}' for d in down)}"
+                well_at = well_at if down else time.monotonic()
+                is_late = all(one.is_late for one in down) and time.monotonic() - well_at < self._late_seconds
+                down_looks = 0 if is_late or not down else down_looks + 1
+                if not problem and down_looks >= DOWN_LOOKS:
+                    problem = f"the router finds {', '.join(map(_told, down))}"
                 if problem:
                     guard.alarm(problem)
 
@@ -93,12 +100,14 @@ class HealthSentinel:
 
     def __init__(self, router: Router, instance: Instance) -> None:
         self._instance = instance
-        self._visitor = router.visitor(instance.service, instance.server, PROBE_SECONDS)
+        limit, host = instance.file.checked.timeout_seconds, instance.file.host
+        self._visitor = router.visitor(instance.service, instance.server, limit, host)
 
     def watch(self, guard: Guard) -> None:
-        """Raise an alarm when two checks in a row failed."""
-        path, failed, first_sign = str(self._instance.file.health), 0, datetime.now(UTC)
-        while not guard.stopped.wait(LOOK_SECONDS):
+        """Raise an alarm when as many checks in a row failed as the service may."""
+        health, failed, first_sign = self._instance.file.checked, 0, datetime.now(UTC)
+        path = str(health.path)
+        while not guard.stopped.wait(health.interval_seconds / PER_INTERVAL):
             answer = self._visitor.get(path)
             if not answer.status and not answer.timed_out:
                 continue  # the way through the router is broken: that says nothing of the instance
@@ -107,13 +116,26 @@ class HealthSentinel:
                 continue
             first_sign = first_sign if failed else datetime.now(UTC)
             failed += 1
-            if failed >= FAILED_IN_A_ROW:
-                said = answer.status or f"nothing within {PROBE_SECONDS:g} s"
-                guard.alarm(f"{self._instance.container.name} answers {said} at {path}", first_sign)
+            if failed >= health.failures:
+                said = _said(answer, health.timeout_seconds)
+                key = f"services.{self._instance.service}.health{'.timeout_seconds' if answer.timed_out else ''}"
+                times = f", {failed} times in a row ({key})"
+                guard.alarm(f"{self._instance.container.name} answers {said} at {path}{times}", first_sign)
         self._visitor.close()
 
     def close(self) -> None:
         """Nothing waits here for long."""
+
+
+def _said(answer: Answer, limit: float) -> str:
+    if answer.timed_out:
+        return f"nothing within {limit:g} s"
+    return str(answer.status) if "x-headway-instance" in answer.headers else "no connection"
+
+
+def _told(server: ServerStat) -> str:
+    found = f" ({server.check}; services.{server.service}.health)" if server.check else ""
+    return f"{server.service} {server.server} is {server.status}{found}"
 
 
 def _log_of(instances: Sequence[Instance], container: str) -> str:

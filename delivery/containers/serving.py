@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 
 from docker import DockerClient
@@ -12,6 +12,7 @@ from delivery.answer import Answer
 from delivery.containers.diagnosis import why_not_ready
 from delivery.containers.instances import Instance, routes_of
 from delivery.containers.limits import KILLED
+from delivery.containers.questions import FirstQuestions, Key
 from delivery.containers.router import Router, Runtime
 from delivery.containers.visit import Visitor
 from delivery.errors import Rejected, ReleaseUnhealthy, Transient
@@ -30,27 +31,32 @@ def asking(router: Router) -> Iterator[Ask]:
     with closing(router.prober()) as visitor:
 
         def ask(instance: Instance, path: str) -> Answer:
-            visitor.service, visitor.instance = instance.service, instance.server
+            visitor.service, visitor.instance, visitor.host = instance.service, instance.server, instance.file.host
             return visitor.get(path)
 
         yield ask
 
 
 def wait_until_healthy(
-    router: Router, instances: Sequence[Instance], started: float, given_up: Callable[[], bool]
+    router: Router,
+    instances: Sequence[Instance],
+    started: float,
+    given_up: Callable[[], bool],
+    routed: Collection[str] = (),
 ) -> None:
     """Return when all are healthy; ReleaseUnhealthy, with the end of a log, when one is not in its service's time.
 
+    Of the services in `routed` users ask something: so does Headway, whether or not they name a path for it.
     Raises Rejected when nobody wants them any more, as `given_up` says.
     """
     waiting = list(instances)
-    with closing(Runtime(router)) as runtime, asking(router) as ask:
+    with closing(Runtime(router)) as runtime, closing(FirstQuestions(router, routed)) as questions:
         while waiting:
             up = _up(runtime, waiting)
-            waiting = [one for one in waiting if not _is_ready(ask, one, up, started)]
+            waiting = [one for one in waiting if not _is_ready(questions, one, up, started)]
             for instance in waiting:
                 if time.monotonic() - started > instance.file.start_seconds:
-                    why = why_not_ready(router, instance)
+                    why = why_not_ready(router, instance, questions)
                     limit = f"{instance.file.start_seconds} s{why and f': {why}'}"
                     raise unhealthy(instance, f"was not healthy within {limit}")
             if waiting and given_up():
@@ -59,18 +65,21 @@ def wait_until_healthy(
                 time.sleep(BETWEEN_SECONDS)
 
 
-def _up(runtime: Runtime, waiting: Sequence[Instance]) -> set[tuple[str, str]]:
-    """Return service and server of what passes the router's checks; nothing while it does not answer."""
+def _up(runtime: Runtime, waiting: Sequence[Instance]) -> dict[Key, bool]:
+    """Return service and server of what the router reaches, and whether its checks pass; nothing while it is silent.
+
+    One that was not checked yet is up to the router: so it does not count.
+    """
     try:
-        found = {(stat.service, stat.server): stat.is_up for stat in runtime.stat()}
+        found = {(stat.service, stat.server): stat for stat in runtime.stat()}
     except Transient:
-        return set()
+        return {}
     if any(one.file.port and (one.service, one.server) not in found for one in waiting):
         runtime.close()  # of a process that a reload has replaced: the next look opens another
-    return {server for server, is_up in found.items() if is_up}
+    return {server: stat.is_up for server, stat in found.items() if stat.check.startswith(("L4OK", "L7"))}
 
 
-def _is_ready(ask: Ask, instance: Instance, up: set[tuple[str, str]], started: float) -> bool:
+def _is_ready(questions: FirstQuestions, instance: Instance, up: Mapping[Key, bool], started: float) -> bool:
     instance.container.reload()
     if instance.restarts or not instance.container.attrs["State"]["Running"]:
         code = instance.container.attrs["State"]["ExitCode"]
@@ -79,11 +88,8 @@ def _is_ready(ask: Ask, instance: Instance, up: set[tuple[str, str]], started: f
         raise unhealthy(instance, f"ended with exit code {code}" if not instance.restarts else "ends again and again")
     if not instance.file.port:
         return instance.is_healthy and time.monotonic() - started >= SETTLE_SECONDS
-    if (instance.service, instance.server) not in up:
-        return False
-    if not instance.file.health:
-        return True
-    return 200 <= ask(instance, instance.file.health).status < 300
+    key = (instance.service, instance.server)
+    return key in up and questions.passed(instance, started + instance.file.start_seconds) and up[key]
 
 
 def fault_of(instances: Sequence[Instance]) -> str:
@@ -125,8 +131,10 @@ def check_public(router: Router, instances: Sequence[Instance], shares: Mapping[
     visitor = router.visitor()
     try:
         for path, service in sorted({(str(one.file.version), one.service) for one in own}):
-            if _routed_to(path, routes) == service:
+            host = next((way.partition("/")[0] for way, name in routes.items() if name == service), "")
+            if routed_to(path, routes, host) == service:
                 allowed = {one.digest for one in own if one.service == service}
+                visitor.host = next(one.file.public_host for one in own if one.service == service)
                 _agree(visitor, path, service, allowed)
     finally:
         visitor.close()
@@ -145,9 +153,9 @@ def _agree(visitor: Visitor, path: str, service: str, allowed: set[str]) -> None
             raise ReleaseUnhealthy(f"users of {service} are served {told or 'no version'} at {path}, not {expected}")
 
 
-def _routed_to(path: str, routes: Mapping[str, str]) -> str:
-    """Return the service that users reach under `path`: the longest prefix of whole parts says it."""
-    matching = [prefix for prefix in routes if f"{path}/".startswith(f"{prefix.rstrip('/')}/")]
+def routed_to(path: str, routes: Mapping[str, str], host: str = "") -> str:
+    """Return the service that users of a host reach under `path`: the longest prefix of whole parts says it."""
+    matching = [way for way in routes if f"{host}{path}/".startswith(f"{way.rstrip('/')}/")]
     return routes[max(matching, key=len)] if matching else ""
 
 

@@ -23,6 +23,7 @@ from delivery.containers.database import (
     standard_variables,
     start_in_memory,
 )
+from delivery.containers.instances import NO_HEALTHCHECK
 from delivery.containers.job import Job
 from delivery.containers.limits import limits_of
 from delivery.containers.logs import save_log
@@ -33,6 +34,7 @@ from delivery.containers.volumes import own_new_folders
 from delivery.errors import Misconfigured, Rejected
 from delivery.home import Home
 from delivery.matrix import Cell, CellResult, cells_of, variable_name
+from delivery.programs import haproxy
 from delivery.runners import REPORTS
 from delivery.variables import fill
 
@@ -119,8 +121,7 @@ def router_url(client: DockerClient, names: EnvironmentNames) -> str:
             "has no router to run an acceptance suite against",
             next_step="release into it first",
         ) from error
-    published = [port for port, bindings in (router.attrs["HostConfig"]["PortBindings"] or {}).items() if bindings]
-    return f"http://{aliases[0]}:{(published or ['80/tcp'])[0].partition('/')[0]}"
+    return f"http://{aliases[0]}:{haproxy.INSIDE_PORT}"
 
 
 def _made_for(app: App, suite: Suite, given: Mapping[str, SecretStr]) -> dict[str, str]:
@@ -176,6 +177,7 @@ def _start_part(bed: Bed, job: Job, name: str, probe: Container | None, access: 
         mounts = {bed.add_volume(volume): folder for volume, folder in part.volumes.items()}
         options |= {"volumes": {volume: {"bind": folder, "mode": "rw"} for volume, folder in mounts.items()}}
         options |= {"init": part.init}
+        options |= {} if app.runs_image_check(name) else {"healthcheck": NO_HEALTHCHECK}
     container = bed.create(name, image, part.command, env=env | job.revealed_to(part, facts), **options)
     if isinstance(part, Service):
         own_new_folders(container, part.volumes.values())

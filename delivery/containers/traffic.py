@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from delivery.containers.instances import Instance
 from delivery.containers.router import Router
-from delivery.containers.visit import Visitor
+from delivery.containers.visit import READ_SECONDS, Visitor
 from delivery.latency import LatencyHistogram
 from delivery.programs.haproxy import COLOURS
 from delivery.target import Colour, SlotCounts
@@ -18,11 +18,11 @@ class SlotProbes:
 
     def __init__(self, router: Router, instances: Sequence[Instance]) -> None:
         asked = [one for one in instances if one.file.port]
-        self._visitors = [router.visitor(one.service, one.server) for one in asked]
+        self._visitors = [router.visitor(one.service, one.server, _limit(one), one.file.host) for one in asked]
         self._turns: dict[Colour, Iterator[tuple[Visitor, str]]] = {}
         for colour in COLOURS:
             both = zip(self._visitors, asked, strict=True)
-            own = [(visitor, one.file.health or "/") for visitor, one in both if one.colour == colour]
+            own = [(visitor, one.file.checked.path or "/") for visitor, one in both if one.colour == colour]
             self._turns[colour] = itertools.cycle(own)
 
     def ask(self, colour: Colour, requests: int) -> SlotCounts:
@@ -43,3 +43,7 @@ class SlotProbes:
         """End all connections."""
         for visitor in self._visitors:
             visitor.close()
+
+
+def _limit(instance: Instance) -> float:
+    return max(READ_SECONDS, instance.file.checked.timeout_seconds)

@@ -11,6 +11,7 @@ from docker.models.containers import Container
 
 from delivery.answer import Answer
 from delivery.containers.exec_stream import ExecStream
+from delivery.health import LOCAL_HOST
 from delivery.programs import haproxy
 
 READ_SECONDS = 5.0
@@ -33,7 +34,7 @@ class _Lent:
 class Visitor:
     """One client of the router: asks as a user would or, with `service`, one instance whatever its weight.
 
-    `port` is another entry of the router than these two have.
+    `port` is another entry of the router than these two have, `host` the name that the application is asked by.
     """
 
     client: DockerClient
@@ -42,12 +43,13 @@ class Visitor:
     instance: str | None = None
     seconds: float = READ_SECONDS
     port: int | None = None
+    host: str = LOCAL_HOST
     _stream: ExecStream | None = field(default=None, repr=False)
 
     def get(self, path: str) -> Answer:
         """GET `path` and return the answer."""
         try:
-            connection = http.client.HTTPConnection("headway")
+            connection = http.client.HTTPConnection(LOCAL_HOST)
             connection.sock = _Lent(self._open())
             connection.request("GET", path, headers=self._headers())
             came = connection.getresponse()
@@ -68,19 +70,19 @@ class Visitor:
 
     def close(self) -> None:
         """End the connection; the next question opens another."""
-        if self._stream:
-            self._stream.close()
-        self._stream = None
+        stream, self._stream = self._stream, None  # another thread may close it as well, to wake who reads
+        if stream:
+            stream.close()
 
     def _open(self) -> ExecStream:
         if self._stream is None:
-            port = self.port or (haproxy.PROBE_PORT if self.service else haproxy.PORT)
+            port = self.port or (haproxy.PROBE_PORT if self.service else haproxy.INSIDE_PORT)
             self._stream = ExecStream(self.client, self.router, port, seconds=self.seconds)
         return self._stream
 
     def _headers(self) -> Mapping[str, str]:
         chosen = {"x-headway-service": self.service, "x-headway-instance": self.instance}
-        return {"Host": "headway", "User-Agent": "headway"} | {key: value for key, value in chosen.items() if value}
+        return {"Host": self.host, "User-Agent": "headway"} | {key: value for key, value in chosen.items() if value}
 
 
 def ask_each(visitors: Iterable[Visitor], path: str) -> Iterator[Answer]:

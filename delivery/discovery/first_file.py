@@ -130,6 +130,7 @@ def _give_one_a_port(parts: list[Part], draft: Draft) -> None:
         (part for part in parts if part.name in ("web", "app", "frontend", "server", "api", "backend")), parts[0]
     )
     first.content["port"] = GUESSED_PORT
+    first.content.pop("health", None)  # switched off as a worker's
     first.content["env"] = {"PORT": str(GUESSED_PORT)} | first.content.get("env", {})
     draft.decide(
         f"{first.name} is to listen on {GUESSED_PORT}, which it is told as PORT: one service must take requests; "

@@ -77,7 +77,7 @@ def describe(part: Part, others: list[Part], around: Surroundings, beside: Neigh
         _add_health(part, draft)
     else:
         draft.guess(f"{part.name} is a worker without traffic: nothing names a port")
-        _say_check(part, draft)
+        _switch_check_off(part, draft)
     if service:
         _add_numbers(part, service, draft)
         _add_variables(part, service, beside, draft)
@@ -124,13 +124,13 @@ def _add_health(part: Part, draft: Draft) -> None:
         draft.guess(f"{part.name} is ready when {asked.path} answers 2xx, as the check in {where} asks")
 
 
-def _say_check(part: Part, draft: Draft) -> None:
-    """Say that a worker must pass the check its image brings along."""
+def _switch_check_off(part: Part, draft: Draft) -> None:
+    """Switch off what a worker's image brings along: a check that asks a web server."""
     asked, where = _question(part)
     if asked and where == part.image.path.name:
-        draft.decide(
-            f"{part.name} takes no requests, but the HEALTHCHECK in {where} asks it for {asked.path}: it would "
-            "never be healthy; build it up to a stage without the check"
+        part.content["health"] = "none"
+        draft.guess(
+            f"{part.name} takes no requests: the HEALTHCHECK in {where}, which asks for {asked.path}, is switched off"
         )
 
 

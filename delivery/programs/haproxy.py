@@ -12,11 +12,14 @@ from datetime import datetime
 
 from pydantic import Field
 
+from delivery.health import LOCAL_HOST, Health
 from delivery.latency import LatencyHistogram
 from delivery.model import Model
 from delivery.target import Colour, SlotCounts
 
 PORT = 8080  # in the container; what is published is the target's choice
+TLS_PORT = 8443  # published where the target has certificates
+INSIDE_PORT = 8083  # not published: users' entry for Headway and what runs beside it, never sent on to HTTPS
 PROBE_PORT = 8079  # on the container's loopback: reaches one chosen instance, whatever its weight
 RUNTIME_PORT = 8078  # on the container's loopback
 MASTER_PORT = 8077  # on the container's loopback: leads to every process, those too that a reload has replaced
@@ -57,8 +60,6 @@ defaults
   # A killed container's address answers nothing: this bounds the pause. Whoever is too busy to accept is asked again
   # by the kernel after one second.
   timeout connect 1200ms
-  # A check that is slow on a busy host is not a failed one; without this the check's interval is its time (4.2).
-  timeout check 1s
   timeout http-request 60s
   timeout queue 5s
   timeout http-keep-alive 60s
@@ -78,6 +79,7 @@ defaults
 LONGEST_PATH = 60
 
 _SETTLED = "# settled: "
+_ENTRY = "# entry: "
 _APART = "."  # in the names of backends that only Headway asks; names of services have no dots
 _PROBES = f"{_APART}probes"
 _SPARE = ".spare"
@@ -104,12 +106,21 @@ class RouterServer(Model):
         return f"{self.colour}-{self.number}"
 
 
+class Entry(Model):
+    """How users come in: published ports, certificates, and the proxies that are believed."""
+
+    port: int | None = None
+    https_port: int | None = None
+    certificates: tuple[str, ...] = Field((), description="files in the container; the first is for unknown names")
+    trusted_proxies: tuple[str, ...] = ()
+
+
 class RouterBackend(Model):
     """One service with its instances in both slots."""
 
     service: str
-    health: str | None = None
-    prefixes: tuple[str, ...] = ()
+    health: Health = Health()
+    prefixes: tuple[str, ...] = Field((), description="path prefixes, behind a host where one is said: shop.org/api")
     previews: dict[Colour, tuple[str, ...]] = Field({}, description="prefixes by the routes of one slot alone")
     servers: tuple[RouterServer, ...] = ()
     request_seconds: int = Field(USUAL_SECONDS, description="until the first byte of an answer, and between two")
@@ -134,6 +145,7 @@ class ServerStat(Model):
     weight: int
     sessions: int
     requests: int
+    check: str = Field("", description="what its last check came to: `L7STS 503`, `L4CON` (management guide 9.1)")
 
     @property
     def colour(self) -> str:
@@ -144,6 +156,11 @@ class ServerStat(Model):
     def is_up(self) -> bool:
         """Whether its checks pass; one without checks yet is not up."""
         return self.status.startswith("UP")
+
+    @property
+    def is_late(self) -> bool:
+        """Whether it is down for nothing but a check that was not answered in time, or for users' own connections."""
+        return not self.is_up and self.check.startswith(("L4TOUT", "L7TOUT", "HANA"))
 
 
 def weights(percents: Mapping[Colour, int], counts: Mapping[Colour, int]) -> dict[Colour, int]:
@@ -163,26 +180,32 @@ def weights(percents: Mapping[Colour, int], counts: Mapping[Colour, int]) -> dic
     return {colour: greater if value == large else lesser for colour, value in raw.items()}
 
 
-def configuration(backends: Sequence[RouterBackend], remembered: str = "") -> str:
+def configuration(backends: Sequence[RouterBackend], remembered: str = "", entry: Entry | None = None) -> str:
     """Return the whole configuration file: weights and instances as they are now.
 
     `remembered` is what the file says of the release that passed every watch last: its fingerprint and since when.
     """
+    entry = entry or Entry()
+    hosts = _hosts(backends)
     patience = f"  timeout client {max([USUAL_SECONDS, *(b.request_seconds for b in backends)])}s\n"
-    parts = [f"{_SETTLED}{remembered}\n", _HEAD, f"frontend public\n  bind :{PORT}\n", patience]
+    parts = [f"{_SETTLED}{remembered}\n", f"{_ENTRY}{entry.model_dump_json()}\n", _HEAD]
+    parts += [f"frontend public\n  bind :{PORT}\n  bind :{INSIDE_PORT}\n", *_tls(entry), patience]
     parts += [_ANSWERS, _RETRIES, _NO_CHOICE]
-    parts += _use_backends((prefix, backend.service) for backend in backends for prefix in backend.prefixes)
-    parts += [f"frontend probe\n  bind 127.0.0.1:{PROBE_PORT}\n", patience, _RETRIES]
+    parts += [*_host_of(hosts, f" if {{ dst_port {INSIDE_PORT} }}"), *_forwarded(entry), *_to_https(entry)]
+    parts += _use_backends(hosts, ((prefix, backend.service) for backend in backends for prefix in backend.prefixes))
+    parts += [f"frontend probe\n  bind 127.0.0.1:{PROBE_PORT}\n", patience, _RETRIES, *_forwarded(entry)]
     parts += [
         f"  use_backend {b.service}{_PROBES} if {{ req.hdr(x-headway-service) -m str {b.service} }}\n" for b in backends
     ]
     for colour in COLOURS:
         parts += [f"frontend preview-{colour}\n  bind :{PREVIEW_PORTS[colour]}\n", patience, _RETRIES, _NO_CHOICE]
+        parts += [*_host_of(hosts, ""), *_forwarded(entry)]
         parts += _use_backends(
-            (prefix, b.service + _preview(colour)) for b in backends for prefix in b.previews.get(colour, ())
+            hosts, ((prefix, b.service + _preview(colour)) for b in backends for prefix in b.previews.get(colour, ()))
         )
-    parts += [part(backend) for backend in backends for part in (_backend, _probe_backend, _preview_backends)]
-    return "".join(parts)
+    secure = bool(entry.certificates)
+    parts += [part for b in backends for part in (_backend(b, secure=secure), _probe_backend(b), _preview_backends(b))]
+    return "".join([*parts, _UNKNOWN if hosts else ""])
 
 
 # What may change something is not sent twice: only what is known to change nothing, and what never reached anybody.
@@ -200,21 +223,97 @@ _ANSWERS = """\
 _NO_CHOICE = "  http-request del-header x-headway- -m beg\n"
 
 
-def _use_backends(routed: Iterable[tuple[str, str]]) -> list[str]:
-    """Return a line for each prefix and its backend; the longest prefix is asked first."""
-    longest_first = sorted(routed, key=lambda one: -len(one[0]))
-    return [f"  use_backend {backend}{_condition(prefix)}\n" for prefix, backend in longest_first]
+# Whoever asks for what nobody has: a plain word instead of the router's own 503.
+_UNKNOWN = f"""\
+backend {_APART}unknown
+  http-request return status 404 content-type text/plain string "no service has this host and path\\n"
+"""
+
+
+def _hosts(backends: Iterable[RouterBackend]) -> list[str]:
+    """Return the names that services have, in the order of the services; an empty one is whatever name is left."""
+    ways = (way for b in backends for way in (*b.prefixes, *(way for own in b.previews.values() for way in own)))
+    hosts = list(dict.fromkeys(way.partition("/")[0] for way in ways))
+    return hosts if any(hosts) else []
+
+
+def _tls(entry: Entry) -> list[str]:
+    files = "".join(f" crt {file}" for file in entry.certificates)
+    return [f"  bind :{TLS_PORT} ssl{files} alpn h2,http/1.1 ssl-min-ver TLSv1.2\n"] if files else []
+
+
+def _to_https(entry: Entry) -> list[str]:
+    """Return what sends users who came by HTTP on to HTTPS, with method and body (308)."""
+    if not entry.certificates:
+        return []
+    port = "" if entry.https_port in (None, 443) else f":{entry.https_port}"
+    came = f"if {{ dst_port {PORT} }} {{ req.hdr(x-forwarded-proto) -m str http }}"
+    target = f"https://%[var(txn.name)]{port}%[capture.req.uri]"
+    return [
+        f"  http-request deny deny_status 400 {came} !{{ req.hdr(host) -m found }}\n",
+        "  http-request set-var(txn.name) req.hdr(host),regsub(:[0-9]*$,)\n",
+        f"  http-request redirect location {target} code 308 {came}\n",
+    ]
+
+
+def _forwarded(entry: Entry) -> list[str]:
+    """Return what tells an application how its user came in; what users say of it themselves is dropped.
+
+    A trusted proxy is believed, and its own address is added to the line of those before it.
+    """
+    own = "" if not entry.trusted_proxies else " unless { src " + " ".join(entry.trusted_proxies) + " }"
+    lines = [f"del-header {header}{own}" for header in ("x-forwarded- -m beg", "forwarded", "x-real-ip")]
+    lines += ["add-header X-Forwarded-For %[src]"]
+    plain, secure = f"{{ dst_port {PORT} }} ", "{ ssl_fc } "
+    facts = [("Proto", "http", plain), ("Proto", "https", "")] if entry.certificates else [("Proto", "http", "")]
+    facts += [("Host", "%[req.hdr(host)]", "{ req.hdr(host) -m found } ")]
+    facts += [("Port", str(port), came) for port, came in ((entry.https_port, secure), (entry.port, plain)) if port]
+    for name, value, came in facts:
+        lines += [f"set-header X-Forwarded-{name} {value} if {came}!{{ req.hdr(x-forwarded-{name.lower()}) -m found }}"]
+    return [f"  http-request {line}\n" for line in lines]
+
+
+def _host_of(hosts: Sequence[str], condition: str) -> list[str]:
+    """Return what gives the first of the names to whoever asks, like a suite, by the router's own address."""
+    if not all(hosts) or not hosts:
+        return []
+    known = "".join(f" !{_is_host(host)}" for host in hosts)
+    condition = f"{condition or ' if'}{known}"
+    return [_HOST, f"  http-request set-header Host {hosts[0].replace('*', 'www', 1)}{condition}\n"]
+
+
+_HOST = "  http-request set-var(txn.host) req.hdr(host),lower,field(1,:)\n"
+
+
+def _is_host(host: str) -> str:
+    """Return the condition that a request is for `host`, or for one name below the domain of a `*`."""
+    if not host.startswith("*."):
+        return f"{{ var(txn.host) -m str {host} }}"
+    return f"{{ var(txn.host) -m reg ^[^.]+[.]{host[2:].replace('.', '[.]')}$ }}"
+
+
+def _use_backends(hosts: Sequence[str], routed: Iterable[tuple[str, str]]) -> list[str]:
+    """Return a line for each prefix and its backend; names are asked before no name, longer prefixes first."""
+
+    def order(one: tuple[str, str]) -> tuple[bool, bool, int]:
+        host, _, rest = one[0].partition("/")
+        return (not host, host.startswith("*"), -len(rest))
+
+    lines = [f"  use_backend {backend}{_condition(way)}\n" for way, backend in sorted(routed, key=order)]
+    return [_HOST, *lines, f"  default_backend {_APART}unknown\n"] if hosts else lines
 
 
 def _preview(colour: Colour) -> str:
     return f".preview-{colour}"
 
 
-def _condition(prefix: str) -> str:
-    if prefix == "/":
-        return ""
-    whole = prefix.rstrip("/")
-    return f" if {{ path {whole} }} or {{ path_beg {whole}/ }}"
+def _condition(way: str) -> str:
+    host, _, rest = way.partition("/")
+    named = f" {_is_host(host)}" if host else ""
+    whole = f"/{rest}".rstrip("/")
+    if not whole:
+        return f" if{named}" if named else ""
+    return f" if{named} {{ path {whole} }} or{named} {{ path_beg {whole}/ }}"
 
 
 def _limits(backend: RouterBackend) -> list[str]:
@@ -242,13 +341,24 @@ def _told(backend: RouterBackend) -> list[str]:
     ]
 
 
-def _backend(backend: RouterBackend) -> str:
+def _milliseconds(seconds: float) -> str:
+    return f"{round(1000 * seconds)}ms"
+
+
+def _backend(backend: RouterBackend, *, secure: bool) -> str:
     lines = [f"backend {backend.service}", "  balance roundrobin", *_limits(backend), *_told(backend)]
-    if backend.health:
-        lines += ["  option httpchk", f"  http-check send meth GET uri {backend.health} hdr Host headway"]
+    health = backend.health
+    if health.path:
+        came = " hdr X-Forwarded-Proto https" if secure else ""  # as users come: an application may insist on it
+        lines += ["  option httpchk"]
+        lines += [f"  http-check send meth GET uri {health.path} hdr Host {health.host or LOCAL_HOST}{came}"]
         lines += ["  http-check expect status 200-299"]
+    # Without it the interval is a check's time, and one that is slow on a busy host is not a failed one (4.2).
+    lines += [f"  timeout check {_milliseconds(health.timeout_seconds)}"]
     lines += ["  http-response set-header x-headway-instance %s"]
-    lines += ["  default-server inter 300ms fastinter 150ms downinter 300ms fall 2 rise 1"]
+    usual, fast = _milliseconds(health.interval_seconds), _milliseconds(health.interval_seconds / 2)
+    pace = f"inter {usual} fastinter {fast} downinter {usual}"
+    lines += [f"  default-server {pace} fall {health.failures} rise 1"]
     lines += [
         f"  server {server.name} {server.address}:{server.port} check weight {server.weight}{_RESOLVED}"
         for server in backend.servers
@@ -272,6 +382,8 @@ def _probe_backend(backend: RouterBackend) -> str:
     lines = [f"backend {backend.service}{_PROBES}", *_limits(backend)]
     # The chosen instance answers or nobody does, also when its health check failed.
     lines += ["  option persist", "  no option redispatch", "  retries 0"]
+    # One whose queue of connections is full is late, which is not the same as one that refuses them.
+    lines += [f"  timeout connect {_milliseconds(backend.health.timeout_seconds)}"]
     lines += ["  http-response set-header x-headway-instance %s"]
     lines += [
         f"  use-server {server.name} if {{ req.hdr(x-headway-instance) -m str {server.name} }}"
@@ -308,6 +420,12 @@ def remembered_in(text: str) -> str:
     """Return what the configuration remembers of the release that passed every watch last."""
     first = text.partition("\n")[0]
     return first.removeprefix(_SETTLED) if first.startswith(_SETTLED) else ""
+
+
+def entry_in(text: str) -> Entry:
+    """Return how users come in, as the configuration remembers it."""
+    found = next((line.removeprefix(_ENTRY) for line in text.splitlines()[:5] if line.startswith(_ENTRY)), "{}")
+    return Entry.model_validate_json(found)
 
 
 def settled_in(text: str) -> str:
@@ -450,6 +568,7 @@ def _server(row: Mapping[str, str]) -> ServerStat:
         server=row["svname"],
         status=row["status"],
         weight=count("weight"),
+        check=f"{(row.get('check_status') or '').lstrip('* ')} {row.get('check_code') or ''}".strip(),
         sessions=count("scur", "qcur"),
         requests=count("stot"),  # not `req_tot`, which leaves out what was tried again elsewhere
     )

@@ -4,6 +4,7 @@ The router container is the place of truth: its configuration says which slot ge
 watch last, and which lease sequence was obeyed last.
 """
 
+import logging
 import threading
 import time
 from collections import Counter
@@ -34,14 +35,16 @@ from delivery.containers.instances import (
 from delivery.containers.metrics import RouterMetrics
 from delivery.containers.names import EnvironmentNames
 from delivery.containers.printed import lines_of
+from delivery.containers.published import bracketed, check_published
 from delivery.containers.removal import find_belongings, remove_belongings
-from delivery.containers.router import ANY_ADDRESS, Router, Runtime, ensure_router, find_router
+from delivery.containers.router import ANY_ADDRESSES, Router, Runtime, ensure_router, find_router
 from delivery.containers.sentinels import EngineSentinel, HealthSentinel, RouterSentinel
 from delivery.containers.serving import (
     Ask,
     asking,
     check_public,
     check_served,
+    routed_to,
     runtime_digest,
     served_version,
     wait_until_healthy,
@@ -51,10 +54,11 @@ from delivery.containers.visit import Visitor, ask_each
 from delivery.containers.written import find_losses
 from delivery.errors import Misconfigured, Rejected, ReleaseUnhealthy, Transient
 from delivery.guard import Guard
+from delivery.health import LOCAL_HOST
 from delivery.home import Home
 from delivery.place import Place
 from delivery.programs import haproxy
-from delivery.programs.haproxy import COLOURS, ServerStat
+from delivery.programs.haproxy import COLOURS, Entry, ServerStat
 from delivery.redaction import Redaction
 from delivery.release import Release
 from delivery.service_logs import LogLine, LogWish
@@ -73,6 +77,7 @@ from delivery.variables import fill
 from delivery.verdict import prepare
 from delivery.watching import Clock, TrafficWatch
 
+_log = logging.getLogger(__name__)
 IDLE_SECONDS = 30.0  # for proof that a slot gets no requests any more
 STILL_SECONDS = 0.5
 BETWEEN_SECONDS = 0.05
@@ -124,8 +129,12 @@ class DockerHost:
         ensure_network(self.client, self.names)
         router = ensure_router(self.client, self.names, self.target, self.home)
         router.check(self.sequence)
+        check_published(router, self._remote, self._where)
+        router.entry = self._entry(router)
         state = self._state(router)
         if (there := state.slot_of(release)) and there.healthy:
+            shares = haproxy.percents(haproxy.weights_in(router.file()))
+            router.apply(self.sequence, backends(self._instances(), shares, other(there.colour)))
             return there
         live = state.live
         colour: Colour = "green" if live and live.colour == "blue" else "blue"
@@ -136,6 +145,7 @@ class DockerHost:
             check_exposed(self.client, self._image(app, release, service), service, app.services[service])
         for level in _levels(app):
             self._start(router, app, release, colour, level)
+        router.forget_certificates()
         check_served(self.client, router, self._instances(colour))
         return self._slot(router, colour)
 
@@ -170,7 +180,8 @@ class DockerHost:
             try:
                 check_served(self.client, router, [one for one in instances if one.colour == colour])
                 check_public(router, instances, {colour: 100, other(colour): 0})
-            except ReleaseUnhealthy as lie:
+                check_published(router, self._remote, self._where)
+            except (ReleaseUnhealthy, Misconfigured) as lie:
                 guard.alarm(str(lie))
             guard.close()
             guard.raise_fault()
@@ -195,13 +206,13 @@ class DockerHost:
         """GET `path` as a user would, from `release` alone, or from each instance of its `service`."""
         router = self._found_router()
         if release is None:
-            return tuple(ask_each([router.visitor()], path))
+            return tuple(ask_each([router.visitor(host=self._host(path))], path))
         colour = self._colour_of(release)
         if service is None:
             port = haproxy.PREVIEW_PORTS[colour]
-            return tuple(ask_each([Visitor(self.client, router.container, port=port)], path))
-        own = [one.server for one in self._instances(colour) if one.service == service]
-        return tuple(ask_each([router.visitor(service, server) for server in own], path))
+            return tuple(ask_each([Visitor(self.client, router.container, port=port, host=self._host(path))], path))
+        own = [one for one in self._instances(colour) if one.service == service]
+        return tuple(ask_each([router.visitor(service, one.server, host=one.file.host) for one in own], path))
 
     def logs(self, wish: LogWish) -> Iterator[LogLine]:
         """Yield what the containers of a service, a backing service, the database or the router printed."""
@@ -213,7 +224,7 @@ class DockerHost:
 
     def address(self, release: Release | None = None) -> str:
         """Return where containers on the environment's network reach the users' entry, or `release` alone."""
-        port = haproxy.PREVIEW_PORTS[self._colour_of(release)] if release else haproxy.PORT
+        port = haproxy.PREVIEW_PORTS[self._colour_of(release)] if release else haproxy.INSIDE_PORT
         return self._found_router().address(port)
 
     def give_up(self) -> None:
@@ -319,8 +330,9 @@ class DockerHost:
         ways = (backends(instances, back, other(colour)), backends(instances, forth, other(colour)))
         script = router.prepare(*ways) if instances != own else ":"
         guard = Guard(lambda: router.use(self.sequence, script))
-        asked = [HealthSentinel(router, one) for one in own if one.file.port and one.file.health]
-        guard.start([EngineSentinel(self.client, own), RouterSentinel(router, colour), *asked])
+        asked = [HealthSentinel(router, one) for one in own if one.file.port and one.file.checked.path]
+        late = max((one.file.checked.grace_seconds for one in own if one.file.port), default=0)
+        guard.start([EngineSentinel(self.client, own), RouterSentinel(router, colour, late), *asked])
         return guard
 
     def _unless_at_fault(self) -> AbstractContextManager[None]:
@@ -338,6 +350,7 @@ class DockerHost:
                 file=app.services[service],
                 release=release,
                 image=self._image(app, release, service),
+                image_check=app.runs_image_check(service),
                 env=self._env(app, release, service),
                 hidden={*SECRET_VARIABLES, *self.place.revealed_to(service)},
                 sequence=self.sequence,
@@ -349,7 +362,7 @@ class DockerHost:
             instance.container.start()
         shares = haproxy.percents(haproxy.weights_in(router.file())) | {colour: 0}
         router.apply(self.sequence, backends(self._instances(), shares, other(colour)))
-        wait_until_healthy(router, new, started, self._given_up.is_set)
+        wait_until_healthy(router, new, started, self._given_up.is_set, app.routes().values())
 
     def _env(self, app: App, release: Release, service: str) -> dict[str, str]:
         """Return the instance's variables; it may hold secrets. What the environment says wins over the service."""
@@ -484,10 +497,45 @@ class DockerHost:
             healthy=routed if instance.file.port else instance.is_healthy,
         )
 
+    def _entry(self, router: Router) -> Entry:
+        """Return how users shall come in, with the certificates as they are now laid ready in the router.
+
+        One that cannot be shown to users any more leaves those that are in use, as the way back must stay open.
+        """
+        files: tuple[str, ...] = ()
+        if self.target.tls:
+            try:
+                files = router.keep_certificates(self.place.certificates())
+            except Misconfigured as problem:
+                files = haproxy.entry_in(router.file()).certificates
+                if not files:
+                    raise
+                _log.warning("%s; the router goes on with the certificates that it has", problem)
+        published = {"port": router.port, "https_port": router.https_port}
+        return Entry(**published, certificates=files, trusted_proxies=self.target.trusted_proxies)
+
+    def _host(self, path: str) -> str:
+        """Return the name to ask `path` by: of the service it leads to whatever the name, else the first there is."""
+        services, name = self.app.services, routed_to(path, self.app.routes())
+        named = [services[name]] if name else [one for one in services.values() if one.hosts]
+        return next((one.public_host for one in named), LOCAL_HOST)
+
+    @property
+    def _remote(self) -> str | None:
+        """The name of the engine's machine, when it is another one."""
+        return urlparse(self.host or "").hostname
+
+    @property
+    def _where(self) -> str:
+        return f"headway.yaml: environments.{self.place.environment}.target"
+
     def _url(self, router: Router) -> str:
-        remote = urlparse(self.host or "").hostname
-        address = router.bind if router.bind != ANY_ADDRESS else remote or "127.0.0.1"
-        return f"http://{address}:{router.port}"
+        address = router.bind if router.bind not in ANY_ADDRESSES else self._remote or "127.0.0.1"
+        named = [host for service in self.app.services.values() for host in service.hosts if "*" not in host]
+        host = named[0] if named else bracketed(address)
+        if router.https_port is None:
+            return f"http://{host}" + ("" if router.port == 80 else f":{router.port}")
+        return f"https://{host}" + ("" if router.https_port == 443 else f":{router.https_port}")
 
 
 def _levels(app: App) -> list[list[str]]:

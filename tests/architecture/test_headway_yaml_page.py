@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
-from delivery import app, checks, shift
+from delivery import app, checks, entry, health, shift
 from delivery.app import App
 from delivery.model import Model
 from delivery.variables import DATABASE_FACTS
@@ -17,6 +17,7 @@ SECTIONS: dict[str, type[Model]] = {
     "The file": app.App,
     "images.NAME": app.Image,
     "services.NAME": app.Service,
+    "services.health": health.Health,
     "backing.NAME": app.Backing,
     "database": app.Database,
     "database.migrate": app.Migration,
@@ -25,6 +26,7 @@ SECTIONS: dict[str, type[Model]] = {
     "scan.waivers": app.Waiver,
     "environments.NAME": app.Environment,
     "environments.NAME.target": app.DockerTarget,
+    "environments.NAME.target.tls": entry.Certificate,
     "environments.NAME.approval": app.Approval,
     "environments.NAME.shift": shift.Step,
     "environments.NAME.watch": app.Watch,

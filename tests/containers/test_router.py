@@ -81,7 +81,7 @@ class Reloaded:
         self.servers, self.closed = ["blue-1"], 0
 
     def stat(self):
-        return [SimpleNamespace(service="web", server=server, is_up=True) for server in self.servers]
+        return [SimpleNamespace(service="web", server=server, is_up=True, check="L4OK") for server in self.servers]
 
     def close(self):
         self.servers, self.closed = ["blue-1", "green-1"], self.closed + 1

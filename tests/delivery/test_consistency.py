@@ -222,3 +222,48 @@ def test_a_variable_that_cannot_be_filled_in_is_told(more: dict[str, Any], said:
 
 def test_what_a_shell_fills_in_is_left_alone() -> None:
     assert problems(services={"web": {"port": 1, "env": {"HOME": "${HOME}/x", "PRICE": "$5"}}}) == []
+
+
+SHOP, STAR = {"port": 1, "hosts": ["shop.org"]}, {"port": 2, "hosts": ["*.shop.org", "shop.org"], "routes": ["/api"]}
+
+
+@pytest.mark.parametrize(
+    ("services", "said"),
+    [
+        ({"web": SHOP, "api": STAR}, []),
+        ({"web": SHOP, "api": STAR | {"routes": []}}, ["services: the route shop.org/ is given more than once"]),
+        (
+            {"web": SHOP | {"routes": ["/api/"]}, "api": STAR},
+            ["services: the route shop.org/api is given more than once"],
+        ),
+        (
+            {"web": SHOP, "api": {"hosts": ["api.org"]}},
+            ["services.api.port: is needed, because hosts lead to it"],
+        ),
+        (
+            {"web": SHOP, "api": {"health": "/up"}},
+            ["services.api.health: there is no port to ask; allowed: none, or settings with image_check alone"],
+        ),
+        ({"web": SHOP, "api": {"health": "none"}}, []),
+    ],
+)
+def test_two_services_may_share_a_host_but_not_a_path_of_it(services: dict[str, Any], said: list[str]) -> None:
+    assert problems(services=services) == said
+
+
+def test_https_and_http_share_no_port_of_a_machine() -> None:
+    tls = {"tls": {"secret": "shop-tls"}, "https_port": 443}
+    both = {"live": {"target": tls}, "staging": {"target": {"port": 443}}}
+
+    assert problems(environments=both) == [
+        "environments.staging.target.port: 443 is taken by environments.live already"
+    ]
+
+
+def test_a_step_is_held_until_the_limits_of_a_health_check_are_over() -> None:
+    web = {"port": 1, "health": {"path": "/up", "interval_seconds": 4, "failures": 3}}
+    shift = {"steps": [{"percent": 10, "hold_seconds": 5}, {"percent": 100}]}
+
+    [said] = problems(services={"web": web}, environments={"live": {"shift": shift}})
+
+    assert said.endswith("too short to see lost health (found hold_seconds 5); allowed: at least 8.2")

@@ -1,5 +1,6 @@
 """Secrets reach the environment and nothing else: a canary is planted and everything is searched."""
 
+from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlparse
 from uuid import UUID
@@ -16,8 +17,12 @@ from prefect.client.schemas.filters import (
 from prefect.settings import PREFECT_SERVER_DATABASE_CONNECTION_URL
 
 from blocks.environment import DeliveryEnvironment, block_name
+from delivery.errors import Misconfigured
 from delivery.targets.opening import open_target
+from tasks.certificates import certificate_problems
+from tests.delivery.values import make_app
 from tests.flows.platform import MEMORY, artifacts
+from tests.support.authority import self_signed
 
 pytestmark = [pytest.mark.prefect, pytest.mark.xdist_group("prefect")]
 
@@ -160,3 +165,48 @@ def test_all_secrets_that_are_missing_are_told_at_once_with_what_to_do(platform)
     ):
         assert told in run.ended[1]
     assert platform.containers.calls["build web"] == 0
+
+
+def test_a_certificate_with_another_key_is_told_before_anything_is_built(platform):
+    certificate, mark, _ = self_signed("shop.org").partition("-----BEGIN PRIVATE KEY")
+    key = self_signed("other.org").partition(mark)[2]
+    Secret(value=certificate + mark + key).save("shop-tls", overwrite=True, _sync=True)
+    target = {"target": {"kind": "docker", "tls": {"secret": "shop-tls"}}}
+    platform.describe(environments={"staging": target, "production": {"target": MEMORY, "after": "staging"}})
+
+    run = platform.deliver()
+
+    assert run.ended[0] == "Misconfigured"
+    assert "environments.staging.target.tls[0]: the private key is not that of the certificate for shop" in run.ended[1]
+    assert key.splitlines()[1] not in run.ended[1]
+    assert platform.containers.calls["build web"] == 0
+
+
+@pytest.fixture
+def secure(tmp_path):
+    """An application whose certificate and key lie in two files; returns it with the files."""
+    files = {"certificate": str(tmp_path / "chain.pem"), "key": str(tmp_path / "key.pem")}
+    environments = {"production": {"target": {"tls": files}}}
+    web = {"port": 8000, "hosts": ["shop.org", "shop.de"]}
+    app = make_app(images={"web": {}}, services={"web": web}, suites={}, environments=environments)
+    return app, tmp_path / "chain.pem", tmp_path / "key.pem"
+
+
+def test_a_certificate_that_ends_soon_or_lacks_a_host_is_warned_of(secure):
+    app, chain, key = secure
+    certificate, mark, rest = self_signed("shop.org", lives=timedelta(days=3)).partition("-----BEGIN PRIVATE KEY")
+    chain.write_text(certificate)
+    key.write_text(mark + rest)
+
+    ends, lacks = certificate_problems(app, "production")
+
+    assert "environments.production.target.tls[0]: the certificate for shop.org ends at 2" in ends
+    assert lacks == "environments.production.target.tls: no certificate is for shop.de; there are those for shop.org"
+
+
+def test_a_certificate_that_cannot_be_read_is_told_with_its_file(secure):
+    app, chain, key = secure
+    chain.write_text(self_signed("shop.org").partition("-----BEGIN PRIVATE KEY")[0])
+
+    with pytest.raises(Misconfigured, match=rf"target.tls\[0\].key: {key} cannot be read: No such file or directory"):
+        certificate_problems(app, "production")

@@ -7,9 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from delivery.app import Service
+from delivery.health import Health
 from delivery.latency import LatencyHistogram
 from delivery.programs import haproxy
-from delivery.programs.haproxy import MAX_WEIGHT, RouterBackend, RouterServer
+from delivery.programs.haproxy import MAX_WEIGHT, Entry, RouterBackend, RouterServer
 from tests.delivery.values import NOON
 
 RESOLVED = " resolvers docker resolve-prefer ipv4 resolve-opts allow-dup-ip init-addr libc,none"
@@ -22,7 +23,8 @@ def server(colour="blue", number=1, weight=100):
 
 
 def backend(service="web", *servers, prefixes=("/",), health=None):
-    return RouterBackend(service=service, prefixes=prefixes, servers=servers or (server(),), health=health)
+    asked = Health(path=health)
+    return RouterBackend(service=service, prefixes=prefixes, servers=servers or (server(),), health=asked)
 
 
 def stat(*lines):
@@ -50,10 +52,11 @@ def test_a_service_of_two_slots_is_one_backend():
         "  tcp-response content accept if { date(0,ms),sub(txn.began) ge 59900 }",
         "  tcp-response content reject",
         "  option httpchk",
-        "  http-check send meth GET uri /healthz hdr Host headway",
+        "  http-check send meth GET uri /healthz hdr Host localhost",
         "  http-check expect status 200-299",
+        "  timeout check 5000ms",
         "  http-response set-header x-headway-instance %s",
-        "  default-server inter 300ms fastinter 150ms downinter 300ms fall 2 rise 1",
+        "  default-server inter 300ms fastinter 150ms downinter 300ms fall 3 rise 1",
         f"  server blue-1 shop-blue-1:8000 check weight 100{RESOLVED}",
         f"  server green-1 shop-green-1:8000 check weight 0{RESOLVED}",
         f"  server blue-1.last shop-blue-1:8000 backup weight 100 maxconn 200{RESOLVED}",
@@ -86,8 +89,9 @@ def test_the_longest_prefix_is_asked_first_and_only_whole_parts_match():
 def test_nobody_outside_chooses_an_instance_and_no_post_is_sent_twice():
     public = section(haproxy.configuration([backend()]), "frontend public")
 
-    assert public[:9] == [
+    assert public[:10] == [
         "  bind :8080",
+        "  bind :8083",
         "  timeout client 60s",
         "  log ring@answers format raw local0",
         '  log-format "%b %s %ST %Tr %rc %ts %HM %[var(txn.tried)] %HPO"',
@@ -134,7 +138,7 @@ def test_only_the_loopback_reaches_one_chosen_instance():
     probe = section(haproxy.configuration([backend("web"), backend("api", prefixes=("/api",))]), "frontend probe")
 
     assert probe[0] == "  bind 127.0.0.1:8079"
-    assert probe[4:] == [
+    assert probe[-2:] == [
         "  use_backend web.probes if { req.hdr(x-headway-service) -m str web }",
         "  use_backend api.probes if { req.hdr(x-headway-service) -m str api }",
     ]
@@ -399,3 +403,72 @@ def test_a_slot_can_be_asked_alone_by_its_own_routes():
 
 def test_what_checks_ask_of_one_slot_is_not_counted():
     assert haproxy.parse_stat(stat("web.preview-blue,blue-1,0,0,7,0,0,0,0,UP,1,0,7")) == []
+
+
+def test_a_health_check_has_the_limits_and_the_host_that_were_asked_for():
+    health = Health(path="/up", host="shop.org", timeout_seconds=2, interval_seconds=4, failures=5)
+    patient = backend().model_copy(update={"health": health})
+
+    lines = section(haproxy.configuration([patient]), "backend web")
+
+    assert "  http-check send meth GET uri /up hdr Host shop.org" in lines
+    assert "  timeout check 2000ms" in lines
+    assert any("inter 4000ms fastinter 2000ms downinter 4000ms fall 5 rise 1" in line for line in lines)
+
+
+def test_what_a_check_found_is_told_and_a_late_answer_is_not_a_wrong_one():
+    head = "pxname,svname,stot,status,weight,check_status,check_code"
+    rows = ["web,blue-1,0,DOWN,1,L7STS,503", "web,blue-2,0,DOWN,1,* L7TOUT,", "web,blue-3,0,UP,1,L7OK,200"]
+
+    found = haproxy.parse_stat("\n".join([f"# {head}", *rows]))
+
+    assert [(one.check, one.is_late) for one in found] == [("L7STS 503", False), ("L7TOUT", True), ("L7OK 200", False)]
+
+
+def test_what_users_say_of_their_way_in_is_dropped_unless_a_trusted_proxy_says_it():
+    untrusted = section(haproxy.configuration([backend()]), "frontend public")
+    behind = Entry(port=80, trusted_proxies=("10.0.0.0/8", "fd00::/8"))
+    trusted = section(haproxy.configuration([backend()], "", behind), "frontend public")
+
+    assert "  http-request del-header x-forwarded- -m beg" in untrusted
+    assert "  http-request del-header x-forwarded- -m beg unless { src 10.0.0.0/8 fd00::/8 }" in trusted
+    assert "  http-request add-header X-Forwarded-For %[src]" in untrusted
+    assert "  http-request add-header X-Forwarded-For %[src]" in trusted
+
+
+def test_a_name_is_asked_before_no_name_and_an_exact_one_before_a_star():
+    routed = [
+        backend("rest", prefixes=("/", "/api/v2")),
+        backend("star", prefixes=("*.shop.org/",)),
+        backend("shop", prefixes=("shop.org/", "shop.org/api")),
+    ]
+
+    lines = section(haproxy.configuration(routed), "frontend public")
+
+    assert [line for line in lines if "_backend" in line] == [
+        "  use_backend shop if { var(txn.host) -m str shop.org } { path /api }"
+        " or { var(txn.host) -m str shop.org } { path_beg /api/ }",
+        "  use_backend shop if { var(txn.host) -m str shop.org }",
+        "  use_backend star if { var(txn.host) -m reg ^[^.]+[.]shop[.]org$ }",
+        "  use_backend rest if { path /api/v2 } or { path_beg /api/v2/ }",
+        "  use_backend rest",
+        "  default_backend .unknown",
+    ]
+
+
+def test_with_certificates_plain_http_is_sent_on_and_what_runs_beside_the_router_is_not():
+    entry = Entry(port=8000, https_port=8443, certificates=("/a.pem", "/b.pem"))
+
+    lines = section(haproxy.configuration([backend()], "", entry), "frontend public")
+
+    assert "  bind :8443 ssl crt /a.pem crt /b.pem alpn h2,http/1.1 ssl-min-ver TLSv1.2" in lines
+    [sent_on] = [line for line in lines if "redirect" in line]
+    assert sent_on.endswith("code 308 if { dst_port 8080 } { req.hdr(x-forwarded-proto) -m str http }")
+    assert not any("redirect" in line for line in section(haproxy.configuration([backend()]), "frontend public"))
+
+
+def test_the_file_remembers_how_users_come_in():
+    entry = Entry(port=80, https_port=443, certificates=("/a.pem",), trusted_proxies=("10.0.0.0/8",))
+
+    assert haproxy.entry_in(haproxy.configuration([backend()], "0123456789ab", entry)) == entry
+    assert haproxy.entry_in("global\n") == Entry()

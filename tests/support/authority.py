@@ -41,6 +41,23 @@ class Authority:
         path.write_bytes(key.private_bytes(*PRIVATE) + certificate)
 
 
+def self_signed(*names: str, lives: timedelta = timedelta(days=90), since: timedelta = timedelta(days=1)) -> str:
+    """Return the PEM of a certificate for `names`, in force since `since` ago and for `lives` from now, and its key."""
+    key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
+    alternative = x509.SubjectAlternativeName([x509.DNSName(name) for name in names])
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(_named(names[0]))
+        .issuer_name(_named(names[0]))
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - since)
+        .not_valid_after(now + lives)
+        .add_extension(alternative, critical=False)
+    )
+    return (_sign(builder, key) + key.private_bytes(*PRIVATE)).decode()
+
+
 @contextmanager
 def https_server(folder: Path, address: str, authority: Authority, secrets: Path) -> Iterator[str]:
     """Serve the files of `folder` at `address` and yield the URL."""

@@ -11,18 +11,29 @@ SERVER = """
 import http.server, json, os, signal, sys, threading, time
 kind, number = os.environ["KIND"], os.environ["NUMBER"]
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-counted = {"asked": 0}
+counted, loading, loaded = {"asked": 0}, threading.Lock(), threading.Event()
+def load():
+    # An application that loads itself at its first request.
+    with loading:
+        if not loaded.is_set(): time.sleep(2)
+        loaded.set()
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     def do_GET(self):
         told = {"digest": os.environ.get("HEADWAY_DIGEST"), "revision": os.environ.get("HEADWAY_REVISION")}
         status, body = 200, number
+        if kind == "lazy" and self.path != "/loaded":
+            load()
         if self.path == "/healthz":
             status = {"sick": 503, "elsewhere": 404}.get(kind, 200)
         elif self.path == "/version":
             body = json.dumps(told | ({"digest": "sha256:" + "0" * 64} if kind == "liar" else {}))
         elif self.path == "/slow":
             time.sleep(1)
+        elif self.path == "/loaded":
+            body = str(loaded.is_set())
+        elif self.path == "/headers":
+            body = json.dumps([[key.lower(), value] for key, value in self.headers.items()])
         elif self.path == "/env":
             body = json.dumps(dict(os.environ))
         elif self.path == "/die":
@@ -32,6 +43,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if self.path == "/healthz" and kind == "failing":
             counted["asked"] += 1
             status = 200 if counted["asked"] < 8 else 503
+        if self.path == "/healthz" and kind == "late":
+            time.sleep(1.3)
+        if kind == "named" and self.headers["Host"] != "shop.example.com":
+            status = 400
         self.send_response(status)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
@@ -58,6 +73,7 @@ def make_image(registry: str, cache, kind: str, number: int) -> ImageRef:
         container.put_archive("/", buffer.getvalue())
         changes = [f"ENV KIND={kind}", f"ENV NUMBER={number}", "USER 1000", "HEALTHCHECK NONE"]
         changes += ["EXPOSE 9000", "EXPOSE 9001/udp"] if kind == "exposing" else []
+        changes += ["HEALTHCHECK --interval=1s --retries=1 CMD false"] if kind == "checked" else []
         repository = f"{registry}/shop/web"
         image = container.commit(repository, f"{kind}-{number}", changes=changes)
     finally:

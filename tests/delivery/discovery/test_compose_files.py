@@ -122,9 +122,10 @@ def test_the_application_is_called_as_its_compose_file_says(tmp_path: Path) -> N
     assert guess(tmp_path, {"Dockerfile": BUILT, "compose.yaml": compose}).app.app == "big-shop"
 
 
-def test_a_worker_whose_image_asks_for_requests_is_pointed_out(tmp_path: Path) -> None:
+def test_the_check_of_a_web_server_is_switched_off_for_a_worker_of_its_image(tmp_path: Path) -> None:
     dockerfile = f"{BUILT}EXPOSE 80\nHEALTHCHECK CMD curl -f http://localhost:80/up\n"
     services = "  web: {build: ., ports: ['80']}\n  jobs: {build: ., command: work}\n"
-    assert (
-        "jobs takes no requests, but the HEALTHCHECK" in composed(tmp_path, services, Dockerfile=dockerfile).decisions
-    )
+    found = composed(tmp_path, services, Dockerfile=dockerfile)
+
+    assert (found.app.services["jobs"].health, found.app.services["web"].health) == ("none", "/up")
+    assert "jobs takes no requests: the HEALTHCHECK in Dockerfile, which asks for /up, is switched off" in found.guesses
