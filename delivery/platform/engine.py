@@ -198,9 +198,7 @@ def is_live_restored() -> bool:
         client.close()
 
 
-def wait_for_engine(
-    daemon: Daemon | None, answers: Callable[[], str | None] = engine_version, seconds: float = START_SECONDS
-) -> str:
+def wait_for_engine(daemon: Daemon | None, answers: Callable[[], str | None], seconds: float = START_SECONDS) -> str:
     """Return the version as soon as the engine answers; Rejected with the log's end when it ends or stays silent."""
     deadline = time.monotonic() + seconds
     while (version := answers()) is None:
@@ -226,9 +224,9 @@ def _carry_out(steps: tuple[Step, ...], daemon: Daemon) -> str:
             return version
     if "systemctl" in steps:
         run(["systemctl", "start", "docker"], timeout_seconds=90)
-        return wait_for_engine(None)
+        return wait_for_engine(None, engine_version)
     _start(daemon)
-    return wait_for_engine(daemon)
+    return wait_for_engine(daemon, engine_version)
 
 
 def _look() -> HostFacts:

@@ -121,7 +121,7 @@ def test_each_service_has_its_own_time_limits_and_clients_the_longest():
     text = haproxy.configuration([backend(), patient])
 
     for name in ("api", r"api\.probes", r"api\.preview-blue"):
-        limits = [line for line in section(text, f"backend {name}") if "timeout" in line]
+        limits = [line for line in section(text, f"backend {name}") if "timeout s" in line or "timeout t" in line]
         assert limits == ["  timeout server 900s", "  timeout tunnel 7200s"]
     assert "  timeout server 60s" in section(text, "backend web")
     assert "  timeout client 900s" in section(text, "frontend public")
