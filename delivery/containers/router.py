@@ -11,6 +11,7 @@ import shlex
 import tarfile
 import time
 from collections.abc import Sequence
+from contextlib import closing
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -230,6 +231,20 @@ class Router:
         with_master = "-S" in (self.container.attrs["Config"]["Cmd"] or ())
         return Workers(self) if with_master else Runtime(self)
 
+    def end_idle(self, sequence: int) -> None:
+        """End the processes that a reload has replaced and that only hold connections on which nothing is asked.
+
+        Such a process knows no slot that came later: a request on one of its connections would be lost with the slot
+        that it knows. A connection that ends while nothing is asked is opened again by its client (RFC 9112, 9.3.1).
+        """
+        with closing(self.workers()) as workers:
+            try:
+                numbers = workers.idle()
+            except Transient:
+                return  # what they hold ends with `timeout http-keep-alive`
+        if numbers:
+            self._fenced(sequence, f"kill -TERM {' '.join(map(str, numbers))} 2>/dev/null || true")
+
     def visitor(
         self,
         service: str | None = None,
@@ -323,6 +338,10 @@ class Runtime:
             self._stream.close()
         self._stream = None
 
+    def idle(self) -> list[int]:
+        """Return nothing: processes that a reload has replaced are out of reach."""
+        return []
+
     def _stat(self) -> list[ServerStat]:
         return haproxy.parse_stat(self._ask("show stat"))
 
@@ -355,6 +374,15 @@ class Workers(Runtime):
     def _stat(self) -> list[ServerStat]:
         numbers = haproxy.parse_workers(self._ask(haproxy.WORKERS))
         return [one for number in numbers for one in haproxy.parse_stat(self._ask(f"@!{number} show stat"))]
+
+    def idle(self) -> list[int]:
+        """Return the processes that a reload has replaced and in which no request is in flight."""
+        self.stat()
+        try:
+            _, *replaced = haproxy.parse_workers(self._ask(haproxy.WORKERS)) or [0]
+            return [number for number in replaced if not haproxy.in_flight(self._ask(f"@!{number} show sess"))]
+        except (OSError, APIError) as error:
+            raise Transient(f"the router does not answer: {error}") from error
 
 
 def find_router(client: DockerClient, names: EnvironmentNames) -> Router | None:

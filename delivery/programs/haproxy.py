@@ -504,6 +504,11 @@ def parse_workers(text: str) -> list[int]:
     return [int(words[0]) for words in lines if words[1:2] == ["worker"] and words[0].isdecimal()]
 
 
+def in_flight(text: str) -> int:
+    """Return how many requests and upgraded connections are in `show sess`; the command's own line is none."""
+    return sum(line.startswith("0x") and " fe=GLOBAL " not in line for line in text.splitlines())
+
+
 def parse_answers(text: str) -> dict[Colour, SlotCounts]:
     """Return what users of each slot were answered, from lines of the ring `answers`.
 

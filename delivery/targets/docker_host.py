@@ -401,6 +401,7 @@ class DockerHost:
         own = [one for one in instances if one.colour == colour]
         if own:
             self._ended += self._drain(router, colour, {one.service: one.file.draining_seconds for one in own})
+            router.end_idle(self.sequence)
             shares: dict[Colour, int] = {colour: 0, other(colour): 100}
             router.apply(self.sequence, backends([one for one in instances if one.colour != colour], shares))
         remove_slot(self.client, self.names, colour, instances)

@@ -87,7 +87,7 @@ class Project:
         assert done.returncode == 0, done.stderr
         return done.stdout.strip()
 
-    def headway(self, *arguments: str, timeout: float = 600) -> subprocess.CompletedProcess[str]:
+    def headway(self, *arguments: str, timeout: float = 600, typed: str = "") -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [str(HEADWAY), *arguments],
             cwd=self.folder,
@@ -95,7 +95,7 @@ class Project:
             capture_output=True,
             text=True,
             timeout=timeout,
-            stdin=subprocess.DEVNULL,
+            input=typed,
         )
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:

@@ -127,6 +127,13 @@ def test_each_service_has_its_own_time_limits_and_clients_the_longest():
     assert "  timeout client 900s" in section(text, "frontend public")
 
 
+def test_what_asks_for_the_sessions_is_none_of_them():
+    own = "0x55d0: proto=unix_stream src=unix:1 fe=GLOBAL be=<NONE> srv=<none> ts=00 age=0s\n"
+    user = "0x55d1: proto=tcpv4 src=10.0.0.1:50000 fe=public be=web srv=blue-1 ts=00 age=3s\n"
+
+    assert [haproxy.in_flight(text) for text in ("\n", own, own + user + user)] == [0, 0, 2]
+
+
 def test_every_process_of_a_router_is_known():
     told = "#<PID> <type> <reloads> <uptime> <version>\n1 master 2 [failed: 0] 0d00h05m 2.6.12\n# workers\n"
     told += "25 worker 0 0d00h00m01s 2.6.12\n# old workers\n21 worker 1 0d00h02m21s 2.6.12\n# programs\n\n"

@@ -653,6 +653,18 @@ def test_a_server_that_closes_without_saying_so_loses_no_post_and_what_hangs_is_
     assert seen.what_failed == {"GET /hang 504": 1, "POST /hang 504": 1}
 
 
+def test_a_connection_that_was_idle_during_a_whole_release_ends_before_a_request_is_lost_on_it(app, target, release):
+    second = release(2)
+    url = put_live(app, target, release(1)).url
+    with closing(lasting.Connection(url, "GET /")) as idle:
+        assert idle.until(b"\r\n\r\n1").endswith(b"1")
+        target(2).stage(app, second)
+        target(2).shift(second, 100)
+        target(2).retire(second)
+
+        assert idle.until(b"anything") == b""
+
+
 def test_a_server_that_takes_few_connections_at_a_time_answers_all_of_its_users(target, release):
     url = put_live(lasting_app(lasting.ONE_AT_A_TIME), target, release(1)).url
 
