@@ -243,7 +243,8 @@ def test_a_migration_that_fails_is_shown_with_its_last_lines(home, tmp_path):
     result = run(App.model_validate(broken), home, tmp_path)
 
     assert result.outcome == "error"
-    assert "the migration failed: exit code 2" in result.problem
+    assert "the migration failed: exit code 1" in result.problem  # psql finds the database by its own variables
+    assert 'syntax error at or near "no"' in result.last_lines
 
 
 def test_a_cell_that_takes_too_long_is_ended(home, tmp_path):
