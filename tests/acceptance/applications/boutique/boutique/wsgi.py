@@ -1,0 +1,8 @@
+"""Where a server finds the application."""
+
+import os
+
+from django.core.wsgi import get_wsgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "boutique.settings")
+application = get_wsgi_application()
