@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from docker.errors import APIError
 
 from delivery.containers.exec_stream import ExecStream
-from delivery.containers.router import Router, Runtime
+from delivery.containers.router import Router
+from delivery.containers.router_runtime import Runtime
 from delivery.latency import LatencyHistogram
-from delivery.programs import haproxy
+from delivery.programs import haproxy, haproxy_runtime
 from delivery.programs.haproxy import COLOURS
 from delivery.target import Colour, SlotCounts
 
@@ -23,7 +24,7 @@ class RouterMetrics:
     def __init__(self, router: Router) -> None:
         self._runtime = Runtime(router)
         self._runtime.stat()
-        self._before = haproxy.parse_answers(router.runtime(haproxy.ANSWERS_SO_FAR))
+        self._before = haproxy_runtime.parse_answers(router.runtime(haproxy_runtime.ANSWERS_SO_FAR))
         self._answers = Answers(router)
 
     def read(self) -> Mapping[Colour, SlotCounts]:
@@ -67,7 +68,7 @@ class Answers:
 
     def _open(self) -> ExecStream:
         stream = ExecStream(self._router.client, self._router.container, haproxy.RUNTIME_PORT, seconds=STREAM_SECONDS)
-        stream.sendall(f"{haproxy.ANSWERS_FROM_NOW}\n".encode())
+        stream.sendall(f"{haproxy_runtime.ANSWERS_FROM_NOW}\n".encode())
         return stream
 
     def _follow(self) -> None:
@@ -85,6 +86,6 @@ class Answers:
         lines, rest = self._stream.makefile(), b""
         while more := lines.read1(65536):
             whole, _, rest = (rest + more).rpartition(b"\n")
-            new = haproxy.parse_answers(whole.decode(errors="replace"))
+            new = haproxy_runtime.parse_answers(whole.decode(errors="replace"))
             with self._lock:
                 self._counts = {colour: self._counts[colour].plus(new[colour]) for colour in COLOURS}

@@ -21,16 +21,18 @@ from docker.models.containers import Container
 
 from delivery.app import DockerTarget
 from delivery.containers.bases import resolve_base
-from delivery.containers.exec_stream import KILLED, ExecStream, run_in
+from delivery.containers.exec_stream import KILLED, run_in
 from delivery.containers.names import EnvironmentNames
 from delivery.containers.packing import packed
+from delivery.containers.router_runtime import Runtime, Workers
 from delivery.containers.visit import READ_SECONDS, Visitor
 from delivery.errors import Misconfigured, Rejected, Transient
 from delivery.health import LOCAL_HOST
 from delivery.home import Home
 from delivery.ledger import environment_labels
-from delivery.programs import haproxy
-from delivery.programs.haproxy import Entry, RouterBackend, ServerStat
+from delivery.programs import haproxy, haproxy_runtime
+from delivery.programs.haproxy import Entry, RouterBackend
+from delivery.programs.haproxy_runtime import ServerStat
 from delivery.tls import ServerCertificate
 
 IMAGE = "haproxy:2.6"
@@ -216,11 +218,11 @@ class Router:
     def look(self) -> RouterLook:
         """Return what it says of itself, by a single call of the engine; Transient when it does not run."""
         obeyed, file, servers = self._run("sh", "-c", _LOOK).split(BETWEEN)
-        return RouterLook(int(obeyed.strip() or 0), file, haproxy.parse_stat(servers))
+        return RouterLook(int(obeyed.strip() or 0), file, haproxy_runtime.parse_stat(servers))
 
     def stat(self) -> list[ServerStat]:
         """Return every server with its counters since the last reload; none when it does not answer."""
-        return haproxy.parse_stat(self.runtime("show stat"))
+        return haproxy_runtime.parse_stat(self.runtime("show stat"))
 
     def runtime(self, command: str) -> str:
         """Send one command that changes nothing and return the answer; empty when the router does not answer."""
@@ -307,82 +309,6 @@ class Router:
     def _binding(self) -> dict[str, str]:
         bindings = self.container.attrs["HostConfig"]["PortBindings"]
         return dict(bindings[f"{haproxy.PORT}/tcp"][0])
-
-
-class Runtime:
-    """A connection to a router's runtime interface, which answers many commands quickly; it opens again when it broke.
-
-    It stays with the process that it was opened to: after a reload that is not the one that serves.
-    """
-
-    port, prompt = haproxy.RUNTIME_PORT, b"\n> "
-
-    def __init__(self, router: Router) -> None:
-        self._router = router
-        self._stream: ExecStream | None = None
-        self._answers: io.BufferedReader | None = None
-
-    def stat(self) -> list[ServerStat]:
-        """Return every server with its counters since the last reload; Transient when the router does not answer."""
-        try:
-            if self._stream is None:
-                self._open()
-            return self._stat()
-        except (Transient, OSError, APIError) as error:
-            self.close()
-            raise Transient(f"the router does not answer: {error}") from error
-
-    def close(self) -> None:
-        """End the connection."""
-        if self._stream:
-            self._stream.close()
-        self._stream = None
-
-    def idle(self) -> list[int]:
-        """Return nothing: processes that a reload has replaced are out of reach."""
-        return []
-
-    def _stat(self) -> list[ServerStat]:
-        return haproxy.parse_stat(self._ask("show stat"))
-
-    def _open(self) -> None:
-        self._stream = ExecStream(self._router.client, self._router.container, self.port)
-        self._answers = self._stream.makefile()
-        self._ask("prompt")
-
-    def _ask(self, command: str) -> str:
-        assert self._stream
-        assert self._answers
-        self._stream.sendall(f"{command}\n".encode())
-        answer = b""
-        while not (b"\n" + answer).endswith(self.prompt):
-            more = self._answers.read1(65536)
-            if not more:
-                raise Transient("it ended the connection")
-            answer += more
-        return answer.removesuffix(self.prompt.strip(b"\n")).decode(errors="replace")
-
-
-class Workers(Runtime):
-    """A connection to all processes of a router: those that a reload has replaced live on while users are connected.
-
-    A reload ends it, and a process that ends just when it is asked.
-    """
-
-    port, prompt = haproxy.MASTER_PORT, b"\nmaster> "
-
-    def _stat(self) -> list[ServerStat]:
-        numbers = haproxy.parse_workers(self._ask(haproxy.WORKERS))
-        return [one for number in numbers for one in haproxy.parse_stat(self._ask(f"@!{number} show stat"))]
-
-    def idle(self) -> list[int]:
-        """Return the processes that a reload has replaced and in which no request is in flight."""
-        self.stat()
-        try:
-            _, *replaced = haproxy.parse_workers(self._ask(haproxy.WORKERS)) or [0]
-            return [number for number in replaced if not haproxy.in_flight(self._ask(f"@!{number} show sess"))]
-        except (OSError, APIError) as error:
-            raise Transient(f"the router does not answer: {error}") from error
 
 
 def find_router(client: DockerClient, names: EnvironmentNames) -> Router | None:

@@ -14,11 +14,12 @@ from docker.errors import APIError, DockerException, NotFound
 from delivery.answer import Answer
 from delivery.containers.instances import Instance
 from delivery.containers.metrics import Answers
-from delivery.containers.router import Router, Runtime
+from delivery.containers.router import Router
+from delivery.containers.router_runtime import Runtime
 from delivery.containers.serving import fault_of
 from delivery.errors import Transient
 from delivery.guard import Burst, Guard
-from delivery.programs.haproxy import ServerStat
+from delivery.programs.haproxy_runtime import ServerStat
 from delivery.target import Colour, other
 
 LOOK_SECONDS = 0.1

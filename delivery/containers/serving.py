@@ -13,7 +13,8 @@ from delivery.containers.diagnosis import why_not_ready
 from delivery.containers.instances import Instance, routes_of
 from delivery.containers.limits import KILLED
 from delivery.containers.questions import FirstQuestions, Key
-from delivery.containers.router import Router, Runtime
+from delivery.containers.router import Router
+from delivery.containers.router_runtime import Runtime
 from delivery.containers.visit import Visitor
 from delivery.errors import Rejected, ReleaseUnhealthy, Transient
 from delivery.target import Colour

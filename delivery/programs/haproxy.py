@@ -1,21 +1,17 @@
-"""HAProxy: its configuration as text, its runtime commands, and what `show stat` says.
+"""HAProxy: its configuration as text; what a running one says is in haproxy_runtime.py.
 
 The settings are those under which no request of a forward shift failed; the reasons stand beside them. Rules from the
 HAProxy 2.6 configuration manual (sections 4.2 retry-on, 5.2 server, 5.3 resolvers) and management guide (9.3).
 """
 
-import csv
-import io
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from pydantic import Field
 
 from delivery.health import LOCAL_HOST, Health
-from delivery.latency import LatencyHistogram
 from delivery.model import Model
-from delivery.target import Colour, SlotCounts
+from delivery.target import Colour
 
 PORT = 8080  # in the container; what is published is the target's choice
 TLS_PORT = 8443  # published where the target has certificates
@@ -23,11 +19,8 @@ INSIDE_PORT = 8083  # not published: users' entry for Headway and what runs besi
 PROBE_PORT = 8079  # on the container's loopback: reaches one chosen instance, whatever its weight
 RUNTIME_PORT = 8078  # on the container's loopback
 MASTER_PORT = 8077  # on the container's loopback: leads to every process, those too that a reload has replaced
-WORKERS = "show proc"  # management guide 9.4
 # Not published: on the environment's network they lead to one slot alone, whatever its weight.
 PREVIEW_PORTS: dict[Colour, int] = {"blue": 8081, "green": 8082}
-ANSWERS_SO_FAR = "show events answers"
-ANSWERS_FROM_NOW = "show events answers -w -n"  # management guide 9.3: wait for new ones, begin with the next
 COLOURS: tuple[Colour, Colour] = ("blue", "green")
 MAX_WEIGHT = 256
 RETRIES = 5
@@ -76,16 +69,14 @@ defaults
   retry-on conn-failure empty-response 500 502 503
 """
 
-LONGEST_PATH = 60
-
 _SETTLED = "# settled: "
 _ENTRY = "# entry: "
-_APART = "."  # in the names of backends that only Headway asks; names of services have no dots
-_PROBES = f"{_APART}probes"
-_SPARE = ".spare"
+APART = "."  # in the names of backends that only Headway asks; names of services have no dots
+_PROBES = f"{APART}probes"
+SPARE = ".spare"
 # An application too busy for its checks still answers its users, only late: when no check passes, its instances with
 # traffic are asked all the same. Nobody is refused, but one that hangs may not hold all of the router's connections.
-_LAST = ".last"
+LAST = ".last"
 _LAST_LIMIT = " maxconn 200"
 # An instance and its spare have the same address (section 5.2: HAProxy gives none twice in a backend otherwise).
 _RESOLVED = " resolvers docker resolve-prefer ipv4 resolve-opts allow-dup-ip init-addr libc,none"
@@ -134,33 +125,6 @@ class RouterBackend(Model):
         """The servers that step in: none where there is no other slot."""
         others = any(server.colour != self.spare for server in self.servers)
         return tuple(server for server in self.servers if server.colour == self.spare and others)
-
-
-class ServerStat(Model):
-    """What `show stat` says of one server."""
-
-    service: str
-    server: str
-    status: str
-    weight: int
-    sessions: int
-    requests: int
-    check: str = Field("", description="what its last check came to: `L7STS 503`, `L4CON` (management guide 9.1)")
-
-    @property
-    def colour(self) -> str:
-        """The slot it belongs to."""
-        return self.server.partition("-")[0]
-
-    @property
-    def is_up(self) -> bool:
-        """Whether its checks pass; one without checks yet is not up."""
-        return self.status.startswith("UP")
-
-    @property
-    def is_late(self) -> bool:
-        """Whether it is down for nothing but a check that was not answered in time, or for users' own connections."""
-        return not self.is_up and self.check.startswith(("L4TOUT", "L7TOUT", "HANA"))
 
 
 def weights(percents: Mapping[Colour, int], counts: Mapping[Colour, int]) -> dict[Colour, int]:
@@ -225,7 +189,7 @@ _NO_CHOICE = "  http-request del-header x-headway- -m beg\n"
 
 # Whoever asks for what nobody has: a plain word instead of the router's own 503.
 _UNKNOWN = f"""\
-backend {_APART}unknown
+backend {APART}unknown
   http-request return status 404 content-type text/plain string "no service has this host and path\\n"
 """
 
@@ -300,7 +264,7 @@ def _use_backends(hosts: Sequence[str], routed: Iterable[tuple[str, str]]) -> li
         return (not host, host.startswith("*"), -len(rest))
 
     lines = [f"  use_backend {backend}{_condition(way)}\n" for way, backend in sorted(routed, key=order)]
-    return [_HOST, *lines, f"  default_backend {_APART}unknown\n"] if hosts else lines
+    return [_HOST, *lines, f"  default_backend {APART}unknown\n"] if hosts else lines
 
 
 def _preview(colour: Colour) -> str:
@@ -364,13 +328,13 @@ def _backend(backend: RouterBackend, *, secure: bool) -> str:
         for server in backend.servers
     ]
     lines += [
-        f"  server {server.name}{_SPARE} {server.address}:{server.port}"
+        f"  server {server.name}{SPARE} {server.address}:{server.port}"
         f" track {backend.service}/{server.name} backup{_RESOLVED}"
         for server in backend.spares
     ]
     # After the spares: the first that can be used gets all (section 4.2, option allbackups).
     lines += [
-        f"  server {server.name}{_LAST} {server.address}:{server.port}"
+        f"  server {server.name}{LAST} {server.address}:{server.port}"
         f" backup weight {server.weight}{_LAST_LIMIT}{_RESOLVED}"
         for server in backend.servers
     ]
@@ -446,7 +410,7 @@ def weights_in(text: str) -> dict[tuple[str, str], int]:
     for words in map(str.split, text.splitlines()):
         if words[:1] == ["backend"]:
             service = words[1]
-        elif words[:1] == ["server"] and "weight" in words and not words[1].endswith(_LAST):
+        elif words[:1] == ["server"] and "weight" in words and not words[1].endswith(LAST):
             found[service, words[1]] = int(words[words.index("weight") + 1])
     return found
 
@@ -456,15 +420,16 @@ def percents(found: Mapping[tuple[str, str], int]) -> dict[Colour, int]:
     shares: dict[Colour, int] = {"blue": 0, "green": 0}
     for service in sorted({name for name, _ in found}):
         own = {server: weight for (name, server), weight in found.items() if name == service}
-        sums = {colour: sum(own[server] for server in own if _is_of(server, colour)) for colour in COLOURS}
+        sums = {colour: sum(own[server] for server in own if is_of(server, colour)) for colour in COLOURS}
         if total := sum(sums.values()):
             shares = {colour: round(100 * sums[colour] / total) for colour in COLOURS}
-        if all(any(_is_of(server, colour) for server in own) for colour in COLOURS):
+        if all(any(is_of(server, colour) for server in own) for colour in COLOURS):
             break  # a service that both slots have tells the share; one of a single slot only whether it takes any
     return shares
 
 
-def _is_of(server: str, colour: Colour) -> bool:
+def is_of(server: str, colour: Colour) -> bool:
+    """Whether a server is an instance of the slot."""
     return server.startswith(f"{colour}-")
 
 
@@ -474,106 +439,5 @@ def weight_commands(backends: Iterable[RouterBackend]) -> list[str]:
         f"set server {backend.service}/{server.name}{part} weight {server.weight}"
         for backend in backends
         for server in backend.servers
-        for part in ("", _LAST)
+        for part in ("", LAST)
     ]
-
-
-def parse_stat(text: str) -> list[ServerStat]:
-    """Return the servers in the CSV of `show stat`: no frontends, no backends, and not what only Headway asks."""
-    start = text.find("# pxname")
-    if start < 0:
-        return []
-    rows = csv.DictReader(io.StringIO(text[start + 2 :]))
-    servers = (row for row in rows if row.get("svname") not in (None, "", "FRONTEND", "BACKEND"))
-    found: dict[tuple[str, str], ServerStat] = {}
-    for one in [_server(row) for row in servers if _APART not in row["pxname"]]:
-        name = one.server.removesuffix(_SPARE).removesuffix(_LAST)
-        found[one.service, name] = one if name == one.server else _together(found[one.service, name], one)
-    return list(found.values())
-
-
-def _together(server: ServerStat, again: ServerStat) -> ServerStat:
-    """Return the server with what reached it as a spare or as the last resort."""
-    sums = {name: getattr(server, name) + getattr(again, name) for name in ("sessions", "requests")}
-    return server.model_copy(update=sums)
-
-
-def parse_workers(text: str) -> list[int]:
-    """Return the process numbers in `show proc`: of the one that serves, and of those that a reload has replaced."""
-    lines = (line.split() for line in text.splitlines())
-    return [int(words[0]) for words in lines if words[1:2] == ["worker"] and words[0].isdecimal()]
-
-
-def in_flight(text: str) -> int:
-    """Return how many requests and upgraded connections are in `show sess`; the command's own line is none."""
-    return sum(line.startswith("0x") and " fe=GLOBAL " not in line for line in text.splitlines())
-
-
-def parse_answers(text: str) -> dict[Colour, SlotCounts]:
-    """Return what users of each slot were answered, from lines of the ring `answers`.
-
-    A request that was tried more than once tells the time of several servers: its time is left out. What another try
-    hid from the user is counted for the slot that was at fault, unless the user was answered by it with an error.
-    """
-    seen = {colour: _Seen() for colour in COLOURS}
-    for line in text.splitlines():
-        match line.split(None, 8):
-            case [_, server, status, milliseconds, retries, ended, method, tried, path]:
-                asked = f"{method} {path[:LONGEST_PATH]}"
-                own, failure = _slot(server), _failure(status, ended)
-                if own:
-                    seen[own].requests += 1
-                    seen[own].failed[f"{asked} {failure}"] += bool(failure)
-                    if retries == "0" and milliseconds.isdecimal():  # -1 where no answer came
-                        seen[own].times.append(float(milliseconds))
-                before = {_slot(name) for name in tried.split(",")[:-2]} - {own if failure else None}
-                for colour in COLOURS:
-                    seen[colour].hidden[asked] += colour in before
-    return {colour: one.counts() for colour, one in seen.items()}
-
-
-class _Seen:
-    """What is counted for one slot while lines are read."""
-
-    def __init__(self) -> None:
-        self.requests, self.times = 0, list[float]()
-        self.failed, self.hidden = Counter[str](), Counter[str]()
-
-    def counts(self) -> SlotCounts:
-        return SlotCounts(
-            requests=self.requests,
-            errors=self.failed.total(),
-            what_failed=dict(+self.failed),
-            hidden=self.hidden.total(),
-            what_was_hidden=dict(+self.hidden),
-            latency=LatencyHistogram.of(self.times),
-        )
-
-
-def _slot(server: str) -> Colour | None:
-    return next((colour for colour in COLOURS if _is_of(server, colour)), None)
-
-
-def _failure(status: str, ended: str) -> str:
-    """Return in what way a user was failed, or nothing; the two signs of the end are those of section 8.5."""
-    if not status.isdecimal() or int(status) < 100:
-        return "" if ended[0] in "Cc" else "no answer"  # C: the client went away
-    if int(status) >= 500:
-        return status
-    # An upgraded connection ends when either side wants.
-    return f"{status} cut short" if ended[0] in "Ss" and status != "101" else ""
-
-
-def _server(row: Mapping[str, str]) -> ServerStat:
-    def count(*names: str) -> int:
-        return sum(int(row.get(name) or 0) for name in names)
-
-    return ServerStat(
-        service=row["pxname"],
-        server=row["svname"],
-        status=row["status"],
-        weight=count("weight"),
-        check=f"{(row.get('check_status') or '').lstrip('* ')} {row.get('check_code') or ''}".strip(),
-        sessions=count("scur", "qcur"),
-        requests=count("stot"),  # not `req_tot`, which leaves out what was tried again elsewhere
-    )

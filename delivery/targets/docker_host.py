@@ -37,7 +37,8 @@ from delivery.containers.names import EnvironmentNames
 from delivery.containers.printed import lines_of
 from delivery.containers.published import bracketed, check_published
 from delivery.containers.removal import find_belongings, remove_belongings
-from delivery.containers.router import ANY_ADDRESSES, Router, Runtime, ensure_router, find_router
+from delivery.containers.router import ANY_ADDRESSES, Router, ensure_router, find_router
+from delivery.containers.router_runtime import Runtime
 from delivery.containers.sentinels import EngineSentinel, HealthSentinel, RouterSentinel
 from delivery.containers.serving import (
     Ask,
@@ -58,7 +59,8 @@ from delivery.health import LOCAL_HOST
 from delivery.home import Home
 from delivery.place import Place
 from delivery.programs import haproxy
-from delivery.programs.haproxy import COLOURS, Entry, ServerStat
+from delivery.programs.haproxy import COLOURS, Entry
+from delivery.programs.haproxy_runtime import ServerStat
 from delivery.redaction import Redaction
 from delivery.release import Release
 from delivery.service_logs import LogLine, LogWish

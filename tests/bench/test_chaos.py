@@ -18,7 +18,7 @@ from delivery.errors import Misconfigured
 from delivery.home import Home
 from delivery.journal import Entry, Journal
 from delivery.lease import LeaseBook
-from delivery.programs.haproxy import ServerStat
+from delivery.programs.haproxy_runtime import ServerStat
 from delivery.store import FolderStore
 from tests.delivery.values import make_release
 
@@ -113,7 +113,7 @@ def _seen(watch, lease, now):
 def stand(place, monkeypatch, *, instances, weights, answers="1"):
     """Make the engine, the router and the port tell these things."""
     stats = [
-        ServerStat(service="web", server=server, status=status, weight=weight, sessions=0, requests=0, errors=0)
+        ServerStat(service="web", server=server, status=status, weight=weight, sessions=0, requests=0)
         for server, (status, weight) in weights.items()
     ]
     written = {("web", server): weight for server, (_, weight) in weights.items()}

@@ -9,7 +9,7 @@ from delivery.app import Service
 from delivery.containers import sentinels
 from delivery.containers.sentinels import HealthSentinel, RouterSentinel
 from delivery.guard import Guard
-from delivery.programs.haproxy import ServerStat
+from delivery.programs.haproxy_runtime import ServerStat
 from delivery.target import SlotCounts
 
 WELL, LATE = Answer(status=200, headers={"x-headway-instance": "green-1"}), Answer(timed_out=True)

@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 from delivery.app import Service
 from delivery.health import Health
-from delivery.latency import LatencyHistogram
 from delivery.programs import haproxy
 from delivery.programs.haproxy import MAX_WEIGHT, Entry, RouterBackend, RouterServer
 from tests.delivery.values import NOON
@@ -127,20 +126,6 @@ def test_each_service_has_its_own_time_limits_and_clients_the_longest():
     assert "  timeout client 900s" in section(text, "frontend public")
 
 
-def test_what_asks_for_the_sessions_is_none_of_them():
-    own = "0x55d0: proto=unix_stream src=unix:1 fe=GLOBAL be=<NONE> srv=<none> ts=00 age=0s\n"
-    user = "0x55d1: proto=tcpv4 src=10.0.0.1:50000 fe=public be=web srv=blue-1 ts=00 age=3s\n"
-
-    assert [haproxy.in_flight(text) for text in ("\n", own, own + user + user)] == [0, 0, 2]
-
-
-def test_every_process_of_a_router_is_known():
-    told = "#<PID> <type> <reloads> <uptime> <version>\n1 master 2 [failed: 0] 0d00h05m 2.6.12\n# workers\n"
-    told += "25 worker 0 0d00h00m01s 2.6.12\n# old workers\n21 worker 1 0d00h02m21s 2.6.12\n# programs\n\n"
-
-    assert haproxy.parse_workers(told) == [25, 21]
-
-
 def test_only_the_loopback_reaches_one_chosen_instance():
     probe = section(haproxy.configuration([backend("web"), backend("api", prefixes=("/api",))]), "frontend probe")
 
@@ -242,33 +227,6 @@ def test_without_a_server_no_slot_has_a_share():
     assert haproxy.percents({}) == {"blue": 0, "green": 0}
 
 
-def test_counters_are_read_for_each_server_and_nothing_else():
-    found = haproxy.parse_stat(
-        stat(
-            "public,FRONTEND,,0,9,,,,,OPEN,,0,9",
-            "web,blue-1,1,2,90,1,2,3,4,UP,100,5,95",
-            "web,green-1,0,0,0,0,0,0,0,DOWN 1/2,0,0,0",
-            "web,BACKEND,0,2,90,1,2,3,4,UP,100,5,95",
-        )
-    )
-
-    assert [(one.service, one.server, one.colour, one.is_up) for one in found] == [
-        ("web", "blue-1", "blue", True),
-        ("web", "green-1", "green", False),
-    ]
-    assert (found[0].weight, found[0].sessions, found[0].requests) == (100, 3, 90)
-
-
-@pytest.mark.parametrize(
-    ("status", "is_up"),
-    [("UP", True), ("UP 1/2", True), ("DOWN", False), ("no check", False), ("MAINT", False), ("NOLB", False)],
-)
-def test_only_a_server_whose_checks_pass_is_up(status, is_up):
-    [found] = haproxy.parse_stat(stat(f"web,blue-1,0,0,0,0,0,0,0,{status},1,0,0"))
-
-    assert found.is_up is is_up
-
-
 def test_the_other_slot_steps_in_only_when_an_instance_is_left_of_neither():
     alone = backend("web", server("blue"))
     both = backend("web", server("blue"), server("green", weight=0))
@@ -283,29 +241,6 @@ def test_the_other_slot_steps_in_only_when_an_instance_is_left_of_neither():
     assert ".spare" not in haproxy.configuration([alone.model_copy(update={"spare": "blue"})])
 
 
-def test_what_reaches_a_slot_that_steps_in_is_counted_as_its_own():
-    [found] = haproxy.parse_stat(
-        stat(
-            "web,blue-1,0,1,7,0,0,0,0,DOWN,1,0,7",
-            "web,blue-1.spare,0,2,5,1,0,0,0,UP,1,0,5",
-            "web,blue-1.last,0,1,4,1,0,0,0,no check,1,0,4",
-        )
-    )
-
-    assert (found.server, found.weight, found.sessions, found.requests) == ("blue-1", 1, 4, 16)
-    assert not found.is_up
-
-
-def test_what_only_probes_ask_is_not_counted():
-    text = haproxy.configuration([backend("web", server("blue"), server("green", weight=0))])
-
-    assert section(text, r"backend web\.probes")[-2:] == [
-        f"  server blue-1 shop-blue-1:8000 track web/blue-1{RESOLVED}",
-        f"  server green-1 shop-green-1:8000 track web/green-1{RESOLVED}",
-    ]
-    assert haproxy.parse_stat(stat("web.probes,blue-1,0,0,7,0,0,0,0,UP,1,0,7")) == []
-
-
 def test_a_probe_is_answered_by_the_chosen_instance_or_by_nobody():
     probes = section(haproxy.configuration([backend()]), r"backend web\.probes")
 
@@ -313,71 +248,6 @@ def test_a_probe_is_answered_by_the_chosen_instance_or_by_nobody():
     assert "  no option redispatch" in probes
     assert "  retries 0" in probes
     assert "  use-server blue-1 if { req.hdr(x-headway-instance) -m str blue-1 }" in probes
-
-
-def test_response_times_are_told_by_slot_without_requests_tried_twice():
-    lines = [
-        "web blue-1 200 12 0 -- GET blue-1, /",
-        "web green-2 500 7 0 -- POST - /",
-        "web green-1 200 9 1 -- GET - /",
-    ]
-    broken = ["web <NOSRV> 503 -1 0 SC GET - /", "web green-1 -1 -1 0 CH GET - /", "", "> ", "web green-1 200 8 0 --"]
-
-    found = haproxy.parse_answers("\n".join(lines + broken))
-
-    assert {colour: one.latency for colour, one in found.items()} == {
-        "blue": LatencyHistogram.of([12.0]),
-        "green": LatencyHistogram.of([7.0]),
-    }
-    assert (found["blue"].requests, found["green"].requests) == (1, 3)
-
-
-@pytest.mark.parametrize(
-    ("line", "failed"),
-    [
-        ("web green-1 200 12 0 -- GET green-1, /", {}),
-        ("web green-1 404 12 0 -- GET green-1, /x", {}),
-        ("web green-1 500 12 0 -- POST - /pay", {"POST /pay 500": 1}),
-        ("web green-1 504 -1 0 sH GET green-1, /slow", {"GET /slow 504": 1}),
-        ("web green-1.last 503 -1 5 SC GET - /", {"GET / 503": 1}),
-        ("web green-1 -1 -1 0 PD POST - /pay", {"POST /pay no answer": 1}),
-        ("web green-1 200 3 0 SD GET green-1, /half", {"GET /half 200 cut short": 1}),
-        ("web green-1 200 3 0 sD GET green-1, /stream", {"GET /stream 200 cut short": 1}),
-        ("web green-1 200 3 0 CD GET green-1, /left", {}),
-        ("web green-1 -1 -1 0 CH GET green-1, /left", {}),
-        ("web green-1 101 3 0 SD GET green-1, /socket", {}),
-        ("web green-1 500 3 0 -- GET green-1, /" + "x" * 99, {"GET /" + "x" * 59 + " 500": 1}),
-    ],
-)
-def test_what_a_user_was_answered_is_what_counts(line, failed):
-    found = haproxy.parse_answers(line)["green"]
-
-    assert (found.requests, found.errors, found.what_failed) == (1, len(failed), failed)
-    assert (found.hidden, found.what_was_hidden) == (0, {})
-
-
-@pytest.mark.parametrize(
-    ("line", "hidden", "errors"),
-    [
-        ("web blue-1 200 9 +1 -- GET green-1,blue-1, /cart", {"green": 1, "blue": 0}, 0),
-        ("web green-1 200 9 2 -- GET green-1,green-1,green-1, /cart", {"green": 1, "blue": 0}, 0),
-        ("web green-1 500 9 5 -- GET green-1,green-1,green-1, /cart", {"green": 0, "blue": 0}, 1),
-        ("web blue-1 500 9 +1 -- GET green-1,blue-1, /cart", {"green": 1, "blue": 0}, 1),
-        ("web blue-1 200 9 +1 -- POST - /cart", {"green": 0, "blue": 0}, 0),
-    ],
-    ids=["another slot", "the same slot", "the user saw it", "both fail", "only a connection failed"],
-)
-def test_an_error_that_another_try_hid_is_known_to_the_slot_that_made_it(line, hidden, errors):
-    found = haproxy.parse_answers(line)
-
-    assert {colour: one.hidden for colour, one in found.items()} == hidden
-    assert sum(one.errors for one in found.values()) == errors
-    assert found["green"].what_was_hidden == ({"GET /cart": 1} if hidden["green"] else {})
-
-
-@pytest.mark.parametrize("text", ["", "Unknown command.\n", f"# {FIGURES},\n"])
-def test_an_answer_without_servers_has_none(text):
-    assert haproxy.parse_stat(text) == []
 
 
 @pytest.mark.parametrize("sign", list(" \t\n\"'\\#{}$`|;"))
@@ -408,10 +278,6 @@ def test_a_slot_can_be_asked_alone_by_its_own_routes():
     assert haproxy.weights_in(text)["api", "green-1"] == 0
 
 
-def test_what_checks_ask_of_one_slot_is_not_counted():
-    assert haproxy.parse_stat(stat("web.preview-blue,blue-1,0,0,7,0,0,0,0,UP,1,0,7")) == []
-
-
 def test_a_health_check_has_the_limits_and_the_host_that_were_asked_for():
     health = Health(path="/up", host="shop.org", timeout_seconds=2, interval_seconds=4, failures=5)
     patient = backend().model_copy(update={"health": health})
@@ -421,15 +287,6 @@ def test_a_health_check_has_the_limits_and_the_host_that_were_asked_for():
     assert "  http-check send meth GET uri /up hdr Host shop.org" in lines
     assert "  timeout check 2000ms" in lines
     assert any("inter 4000ms fastinter 2000ms downinter 4000ms fall 5 rise 1" in line for line in lines)
-
-
-def test_what_a_check_found_is_told_and_a_late_answer_is_not_a_wrong_one():
-    head = "pxname,svname,stot,status,weight,check_status,check_code"
-    rows = ["web,blue-1,0,DOWN,1,L7STS,503", "web,blue-2,0,DOWN,1,* L7TOUT,", "web,blue-3,0,UP,1,L7OK,200"]
-
-    found = haproxy.parse_stat("\n".join([f"# {head}", *rows]))
-
-    assert [(one.check, one.is_late) for one in found] == [("L7STS 503", False), ("L7TOUT", True), ("L7OK 200", False)]
 
 
 def test_what_users_say_of_their_way_in_is_dropped_unless_a_trusted_proxy_says_it():
@@ -479,3 +336,12 @@ def test_the_file_remembers_how_users_come_in():
 
     assert haproxy.entry_in(haproxy.configuration([backend()], "0123456789ab", entry)) == entry
     assert haproxy.entry_in("global\n") == Entry()
+
+
+def test_probes_have_a_way_of_their_own():
+    text = haproxy.configuration([backend("web", server("blue"), server("green", weight=0))])
+
+    assert section(text, r"backend web\.probes")[-2:] == [
+        f"  server blue-1 shop-blue-1:8000 track web/blue-1{RESOLVED}",
+        f"  server green-1 shop-green-1:8000 track web/green-1{RESOLVED}",
+    ]
