@@ -7,7 +7,6 @@ watch last, and which lease sequence was obeyed last.
 import logging
 import threading
 import time
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from urllib.parse import urlparse
@@ -24,6 +23,7 @@ from delivery.containers.bed import engine_errors
 from delivery.containers.client import connect
 from delivery.containers.database import SECRET_VARIABLES, ensure_network, find_database, standard_variables
 from delivery.containers.diagnosis import check_exposed
+from delivery.containers.draining import drain, prove_idle
 from delivery.containers.instances import (
     Instance,
     backends,
@@ -38,7 +38,6 @@ from delivery.containers.printed import lines_of
 from delivery.containers.published import bracketed, check_published
 from delivery.containers.removal import find_belongings, remove_belongings
 from delivery.containers.router import ANY_ADDRESSES, Router, ensure_router, find_router
-from delivery.containers.router_runtime import Runtime
 from delivery.containers.sentinels import EngineSentinel, HealthSentinel, RouterSentinel
 from delivery.containers.serving import (
     Ask,
@@ -53,7 +52,7 @@ from delivery.containers.serving import (
 from delivery.containers.traffic import SlotProbes
 from delivery.containers.visit import Visitor, ask_each
 from delivery.containers.written import find_losses
-from delivery.errors import Misconfigured, Rejected, ReleaseUnhealthy, Transient
+from delivery.errors import Misconfigured, ReleaseUnhealthy
 from delivery.guard import Guard
 from delivery.health import LOCAL_HOST
 from delivery.home import Home
@@ -80,9 +79,6 @@ from delivery.verdict import prepare
 from delivery.watching import Clock, TrafficWatch
 
 _log = logging.getLogger(__name__)
-IDLE_SECONDS = 30.0  # for proof that a slot gets no requests any more
-STILL_SECONDS = 0.5
-BETWEEN_SECONDS = 0.05
 
 
 class DockerHost:
@@ -260,7 +256,7 @@ class DockerHost:
         """Remove what `release` replaced, once the old slot's request counter stands still."""
         router, colour = self._settle(release)
         if self._instances(other(colour)):
-            self._prove_idle(router, other(colour))
+            prove_idle(router, other(colour))
             self._clear(router, other(colour))
         return self._state(router)
 
@@ -402,41 +398,11 @@ class DockerHost:
         instances = self._instances()
         own = [one for one in instances if one.colour == colour]
         if own:
-            self._ended += self._drain(router, colour, {one.service: one.file.draining_seconds for one in own})
+            self._ended += drain(router, colour, {one.service: one.file.draining_seconds for one in own})
             router.end_idle(self.sequence)
             shares: dict[Colour, int] = {colour: 0, other(colour): 100}
             router.apply(self.sequence, backends([one for one in instances if one.colour != colour], shares))
         remove_slot(self.client, self.names, colour, instances)
-
-    def _drain(self, router: Router, colour: Colour, seconds: Mapping[str, int]) -> list[EndedConnections]:
-        """Return when nothing is in flight, or what still is after the `seconds` of its service."""
-        began = time.monotonic()
-        with closing(router.workers()) as workers:
-            while True:
-                open_now = Counter[str]()
-                for one in _of(workers, colour):
-                    open_now[one.service] += one.sessions
-                passed = time.monotonic() - began
-                if not any(open_now[service] and passed < limit for service, limit in seconds.items()):
-                    break
-                time.sleep(BETWEEN_SECONDS)
-        return [
-            EndedConnections(service=service, connections=open_now[service], seconds=limit)
-            for service, limit in seconds.items()
-            if open_now[service]
-        ]
-
-    def _prove_idle(self, router: Router, colour: Colour) -> None:
-        """Return when the slot gets no more requests; Rejected when it still does after a while."""
-        deadline = time.monotonic() + IDLE_SECONDS
-        with closing(router.workers()) as workers:
-            while True:
-                before = _requests(workers, colour)
-                time.sleep(STILL_SECONDS)
-                if _requests(workers, colour) <= before:  # less: a process with its last connection has ended
-                    return
-                if time.monotonic() > deadline:
-                    raise Rejected(f"the {colour} slot still gets requests; it is not removed")
 
     def _router(self) -> Router:
         router = self._found_router()
@@ -552,16 +518,3 @@ def _levels(app: App) -> list[list[str]]:
         started.update(level)
         waiting = [name for name in waiting if name not in started]
     return levels
-
-
-def _requests(runtime: Runtime, colour: Colour) -> int:
-    return sum(one.requests for one in _of(runtime, colour))
-
-
-def _of(runtime: Runtime, colour: Colour) -> list[ServerStat]:
-    """Return the servers of a slot; a connection that a reload or the end of a process broke is opened again."""
-    try:
-        found = runtime.stat()
-    except Transient:
-        found = runtime.stat()
-    return [one for one in found if one.colour == colour]
