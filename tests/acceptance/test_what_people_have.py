@@ -115,7 +115,7 @@ def test_a_busy_machine_releases_twice_and_rolls_back_without_a_loss(home, tmp_p
         assert application.serves() == "second"
 
     print(name, seen.good)
-    assert seen.failures == []
+    assert not seen.failures, "\n".join(seen.failures)
     assert len(seen.good) == (8 if name == "relay" else 4)
     said = json.loads(application.site.ask("GET", "/said"))
     assert {token: said.get(token, 0) for token in seen.tokens if said.get(token, 0) != 1} == {}

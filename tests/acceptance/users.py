@@ -31,12 +31,7 @@ class Site:
 
     def connection(self, seconds: float = PATIENCE_SECONDS) -> http.client.HTTPConnection:
         """Return a connection that is opened by the first request."""
-        plain = http.client.HTTPConnection("127.0.0.1", self.port, timeout=seconds)
-        if self.tls:
-            plain.connect()
-            assert plain.sock
-            plain.sock = self.tls.wrap_socket(plain.sock, server_hostname=self.host)
-        return plain
+        return _Connection(self, seconds)
 
     def ask(self, method: str, path: str, body: bytes | None = None, seconds: float = PATIENCE_SECONDS) -> bytes:
         """Return the body of an answer that is good; AssertionError else."""
@@ -49,6 +44,19 @@ class Site:
     @property
     def headers(self) -> dict[str, str]:
         return {"Host": self.host} if self.host else {}
+
+
+class _Connection(http.client.HTTPConnection):
+    """To this machine, whatever the site is called; opened again by the next request when it was closed."""
+
+    def __init__(self, site: Site, seconds: float) -> None:
+        super().__init__("127.0.0.1", site.port, timeout=seconds)
+        self._site = site
+
+    def connect(self) -> None:
+        super().connect()
+        if self._site.tls:
+            self.sock = self._site.tls.wrap_socket(self.sock, server_hostname=self._site.host)
 
 
 def answered(
