@@ -429,7 +429,7 @@ def test_a_release_that_is_not_ready_is_told_what_it_answers(place, home, releas
         there = Place(app=place.app, environment=kind)
         with hosts(make_app(), there, home) as target:
             began = time.monotonic()
-            put_live(make_app(), target, first)
+            put_live(make_app(start_seconds=60), target, first)
             allowed = 5 + round((time.monotonic() - began) / 2)  # a slow machine needs longer until anything answers
             said = rf"was not healthy within {allowed} s: {answers}.*; the end of its log:"
             with pytest.raises(ReleaseUnhealthy, match=said):
