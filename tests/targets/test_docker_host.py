@@ -563,8 +563,8 @@ def test_logs_of_several_instances_come_in_the_order_of_their_time_until_nobody_
         router = list(target(1).logs(LogWish(part="router", tail=1)))
 
     assert {line.source for line in lines} == {"web-1", "web-2"}
-    assert sorted(line.source for line in first) == sorted(line.source for line in lines)
-    assert [line.text for line in lines].count("serving good 1") == 2
+    for seen in (lines, first):  # what they say of connections that end may come at any moment
+        assert sorted(line.source for line in seen if line.text == "serving good 1") == ["web-1", "web-2"]
     assert {line.source for line in router} <= {"router"}
 
 
