@@ -16,7 +16,6 @@ from delivery.model import Model
 from delivery.programs.haproxy import APART, COLOURS, LAST, SPARE, is_of
 from delivery.target import Colour, SlotCounts
 
-SERVERS = "show stat"
 WORKERS = "show proc"
 ANSWERS_SO_FAR = "show events answers"
 ANSWERS_FROM_NOW = "show events answers -w -n"  # wait for new ones, begin with the next
