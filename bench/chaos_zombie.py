@@ -11,12 +11,13 @@ import psutil
 
 from bench.chaos_check import look_at
 from bench.chaos_kill import Change, instances_of
-from bench.chaos_plan import Moment
+from bench.chaos_plan import STEPS, Moment
 from bench.chaos_platform import ENVIRONMENT, ChaosPlatform, Town, as_json
 from delivery.containers.names import EnvironmentNames
-from delivery.containers.router import find_router
+from delivery.containers.router import Router, find_router
 from delivery.errors import Rejected
 from delivery.lease import LeaseBook
+from delivery.programs import haproxy
 
 T = TypeVar("T")
 WAIT_SECONDS = 180
@@ -58,6 +59,7 @@ def wake_a_zombie(platform: ChaosPlatform, town: Town, *, expire: bool = False) 
         raise Rejected("the change had ended before its process could be stopped")
     sleeper.send_signal(signal.SIGSTOP)
     try:
+        _assert_not_yet(platform, town)
         sequence = change.newest()
         if expire:
             _expire(platform, town)
@@ -74,11 +76,23 @@ def wake_a_zombie(platform: ChaosPlatform, town: Town, *, expire: bool = False) 
     )
 
 
+def _assert_not_yet(platform: ChaosPlatform, town: Town) -> None:
+    """Raise Rejected when the effect came before the stop: then there is nothing left to refuse."""
+    shares = haproxy.percents(haproxy.weights_in(_router(platform, town).file()))
+    if max(shares.values()) != 100 - STEPS[0]:
+        raise Rejected(f"the process was stopped after its second shift: {shares}")
+
+
 def _state(platform: ChaosPlatform, town: Town) -> tuple[object, ...]:
     """Return all that a change could change: instances, the router's file and the sequence it obeys."""
+    router = _router(platform, town)
+    return sorted(instances_of(platform, town)), router.file(), router.obeyed()
+
+
+def _router(platform: ChaosPlatform, town: Town) -> Router:
     router = find_router(platform.engine, EnvironmentNames(platform.home.identity, town.name, ENVIRONMENT))
     assert router
-    return sorted(instances_of(platform, town)), router.file(), router.obeyed()
+    return router
 
 
 def _is_recovered(change: Change, sequence: int) -> bool:

@@ -134,12 +134,14 @@ def _journaled(
             yield
         except BaseException as error:
             write("failed", f"{type(error).__name__}: {error}")
+            if isinstance(error, Exception):
+                _check_lease(order, environment, sequence)  # without it, what it stumbled upon is somebody else's work
             raise
         write("done", detail)
 
 
 def _check_lease(order: Order, environment: str, sequence: int) -> None:
-    """Return while the lease is this change's own; Rejected, before anything is done, when somebody else took it."""
+    """Return while the lease is this change's own; Rejected when somebody else took it."""
     try:
         lease_book().check(order.app.app, environment, sequence)
     except OSError as error:

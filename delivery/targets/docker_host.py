@@ -425,6 +425,8 @@ class DockerHost:
         for one in self._instances():
             if one.release.fingerprint == release.fingerprint:
                 return one.colour
+        if self.sequence and (router := find_router(self.client, self.names)):
+            router.check(self.sequence)  # a change that slept through the end of its lease misses what others removed
         raise ReleaseUnhealthy(f"release {release.fingerprint} does not stand in any slot; somebody removed it")
 
     def _slot(self, router: Router, colour: Colour) -> SlotState:

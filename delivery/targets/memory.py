@@ -120,10 +120,12 @@ class MemoryHost:
 
     def guard(self, release: Release) -> None:
         """Nothing happens here between two verbs: shifts and watches see every fault."""
+        self._obey("guard")
         self._colour_of(release)
 
     def confirm(self, release: Release) -> None:
         """Return when `release` has all traffic and nothing was wrong with it since this was opened."""
+        self._obey("confirm")
         if self.retreat:
             raise ReleaseUnhealthy(self.retreat.reason)
         if self.place.weights[self._colour_of(release)] < 100:

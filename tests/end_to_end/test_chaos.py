@@ -80,7 +80,8 @@ def test_a_newer_change_takes_the_place_of_the_first_by_policy(chaos) -> None:
 
     _, name, message = chaos.platform.run_state(first.run)
     assert name == "Rejected"
-    assert message.startswith("superseded by ") and f"(run {second[:8]})" in message
+    assert message.startswith("superseded by ")
+    assert f"(run {second[:8]})" in message
     assert first.live_fingerprint() == town.releases[0].fingerprint
 
 

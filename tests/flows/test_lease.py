@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from delivery.errors import Rejected, Transient
+from delivery.errors import Rejected, ReleaseUnhealthy, Transient
 from delivery.lease import LeaseBook
 from delivery.report.markdown import report_markdown
 from flows.overview import look_at
@@ -170,6 +170,22 @@ def test_the_robbed_begins_nothing_more_before_it_hears_of_it(platform, monkeypa
     assert platform.live() == live
     done = [(entry.verb, entry.stage) for entry in platform.journal().entries(held[0].sequence)]
     assert done == [("stage", "intent"), ("stage", "done")]
+
+
+def test_a_change_without_its_lease_says_so_whatever_it_stumbles_upon(platform):
+    platform.set_live(1)
+
+    def during(verb):
+        if verb == "shift":
+            platform.leases.take("shop", "production", holder="thief", reason="a test", steal="run-2")
+            raise ReleaseUnhealthy("the release does not stand in any slot")
+
+    platform.behaviour().during = during
+
+    run = platform.put_live(2)
+
+    assert isinstance(run.error, Rejected)
+    assert str(run.error).startswith("stolen by thief")
 
 
 def test_a_run_that_loses_its_lease_is_stopped(platform):

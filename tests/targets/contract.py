@@ -244,6 +244,22 @@ class TargetContract:
         assert late.observe().live.release == first
         assert late.observe().slot_of(second) is None
 
+    def test_a_lease_that_is_over_is_told_so_also_when_its_release_is_gone(self, app, live, release):
+        second, late = release(2), live.target(2)
+        late.stage(app, second)
+        live.target(3).withdraw(second)
+
+        for verb in (
+            lambda: late.shift(second, 50),
+            lambda: late.guard(second),
+            lambda: late.watch(second, WATCH, 0),
+            lambda: late.confirm(second),
+            lambda: late.settle(second),
+            lambda: late.retire(second),
+        ):
+            with pytest.raises(Rejected, match=r"lease \d+ already"):
+                verb()
+
     def test_a_sick_release_never_gets_traffic(self, app, live, release):
         first, sick = live.first, release(2, never_healthy=True)
         before = live.target(2).observe()

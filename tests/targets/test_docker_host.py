@@ -200,6 +200,22 @@ def test_a_withdrawn_release_leaves_no_container_and_no_network(app, live, relea
     assert things_of(live.place) == before
 
 
+def test_a_change_that_sleeps_after_it_passed_the_fence_learns_that_its_lease_is_over(live, app, release, monkeypatch):
+    second, sleeper = release(2), live.target(2)
+    sleeper.stage(app, second)
+    pass_the_fence = sleeper._router
+
+    def sleep_meanwhile():
+        router = pass_the_fence()
+        live.target(3).withdraw(second)
+        return router
+
+    monkeypatch.setattr(sleeper, "_router", sleep_meanwhile)
+
+    with pytest.raises(Rejected, match=r"lease \d+ already"):
+        sleeper.shift(second, 50)
+
+
 def test_requests_in_flight_are_answered_by_the_release_they_reached(app, target, release):
     put_live(app, target, release(1))
     url, answers = target(1).observe().url, []
