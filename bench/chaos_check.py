@@ -10,11 +10,11 @@ from docker.errors import DockerException
 
 from bench.chaos_kill import daemon_of, instances_of
 from bench.chaos_platform import ENVIRONMENT, ChaosPlatform, Town, as_json
-from delivery.containers.names import EnvironmentNames
-from delivery.containers.router import find_router
-from delivery.containers.sweep import find_orphans
+from delivery.changes.ledger import LABEL_PLATFORM
+from delivery.docker.engine.names import EnvironmentNames
+from delivery.docker.engine.sweep import find_orphans
+from delivery.docker.target.router import find_router
 from delivery.errors import HeadwayError
-from delivery.ledger import LABEL_PLATFORM
 from delivery.programs.haproxy import weights_in
 
 ANSWERS = 6

@@ -13,11 +13,11 @@ import psutil
 
 from bench.chaos_plan import Kill, Moment, Victim
 from bench.chaos_platform import ENVIRONMENT, ChaosPlatform, Town, as_json
+from delivery.changes.ledger import LABEL_APP, LABEL_PLATFORM, LABEL_RELEASE, LABEL_ROLE, LABEL_SLOT
+from delivery.changes.presence import Roll
 from delivery.errors import Rejected
-from delivery.ledger import LABEL_APP, LABEL_PLATFORM, LABEL_RELEASE, LABEL_ROLE, LABEL_SLOT
 from delivery.platform.daemon import Daemon
-from delivery.presence import Roll
-from delivery.release import Release
+from delivery.releases.release import Release
 
 LOOK_SECONDS = 0.001
 MOMENT_SECONDS = 120  # longer than any change takes, recovery included

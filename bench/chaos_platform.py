@@ -19,19 +19,20 @@ import httpx
 from bench.chaos_plan import STEPS
 from bench.images import Images
 from bench.place import free_port
-from delivery.app import App
-from delivery.archive import Archive, HistoryEntry
-from delivery.containers.registry import ensure_registry
+from delivery.changes.archive import Archive, HistoryEntry
+from delivery.changes.journal import Entry, Journal
+from delivery.changes.lease import LeaseBook
+from delivery.docker.images.registry import ensure_registry
+from delivery.docker.target.docker_host import DockerHost
 from delivery.errors import Rejected
 from delivery.home import Home
-from delivery.journal import Entry, Journal
-from delivery.lease import LeaseBook
-from delivery.place import Place
+from delivery.model import hash_of
 from delivery.platform.engine import engine_version
 from delivery.platform.orchestrator import Orchestrator
-from delivery.release import ImageRef, Release, Revision, hash_of
-from delivery.store import FolderStore
-from delivery.targets.docker_host import DockerHost
+from delivery.ports.place import Place
+from delivery.ports.store import FolderStore
+from delivery.releases.release import ImageRef, Release, Revision
+from delivery.spec.app import App
 
 HEADWAY = Path(sys.executable).parent / "headway"
 ENVIRONMENT = "production"

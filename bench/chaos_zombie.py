@@ -13,10 +13,10 @@ from bench.chaos_check import look_at
 from bench.chaos_kill import Change, instances_of
 from bench.chaos_plan import STEPS, Moment
 from bench.chaos_platform import ENVIRONMENT, ChaosPlatform, Town, as_json
-from delivery.containers.names import EnvironmentNames
-from delivery.containers.router import Router, find_router
+from delivery.changes.lease import LeaseBook
+from delivery.docker.engine.names import EnvironmentNames
+from delivery.docker.target.router import Router, find_router
 from delivery.errors import Rejected
-from delivery.lease import LeaseBook
 from delivery.programs import haproxy
 
 T = TypeVar("T")

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from typing import Self
 
 from delivery.errors import Rejected, ReleaseUnhealthy
+from delivery.ports.store import Store
 from delivery.report.record import StepTime
-from delivery.store import Store
 
 PHASES = {"stage": "stage", "shift": "shift", "watch": "watch", "retire": "retire", "withdraw": "withdraw"}
 WITHDRAWN, REFUSED = "withdrawn", "refused"

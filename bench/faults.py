@@ -19,7 +19,7 @@ from bench.weights import Weights
 from cli.output import console
 from delivery.errors import HeadwayError
 from delivery.platform.engine import ensure_engine
-from delivery.release import Release
+from delivery.releases.release import Release
 
 MOST_LINES = 10
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 from docker import DockerClient
 
-from delivery.containers.bases import resolve_base
-from delivery.containers.packing import packed
-from delivery.release import ImageRef
+from delivery.docker.engine.packing import packed
+from delivery.docker.images.bases import resolve_base
+from delivery.releases.release import ImageRef
 
 APPLICATION = Path(__file__).with_name("application.py")
 BASE = "python:3.11-alpine"

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.traces import INTERVALS, Look, Slot
-from delivery.app import Watch
-from delivery.target import Verdict
-from delivery.verdict import SURE, VERY_SURE, burst, judge
+from delivery.ports.observation import Verdict
+from delivery.spec.environments import Watch
+from delivery.traffic.verdict import SURE, VERY_SURE, burst, judge
 
 POLICY = Watch()  # the same for all: at most 1 % of errors, at most three times as slow
 CONFIDENCE, TOLERANCE = 0.98, 0.25

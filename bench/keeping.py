@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from delivery.containers.client import connect
+from delivery.docker.engine.client import connect
 
 RESULTS = Path(__file__).parent / "results"
 

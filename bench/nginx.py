@@ -6,9 +6,9 @@ from pathlib import Path
 
 from docker.models.containers import Container
 
-from delivery.containers.bases import resolve_base
-from delivery.containers.client import connect
-from delivery.containers.packing import packed
+from delivery.docker.engine.client import connect
+from delivery.docker.engine.packing import packed
+from delivery.docker.images.bases import resolve_base
 from delivery.errors import Rejected
 
 IMAGE = "nginx:1.22"

@@ -25,9 +25,9 @@ from bench.nginx import Nginx
 from bench.place import START_SECONDS, free_port
 from bench.trials import Shares
 from cli.output import console
-from delivery.containers.build_client import find_compose
-from delivery.containers.client import connect
-from delivery.containers.sweep import remove_labelled
+from delivery.docker.engine.client import connect
+from delivery.docker.engine.sweep import remove_labelled
+from delivery.docker.images.build_client import find_compose
 from delivery.errors import HeadwayError
 from delivery.home import Home
 from delivery.platform.engine import ensure_engine

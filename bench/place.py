@@ -19,19 +19,19 @@ from bench.ending import Ending, read_steps
 from bench.images import Images
 from bench.weights import Weights, watched
 from cli.session import orchestrator
-from delivery.app import App
-from delivery.containers.client import connect
-from delivery.containers.instances import Instance, list_instances
-from delivery.containers.names import EnvironmentNames
-from delivery.containers.registry import ensure_registry
-from delivery.containers.router import find_router
+from delivery.changes.ledger import LABEL_APP
+from delivery.docker.engine.client import connect
+from delivery.docker.engine.names import EnvironmentNames
+from delivery.docker.images.registry import ensure_registry
+from delivery.docker.target.instances import Instance, list_instances
+from delivery.docker.target.router import find_router
 from delivery.errors import HeadwayError, Misconfigured
 from delivery.home import Home
-from delivery.ledger import LABEL_APP
-from delivery.order import Built, Order
 from delivery.platform.shutdown import purge_platform
-from delivery.release import Release, Revision
-from delivery.store import FolderStore
+from delivery.ports.store import FolderStore
+from delivery.releases.order import Built, Order
+from delivery.releases.release import Release, Revision
+from delivery.spec.app import App
 
 ENVIRONMENT = "production"
 SERVICE = "web"

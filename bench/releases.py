@@ -17,7 +17,7 @@ from bench.place import STEPS, WATCH_SECONDS, Site, new_site
 from cli.output import console
 from delivery.errors import HeadwayError
 from delivery.platform.engine import ensure_engine
-from delivery.verdict import upper_bound
+from delivery.traffic.verdict import upper_bound
 
 FILE = RESULTS / "releases.json"
 Row = Mapping[str, Any]

@@ -18,12 +18,12 @@ import docker
 import yaml
 
 from bench.figures import Figures, measure
+from delivery.changes.ledger import LABEL_PLATFORM, LABEL_ROLE
 from delivery.errors import Rejected
 from delivery.home import Home
-from delivery.ledger import LABEL_PLATFORM, LABEL_ROLE
 from delivery.platform.engine import engine_version
+from delivery.ports.store import FolderStore
 from delivery.report.record import DeliveryRecord
-from delivery.store import FolderStore
 from tests.end_to_end.project import Project
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -8,8 +8,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from delivery.latency import GROWTH, LONGEST_MS, SHORTEST_MS, LatencyHistogram, bucket_of
-from delivery.target import SlotCounts
+from delivery.ports.latency import GROWTH, LONGEST_MS, SHORTEST_MS, LatencyHistogram, bucket_of
+from delivery.ports.observation import SlotCounts
 
 INTERVALS = 60
 FIRST = bucket_of(SHORTEST_MS)

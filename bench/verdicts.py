@@ -17,7 +17,7 @@ from rich.table import Table
 from bench.judges import ONCE, WATCHING, Judge
 from bench.traces import INTERVALS, Scenario, Trace, simulate
 from cli.output import console
-from delivery.target import Verdict
+from delivery.ports.observation import Verdict
 
 RESULTS = Path(__file__).parent / "results" / "verdicts.json"
 SEED = 7

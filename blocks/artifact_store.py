@@ -7,7 +7,7 @@ from typing import cast
 from prefect.blocks.core import Block
 from pydantic import Field
 
-from delivery.store import FolderStore, Store
+from delivery.ports.store import FolderStore, Store
 
 NAME = "headway"
 

@@ -6,7 +6,7 @@ from prefect.blocks.core import Block
 from prefect.blocks.fields import SecretDict
 from pydantic import Field, SecretStr
 
-from delivery.place import Place
+from delivery.ports.place import Place
 
 
 class DeliveryEnvironment(Block):

@@ -9,13 +9,13 @@ from cli.output import print_json, say, warn
 from cli.project import find_folder
 from cli.scan_database import warning_of
 from cli.session import orchestrator
-from delivery.app import App
-from delivery.configuration import FILE, MISSING_STEP, NEXT_STEP, file_problems, read_app, told
 from delivery.counting import counted
 from delivery.errors import HeadwayError
-from delivery.matrix import expand
-from delivery.named_images import unused_images
-from delivery.secret_blocks import named_secrets
+from delivery.spec.app import App
+from delivery.spec.configuration import FILE, MISSING_STEP, NEXT_STEP, file_problems, read_app, told
+from delivery.spec.matrix import expand
+from delivery.spec.named_images import unused_images
+from delivery.spec.secret_blocks import named_secrets
 
 
 class Found(NamedTuple):
@@ -63,8 +63,8 @@ def _look(app: App, folder: Path, found: Found) -> None:
 
 
 def _look_for_images(app: App, folder: Path, found: Found) -> None:
-    from delivery.containers.looking import NEXT_STEP as IMAGE_STEP
-    from delivery.containers.looking import look_at_builds, look_for_images_of
+    from delivery.docker.images.looking import NEXT_STEP as IMAGE_STEP
+    from delivery.docker.images.looking import look_at_builds, look_for_images_of
 
     problems, bases = look_at_builds(app, folder)
     found.mistakes.extend((line, step or NEXT_STEP) for line, step in problems)

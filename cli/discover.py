@@ -7,10 +7,10 @@ from typing import Annotated
 import typer
 
 from cli.output import print_json, say
-from delivery.configuration import FILE, check_files, load_app_text
 from delivery.discovery import discover
 from delivery.errors import Misconfigured
-from delivery.schema import app_schema
+from delivery.spec.configuration import FILE, check_files, load_app_text
+from delivery.spec.schema import app_schema
 
 
 def init(

@@ -12,13 +12,13 @@ from cli.output import print_json, print_table
 from cli.project import find_folder
 from cli.scan_database import describe, warning_of
 from cli.session import orchestrator
-from delivery.app import ScanPolicy
-from delivery.configuration import FILE, read_app
 from delivery.errors import HeadwayError, Misconfigured
 from delivery.full_disk import free_bytes, nearest, storage_trouble, why_not_written
 from delivery.home import Home
 from delivery.model import Model
 from delivery.programs.git_command import check_version, version
+from delivery.spec.configuration import FILE, read_app
+from delivery.spec.scan import ScanPolicy
 
 State = Literal["ok", "warning", "missing"]
 LEAST_FREE_GIBIBYTES = 5
@@ -72,8 +72,8 @@ def _git() -> Finding:
 
 
 def _docker(home: Home) -> list[Finding]:
-    from delivery.containers.build_client import find_builder
-    from delivery.containers.sweep import find_orphans
+    from delivery.docker.engine.sweep import find_orphans
+    from delivery.docker.images.build_client import find_builder
     from delivery.platform.engine import engine_version
 
     version = engine_version()
@@ -96,7 +96,7 @@ def _docker(home: Home) -> list[Finding]:
 
 
 def _no_docker() -> Finding:
-    from delivery.containers.engine_state import is_on_its_way
+    from delivery.docker.engine.engine_state import is_on_its_way
     from delivery.platform.engine import why_no_engine
 
     if is_on_its_way():
@@ -108,7 +108,7 @@ def _no_docker() -> Finding:
 
 
 def _registry(home: Home) -> list[Finding]:
-    from delivery.containers.registry_state import look_at_registry
+    from delivery.docker.images.registry_state import look_at_registry
 
     if not (home.root / "identity").exists():  # nothing is up here yet, and nothing is written to look
         return [Finding(what="registry", state="warning", found="it was never started", next_step="headway up")]
@@ -120,7 +120,7 @@ def _registry(home: Home) -> list[Finding]:
 
 def _stopped(home: Home) -> list[Finding]:
     """Return each container of an environment that does not run although it shall."""
-    from delivery.containers.standing import find_fallen, last_reason
+    from delivery.docker.target.standing import find_fallen, last_reason
 
     if not home.up.exists():  # `headway down` stopped them
         return []
@@ -174,7 +174,7 @@ def _home(home: Home) -> Finding:
 
 
 def _engine_disk(home: Home) -> list[Finding]:
-    from delivery.containers.disk import engine_disk
+    from delivery.docker.engine.disk import engine_disk
     from delivery.platform.engine import engine_version
 
     root = engine_disk() if engine_version() else None

@@ -5,8 +5,8 @@ from delivery.counting import counted
 from delivery.errors import Interrupted
 from delivery.home import Home
 from delivery.platform.orchestrator import Orchestrator
+from delivery.ports.store import FolderStore
 from delivery.report.record import DeliveryRecord
-from delivery.store import FolderStore
 from flows.ending import EXIT_CODES
 from flows.runs import RunView
 

@@ -9,11 +9,11 @@ from rich.prompt import Prompt
 from rich.status import Status
 
 from cli.output import console, say, seconds
+from delivery.changes.presence import Roll
 from delivery.errors import Interrupted, Rejected, Transient
 from delivery.full_disk import full_home
 from delivery.home import Home
 from delivery.platform.orchestrator import Orchestrator
-from delivery.presence import Roll
 from flows.runs import RunView, answer, cancel, look, one_connection, question
 
 POLL_SECONDS = 0.5

@@ -9,15 +9,15 @@ from cli.output import print_json, print_table, say, seconds, warn
 from cli.project import find_folder, first_names
 from cli.scan_database import describe, warning_of
 from cli.session import orchestrator
-from delivery.app import App, Environment
-from delivery.configuration import FILE, load_app
 from delivery.errors import Misconfigured
-from delivery.matrix import expand
-from delivery.order import environment_of, passed_before
 from delivery.programs import git
 from delivery.programs.checkout import check_sources
-from delivery.release import Revision
-from delivery.stand_ins import stricter
+from delivery.releases.release import Revision
+from delivery.spec.app import App, environment_of, passed_before
+from delivery.spec.configuration import FILE, load_app
+from delivery.spec.environments import Environment
+from delivery.spec.matrix import expand
+from delivery.spec.stand_ins import stricter
 
 DELIVERED = "Headway delivers commits"
 THEN = "git add, git commit, headway run"

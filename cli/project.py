@@ -5,14 +5,13 @@ from typing import Annotated
 
 import typer
 
-from delivery.app import App
-from delivery.configuration import FILE, app_name, load_app
 from delivery.errors import Misconfigured
 from delivery.home import Home
-from delivery.order import environment_of
 from delivery.programs import git
 from delivery.programs.checkout import check_sources
-from delivery.release import Revision
+from delivery.releases.release import Revision
+from delivery.spec.app import App, environment_of
+from delivery.spec.configuration import FILE, app_name, load_app
 
 AppName = Annotated[str | None, typer.Option("--app", help="Application; none: the one whose folder this is.")]
 ProjectFolder = Annotated[Path | None, typer.Option("--project", help="The application's folder; none: this one.")]

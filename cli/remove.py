@@ -11,7 +11,7 @@ from cli.project import ProjectFolder, choose_app
 from cli.session import running
 from delivery.counting import counted
 from delivery.home import Home
-from delivery.remains import EnvironmentRemains, Remains
+from delivery.ports.remains import EnvironmentRemains, Remains
 
 SHOWN = 8
 

@@ -9,7 +9,7 @@ from cli.output import say
 from cli.project import AppName, ProjectFolder, choose_app
 from cli.session import running
 from cli.steal import Steal, Yes, choose_victim
-from delivery.run_names import rollback_name
+from delivery.releases.run_names import rollback_name
 
 
 def rollback(

@@ -12,8 +12,8 @@ from cli.platform import bring_up
 from cli.project import check_project, find_folder, remember_project
 from cli.session import orchestrator
 from cli.steal import Steal, Yes, choose_victim
-from delivery.order import passed_before
-from delivery.run_names import delivery_name
+from delivery.releases.run_names import delivery_name
+from delivery.spec.app import passed_before
 
 
 def run(

@@ -2,14 +2,14 @@
 
 from datetime import UTC, datetime
 
-from delivery.app import ScanPolicy
 from delivery.home import Home
-from delivery.scanning import INCONCLUSIVE_STEP, database_problem
+from delivery.scanning.findings import INCONCLUSIVE_STEP, database_problem
+from delivery.spec.scan import ScanPolicy
 
 
 def warning_of(policy: ScanPolicy) -> str:
     """Return why the next run may be rejected at its start, or nothing when no reason for it is known."""
-    from delivery.containers.scanner import last_known
+    from delivery.docker.images.scanner import last_known
 
     known = last_known(policy, Home.current())
     if known is None or not known.problem or policy.when_inconclusive == "allow":
@@ -21,7 +21,7 @@ def warning_of(policy: ScanPolicy) -> str:
 
 def describe(policy: ScanPolicy) -> str:
     """Say in a few words what is known of the database."""
-    from delivery.containers.scanner import last_known
+    from delivery.docker.images.scanner import last_known
 
     known = last_known(policy, Home.current())
     if known is None:

@@ -11,9 +11,9 @@ from pydantic import SecretStr
 from cli.output import print_json, print_table, say, warn
 from cli.project import AppName, ProjectFolder, app_here, find_folder
 from cli.session import running
-from delivery.app import App
-from delivery.configuration import FILE, read_app
 from delivery.errors import HeadwayError, Misconfigured, Rejected
+from delivery.spec.app import App
+from delivery.spec.configuration import FILE, read_app
 
 secret = typer.Typer(no_args_is_help=True, help="Set, list and remove the secrets that headway.yaml names.")
 Name = Annotated[str, typer.Argument(help="What headway.yaml calls it.")]

@@ -8,9 +8,9 @@ from typing import Annotated
 import typer
 
 from cli.output import warn
+from delivery.changes.lease import LeaseBook
 from delivery.errors import Misconfigured, Rejected
 from delivery.home import Home
-from delivery.lease import LeaseBook
 
 Steal = Annotated[bool, typer.Option("--steal", help="Take the environment from the run that holds it.")]
 Yes = Annotated[bool, typer.Option("--yes", help="With --steal: do not ask.")]

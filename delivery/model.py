@@ -1,5 +1,7 @@
 """The base of all values a delivery passes around."""
 
+import hashlib
+import json
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
@@ -33,3 +35,9 @@ class Model(BaseModel):
         if isinstance(value, dict) and any(str(key).startswith(OWN_KEYS) for key in value):
             return {key: one for key, one in value.items() if not str(key).startswith(OWN_KEYS)}
         return value
+
+
+def hash_of(content: object) -> str:
+    """Return the SHA-256 of `content` as canonical JSON, in hex."""
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"), default=str)
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -6,10 +6,10 @@ from prefect.exceptions import FlowPauseTimeout
 from prefect.input import RunInput
 from pydantic import Field
 
-from delivery.approval import Decision
 from delivery.errors import Rejected
-from delivery.order import Order
-from delivery.release import Release
+from delivery.releases.approval import Decision
+from delivery.releases.order import Order
+from delivery.releases.release import Release
 from flows.gate import ask
 from tasks.approval import describe_change, keep_decision
 

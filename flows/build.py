@@ -4,9 +4,9 @@ from collections.abc import Awaitable, Callable, Iterable
 
 from prefect import flow
 
-from delivery.matrix import suites_of_environments
-from delivery.order import Built, Order
-from delivery.release import BuiltImage
+from delivery.releases.order import Built, Order
+from delivery.releases.release import BuiltImage
+from delivery.spec.matrix import suites_of_environments
 from flows.limits import at_most, begun, both
 from tasks.build import build_image, build_suite
 from tasks.images import find_images

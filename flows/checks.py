@@ -1,8 +1,9 @@
 """What a release is asked on its way into an environment, by that environment's policy."""
 
-from delivery.checks import Moment
-from delivery.order import Built, Order, environment_of
-from delivery.release import Release
+from delivery.releases.order import Built, Order
+from delivery.releases.release import Release
+from delivery.spec.app import environment_of
+from delivery.spec.checks import Moment
 from tasks.checks import run_check
 from tasks.tests import run_acceptance
 

@@ -7,8 +7,8 @@ from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
 from prefect.states import Completed
 
-from delivery.release import Release
-from delivery.run_names import app_of
+from delivery.releases.release import Release
+from delivery.releases.run_names import app_of
 from flows.approve import await_approval
 from flows.candidate import build_and_prove
 from flows.ending import ends_in_words

@@ -5,9 +5,10 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
+from delivery.changes.lease import LEASE_SECONDS, RENEW_SECONDS, Lease
 from delivery.errors import Rejected
-from delivery.lease import LEASE_SECONDS, RENEW_SECONDS, Lease
-from delivery.order import Order, environment_of
+from delivery.releases.order import Order
+from delivery.spec.app import environment_of
 from tasks.lease import give_back, renew, take_lease
 from tasks.place import let_go
 from tasks.recover import end_earlier_change

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from delivery.service_logs import LogLine, LogWish
+from delivery.ports.logs import LogLine, LogWish
 from tasks.logs import lines
 
 __all__ = ["LogLine", "LogWish", "read"]

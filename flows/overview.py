@@ -2,11 +2,11 @@
 
 from datetime import UTC, datetime
 
-from delivery.app import App
+from delivery.changes.lease import Lease
 from delivery.errors import HeadwayError
-from delivery.lease import Lease
 from delivery.model import Model
-from delivery.target import TargetState
+from delivery.ports.slots import TargetState
+from delivery.spec.app import App
 from tasks.known import current_places
 from tasks.lease import lease_book
 from tasks.place import open_environment

@@ -2,10 +2,10 @@
 
 from prefect import flow
 
-from delivery.matrix import CellResult
-from delivery.order import Built, Order
-from delivery.release import Release
-from delivery.scanning import ScanReport
+from delivery.releases.order import Built, Order
+from delivery.releases.release import Release
+from delivery.scanning.findings import ScanReport
+from delivery.testing.results import CellResult
 from tasks.publish import publish_release
 
 

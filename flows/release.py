@@ -2,11 +2,12 @@
 
 from prefect import flow
 
-from delivery.approval import Decision
 from delivery.errors import Rejected, ReleaseUnhealthy
-from delivery.order import Built, Order, environment_of
-from delivery.release import Release
-from delivery.target import TargetState
+from delivery.ports.slots import TargetState
+from delivery.releases.approval import Decision
+from delivery.releases.order import Built, Order
+from delivery.releases.release import Release
+from delivery.spec.app import environment_of
 from flows.checks import accept, check
 from flows.holding import holding
 from flows.verify_backup import verify_backup

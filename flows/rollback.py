@@ -6,8 +6,8 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
 
-from delivery.release import Release
-from delivery.run_names import app_of, rollback_name
+from delivery.releases.release import Release
+from delivery.releases.run_names import app_of, rollback_name
 from flows.ending import ends_in_words
 from flows.holding import holding
 from flows.release import blue_green

@@ -30,10 +30,10 @@ from prefect.states import Cancelling
 from pydantic import Field
 
 from delivery import progress
+from delivery.changes.presence import CRASHED
 from delivery.errors import Misconfigured, Rejected, Transient
 from delivery.model import Model
-from delivery.presence import CRASHED
-from delivery.run_names import app_of
+from delivery.releases.run_names import app_of
 
 DELIVERIES = ["deliver", "rollback"]
 AFTER_CRASH = "next: headway status says when the environment is free; then headway run again"

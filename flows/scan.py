@@ -2,8 +2,8 @@
 
 from prefect import flow
 
-from delivery.order import Built, Order
-from delivery.scanning import ScanReport
+from delivery.releases.order import Built, Order
+from delivery.scanning.findings import ScanReport
 from flows.limits import at_most, both
 from tasks.scan import check_findings, keep_sbom, scan_image
 

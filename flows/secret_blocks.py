@@ -2,7 +2,7 @@
 
 from pydantic import SecretStr
 
-from delivery.app import App
+from delivery.spec.app import App
 from tasks import secret_blocks
 from tasks.known import current_places
 from tasks.secret_blocks import SecretView, missing_secrets

@@ -2,9 +2,9 @@
 
 from prefect import flow
 
-from delivery.order import Built, Order
-from delivery.release import Release
-from delivery.target import TargetState
+from delivery.ports.slots import TargetState
+from delivery.releases.order import Built, Order
+from delivery.releases.release import Release
 from flows.release import put_live
 
 

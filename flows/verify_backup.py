@@ -3,9 +3,9 @@
 from prefect import flow
 from prefect.runtime import flow_run
 
-from delivery.backup import BackupProof
-from delivery.order import Order
-from delivery.release import Release
+from delivery.ports.backups import BackupProof
+from delivery.releases.order import Order
+from delivery.releases.release import Release
 from flows.limits import one_by_one, raise_failures
 from tasks.database import prove_backup
 from tasks.known import known_places

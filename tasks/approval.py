@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import Literal
 
 from blocks.artifact_store import current_store
-from delivery.approval import Decision, check_approval
-from delivery.archive import Archive
-from delivery.change import Change, Commit, compare
-from delivery.order import Order
+from delivery.changes.archive import Archive
 from delivery.programs import git
-from delivery.release import Evidence, Release
+from delivery.releases.approval import Decision, check_approval
+from delivery.releases.change import Change, Commit, compare
+from delivery.releases.order import Order
+from delivery.releases.release import Evidence, Release
 from delivery.report.markdown import change_markdown
 from tasks.notes import note
 from tasks.place import open_environment

@@ -4,12 +4,12 @@ from pathlib import Path
 
 from blocks.registry import current_registry
 from delivery import progress
-from delivery.containers import builder
+from delivery.docker.images import builder
 from delivery.home import Home
-from delivery.order import Order
 from delivery.programs import git
 from delivery.progress import Tell
-from delivery.release import BuiltImage
+from delivery.releases.order import Order
+from delivery.releases.release import BuiltImage
 from tasks.images import note_stand_ins
 from tasks.notes import note
 from tasks.step import log, step

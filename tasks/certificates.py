@@ -4,11 +4,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from blocks.secret_block import load_secret
-from delivery.app import App, DockerTarget
-from delivery.entry import Certificate
 from delivery.errors import Misconfigured
-from delivery.order import environment_of
-from delivery.tls import ServerCertificate, read_certificate, without_certificate
+from delivery.ports.tls import ServerCertificate, read_certificate, without_certificate
+from delivery.spec.app import App, environment_of
+from delivery.spec.entry import Certificate
+from delivery.spec.environments import DockerTarget
 
 
 def load_certificates(app: App, environment: str) -> tuple[ServerCertificate, ...]:

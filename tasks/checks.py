@@ -2,14 +2,14 @@
 
 import time
 
-from delivery.checks import Check, CheckResult, CommandCheck, HttpCheck
-from delivery.containers import checking, testbed
-from delivery.containers.names import EnvironmentNames
+from delivery.docker.cells import checking, testbed
+from delivery.docker.engine.names import EnvironmentNames
 from delivery.errors import Rejected, ReleaseUnhealthy
 from delivery.home import Home
-from delivery.judging import check_tests
-from delivery.order import Built, Order
-from delivery.release import Release
+from delivery.releases.order import Built, Order
+from delivery.releases.release import Release
+from delivery.spec.checks import Check, CheckResult, CommandCheck, HttpCheck
+from delivery.testing.judging import check_tests
 from tasks.named_secrets import suite_secrets
 from tasks.notes import note
 from tasks.place import docker_host, open_environment

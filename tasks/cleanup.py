@@ -2,7 +2,7 @@
 
 import shutil
 
-from delivery.containers.sweep import remove_run
+from delivery.docker.engine.sweep import remove_run
 from delivery.home import Home
 from delivery.programs.run import stop_all
 from tasks.step import log, step

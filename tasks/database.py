@@ -3,17 +3,17 @@
 from datetime import UTC, datetime
 
 from blocks.artifact_store import current_store
-from delivery.app import App
-from delivery.archive import Archive
-from delivery.backup import BackupProof
-from delivery.containers import backup, database
-from delivery.containers.bases import resolve_base
-from delivery.containers.names import EnvironmentNames
+from delivery.changes.archive import Archive
 from delivery.counting import counted
+from delivery.docker.database import backup, database
+from delivery.docker.engine.names import EnvironmentNames
+from delivery.docker.images.bases import resolve_base
 from delivery.errors import Rejected
 from delivery.home import Home
-from delivery.order import Order
-from delivery.release import Evidence, Release
+from delivery.ports.backups import BackupProof
+from delivery.releases.order import Order
+from delivery.releases.release import Evidence, Release
+from delivery.spec.app import App
 from tasks.notes import note
 from tasks.place import docker_host, load_place, open_environment
 from tasks.step import log, step

@@ -2,14 +2,14 @@
 
 from collections.abc import Iterable
 
-from delivery.app import Image
-from delivery.containers.bases import find_bases
-from delivery.containers.builder import bases_of
+from delivery.docker.images.bases import find_bases
+from delivery.docker.images.builder import bases_of
 from delivery.errors import Misconfigured, all_of
 from delivery.home import Home
-from delivery.named_images import images_of_environment, images_of_tests
-from delivery.order import Order
-from delivery.release import BaseImage
+from delivery.releases.order import Order
+from delivery.releases.release import BaseImage
+from delivery.spec.images import Image
+from delivery.spec.named_images import images_of_environment, images_of_tests
 from tasks.notes import note
 from tasks.place import docker_host
 from tasks.step import step

@@ -3,12 +3,12 @@
 from pydantic import ValidationError
 
 from blocks.artifact_store import current_store
-from delivery.app import App
-from delivery.archive import Archive
+from delivery.changes.archive import Archive
+from delivery.changes.journal import Journal
 from delivery.errors import Misconfigured
-from delivery.journal import Journal
 from delivery.model import Model
-from delivery.store import Store
+from delivery.ports.store import Store
+from delivery.spec.app import App
 from tasks.step import log, step
 
 

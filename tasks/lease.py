@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from blocks.artifact_store import current_store
+from delivery.changes.journal import Decision, Entry, Journal, decide_recovery
+from delivery.changes.lease import RENEW_SECONDS, Lease, LeaseBook
 from delivery.errors import HeadwayError, Rejected, Transient
 from delivery.home import Home
-from delivery.journal import Decision, Entry, Journal, decide_recovery
-from delivery.lease import RENEW_SECONDS, Lease, LeaseBook
-from delivery.release import Release
+from delivery.releases.release import Release
 from tasks.notes import note
 from tasks.step import log, step
 

@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 
 from blocks.secret_block import load_secret
-from delivery.app import App
 from delivery.errors import Misconfigured
+from delivery.ports.logs import LogLine, LogWish
 from delivery.redaction import Redaction
-from delivery.secret_blocks import named_secrets
-from delivery.service_logs import LogLine, LogWish
+from delivery.spec.app import App
+from delivery.spec.secret_blocks import named_secrets
 from tasks.known import current_places
 from tasks.place import load_place, open_environment
 

@@ -6,10 +6,9 @@ from dataclasses import dataclass, field, replace
 from pydantic import SecretStr
 
 from blocks.secret_block import load_secret
-from delivery.app import App
 from delivery.errors import Misconfigured, all_of
-from delivery.order import environment_of
-from delivery.place import Place
+from delivery.ports.place import Place
+from delivery.spec.app import App, environment_of
 
 
 def with_named_secrets(app: App, place: Place) -> Place:

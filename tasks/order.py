@@ -4,16 +4,17 @@ from pathlib import Path
 from typing import Any
 
 from blocks.artifact_store import current_store
-from delivery.archive import Archive
-from delivery.configuration import FILE, app_name, configuration_hash, load_project
+from delivery.changes.archive import Archive
 from delivery.errors import HeadwayError, Misconfigured
 from delivery.home import Home
-from delivery.matrix import suites_to_run
-from delivery.order import Order, passed_before
 from delivery.programs import git
 from delivery.programs.checkout import export
-from delivery.release import Release
-from delivery.run_names import delivery_name
+from delivery.releases.order import Order
+from delivery.releases.release import Release
+from delivery.releases.run_names import delivery_name
+from delivery.spec.app import passed_before
+from delivery.spec.configuration import FILE, app_name, configuration_hash, load_project
+from delivery.spec.matrix import suites_to_run
 from tasks.certificates import certificate_problems
 from tasks.named_secrets import check_secrets
 from tasks.notes import note

@@ -9,17 +9,21 @@ from functools import partial
 
 from blocks.artifact_store import current_store
 from blocks.environment import DeliveryEnvironment, block_name
-from delivery.app import App, DockerTarget
-from delivery.archive import Archive, Happening, HistoryEntry
+from delivery.changes.archive import Archive, Happening, HistoryEntry
+from delivery.changes.journal import Entry, Journal, Verb
+from delivery.changes.lease import Lease
 from delivery.counting import counted
 from delivery.errors import ReleaseUnhealthy
-from delivery.journal import Entry, Journal, Verb
-from delivery.lease import Lease
-from delivery.order import Order, environment_of
-from delivery.place import Place
-from delivery.release import Release
-from delivery.target import Losses, Observation, SlotState, Target, TargetState
-from delivery.targets.opening import open_target
+from delivery.opening import open_target
+from delivery.ports.belongings import Losses
+from delivery.ports.observation import Observation
+from delivery.ports.place import Place
+from delivery.ports.slots import SlotState, TargetState
+from delivery.ports.target import Target
+from delivery.releases.order import Order
+from delivery.releases.release import Release
+from delivery.spec.app import App, environment_of
+from delivery.spec.environments import DockerTarget
 from tasks.certificates import load_certificates
 from tasks.lease import lease_book
 from tasks.named_secrets import with_named_secrets

@@ -1,7 +1,7 @@
 """Say which process carries a run."""
 
+from delivery.changes.presence import Roll
 from delivery.home import Home
-from delivery.presence import Roll
 
 
 def enter(run: str, *, begins_again: bool = True) -> None:

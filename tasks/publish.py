@@ -5,16 +5,16 @@ from datetime import UTC, datetime
 
 from blocks.artifact_store import current_store
 from blocks.registry import current_registry
-from delivery.archive import Archive
-from delivery.configuration import configuration_hash
-from delivery.containers import pushing
+from delivery.changes.archive import Archive
 from delivery.counting import counted
+from delivery.docker.images import pushing
 from delivery.home import Home
-from delivery.matrix import CellResult
-from delivery.migrations import migrations_hash
-from delivery.order import Built, Order
-from delivery.release import BaseImage, Evidence, Release
-from delivery.scanning import ScanReport, count_findings
+from delivery.releases.migrations import migrations_hash
+from delivery.releases.order import Built, Order
+from delivery.releases.release import BaseImage, Evidence, Release
+from delivery.scanning.findings import ScanReport, count_findings
+from delivery.spec.configuration import configuration_hash
+from delivery.testing.results import CellResult
 from tasks.images import STAND_INS
 from tasks.notes import last_notes, note
 from tasks.step import log, step

@@ -18,16 +18,16 @@ from prefect.states import AwaitingRetry, Cancelled, Crashed
 
 from blocks.artifact_store import current_store
 from blocks.environment import remove_settings
-from delivery.app import App
-from delivery.archive import Archive, HistoryEntry
-from delivery.containers.sweep import sweep
+from delivery.changes.archive import Archive, HistoryEntry
+from delivery.changes.journal import Entry, Journal
+from delivery.changes.lease import Lease
+from delivery.changes.presence import CRASHED, Presence, Roll, end_leases_of_the_dead
+from delivery.docker.engine.sweep import sweep
 from delivery.errors import Transient
 from delivery.home import Home
-from delivery.journal import Entry, Journal
-from delivery.lease import Lease
-from delivery.order import Order
 from delivery.platform.orchestrator import Orchestrator
-from delivery.presence import CRASHED, Presence, Roll, end_leases_of_the_dead
+from delivery.releases.order import Order
+from delivery.spec.app import App
 from tasks.known import KnownPlace
 from tasks.lease import lease_book, left_to_do, renewed
 from tasks.place import open_environment

@@ -11,18 +11,18 @@ from prefect.client.schemas.objects import FlowRun
 from blocks.artifact_store import current_store
 from blocks.environment import has_settings, remove_settings
 from blocks.registry import current_registry
-from delivery.archive import Archive, HistoryEntry
-from delivery.configuration import FILE, load_app
-from delivery.containers import removal
-from delivery.containers.client import connect
-from delivery.containers.names import EnvironmentNames
+from delivery.changes.archive import Archive, HistoryEntry
+from delivery.changes.journal import Entry, Journal
+from delivery.changes.lease import Lease
+from delivery.docker.engine.client import connect
+from delivery.docker.engine.names import EnvironmentNames
+from delivery.docker.target import removal
 from delivery.errors import HeadwayError, Rejected
 from delivery.home import Home
-from delivery.journal import Entry, Journal
-from delivery.lease import Lease
-from delivery.order import Order
-from delivery.remains import EnvironmentRemains, Remains
-from delivery.target import Belonging
+from delivery.ports.belongings import Belonging
+from delivery.ports.remains import EnvironmentRemains, Remains
+from delivery.releases.order import Order
+from delivery.spec.configuration import FILE, load_app
 from tasks.known import current_places
 from tasks.lease import lease_book, renewed
 from tasks.notes import last_notes

@@ -9,20 +9,22 @@ from prefect.runtime import flow_run
 from prefect.utilities.urls import url_for
 
 from blocks.artifact_store import current_store
-from delivery.app import App
-from delivery.approval import Decision
-from delivery.backup import BackupProof
-from delivery.checks import CheckResult
-from delivery.journal import Journal, spent_seconds
-from delivery.lease import Theft
-from delivery.matrix import CellResult
-from delivery.order import Order
-from delivery.release import BaseImage, BuiltImage, Release
+from delivery.changes.journal import Journal, spent_seconds
+from delivery.changes.lease import Theft
+from delivery.ports.backups import BackupProof
+from delivery.ports.belongings import Losses
+from delivery.ports.observation import EndedConnections, Observation, Retreat
+from delivery.ports.slots import TargetState
+from delivery.releases.approval import Decision
+from delivery.releases.order import Order
+from delivery.releases.release import BaseImage, BuiltImage, Release
 from delivery.report.html import report_html
 from delivery.report.markdown import report_markdown
 from delivery.report.record import BackupFigures, DeliveryRecord, Outcome, ReleaseFigures, ScanSummary, StepTime
-from delivery.scanning import ScanReport, count_findings
-from delivery.target import EndedConnections, Losses, Observation, Retreat, TargetState
+from delivery.scanning.findings import ScanReport, count_findings
+from delivery.spec.app import App
+from delivery.spec.checks import CheckResult
+from delivery.testing.results import CellResult
 from tasks.images import STAND_INS
 from tasks.notes import last_notes, read_notes
 from tasks.step import log, show, step

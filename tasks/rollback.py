@@ -7,10 +7,11 @@ from prefect.client.orchestration import get_client
 from prefect.exceptions import PrefectHTTPStatusError
 
 from blocks.artifact_store import current_store
-from delivery.archive import Archive
+from delivery.changes.archive import Archive
 from delivery.errors import Misconfigured
-from delivery.order import Order, environment_of
-from delivery.release import Release
+from delivery.releases.order import Order
+from delivery.releases.release import Release
+from delivery.spec.app import environment_of
 from tasks.known import current_places
 from tasks.notes import note
 from tasks.place import open_environment

@@ -4,12 +4,12 @@ from contextlib import suppress
 from datetime import UTC, datetime
 
 from blocks.artifact_store import current_store
-from delivery.containers import scanner
+from delivery.docker.images import scanner
 from delivery.errors import Rejected
 from delivery.home import Home
-from delivery.order import Order
-from delivery.release import BuiltImage
-from delivery.scanning import ScanReport, check_database, check_scan
+from delivery.releases.order import Order
+from delivery.releases.release import BuiltImage
+from delivery.scanning.findings import ScanReport, check_database, check_scan
 from tasks.notes import note
 from tasks.step import log, step
 

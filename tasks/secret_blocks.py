@@ -3,9 +3,9 @@
 from collections.abc import Iterable
 
 from blocks.secret_block import load_secret, remove_secret, save_secret, secret_names
-from delivery.app import App
 from delivery.model import Model
-from delivery.secret_blocks import named_secrets
+from delivery.spec.app import App
+from delivery.spec.secret_blocks import named_secrets
 
 __all__ = ["load_secret", "missing_secrets", "overview", "remove_secret", "save_secret"]
 

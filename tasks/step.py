@@ -26,7 +26,7 @@ from prefect.runtime import flow_run, task_run
 from prefect.tasks import exponential_backoff
 
 from blocks.artifact_store import current_store
-from delivery.containers.client import EngineGone, engines_answer
+from delivery.docker.engine.client import EngineGone, engines_answer
 from delivery.errors import HeadwayError, Transient
 from delivery.full_disk import storage_trouble
 from delivery.report.record import StepTime

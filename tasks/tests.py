@@ -3,12 +3,13 @@
 from pathlib import Path
 
 from blocks.artifact_store import current_store
-from delivery.containers import testbed
+from delivery.docker.cells import testbed
 from delivery.errors import Rejected
 from delivery.home import Home
-from delivery.judging import CellFailed, check_tests
-from delivery.matrix import Cell, CellResult
-from delivery.order import Built, Order
+from delivery.releases.order import Built, Order
+from delivery.spec.matrix import Cell
+from delivery.testing.judging import CellFailed, check_tests
+from delivery.testing.results import CellResult
 from tasks.named_secrets import suite_secrets
 from tasks.notes import note
 from tasks.place import docker_host

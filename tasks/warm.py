@@ -3,12 +3,12 @@
 from datetime import UTC, datetime, timedelta
 
 from blocks.artifact_store import current_store
+from delivery.changes.journal import Entry, Journal
+from delivery.changes.lease import Lease
 from delivery.errors import Transient
-from delivery.journal import Entry, Journal
-from delivery.lease import Lease
-from delivery.order import environment_of
-from delivery.release import Release
-from delivery.target import TargetState
+from delivery.ports.slots import TargetState
+from delivery.releases.release import Release
+from delivery.spec.app import environment_of
 from tasks.known import KnownPlace
 from tasks.lease import lease_book, left_to_do, renewed
 from tasks.place import open_environment

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from delivery.containers.bases import resolve_base
+from delivery.docker.images.bases import resolve_base
 from delivery.errors import HeadwayError
 from delivery.home import Home
 from delivery.platform.engine import ensure_engine

@@ -5,7 +5,6 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-from delivery.app import DATABASE_PATTERN
 from delivery.discovery.compose_files import ComposeFile
 from delivery.discovery.compose_services import ComposeService
 from delivery.discovery.draft import Draft, yaml_line
@@ -14,6 +13,7 @@ from delivery.discovery.folders import is_file
 from delivery.discovery.interpolation import unknown_variables, without_unknown
 from delivery.discovery.roles import image_name, is_other_database
 from delivery.model import FOLDER_PATTERN
+from delivery.spec.database import DATABASE_PATTERN
 
 _POSTGRES_IMAGES = re.compile(r"^(postgres|postgis|pgvector|timescaledb(-ha)?)$")
 # Where programs listen that are kept beside an application, for files that do not say it.

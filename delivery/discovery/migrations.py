@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from delivery.app import Migration
 from delivery.discovery.compose_services import ComposeService
 from delivery.discovery.composition import Composition
 from delivery.discovery.dockerfiles import Stage, started_as
@@ -17,6 +16,7 @@ from delivery.discovery.interpolation import without_unknown
 from delivery.discovery.migration_tools import FoundMigration, migrations_of
 from delivery.discovery.running import folder_in, in_folder, python_words, takes_commands
 from delivery.discovery.services import Part
+from delivery.spec.database import Migration
 
 TAKES_SEVERAL = Migration.model_fields["files"].annotation != (str | None)
 _SPRING = "src/main/resources/db"

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
 
-from delivery.app import Tool
 from delivery.discovery.contents import Build
 from delivery.discovery.dockerfiles import Stage, environment
 from delivery.discovery.folders import any_file, is_file, is_folder, mentions, read, walk
 from delivery.discovery.installs import has_node_tool, has_python_tool, node_packages
 from delivery.discovery.packages import NodePackage, node_package, python_files, python_names
+from delivery.spec.suites import Tool
 
 KNOWN_TOOLS = get_args(Tool)
 NODE_TESTS = ("*.test.*", "*.spec.*", "*_test.js", "*_test.ts", "*.test-*.js")

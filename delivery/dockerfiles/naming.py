@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from delivery.app import Image
 from delivery.dockerfiles.reading import Dockerfile, read
 from delivery.dockerfiles.variables import NotUnderstood
 from delivery.errors import Misconfigured
+from delivery.spec.images import Image
 
 
 def read_for(image: Image, folder: Path, platform: str = "linux/amd64") -> Dockerfile | None:

@@ -6,17 +6,17 @@ from datetime import UTC, datetime
 
 import httpx
 
-from delivery.containers.client import connect
-from delivery.containers.registry import ensure_registry
-from delivery.containers.registry_state import PROBE_SECONDS, look_at_registry, read_record
-from delivery.containers.standing import LOOK_SECONDS, NOT_STARTED, Standing, find_fallen, start_fallen
+from delivery.changes.lease import LeaseBook
+from delivery.changes.presence import Roll, end_leases_of_the_dead
+from delivery.docker.engine.client import connect
+from delivery.docker.images.registry import ensure_registry
+from delivery.docker.images.registry_state import PROBE_SECONDS, look_at_registry, read_record
+from delivery.docker.target.standing import LOOK_SECONDS, NOT_STARTED, Standing, find_fallen, start_fallen
 from delivery.home import Home
-from delivery.lease import LeaseBook
 from delivery.platform.backoff import Backoff
 from delivery.platform.engine import engine_died, launch_engine
 from delivery.platform.keeper import Duty
 from delivery.platform.orchestrator import Orchestrator
-from delivery.presence import Roll, end_leases_of_the_dead
 
 SILENT_SECONDS = 60.0
 SLOW_ROUNDS = 5

@@ -16,7 +16,15 @@ from docker.errors import DockerException
 from filelock import FileLock, Timeout
 from pydantic import Field
 
-from delivery.containers.engine_state import PID_FILE, SOCKET, STARTED, SYSTEMD, await_engine, is_denied, is_running
+from delivery.docker.engine.engine_state import (
+    PID_FILE,
+    SOCKET,
+    STARTED,
+    SYSTEMD,
+    await_engine,
+    is_denied,
+    is_running,
+)
 from delivery.errors import Misconfigured, Rejected
 from delivery.home import Home
 from delivery.model import Model

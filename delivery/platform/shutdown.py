@@ -5,19 +5,19 @@ import os
 import shutil
 from pathlib import Path
 
-from delivery.containers.client import connect
-from delivery.containers.engine_state import await_engine
-from delivery.containers.registry import stop_registry
-from delivery.containers.standing import KeptVolume, find_volumes, pause_environments, purge_environments
-from delivery.containers.sweep import remove_labelled
+from delivery.changes.lease import LeaseBook
+from delivery.changes.ledger import LABEL_PLATFORM
+from delivery.changes.presence import Roll
+from delivery.docker.engine.client import connect
+from delivery.docker.engine.engine_state import await_engine
+from delivery.docker.engine.sweep import remove_labelled
+from delivery.docker.images.registry import stop_registry
+from delivery.docker.target.standing import KeptVolume, find_volumes, pause_environments, purge_environments
 from delivery.errors import Misconfigured, Rejected
 from delivery.home import Home
-from delivery.lease import LeaseBook
-from delivery.ledger import LABEL_PLATFORM
 from delivery.model import Model
 from delivery.platform.engine import engine_version, stop_engine
 from delivery.platform.orchestrator import Orchestrator
-from delivery.presence import Roll
 
 SHOWN = 10
 CLEAR = "let go of them (lsattr shows what may not be changed, lsof who has it), then headway down --purge again"

@@ -7,10 +7,10 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from delivery.app import Image
-from delivery.ledger import LABEL_ROLE
+from delivery.changes.ledger import LABEL_ROLE
 from delivery.model import Model
 from delivery.programs.buildkit import ENVIRONMENT as ENVIRONMENT
+from delivery.spec.images import Image
 
 Document = dict[str, Any]
 OLDEST = (2, 20)

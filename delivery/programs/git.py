@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 
-from delivery.change import Commit
 from delivery.errors import CommandFailed, Misconfigured
 from delivery.programs.git_command import ask_git
-from delivery.release import Revision
+from delivery.releases.change import Commit
+from delivery.releases.release import Revision
 
 FILE = "headway.yaml"
 SHOWN = 5

@@ -9,9 +9,9 @@ from datetime import datetime
 
 from pydantic import Field
 
-from delivery.health import LOCAL_HOST, Health
 from delivery.model import Model
-from delivery.target import Colour
+from delivery.ports.slots import Colour
+from delivery.spec.health import LOCAL_HOST, Health
 
 PORT = 8080  # in the container; what is published is the target's choice
 TLS_PORT = 8443  # published where the target has certificates

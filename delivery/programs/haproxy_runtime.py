@@ -11,10 +11,11 @@ from collections.abc import Mapping
 
 from pydantic import Field
 
-from delivery.latency import LatencyHistogram
 from delivery.model import Model
+from delivery.ports.latency import LatencyHistogram
+from delivery.ports.observation import SlotCounts
+from delivery.ports.slots import Colour
 from delivery.programs.haproxy import APART, COLOURS, LAST, SPARE, is_of
-from delivery.target import Colour, SlotCounts
 
 WORKERS = "show proc"
 ANSWERS_SO_FAR = "show events answers"

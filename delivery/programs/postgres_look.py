@@ -5,7 +5,7 @@ import json
 import re
 from collections.abc import Iterator
 
-from delivery.backup import TableState
+from delivery.ports.backups import TableState
 
 EARLIER = "earlier"
 SENTINEL = "sentinel"

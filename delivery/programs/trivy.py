@@ -4,8 +4,8 @@ import json
 from typing import Any, NamedTuple
 
 from delivery.errors import Rejected
-from delivery.release import ImageRef
-from delivery.scanning import Finding, Gap
+from delivery.releases.release import ImageRef
+from delivery.scanning.findings import Finding, Gap
 
 CACHE = "/cache"
 DATABASE = f"{CACHE}/db"

@@ -3,13 +3,13 @@
 import re
 from collections.abc import Iterable, Sequence
 
-from delivery.change import Change
-from delivery.checks import CheckResult
 from delivery.counting import counted
-from delivery.matrix import CellResult
+from delivery.ports.observation import Retreat
+from delivery.releases.change import Change
 from delivery.report.record import DeliveryRecord
 from delivery.report.timeline import critical_path
-from delivery.target import Retreat
+from delivery.spec.checks import CheckResult
+from delivery.testing.results import CellResult
 
 LONGEST = 12
 

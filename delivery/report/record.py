@@ -5,16 +5,16 @@ from typing import Literal
 
 from pydantic import Field
 
-from delivery.approval import Decision
-from delivery.checks import CheckResult
+from delivery.changes.lease import Theft
 from delivery.counting import counted
-from delivery.lease import Theft
-from delivery.matrix import CellResult
 from delivery.model import Model
-from delivery.release import BaseImage, BuiltImage, Release, Revision
-from delivery.run_names import app_of, delivery_name, rollback_name
-from delivery.target import EndedConnections, Observation, Retreat
-from delivery.verdict import upper_bound
+from delivery.ports.observation import EndedConnections, Observation, Retreat
+from delivery.releases.approval import Decision
+from delivery.releases.release import BaseImage, BuiltImage, Release, Revision
+from delivery.releases.run_names import app_of, delivery_name, rollback_name
+from delivery.spec.checks import CheckResult
+from delivery.testing.results import CellResult
+from delivery.traffic.verdict import upper_bound
 
 Outcome = Literal[
     "delivered", "unchanged", "rejected", "withdrawn", "misconfigured", "interrupted", "failed", "crashed"

@@ -13,13 +13,13 @@ from datetime import UTC, datetime
 import psutil
 import pytest
 
-from delivery.app import Image
-from delivery.containers import certificates
-from delivery.containers.builder import build_image
-from delivery.containers.client import connect
-from delivery.containers.registry import ensure_registry
+from delivery.docker.engine.client import connect
+from delivery.docker.images import certificates
+from delivery.docker.images.builder import build_image
+from delivery.docker.images.registry import ensure_registry
 from delivery.errors import Rejected
-from delivery.release import Revision
+from delivery.releases.release import Revision
+from delivery.spec.images import Image
 from tests.support.authority import Authority, https_server
 from tests.support.platforms import free_port, own_platform
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from delivery.app import Database
-from delivery.backup import compare, differs_in_definitions
-from delivery.containers.bases import resolve_base
+from delivery.docker.images.bases import resolve_base
+from delivery.ports.backups import compare, differs_in_definitions
+from delivery.spec.database import Database
 from tests.support.backups import DAMAGES, NAMES, OWN_DAMAGES, two_servers
 from tests.support.platforms import own_platform
 

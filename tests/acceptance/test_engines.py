@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from delivery.app import Image
-from delivery.containers.bases import resolve_base
-from delivery.containers.build_client import find_builder, find_compose
-from delivery.containers.builder import build_image
-from delivery.containers.client import connect
+from delivery.docker.engine.client import connect
+from delivery.docker.images.bases import resolve_base
+from delivery.docker.images.build_client import find_builder, find_compose
+from delivery.docker.images.builder import build_image
 from delivery.home import Home
 from delivery.programs.buildkit import Builder, buildx_version
 from delivery.programs.run import run
-from delivery.release import Revision
+from delivery.releases.release import Revision
+from delivery.spec.images import Image
 from tests.support.engines import copy_image, environment, newer_programs, own_engine
 
 pytestmark = [pytest.mark.docker, pytest.mark.filterwarnings("ignore:Exception ignored in. <socket")]
@@ -23,7 +23,7 @@ pytestmark = [pytest.mark.docker, pytest.mark.filterwarnings("ignore:Exception i
 REVISION = Revision(
     sha="ab" * 20, tree="cd" * 20, subject="Open", author="Ada", committed=datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
 )
-CASES = Path(__file__).parents[1] / "containers" / "cases" / "builds"
+CASES = Path(__file__).parents[1] / "docker" / "cases" / "builds"
 REGISTRY = "127.0.0.1:5000"
 STAGES = """\
 FROM busybox:1.36 AS one

@@ -6,8 +6,8 @@ import tarfile
 
 import pytest
 
-from delivery.containers.bases import resolve_base
-from delivery.containers.client import connect
+from delivery.docker.engine.client import connect
+from delivery.docker.images.bases import resolve_base
 from delivery.home import Home
 
 pytestmark = pytest.mark.docker

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from delivery.app import App
-from delivery.containers.testbed import run_cell
+from delivery.docker.cells.testbed import run_cell
 from delivery.home import Home
-from delivery.matrix import CellResult, expand
+from delivery.spec.app import App
+from delivery.spec.matrix import expand
+from delivery.testing.results import CellResult
 from tests.support.images import image_of
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(900), pytest.mark.xdist_group("runners")]

@@ -9,10 +9,10 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from cli.main import app
-from delivery.app import App
-from delivery.configuration import check_files, load_app
 from delivery.errors import HeadwayError
-from delivery.schema import app_schema
+from delivery.spec.app import App
+from delivery.spec.configuration import check_files, load_app
+from delivery.spec.schema import app_schema
 from tests.architecture.sources import ROOT, text, tracked
 
 PAGES = ["README.md", *(name for name in tracked() if name.startswith("docs/") and name.endswith(".md"))]

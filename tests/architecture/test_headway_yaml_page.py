@@ -6,30 +6,30 @@ from typing import Any
 import pytest
 import yaml
 
-from delivery import app, checks, entry, health, shift
-from delivery.app import App
 from delivery.model import Model
-from delivery.variables import DATABASE_FACTS
+from delivery.spec import checks, database, entry, environments, health, images, scan, services, shift, suites
+from delivery.spec.app import App
+from delivery.spec.variables import DATABASE_FACTS
 from tests.architecture.sources import text
 
 PAGE = text("docs/headway-yaml.md")
 SECTIONS: dict[str, type[Model]] = {
-    "The file": app.App,
-    "images.NAME": app.Image,
-    "services.NAME": app.Service,
+    "The file": App,
+    "images.NAME": images.Image,
+    "services.NAME": services.Service,
     "services.health": health.Health,
-    "backing.NAME": app.Backing,
-    "database": app.Database,
-    "database.migrate": app.Migration,
-    "suites.NAME": app.Suite,
-    "scan": app.ScanPolicy,
-    "scan.waivers": app.Waiver,
-    "environments.NAME": app.Environment,
-    "environments.NAME.target": app.DockerTarget,
+    "backing.NAME": services.Backing,
+    "database": database.Database,
+    "database.migrate": database.Migration,
+    "suites.NAME": suites.Suite,
+    "scan": scan.ScanPolicy,
+    "scan.waivers": scan.Waiver,
+    "environments.NAME": environments.Environment,
+    "environments.NAME.target": environments.DockerTarget,
     "environments.NAME.target.tls": entry.Certificate,
-    "environments.NAME.approval": app.Approval,
+    "environments.NAME.approval": environments.Approval,
     "environments.NAME.shift": shift.Step,
-    "environments.NAME.watch": app.Watch,
+    "environments.NAME.watch": environments.Watch,
     "environments.NAME.checks": checks.Check,
     "environments.NAME.checks.command": checks.CommandCheck,
     "environments.NAME.checks.http": checks.HttpCheck,

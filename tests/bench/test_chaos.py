@@ -14,12 +14,12 @@ from bench.chaos_platform import ENVIRONMENT, Town, describe
 from bench.chaos_run import Result
 from bench.chaos_watch import Answer, LeaseWatch, Traffic
 from bench.chaos_zombie import Awakening
+from delivery.changes.journal import Entry, Journal
+from delivery.changes.lease import LeaseBook
 from delivery.errors import Misconfigured
 from delivery.home import Home
-from delivery.journal import Entry, Journal
-from delivery.lease import LeaseBook
+from delivery.ports.store import FolderStore
 from delivery.programs.haproxy_runtime import ServerStat
-from delivery.store import FolderStore
 from tests.delivery.values import make_release
 
 EVERYBODY = [victim for victim in Victim if victim is not Victim.ENGINE]

@@ -5,7 +5,7 @@ import pytest
 from bench.ending import REST, Ending, phases_of
 from delivery.errors import Rejected, ReleaseUnhealthy, Transient
 from delivery.report.record import StepTime
-from tests.delivery.records import at
+from tests.delivery.report.records import at
 
 
 def step(name: str, start: float, end: float) -> StepTime:

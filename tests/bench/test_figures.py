@@ -7,7 +7,7 @@ import pytest
 from bench.figures import AIMS, Figures, Phase, measure
 from delivery.report.record import StepTime
 from tests.bench.test_bounds import STEPS, record
-from tests.delivery.records import at
+from tests.delivery.report.records import at
 
 BEGAN = at(-10).timestamp()
 

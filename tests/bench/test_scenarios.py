@@ -9,8 +9,8 @@ import yaml
 from bench.delivery import as_data, median, table
 from bench.figures import AIMS
 from bench.scenarios import SCENARIOS, read_ending, with_nonce, without_waiting
-from delivery.app import App
 from delivery.errors import Rejected
+from delivery.spec.app import App
 from tests.architecture.sources import text, tracked
 from tests.bench.test_figures import figures
 

@@ -4,8 +4,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from delivery.containers import looking
-from delivery.containers.looking import Looked
+from delivery.docker.images import looking
+from delivery.docker.images.looking import Looked
 from tests.cli.conftest import FILE, Headway, Project
 
 WRONG = """\
@@ -106,10 +106,10 @@ def test_a_database_that_could_not_be_had_is_told_before_a_run(
 ) -> None:
     from datetime import UTC, datetime
 
-    from delivery.containers.scanner import Database
+    from delivery.docker.images.scanner import Database
 
     known = Database(checked_at=datetime.now(UTC), problem="registry.example: no such host")
-    monkeypatch.setattr("delivery.containers.scanner.last_known", lambda policy, home: known)
+    monkeypatch.setattr("delivery.docker.images.scanner.last_known", lambda policy, home: known)
     for verb in ("check", "plan"):
         ended = headway(verb, project.folder)
         assert ended.code == 0

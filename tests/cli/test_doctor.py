@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from cli.doctor import _disks, _git, _no_docker, _registry, _stopped, _when_docker_dies
-from delivery.containers.registry_state import RegistryRecord, write_record
-from delivery.containers.standing import Standing
+from delivery.docker.images.registry_state import RegistryRecord, write_record
+from delivery.docker.target.standing import Standing
 from delivery.home import Home
 from delivery.platform.engine import HostFacts
 from delivery.programs.git_command import check_version
@@ -55,7 +55,7 @@ def finding(found, what):
 
 
 def test_an_engine_that_is_being_restarted_is_starting_and_not_missing(monkeypatch):
-    monkeypatch.setattr("delivery.containers.engine_state.is_on_its_way", lambda: True)
+    monkeypatch.setattr("delivery.docker.engine.engine_state.is_on_its_way", lambda: True)
 
     seen = _no_docker()
 
@@ -63,7 +63,7 @@ def test_an_engine_that_is_being_restarted_is_starting_and_not_missing(monkeypat
 
 
 def test_an_engine_that_this_user_may_not_use_is_told_with_the_next_step(monkeypatch):
-    monkeypatch.setattr("delivery.containers.engine_state.is_on_its_way", lambda: False)
+    monkeypatch.setattr("delivery.docker.engine.engine_state.is_on_its_way", lambda: False)
     monkeypatch.setattr("delivery.platform.engine._look", lambda: HostFacts(socket_denied=True, root=False))
 
     seen = _no_docker()
@@ -129,8 +129,8 @@ def test_a_command_in_a_full_home_says_so_and_is_no_traceback(headway, home, pro
 
 def test_a_container_that_cannot_be_started_is_told_of_with_its_environment_and_why(tmp_path, monkeypatch):
     home, fallen = Home(tmp_path), Standing(id="1", name="headway-shop-router", app="shop", environment="production")
-    monkeypatch.setattr("delivery.containers.standing.find_fallen", lambda home: [fallen])
-    monkeypatch.setattr("delivery.containers.standing.last_reason", lambda one: "port is already allocated")
+    monkeypatch.setattr("delivery.docker.target.standing.find_fallen", lambda home: [fallen])
+    monkeypatch.setattr("delivery.docker.target.standing.last_reason", lambda one: "port is already allocated")
     assert _stopped(home) == []
     home.up.touch()
 

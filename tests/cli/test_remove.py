@@ -7,8 +7,8 @@ from types import SimpleNamespace
 import pytest
 
 from delivery.errors import Misconfigured, Rejected
-from delivery.remains import EnvironmentRemains, Remains
-from delivery.target import Belonging
+from delivery.ports.belongings import Belonging
+from delivery.ports.remains import EnvironmentRemains, Remains
 from tests.cli.conftest import Headway
 
 Started = tuple[str, list[str]]

@@ -6,8 +6,8 @@ from types import SimpleNamespace
 
 import pytest
 
+from delivery.changes.lease import LeaseBook
 from delivery.errors import Interrupted, Misconfigured, Rejected
-from delivery.lease import LeaseBook
 from tests.cli.conftest import Headway, Project
 
 

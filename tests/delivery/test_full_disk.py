@@ -9,8 +9,8 @@ from delivery.errors import CommandFailed, Interrupted, Misconfigured, Rejected,
 from delivery.full_disk import check_home, in_words, storage_trouble
 from delivery.home import Home
 from delivery.platform.daemon import Daemon
+from delivery.ports.store import FolderStore
 from delivery.programs.run import run
-from delivery.store import FolderStore
 from tests.support.disks import fill, make_read_only, small_disk
 
 

@@ -2,8 +2,8 @@
 
 from datetime import UTC, datetime
 
-from delivery.app import App
-from delivery.release import ImageRef, Release, Revision
+from delivery.releases.release import ImageRef, Release, Revision
+from delivery.spec.app import App
 
 NOON = datetime(2026, 3, 4, 12, tzinfo=UTC)
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import docker
 from docker.models.containers import Container
 
-from delivery.containers.packing import packed
-from delivery.containers.registry import ensure_registry
+from delivery.docker.engine.packing import packed
+from delivery.docker.images.registry import ensure_registry
 from delivery.home import Home
 from tests.end_to_end.project import Project
 

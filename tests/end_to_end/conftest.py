@@ -7,7 +7,7 @@ from pathlib import Path
 import docker
 import pytest
 
-from delivery.ledger import LABEL_PLATFORM
+from delivery.changes.ledger import LABEL_PLATFORM
 from tests.end_to_end.project import Project
 from tests.support.platforms import new_home
 

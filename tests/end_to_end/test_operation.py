@@ -9,10 +9,10 @@ import httpx
 import psutil
 import pytest
 
+from delivery.changes.presence import Roll
 from delivery.home import Home
 from delivery.platform.daemon import Daemon
 from delivery.platform.orchestrator import Orchestrator
-from delivery.presence import Roll
 from tests.end_to_end.project import HANGS_SECONDS, Project, output_of
 from tests.end_to_end.question import describe_and_start
 

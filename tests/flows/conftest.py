@@ -35,8 +35,8 @@ from blocks import artifact_store
 from blocks.artifact_store import current_store
 from blocks.registration import register_blocks
 from blocks.registry import current_registry
+from delivery.memory import target as memory
 from delivery.platform.orchestrator import server_command
-from delivery.targets import memory
 from tests.flows.fakes import Containers
 from tests.flows.platform import Platform
 

@@ -10,17 +10,18 @@ from types import SimpleNamespace
 
 import pytest
 
-from delivery.app import Image
-from delivery.backup import BackupProof
-from delivery.containers.database import MigrationResult
-from delivery.containers.scanner import Database
+from delivery.docker.database.database import MigrationResult
+from delivery.docker.images.scanner import Database
 from delivery.errors import Misconfigured
-from delivery.matrix import CellResult, cells_of
 from delivery.model import Model
-from delivery.release import BaseImage, BuiltImage, ImageRef
+from delivery.ports.backups import BackupProof
+from delivery.releases.release import BaseImage, BuiltImage, ImageRef
 from delivery.report.record import DeliveryRecord
-from delivery.scanning import Finding, ScanReport
-from delivery.stand_ins import StandIns
+from delivery.scanning.findings import Finding, ScanReport
+from delivery.spec.images import Image
+from delivery.spec.matrix import cells_of
+from delivery.spec.stand_ins import StandIns
+from delivery.testing.results import CellResult
 
 CRITICAL = Finding(
     kind="vulnerability", id="CVE-2030-1", severity="CRITICAL", package="libweb", version="1.0", fixed_version="1.1"
@@ -177,14 +178,14 @@ class Containers:
     def stand_in(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Take the engine's place in everything the tasks use of it."""
         for where, names in {
-            "delivery.containers.builder": ("build_image", "build_suite"),
-            "delivery.containers.scanner": ("prepare", "scan", "sbom"),
-            "delivery.containers.testbed": ("run_cell", "run_acceptance"),
-            "delivery.containers.checking": ("run_command",),
-            "delivery.containers.pushing": ("publish_release",),
-            "delivery.containers.database": ("find_database", "ensure_database", "migrate"),
-            "delivery.containers.backup": ("prove_backup",),
-            "delivery.containers.removal": ("find_environments", "find_repositories", "remove_images"),
+            "delivery.docker.images.builder": ("build_image", "build_suite"),
+            "delivery.docker.images.scanner": ("prepare", "scan", "sbom"),
+            "delivery.docker.cells.testbed": ("run_cell", "run_acceptance"),
+            "delivery.docker.cells.checking": ("run_command",),
+            "delivery.docker.images.pushing": ("publish_release",),
+            "delivery.docker.database.database": ("find_database", "ensure_database", "migrate"),
+            "delivery.docker.database.backup": ("prove_backup",),
+            "delivery.docker.target.removal": ("find_environments", "find_repositories", "remove_images"),
             "tasks.cleanup": ("remove_run",),
             "tasks.recover": ("sweep",),
         }.items():

@@ -24,20 +24,20 @@ from prefect.flow_engine import run_flow
 from prefect.states import AwaitingRetry
 
 from blocks.artifact_store import current_store
-from delivery.app import App
-from delivery.approval import Decision
-from delivery.archive import Archive
-from delivery.configuration import load_app
+from delivery.changes.archive import Archive
+from delivery.changes.journal import Journal
+from delivery.changes.lease import LeaseBook
 from delivery.errors import Misconfigured
 from delivery.home import Home
-from delivery.journal import Journal
-from delivery.lease import LeaseBook
-from delivery.order import Built, Order
-from delivery.place import Place
+from delivery.memory.target import Behaviour, MemoryHost, memory_place
+from delivery.ports.place import Place
 from delivery.programs import git
-from delivery.release import Release
+from delivery.releases.approval import Decision
+from delivery.releases.order import Built, Order
+from delivery.releases.release import Release
 from delivery.report.record import DeliveryRecord
-from delivery.targets.memory import Behaviour, MemoryHost, memory_place
+from delivery.spec.app import App
+from delivery.spec.configuration import load_app
 from flows import runs
 from flows.deliver import deliver as delivery
 from flows.release import put_live

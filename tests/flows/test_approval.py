@@ -8,12 +8,12 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.exceptions import Pause
 
-from delivery.approval import Decision
-from delivery.change import compare
+from delivery.changes.presence import Roll
 from delivery.errors import Rejected
-from delivery.order import Order
-from delivery.presence import Roll
-from delivery.release import Release
+from delivery.releases.approval import Decision
+from delivery.releases.change import compare
+from delivery.releases.order import Order
+from delivery.releases.release import Release
 from flows import gate, runs
 from flows.approve import Approval, await_approval
 from flows.deliver import deliver

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from blocks.artifact_store import current_store
+from delivery.changes.presence import Roll
 from delivery.errors import Rejected, Transient
-from delivery.presence import Roll
+from delivery.ports.store import FolderStore
 from delivery.report.html import report_html
-from delivery.store import FolderStore
 from tests.flows.platform import MEMORY, artifacts
 
 pytestmark = [pytest.mark.prefect, pytest.mark.xdist_group("prefect")]

@@ -3,8 +3,8 @@
 import pytest
 
 from blocks.artifact_store import current_store
-from delivery.archive import Archive
-from delivery.release import BaseImage
+from delivery.changes.archive import Archive
+from delivery.releases.release import BaseImage
 from flows import runs
 from tests.flows.platform import MEMORY, artifacts
 

@@ -6,8 +6,8 @@ from types import SimpleNamespace
 
 import pytest
 
+from delivery.changes.lease import LeaseBook
 from delivery.errors import Rejected, ReleaseUnhealthy, Transient
-from delivery.lease import LeaseBook
 from delivery.report.markdown import report_markdown
 from flows.overview import look_at
 from flows.rollback import rollback

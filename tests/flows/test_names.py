@@ -8,7 +8,7 @@ from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterParentFlo
 from pydantic import SecretStr
 
 from delivery.errors import Misconfigured
-from delivery.service_logs import LogWish
+from delivery.ports.logs import LogWish
 from flows import logs, runs
 from flows import secret_blocks as kept
 from flows.deliver import deliver

@@ -8,11 +8,11 @@ import pytest
 from prefect.client.orchestration import get_client
 from prefect.states import Cancelling, Crashed, Paused, Running
 
+from delivery.changes.journal import Entry
+from delivery.changes.lease import LeaseBook
+from delivery.changes.presence import Presence, Roll
 from delivery.errors import Misconfigured, Transient
-from delivery.journal import Entry
-from delivery.lease import LeaseBook
 from delivery.platform.daemon import Daemon
-from delivery.presence import Presence, Roll
 from delivery.report.markdown import report_markdown
 from flows import runs
 from flows.deliver import deliver

@@ -10,8 +10,8 @@ import pytest
 from prefect.blocks.core import Block
 
 from delivery.errors import ReleaseUnhealthy, Transient
+from delivery.ports.store import FolderStore
 from delivery.report.markdown import report_markdown
-from delivery.store import FolderStore
 from flows import runs
 from flows.overview import look_at
 from tests.flows.platform import DEADLINE_SECONDS, MEMORY
@@ -214,6 +214,6 @@ def test_a_release_does_not_fail_because_nobody_can_tell_what_is_lost(platform, 
     def fail(*_):
         raise OSError("the engine is busy")
 
-    monkeypatch.setattr("delivery.targets.memory.MemoryHost.losses", fail)
+    monkeypatch.setattr("delivery.memory.target.MemoryHost.losses", fail)
 
     assert platform.deliver().state.is_completed()

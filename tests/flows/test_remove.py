@@ -8,10 +8,10 @@ from prefect.states import Cancelled, Paused, Running
 from pydantic import SecretStr
 
 from blocks.environment import DeliveryEnvironment, has_settings
+from delivery.changes.lease import LeaseBook
+from delivery.changes.presence import Presence
 from delivery.errors import Rejected
-from delivery.lease import LeaseBook
-from delivery.presence import Presence
-from delivery.targets.memory import MemoryHost
+from delivery.memory.target import MemoryHost
 from flows.deliver import deliver
 from flows.overview import app_names, environments
 from flows.recover import recover

@@ -18,7 +18,7 @@ from prefect.settings import PREFECT_SERVER_DATABASE_CONNECTION_URL
 
 from blocks.environment import DeliveryEnvironment, block_name
 from delivery.errors import Misconfigured
-from delivery.targets.opening import open_target
+from delivery.opening import open_target
 from tasks.certificates import certificate_problems
 from tests.delivery.values import make_app
 from tests.flows.platform import MEMORY, artifacts

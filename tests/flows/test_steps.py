@@ -11,7 +11,7 @@ from prefect import flow
 from prefect.runtime import flow_run
 
 from blocks.artifact_store import current_store
-from delivery.containers.client import EngineGone
+from delivery.docker.engine.client import EngineGone
 from delivery.errors import Interrupted, Misconfigured, Rejected, ReleaseUnhealthy, Transient
 from delivery.report.record import StepTime
 from flows.limits import at_most, both, one_by_one, raise_failures

@@ -5,9 +5,9 @@ from types import SimpleNamespace
 
 import pytest
 
+from delivery.changes.lease import LeaseBook
 from delivery.errors import Transient
-from delivery.lease import LeaseBook
-from delivery.targets.memory import memory_place
+from delivery.memory.target import memory_place
 from flows.recover import recover
 from flows.rollback import rollback
 from tests.flows.platform import MEMORY

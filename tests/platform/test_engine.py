@@ -10,7 +10,7 @@ import docker
 import pytest
 from docker.errors import DockerException
 
-from delivery.containers.client import EngineGone, connect
+from delivery.docker.engine.client import EngineGone, connect
 from delivery.errors import Misconfigured, Rejected
 from delivery.home import Home
 from delivery.platform.daemon import Daemon
@@ -165,7 +165,7 @@ def machine(tmp_path, monkeypatch):
     folder = tmp_path / "machine"
     folder.mkdir()
     machine = Machine(folder)
-    state = "delivery.containers.engine_state"
+    state = "delivery.docker.engine.engine_state"
     for name, path in {"PID_FILE": "docker.pid", "STARTED": "started", "SYSTEMD": "systemd", "SOCKET": "sock"}.items():
         monkeypatch.setattr(f"{state}.{name}", folder / path)
     monkeypatch.setattr("delivery.platform.engine.STARTED", folder / "started")
@@ -262,7 +262,7 @@ def test_a_step_waits_for_an_engine_that_is_being_restarted(machine, homes, monk
             return True
 
     monkeypatch.setattr("docker.from_env", Client)
-    monkeypatch.setattr("delivery.containers.client._CONNECTED", {})
+    monkeypatch.setattr("delivery.docker.engine.client._CONNECTED", {})
 
     assert isinstance(connect.__wrapped__(), Client)
 

@@ -6,16 +6,16 @@ from datetime import UTC, datetime
 import psutil
 import pytest
 
-from delivery.containers.standing import Standing
+from delivery.changes.lease import LeaseBook
+from delivery.changes.presence import Presence, Roll
+from delivery.docker.target.standing import Standing
 from delivery.home import Home
-from delivery.lease import LeaseBook
 from delivery.platform.backoff import Backoff
 from delivery.platform.daemon import Daemon
 from delivery.platform.duties import Fallen, Recovery, Silence
 from delivery.platform.engine import engine_died
 from delivery.platform.keeper import Duty, Keeper
 from delivery.platform.orchestrator import Orchestrator
-from delivery.presence import Presence, Roll
 
 # A daemon is meant to outlive the object that started it.
 pytestmark = pytest.mark.filterwarnings("ignore:subprocess .* is still running:ResourceWarning")

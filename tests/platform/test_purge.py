@@ -7,13 +7,13 @@ from datetime import UTC, datetime
 
 import pytest
 
-from delivery.containers.client import connect
+from delivery.changes.lease import LeaseBook
+from delivery.changes.ledger import environment_labels
+from delivery.changes.presence import Roll
+from delivery.docker.engine.client import connect
 from delivery.errors import Misconfigured, Rejected
 from delivery.home import Home
-from delivery.lease import LeaseBook
-from delivery.ledger import environment_labels
 from delivery.platform.shutdown import find_losses, purge_platform
-from delivery.presence import Roll
 from tests.support.disks import fill, small_disk
 from tests.support.platforms import remove_platform
 

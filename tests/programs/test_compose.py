@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from delivery.app import Image
 from delivery.programs import compose
 from delivery.programs.compose import Compose
+from delivery.spec.images import Image
 
 PLUGIN = Compose(program=("/usr/bin/docker", "compose"), version="2.40.3")
 BINARY = Compose(program=("/opt/docker-compose",), version="2.40.3")

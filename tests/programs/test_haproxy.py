@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from delivery.app import Service
-from delivery.health import Health
 from delivery.programs import haproxy
 from delivery.programs.haproxy import MAX_WEIGHT, Entry, RouterBackend, RouterServer
+from delivery.spec.health import Health
+from delivery.spec.services import Service
 from tests.delivery.values import NOON
 
 RESOLVED = " resolvers docker resolve-prefer ipv4 resolve-opts allow-dup-ip init-addr libc,none"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from delivery.latency import LatencyHistogram
+from delivery.ports.latency import LatencyHistogram
 from delivery.programs import haproxy_runtime
 
 FIGURES = "pxname,svname,qcur,scur,stot,econ,eresp,wretr,wredis,status,weight,hrsp_5xx,req_tot"

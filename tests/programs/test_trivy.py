@@ -5,7 +5,7 @@ import pytest
 
 from delivery.errors import Rejected
 from delivery.programs import trivy
-from delivery.release import ImageRef
+from delivery.releases.release import ImageRef
 
 CASES = Path(__file__).parent / "cases" / "trivy"
 

@@ -9,17 +9,17 @@ from pathlib import Path
 from docker.models.containers import Container
 from pydantic import SecretStr
 
-from delivery.backup import TableState
-from delivery.containers import backup
-from delivery.containers.bed import open_bed
-from delivery.containers.database import IN_MEMORY, DatabaseAccess, accepts_queries, server_env
-from delivery.containers.database_image import database_image
-from delivery.containers.exec_stream import run_in
-from delivery.containers.probe import wait_until
+from delivery.docker.database import backup
+from delivery.docker.database.database import IN_MEMORY, DatabaseAccess, accepts_queries, server_env
+from delivery.docker.database.database_image import database_image
+from delivery.docker.engine.exec_stream import run_in
+from delivery.docker.sandbox.bed import open_bed
+from delivery.docker.sandbox.probe import wait_until
 from delivery.home import Home
+from delivery.ports.backups import TableState
 from delivery.programs import postgres
 
-CASES = Path(__file__).parents[1] / "containers" / "cases" / "postgres"
+CASES = Path(__file__).parents[1] / "docker" / "cases" / "postgres"
 NAMES = sorted(path.stem for path in CASES.glob("*.sql"))
 DATABASE = "shop"
 # What every case holds beside its own: ten damages need something to damage.

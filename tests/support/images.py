@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from delivery.containers.bases import resolve_base
-from delivery.containers.client import connect
+from delivery.docker.engine.client import connect
+from delivery.docker.images.bases import resolve_base
 from delivery.home import Home
 
 

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from delivery.containers.client import connect
+from delivery.changes.ledger import LABEL_PLATFORM
+from delivery.docker.engine.client import connect
 from delivery.home import Home
-from delivery.ledger import LABEL_PLATFORM
 
 
 def new_home(folder: Path) -> Home:

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from delivery.app import App
-from delivery.configuration import check_files, load_app_text
 from delivery.discovery import Draft, discover
+from delivery.spec.app import App
+from delivery.spec.configuration import check_files, load_app_text
 
 WEB = "FROM python:3.11-alpine\nWORKDIR /app\nCOPY . .\nEXPOSE 8000\nCMD serve\n"
 BUILT = "FROM python:3.12\nWORKDIR /app\nCOPY . .\n"

@@ -9,9 +9,9 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from delivery.configuration import check_files, load_app_text
 from delivery.discovery import Draft, discover
 from delivery.errors import Misconfigured
+from delivery.spec.configuration import check_files, load_app_text
 from tests.delivery.discovery.corpus import CORPUS
 from tests.delivery.discovery.repository import WEB, guess, write
 

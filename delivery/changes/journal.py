@@ -1,0 +1,101 @@
+"""The append-only record of what was about to be done to an environment, and what was done.
+
+An intent is written before its effect. Whoever takes over an abandoned environment reads the journal and the target
+and knows enough to finish or to withdraw: nothing depends on the memory of a process.
+"""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Literal
+
+from delivery.model import Model
+from delivery.ports.store import Store
+from delivery.releases.release import Release
+
+Verb = Literal["stage", "shift", "watch", "withdraw", "settle", "retire", "migrate", "remove"]
+Decision = Literal["withdraw", "retire", "remove", "nothing"]
+
+
+class Entry(Model):
+    """One line of the journal."""
+
+    at: datetime
+    app: str
+    environment: str
+    sequence: int
+    run: str
+    verb: Verb
+    stage: Literal["intent", "done", "failed"]
+    release: Release
+    detail: str = ""
+
+
+class Journal:
+    """The journal of one environment, one object an entry."""
+
+    def __init__(self, store: Store, app: str, environment: str) -> None:
+        self.store = store
+        self.app, self.environment = app, environment
+
+    def write(self, entry: Entry) -> None:
+        """Append `entry`; entries sort by sequence, then time."""
+        moment = entry.at.astimezone(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
+        key = f"{self._prefix}/{entry.sequence:08d}/{moment}-{entry.verb}-{entry.stage}.json"
+        self.store.put(key, entry.model_dump_json(indent=2).encode())
+
+    def entries(self, sequence: int | None = None) -> list[Entry]:
+        """Return the entries in order, those of one lease when `sequence` is given."""
+        prefix = self._prefix if sequence is None else f"{self._prefix}/{sequence:08d}"
+        return [Entry.model_validate_json(self.store.get(key)) for key in self.store.keys(prefix)]
+
+    def last(self) -> Entry | None:
+        """Return the newest entry of the newest lease; all the others are not read."""
+        newest = self.last_sequence()
+        entries = [] if newest is None else self.entries(newest)
+        return entries[-1] if entries else None
+
+    def last_sequence(self) -> int | None:
+        """Return the sequence of the newest entry."""
+        sequences = [int(key.split("/")[-2]) for key in self.store.keys(self._prefix)]
+        return max(sequences, default=None)
+
+    @property
+    def _prefix(self) -> str:
+        return f"journal/{self.app}/{self.environment}"
+
+
+def spent_seconds(entries: Iterable[Entry], run: str) -> dict[str, float]:
+    """Return verb → seconds between the intents and the effects of `run`, in the order the verbs were first meant."""
+    spent: dict[str, float] = {}
+    meant: dict[str, datetime] = {}
+    for entry in entries:
+        if entry.run == run and entry.stage == "intent":
+            meant[entry.verb] = entry.at
+            spent.setdefault(entry.verb, 0.0)
+        elif entry.run == run and entry.verb in meant:
+            spent[entry.verb] += (entry.at - meant.pop(entry.verb)).total_seconds()
+    return spent
+
+
+def decide_recovery(entries: list[Entry]) -> tuple[Decision, Release | None]:
+    """Say how to end what an abandoned lease began.
+
+    A release that was about to be settled, or what it replaced to be retired, had passed every watch: it is finished.
+    One that is settled stands beside what it replaced, which is not half done. Everything else that was staged is
+    withdrawn, because nobody can vouch for it. An environment whose removal began is removed.
+    """
+    if not entries:
+        return "nothing", None
+    release = entries[-1].release
+    if entries[-1].verb == "remove":
+        return "nothing" if entries[-1].stage == "done" else "remove", release
+    ended = {(entry.verb, entry.stage) for entry in entries if entry.release.fingerprint == release.fingerprint}
+    if ("retire", "done") in ended or ("withdraw", "done") in ended:
+        return "nothing", release
+    if ("retire", "intent") in ended or (("settle", "intent") in ended and ("settle", "done") not in ended):
+        return "retire", release
+    if ("settle", "done") in ended:
+        return "nothing", release
+    if ("stage", "intent") in ended:
+        return "withdraw", release
+    return "nothing", release

@@ -1,0 +1,1 @@
+"""Test cells on a Docker host, and suites against a running environment."""

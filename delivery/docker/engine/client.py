@@ -1,0 +1,88 @@
+"""The connection to a Docker engine."""
+
+import contextlib
+import os
+from functools import cache
+
+import docker
+import requests
+import urllib3
+from docker.errors import DockerException
+
+from delivery.docker.engine.engine_state import PATIENCE_SECONDS, await_engine, is_denied
+from delivery.errors import Misconfigured, Transient
+from delivery.home import Home
+
+PING_SECONDS = 5
+_FAULTS = (DockerException, requests.RequestException, urllib3.exceptions.HTTPError, OSError)
+_CONNECTED: dict[str | None, docker.DockerClient] = {}
+
+
+class EngineGone(Transient):
+    """The engine stopped answering: what was asked of it is asked again once it is back."""
+
+
+@cache
+def connect(
+    host: str | None = None, *, timeout_seconds: int = 60, patience_seconds: float = PATIENCE_SECONDS
+) -> docker.DockerClient:
+    """Return a client of the engine at `host`, or of the one DOCKER_HOST or the default socket names.
+
+    One that is being restarted is waited for. Raises EngineGone when it does not come back, or does not answer on a
+    machine whose platform is up; Misconfigured when there is none, or this user may not use it.
+    """
+    try:
+        client = _open(host, timeout_seconds)
+    except (DockerException, requests.RequestException) as error:
+        found = await_engine(lambda: _try(host, timeout_seconds), host, patience_seconds)
+        if found is None:
+            raise _no_engine(host, error) from error
+        client = found
+    _CONNECTED[host] = client
+    return client
+
+
+def engines_answer() -> bool:
+    """Whether every engine that this process has spoken to answers now."""
+    return all(_answers(client) for client in _CONNECTED.copy().values())
+
+
+def engine_gone(error: BaseException) -> EngineGone:
+    """Return the error to raise when the engine stopped answering in the middle of a step."""
+    return EngineGone(
+        f"the Docker engine stopped answering ({error}); `headway up` starts it again, then deliver again"
+    )
+
+
+def _open(host: str | None, timeout_seconds: int) -> docker.DockerClient:
+    client = (
+        docker.DockerClient(base_url=host, timeout=timeout_seconds)
+        if host
+        else docker.from_env(timeout=timeout_seconds)
+    )
+    client.ping()
+    return client
+
+
+def _try(host: str | None, timeout_seconds: int) -> docker.DockerClient | None:
+    with contextlib.suppress(DockerException, requests.RequestException):
+        return _open(host, timeout_seconds)
+    return None
+
+
+def _no_engine(host: str | None, error: Exception) -> Misconfigured | EngineGone:
+    """Return what is wrong: on a machine whose platform is up an engine is meant to be there, and comes back."""
+    if not host and not os.environ.get("DOCKER_HOST") and Home.current().up.exists() and not is_denied():
+        return EngineGone(f"the Docker engine does not answer ({error})\n  next: headway up starts it again")
+    return Misconfigured(
+        f"Docker at {host or 'the default address'}",
+        "no engine answers",
+        next_step="start Docker, or point DOCKER_HOST at a machine that runs it; `headway doctor` says more",
+    )
+
+
+def _answers(client: docker.DockerClient) -> bool:
+    try:
+        return bool(client.api.get(f"{client.api.base_url}/_ping", timeout=PING_SECONDS).ok)
+    except _FAULTS:
+        return False

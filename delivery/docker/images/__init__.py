@@ -1,0 +1,1 @@
+"""Images on a Docker engine: had from elsewhere, built, scanned, pushed."""

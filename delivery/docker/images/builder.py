@@ -1,0 +1,287 @@
+"""From a Dockerfile to an image in the registry, named by its digest."""
+
+import logging
+import shutil
+import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from uuid import uuid4
+
+from docker.errors import DockerException, ImageNotFound
+from docker.models.images import Image as EngineImage
+
+from delivery.docker.engine.client import connect
+from delivery.docker.engine.disk import check_disk
+from delivery.docker.engine.engine_watch import engine_watched
+from delivery.docker.engine.failures import reported
+from delivery.docker.images.build_client import find_builder
+from delivery.docker.images.build_failures import build_failed, engine_died
+from delivery.docker.images.preparation import (
+    Engine,
+    Prepared,
+    Resolve,
+    external_bases,
+    platform_of,
+    prepare,
+    resolver,
+)
+from delivery.docker.images.pushing import push
+from delivery.errors import Misconfigured, Transient
+from delivery.home import Home
+from delivery.programs import buildkit
+from delivery.programs.buildkit import Builder, BuildOrder, Progress
+from delivery.programs.run import run
+from delivery.progress import Tell, told
+from delivery.releases.release import BuiltImage, Revision
+from delivery.spec.images import Image
+from delivery.spec.stand_ins import StandIns
+
+BUILD_SECONDS = 3400
+CACHE_TAG = "cache"
+# The engine's way to keep images that can export a build's cache; the older one cannot.
+CONTAINERD_STORE = "io.containerd.snapshotter.v1"
+
+_log = logging.getLogger("headway.builder")
+
+
+def build_image(
+    source: Path,
+    name: str,
+    image: Image,
+    revision: Revision,
+    *,
+    repository: str,
+    home: Home,
+    run_id: str,
+    key: str | None = None,
+    origin: str = "",
+    stand_ins: StandIns = "when-missing",
+    builder: Builder | None = None,
+    tell: Tell = lambda _: None,
+) -> BuiltImage:
+    """Build `image` from the files in `source`, push it to `repository` and return it by digest.
+
+    `key` is where headway.yaml describes it, `origin` the address of the source's repository; `tell` is called with
+    what a long build does. Raises Misconfigured for a folder, file, stage or base that is not there, Rejected when the
+    Dockerfile does not build, the disk is full or the engine ends meanwhile, Transient when engine or registry do not
+    answer.
+    """
+    started, key = time.monotonic(), key or f"images.{name}"
+    context, dockerfile = _find_files(source, image, key)
+    check_disk(key)
+    builder = builder or find_builder()
+    log = home.logs / run_id / f"build-{name}.log"
+    tag = f"headway-{home.identity}-build:{uuid4().hex[:12]}"
+    with TemporaryDirectory(prefix="headway-build-") as folder:
+        with reported(f"{key}: looking at the engine"):
+            engine = Engine.of(connect(), builder)
+        resolve = resolver(home, image.bases, stand_ins)
+        prepared, file = _prepare(dockerfile, image, key, Path(folder), resolve, engine)
+        order = BuildOrder(
+            context=context,
+            dockerfile=file,
+            tag=tag,
+            target=image.target,
+            args=buildkit.without_inline_cache(image.build_args),
+            labels=_labels(repository, revision, origin),
+            contexts=dict(prepared.contexts),
+            secrets=dict(prepared.secrets),
+            cache=f"{repository}:{CACHE_TAG}" if _exports_cache(builder) else None,
+        )
+        try:
+            built = _build(builder, order, Path(folder), log, key, tell)
+            ref = push(built, repository, revision.sha[:12], home)
+        finally:
+            _untag(tag)
+    return BuiltImage(
+        name=name,
+        ref=ref,
+        builder=str(builder),
+        bases=prepared.bases,
+        seconds=round(time.monotonic() - started, 2),
+        size_bytes=int(built.attrs["Size"]),
+    )
+
+
+def build_suite(
+    source: Path,
+    suite: str,
+    image: Image,
+    revision: Revision,
+    *,
+    repository: str,
+    home: Home,
+    run_id: str,
+    origin: str = "",
+    stand_ins: StandIns = "when-missing",
+    tell: Tell = lambda _: None,
+) -> BuiltImage:
+    """Build and push the image that only the suite `suite` needs; its name is `suite-…`."""
+    return build_image(
+        source,
+        f"suite-{suite}",
+        image,
+        revision,
+        repository=repository,
+        home=home,
+        run_id=run_id,
+        key=f"suites.{suite}.build",
+        origin=origin,
+        stand_ins=stand_ins,
+        tell=tell,
+    )
+
+
+def _find_files(source: Path, image: Image, key: str) -> tuple[Path, Path]:
+    context = (source / image.context).resolve()
+    if not context.is_dir() or not context.is_relative_to(source.resolve()):
+        raise Misconfigured(
+            f"headway.yaml: {key}.context", f"no folder {image.context}", "a folder beside headway.yaml"
+        )
+    dockerfile = (context / image.dockerfile).resolve()
+    if not dockerfile.is_file() or not dockerfile.is_relative_to(source.resolve()):
+        there = sorted(path.relative_to(context).as_posix() for path in context.glob("*ockerfile*"))
+        allowed = ", ".join(there) or "a Dockerfile, relative to the context"
+        raise Misconfigured(
+            f"headway.yaml: {key}.dockerfile", f"no file {image.dockerfile} in {image.context}", allowed
+        )
+    return context, dockerfile
+
+
+def bases_of(source: Path, image: Image, key: str) -> list[str]:
+    """Return the images that the Dockerfile of `image` starts from, as far as it is understood.
+
+    Raises Misconfigured for a folder, file or stage that is not there, as a build would.
+    """
+    _, dockerfile = _find_files(source, image, key)
+    text = dockerfile.read_text(encoding="utf-8", errors="surrogateescape")
+    try:
+        return external_bases(text, image.build_args, image.target, platform_of(connect()))
+    except Misconfigured as error:
+        raise at_key(error, key, image.target) from error
+
+
+def _prepare(
+    dockerfile: Path, image: Image, key: str, folder: Path, resolve: Resolve, engine: Engine
+) -> tuple[Prepared, Path]:
+    """Return what is given to the builder, and the Dockerfile it reads; the user's own stays as it is."""
+    text = dockerfile.read_text(encoding="utf-8", errors="surrogateescape")
+    try:
+        prepared = prepare(
+            text,
+            build_args=image.build_args,
+            target=image.target,
+            resolve=resolve,
+            engine=engine,
+            folder=folder,
+        )
+    except Misconfigured as error:
+        raise at_key(error, key, image.target) from error
+    if prepared.text is None:
+        return prepared, dockerfile
+    file = folder / "Dockerfile"
+    file.write_text(prepared.text, encoding="utf-8", errors="surrogateescape")
+    ignored = dockerfile.with_name(f"{dockerfile.name}.dockerignore")
+    if ignored.exists():
+        shutil.copy(ignored, folder / "Dockerfile.dockerignore")
+    return prepared, file
+
+
+def at_key(error: Misconfigured, key: str, target: str | None) -> Misconfigured:
+    """Return what is wrong in a Dockerfile as something wrong at its place in headway.yaml."""
+    if not error.where.startswith("Dockerfile"):
+        return Misconfigured(f"headway.yaml: {key}: {error.where}", error.found, error.allowed, error.next_step)
+    place = "target" if target and error.where == "Dockerfile" else "dockerfile"  # else it names a line
+    return Misconfigured(f"headway.yaml: {key}.{place}", error.found, error.allowed, error.next_step)
+
+
+def _exports_cache(builder: Builder) -> bool:
+    """Whether the steps' results can be kept in the registry; else the engine's own cache is all there is."""
+    if builder.kind != "buildx":
+        return False
+    with reported("looking at the engine's image store"):
+        return ["driver-type", CONTAINERD_STORE] in (connect().info().get("DriverStatus") or [])
+
+
+def _labels(repository: str, revision: Revision, origin: str) -> dict[str, str]:
+    """Return the image's labels; `created` is the commit's time, so that equal sources give equal images."""
+    values = {
+        "title": repository.partition("/")[2],
+        "revision": revision.sha,
+        "version": revision.short,
+        "created": revision.committed.isoformat() if revision.committed else "",
+        "source": origin,
+    }
+    return {f"org.opencontainers.image.{name}": value for name, value in values.items() if value}
+
+
+def _build(builder: Builder, order: BuildOrder, folder: Path, log: Path, key: str, tell: Tell) -> EngineImage:
+    """Build it and return the engine's image. Some Compose versions exit 0 after a failure, so the image decides."""
+    with reported(f"{key}: asking the engine"), engine_watched() as watch:
+        try:
+            output, code = _run(builder, order, folder, log, tell)
+        except Transient as error:
+            if watch.engine_died():
+                raise engine_died("", key, log) from error
+            raise
+        if watch.engine_died():
+            raise engine_died(output, key, log)
+        if code == 0:
+            try:
+                return connect().images.get(order.tag)
+            except ImageNotFound:
+                pass
+    raise build_failed(output, key, log)
+
+
+def _run(builder: Builder, order: BuildOrder, folder: Path, log: Path, tell: Tell) -> tuple[str, int]:
+    """Return what the build printed, and its exit code."""
+    progress = Progress()
+    if builder.kind == "classic":
+        with told(lambda: progress.step, tell):
+            return _build_classic(order, log, progress)
+    argv = buildkit.docker_argv(builder, order)
+    if builder.kind == "compose":
+        (folder / "compose.yaml").write_text(buildkit.compose_file(order), encoding="utf-8")
+        argv = buildkit.compose_argv(builder, folder / "compose.yaml")
+    with told(lambda: progress.step, tell):
+        done = run(
+            argv,
+            timeout_seconds=BUILD_SECONDS,
+            env=buildkit.ENVIRONMENT,
+            accept=range(-64, 256),
+            log=log,
+            on_line=progress.read,
+        )
+    return done.stdout, done.returncode
+
+
+def _build_classic(order: BuildOrder, log: Path, progress: Progress) -> tuple[str, int]:
+    log.parent.mkdir(parents=True, exist_ok=True)
+    output, error = list[str](), ""
+    with reported("building with the classic builder"), log.open("w", encoding="utf-8") as file:
+        for event in connect(timeout_seconds=BUILD_SECONDS).api.build(
+            path=str(order.context),
+            dockerfile=str(order.dockerfile),
+            tag=order.tag,
+            target=order.target or "",
+            buildargs=order.args,
+            labels=order.labels,
+            rm=True,
+            forcerm=True,
+            decode=True,
+        ):
+            error = error or str(event.get("error") or "")
+            text = str(event.get("stream") or event.get("error") or "")
+            output.append(text)
+            file.write(text)
+            file.flush()
+            progress.read(text.strip())
+    return "".join(output), int(bool(error))
+
+
+def _untag(tag: str) -> None:
+    try:
+        connect().images.remove(tag, noprune=True)
+    except (DockerException, OSError) as error:
+        _log.debug("%s stays: %s", tag, error)

@@ -1,0 +1,1 @@
+"""Containers, networks and volumes that live and die together."""

@@ -1,0 +1,264 @@
+"""Releases in this process: a target that behaves, for trying pipelines out and for tests.
+
+It keeps slots, weights, the fence and what passed every watch like the others. It runs nothing: that a release is
+healthy, or what it serves, is what `Behaviour` says, and it is gone with the process.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from delivery.errors import Misconfigured, Rejected, ReleaseUnhealthy
+from delivery.ports.belongings import Belonging
+from delivery.ports.logs import LogLine, LogWish
+from delivery.ports.observation import EndedConnections, Observation, Retreat, SlotCounts, TrafficSample
+from delivery.ports.place import Place
+from delivery.ports.slots import Colour, InstanceState, SlotState, TargetState, other
+from delivery.releases.release import Release
+from delivery.spec.answer import Answer
+from delivery.spec.app import App
+from delivery.spec.environments import Watch
+from delivery.traffic.verdict import judge
+
+COLOURS: tuple[Colour, Colour] = ("blue", "green")
+
+
+@dataclass
+class Behaviour:
+    """How releases behave in one place, by fingerprint; everything else is healthy and answers 200."""
+
+    never_healthy: set[str] = field(default_factory=set)
+    serves_another_version: set[str] = field(default_factory=set)
+    dies_at_percent: dict[str, int] = field(default_factory=dict)
+    error_percent: dict[str, float] = field(default_factory=dict)
+    answers: dict[tuple[str, str], int] = field(default_factory=dict)
+    losses: tuple[str, ...] = ()
+    printed: dict[str, list[str]] = field(default_factory=dict)
+    requests: int = 1000
+    during: Callable[[str], None] = field(default=lambda verb: None)
+
+
+@dataclass
+class MemoryPlace:
+    """What runs in one environment."""
+
+    releases: dict[Colour, Release] = field(default_factory=dict)
+    services: dict[Colour, tuple[str, ...]] = field(default_factory=dict)
+    weights: dict[Colour, int] = field(default_factory=dict)
+    settled: str = ""
+    settled_at: datetime | None = None
+    sequence: int = 0
+    behaviour: Behaviour = field(default_factory=Behaviour)
+
+
+_PLACES: dict[tuple[str, str], MemoryPlace] = {}
+
+
+def memory_place(app: str, environment: str) -> MemoryPlace:
+    """Return what this process knows of an environment, to look at or to make it misbehave."""
+    return _PLACES.setdefault((app, environment), MemoryPlace())
+
+
+class MemoryHost:
+    """One environment in memory, for the holder of lease `sequence`."""
+
+    def __init__(self, place: Place, sequence: int) -> None:
+        self.place, self.sequence = memory_place(place.app, place.environment), sequence
+        self.url = f"memory://{place.app}/{place.environment}"
+        self.retreat: Retreat | None = None
+        self.ended: tuple[EndedConnections, ...] = ()
+
+    def guarded(self) -> AbstractContextManager[None]:
+        """Nothing runs here whose errors could be others."""
+        return nullcontext()
+
+    def close(self) -> None:
+        """Nothing is open here."""
+
+    def observe(self) -> TargetState:
+        """Tell what is live and what is staged."""
+        return TargetState(
+            slots=tuple(self._slot(colour) for colour in COLOURS),
+            url=self.url,
+            sequence=self.place.sequence,
+            settled_at=self.place.settled_at,
+        )
+
+    def stage(self, app: App, release: Release) -> SlotState:
+        """Put `release` into the idle slot."""
+        self._obey("stage")
+        there = self.observe().slot_of(release)
+        if there and there.healthy:
+            return there
+        live = self.observe().live
+        colour: Colour = "green" if live and live.colour == "blue" else "blue"
+        self.place.releases[colour], self.place.weights[colour] = release, 0
+        self.place.services[colour] = tuple(app.services)
+        if release.fingerprint in self.place.behaviour.never_healthy:
+            raise ReleaseUnhealthy(f"release {release.fingerprint} was not healthy in time")
+        return self._slot(colour)
+
+    def shift(self, release: Release, percent: int) -> TargetState:
+        """Give `release` its share."""
+        self._obey("shift")
+        colour = self._colour_of(release)
+        share = percent if other(colour) in self.place.releases else 100
+        self.place.weights |= {colour: share, other(colour): 100 - share}
+        if release.fingerprint in self.place.behaviour.serves_another_version:
+            raise ReleaseUnhealthy(self._go_back(colour, f"release {release.fingerprint} serves another version"))
+        return self.observe()
+
+    def guard(self, release: Release) -> None:
+        """Nothing happens here between two verbs: shifts and watches see every fault."""
+        self._obey("guard")
+        self._colour_of(release)
+
+    def confirm(self, release: Release) -> None:
+        """Return when `release` has all traffic and nothing was wrong with it since this was opened."""
+        self._obey("confirm")
+        if self.retreat:
+            raise ReleaseUnhealthy(self.retreat.reason)
+        if self.place.weights[self._colour_of(release)] < 100:
+            raise ReleaseUnhealthy(f"release {release.fingerprint} does not have all traffic")
+
+    def watch(self, release: Release, window: Watch, seconds: float) -> Observation:
+        """Judge the traffic the behaviour tells of; takes no time."""
+        self._obey("watch")
+        behaviour, colour = self.place.behaviour, self._colour_of(release)
+        percent = self.place.weights[colour]
+        live = self._counts(release, behaviour.requests * percent // 100)
+        before = self.place.releases.get(other(colour))
+        baseline = self._counts(before, behaviour.requests * (100 - percent) // 100) if before else SlotCounts()
+        verdict, reason = judge(window, live, baseline)
+        if percent >= behaviour.dies_at_percent.get(release.fingerprint, 101):
+            verdict, reason = "unhealthy", f"{colour}-1 died"
+        if verdict == "unhealthy":
+            self._go_back(colour, reason)
+        now = datetime.now(UTC)
+        sample = TrafficSample(
+            at=now,
+            percent=percent,
+            live_requests=live.requests,
+            live_errors=live.errors,
+            baseline_requests=baseline.requests,
+            baseline_errors=baseline.errors,
+        )
+        return Observation(
+            verdict=verdict, reason=reason, started=now, seconds=0, live=live, baseline=baseline, samples=(sample,)
+        )
+
+    def ask(self, path: str, release: Release | None = None, service: str | None = None) -> tuple[Answer, ...]:
+        """Answer with the status the behaviour tells for fingerprint and path, and the fingerprint as text."""
+        live = self.observe().live
+        asked = self.place.releases[self._colour_of(release)] if release else live.release if live else None
+        if asked is None:
+            return (Answer(),)
+        status = self.place.behaviour.answers.get((asked.fingerprint, path), 200)
+        return (Answer(status=status, body=asked.fingerprint.encode()),)
+
+    def logs(self, wish: LogWish) -> Iterator[LogLine]:
+        """Yield what the behaviour tells that a service printed; without a word of it, which release it serves."""
+        live = self.observe().live
+        colour = wish.slot or (live.colour if live else "blue")
+        parts = self.place.services.get(colour, ()) if colour in self.place.releases else ()
+        if wish.part not in parts:
+            raise Misconfigured(f"logs of {wish.part}", f"nothing of it runs in {self.url}", ", ".join(parts) or "none")
+        lines = self.place.behaviour.printed.get(wish.part, [f"serving {self.place.releases[colour].fingerprint}"])
+        last = lines if wish.tail is None else lines[max(0, len(lines) - wish.tail) :]
+        yield from (LogLine(source=f"{wish.part}-1", text=line) for line in last)
+
+    def address(self, release: Release | None = None) -> str:
+        """Return a name that nobody can connect to."""
+        return f"{self.url}/{self._colour_of(release)}" if release else self.url
+
+    def give_up(self) -> None:
+        """Tell the behaviour, which may wait in a stage."""
+        self.place.behaviour.during("give up")
+
+    def withdraw(self, release: Release) -> TargetState:
+        """Leave the place as if `release` had never been staged; what had passed every watch stays."""
+        self._obey("withdraw")
+        for colour, found in list(self.place.releases.items()):
+            if found.fingerprint == release.fingerprint:
+                self._empty(other(colour) if self.place.settled == release.fingerprint else colour)
+        return self.observe()
+
+    def settle(self, release: Release) -> TargetState:
+        """Give `release` all traffic and leave the other slot as it is."""
+        self._obey("settle")
+        self._settle(release)
+        return self.observe()
+
+    def retire(self, release: Release) -> TargetState:
+        """Empty the other slot."""
+        self._obey("retire")
+        self._settle(release)
+        self._empty(other(self._colour_of(release)))
+        return self.observe()
+
+    def losses(self, app: App) -> tuple[str, ...]:
+        """Return what `Behaviour` says is lost."""
+        return self.place.behaviour.losses
+
+    def belongings(self) -> tuple[Belonging, ...]:
+        """Return the slots that hold a release."""
+        return tuple(Belonging(kind="slot", name=f"{self.url}/{colour}") for colour in self.place.releases)
+
+    def remove(self) -> tuple[Belonging, ...]:
+        """Empty both slots and forget what passed every watch."""
+        self._obey("remove")
+        found = self.belongings()
+        for values in (self.place.releases, self.place.services, self.place.weights):
+            values.clear()
+        self.place.settled, self.place.settled_at = "", None
+        return found
+
+    def _settle(self, release: Release) -> None:
+        colour = self._colour_of(release)
+        self.place.weights |= {colour: 100, other(colour): 0}
+        if self.place.settled != release.fingerprint:
+            self.place.settled, self.place.settled_at = release.fingerprint, datetime.now(UTC)
+
+    def _go_back(self, colour: Colour, reason: str) -> str:
+        """Give the other slot, when there is one, all traffic again; return why."""
+        now = datetime.now(UTC)
+        if other(colour) in self.place.releases:
+            self.place.weights |= {colour: 0, other(colour): 100}
+        self.retreat = Retreat(reason=reason, first_sign=now, traffic_back=now)
+        return reason
+
+    def _empty(self, colour: Colour) -> None:
+        self.place.releases.pop(colour, None)
+        self.place.weights[colour] = 0
+        if other(colour) in self.place.releases:
+            self.place.weights[other(colour)] = 100
+
+    def _obey(self, verb: str) -> None:
+        if self.sequence < self.place.sequence:
+            raise Rejected(
+                f"{self.url} obeyed lease {self.place.sequence} already; this change holds lease {self.sequence}"
+            )
+        self.place.sequence = self.sequence
+        self.place.behaviour.during(verb)
+
+    def _colour_of(self, release: Release) -> Colour:
+        for colour, found in self.place.releases.items():
+            if found.fingerprint == release.fingerprint:
+                return colour
+        raise ReleaseUnhealthy(f"release {release.fingerprint} does not stand in any slot")
+
+    def _counts(self, release: Release, requests: int) -> SlotCounts:
+        percent = self.place.behaviour.error_percent.get(release.fingerprint, 0)
+        return SlotCounts(requests=requests, errors=round(requests * percent / 100))
+
+    def _slot(self, colour: Colour) -> SlotState:
+        release = self.place.releases.get(colour)
+        if release is None:
+            return SlotState(colour=colour, release=None, weight=0)
+        healthy = release.fingerprint not in self.place.behaviour.never_healthy
+        instances = tuple(
+            InstanceState(service=service, name=f"{colour}-{service}-1", digest=None, healthy=healthy)
+            for service in self.place.services.get(colour, ())
+        )
+        return SlotState(colour=colour, release=release, weight=self.place.weights.get(colour, 0), instances=instances)

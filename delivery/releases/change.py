@@ -1,0 +1,51 @@
+"""What a release changes against what is live: shown beside the approval, and bound to it."""
+
+from pydantic import Field
+
+from delivery.model import Model, hash_of
+from delivery.releases.migrations import NO_MIGRATIONS
+from delivery.releases.release import Release
+
+
+class Commit(Model):
+    """One commit between the live revision and the new one."""
+
+    sha: str
+    subject: str
+    author: str
+
+
+class Change(Model):
+    """The difference a release makes to one environment."""
+
+    environment: str
+    release: Release
+    live: Release | None
+    commits: tuple[Commit, ...] = ()
+    images: tuple[str, ...] = Field((), description="names of images whose digest differs")
+    migrations: bool = False
+    configuration: bool = False
+    findings: str = ""
+    stand_ins: str = Field("", description="which images from elsewhere are stand-ins")
+    tests: str = ""
+
+    @property
+    def binding(self) -> str:
+        """A hash of what is approved: another release, or another live one, voids the approval."""
+        live = self.live.fingerprint if self.live else None
+        return hash_of([self.environment, self.release.fingerprint, self.release.migrations_hash, live])[:12]
+
+
+def compare(environment: str, release: Release, live: Release | None, commits: tuple[Commit, ...]) -> Change:
+    """Return what `release` changes against `live`."""
+    before = live.images if live else {}
+    changed = [name for name, ref in release.images.items() if name not in before or before[name].digest != ref.digest]
+    return Change(
+        environment=environment,
+        release=release,
+        live=live,
+        commits=commits,
+        images=(*changed, *(f"{name} (removed)" for name in before if name not in release.images)),
+        migrations=release.migrations_hash != (live.migrations_hash if live else NO_MIGRATIONS),
+        configuration=live is None or live.configuration_hash != release.configuration_hash,
+    )

@@ -1,0 +1,1 @@
+"""`headway.yaml` as values: reading it, checking it, and what its parts mean."""

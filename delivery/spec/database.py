@@ -1,0 +1,44 @@
+"""What stands in headway.yaml about the database and its migrations."""
+
+from typing import Annotated, Literal
+
+from pydantic import Discriminator, Field, Tag
+
+from delivery.model import Model
+from delivery.spec.parts import Files, Secrets
+
+DATABASE_PATTERN = r"^[a-z_][a-z0-9_]{0,62}$"
+Folders = Annotated[
+    Annotated[str, Tag("folder")] | Annotated[tuple[str, ...], Field(min_length=1), Tag("folders")],
+    Discriminator(lambda value: "folders" if isinstance(value, list | tuple) else "folder"),
+]
+
+
+class Migration(Model):
+    """How the schema is brought up to date: any command in any image."""
+
+    image: str = Field(description="name under `images`, or an image reference")
+    command: list[str] | None = Field(None, description="instead of the image's own command")
+    env: dict[str, str] = Field(
+        {}, description="environment variables beside DATABASE_URL; ${database.url} is filled in"
+    )
+    env_file: Files | None = Field(None, description="dotenv file, or a list of them; `env` wins over what is in them")
+    secrets: Secrets = Field({}, description="variable: name of a Prefect secret block; or variables of environments")
+    files: Folders | None = Field(
+        None, description="folder of the migrations, or a list of them; what is in them is part of the release"
+    )
+    timeout_seconds: int = Field(600, ge=1, description="after it the migration failed")
+
+    @property
+    def folders(self) -> tuple[str, ...]:
+        """The folders of `files`."""
+        return tuple(filter(None, [self.files] if isinstance(self.files, str) else self.files or ()))
+
+
+class Database(Model):
+    """The application's PostgreSQL database."""
+
+    engine: Literal["postgres"] = Field("postgres", description="the one that is known")
+    image: str = Field("postgres:15-alpine", description="image of the server, in test cells as well")
+    name: str = Field("app", pattern=DATABASE_PATTERN, description="name of the database")
+    migrate: Migration | None = Field(None, description="none: the application sees to its schema itself")

@@ -1,0 +1,22 @@
+"""The secret blocks that a `headway.yaml` names: the one list, for whoever loads, checks or shows them."""
+
+from delivery.spec.app import App
+from delivery.spec.environments import DockerTarget
+
+
+def named_secrets(app: App) -> dict[str, str]:
+    """Return key of headway.yaml → name of the secret block, for every secret the file names."""
+    found: dict[str, str] = {}
+    for name, environment in app.environments.items():
+        found |= {f"environments.{name}.secrets.{key}": block for key, block in environment.secrets.items()}
+        certificates = environment.target.tls if isinstance(environment.target, DockerTarget) else ()
+        for number, one in enumerate(certificates):
+            found |= {f"environments.{name}.target.tls[{number}].secret": one.secret} if one.secret else {}
+    for name, suite in app.suites.items():
+        found |= {f"suites.{name}.secrets.{key}": block for key, block in suite.secrets.items()}
+    for part, secrets in app.secrets_of_parts().items():
+        for key, block in secrets.items():
+            # What every environment gives a value of its own needs no other one.
+            if block and not all(key in environment.secrets for environment in app.environments.values()):
+                found[f"{part}.secrets.{key}"] = block
+    return found

@@ -1,1 +1,0 @@
-"""Where releases run: one module for each kind of target."""

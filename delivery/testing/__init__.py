@@ -1,0 +1,1 @@
+"""Tests of a release: how runners are started, what they report, and what comes of it."""

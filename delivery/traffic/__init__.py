@@ -1,0 +1,1 @@
+"""Live traffic: counted, watched, judged, and put back."""

@@ -1,0 +1,88 @@
+"""The journal, and how an abandoned change is ended."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from delivery.changes.journal import Entry, Journal, decide_recovery, spent_seconds
+from delivery.ports.store import FolderStore
+from tests.delivery.values import NOON, make_release
+
+
+def entries(*lines: str, sequence: int = 3) -> list[Entry]:
+    found = []
+    for number, line in enumerate(lines):
+        verb, stage = line.split()
+        fields = {"verb": verb, "stage": stage, "sequence": sequence, "at": NOON + timedelta(seconds=number)}
+        common = {"app": "shop", "environment": "production", "run": "r1", "release": make_release()}
+        found.append(Entry.model_validate(fields | common))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("lines", "decision"),
+    [
+        ([], "nothing"),
+        (["migrate intent"], "nothing"),
+        (["stage intent"], "withdraw"),
+        (["stage intent", "stage done"], "withdraw"),
+        (["stage intent", "stage failed"], "withdraw"),
+        (["stage intent", "stage done", "shift intent"], "withdraw"),
+        (["stage intent", "stage done", "shift intent", "shift done"], "withdraw"),
+        (["stage intent", "shift done", "withdraw intent"], "withdraw"),
+        (["stage intent", "shift done", "withdraw intent", "withdraw failed"], "withdraw"),
+        (["stage intent", "shift done", "withdraw intent", "withdraw done"], "nothing"),
+        (["stage intent", "shift done", "retire intent"], "retire"),
+        (["stage intent", "shift done", "retire intent", "retire failed"], "retire"),
+        (["stage intent", "shift done", "retire intent", "retire done"], "nothing"),
+        (["stage intent", "shift done", "settle intent"], "retire"),
+        (["stage intent", "shift done", "settle intent", "settle failed"], "retire"),
+        (["stage intent", "shift done", "settle intent", "settle done"], "nothing"),
+        (["stage intent", "retire done", "remove intent"], "remove"),
+        (["stage intent", "shift done", "remove intent", "remove done"], "nothing"),
+        (["remove intent", "remove done", "stage intent"], "withdraw"),
+        (["stage intent", "settle intent", "settle done", "retire intent"], "retire"),
+        (["stage intent", "settle intent", "settle done", "retire intent", "retire done"], "nothing"),
+    ],
+)
+def test_what_was_begun_is_finished_or_withdrawn(lines: list[str], decision: str) -> None:
+    assert decide_recovery(entries(*lines))[0] == decision
+
+
+def test_what_a_verb_took_is_from_its_intents_to_its_effects() -> None:
+    shifted = entries("stage intent", "stage done", "shift intent", "shift done", "shift intent", "shift failed")
+    another = [entry.model_copy(update={"run": "r2"}) for entry in entries("retire intent", "retire done")]
+
+    assert spent_seconds([*shifted, *another], "r1") == {"stage": 1.0, "shift": 2.0}
+    assert spent_seconds(entries("stage intent"), "r1") == {"stage": 0.0}
+
+
+def test_entries_are_read_in_the_order_they_were_written(tmp_path: Path) -> None:
+    journal = Journal(FolderStore(tmp_path), "shop", "production")
+    written = entries("stage intent", "stage done", "shift intent", "shift done")
+    for entry in written:
+        journal.write(entry)
+    assert journal.entries() == written
+    assert journal.entries(2) == []
+    assert journal.last_sequence() == 3
+
+
+def test_the_newest_entry_is_that_of_the_newest_lease_and_the_others_are_not_read(tmp_path: Path) -> None:
+    journal = Journal(FolderStore(tmp_path), "shop", "production")
+    assert journal.last() is None
+    sleeper, holder = entries("stage intent", "shift failed", sequence=3), entries("withdraw done", sequence=4)
+    for entry in (*sleeper, *holder):
+        journal.write(entry)
+    for path in tmp_path.rglob("00000003/*.json"):
+        path.write_text("not to be read")
+
+    assert journal.last() == holder[-1]
+
+
+def test_an_entry_is_never_overwritten(tmp_path: Path) -> None:
+    journal = Journal(FolderStore(tmp_path), "shop", "production")
+    [entry] = entries("stage intent")
+    journal.write(entry)
+    with pytest.raises(FileExistsError):
+        journal.write(entry)

@@ -1,0 +1,254 @@
+import secrets
+import socket
+
+import pytest
+from docker.errors import NotFound
+
+from delivery.docker.engine.client import connect
+from delivery.docker.engine.packing import packed
+from delivery.docker.images.bases import resolve_base
+from delivery.docker.images.pushing import push
+from delivery.docker.images.registry import ensure_registry, stop_registry
+from delivery.docker.images.registry_state import look_at_registry
+from delivery.errors import Rejected, Transient
+from delivery.home import Home
+from delivery.platform.duties import registry_is_missing, restore_registry
+from tests.support.platforms import free_port
+
+pytestmark = pytest.mark.docker
+CACHE = Home.current().cache
+
+
+@pytest.fixture
+def home(tmp_path):
+    """A platform of its own; its registry and the registry's volume are removed at the end."""
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "cache").symlink_to(CACHE)
+    CACHE.mkdir(parents=True, exist_ok=True)
+    home = Home(tmp_path / "home")
+    yield home
+    client, name = connect(), f"headway-{home.identity}-registry"
+    for things in (client.containers, client.volumes):
+        try:
+            things.get(name).remove(force=True)
+        except NotFound:
+            continue
+
+
+@pytest.fixture
+def taken_port():
+    """A port of the machine that another program has."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        yield listener.getsockname()[1]
+
+
+def test_a_second_call_finds_the_same_registry(home):
+    port = free_port()
+
+    first = ensure_registry(home, preferred_port=port)
+    second = ensure_registry(home, preferred_port=free_port())
+
+    assert first == second
+    assert first.address == f"127.0.0.1:{port}"
+
+
+def test_everything_it_starts_is_on_the_ledger_and_only_on_loopback(home):
+    registry = ensure_registry(home, preferred_port=free_port())
+
+    container = connect().containers.get(registry.container)
+    volume = connect().volumes.get(registry.container)
+
+    owner = {"headway.platform": home.identity, "headway.role": "registry"}
+    assert owner.items() <= container.labels.items()
+    assert volume.attrs["Labels"] == owner
+    assert container.attrs["HostConfig"]["RestartPolicy"]["Name"] == "unless-stopped"
+    port = registry.address.removeprefix("127.0.0.1:")
+    bindings = {"HostIp": "127.0.0.1", "HostPort": port}
+    assert container.attrs["HostConfig"]["PortBindings"] == {f"{port}/tcp": [bindings]}
+
+
+def test_a_container_in_its_network_reaches_it_under_the_same_address(home):
+    registry = ensure_registry(home, preferred_port=free_port())
+    image = resolve_base("busybox", cache=CACHE).used
+
+    said = connect().containers.run(
+        image,
+        ["wget", "-q", "-O", "-", f"http://{registry.address}/v2/_catalog"],
+        network_mode=f"container:{registry.container}",
+        remove=True,
+    )
+
+    assert said == b'{"repositories":[]}\n'
+
+
+def test_images_and_the_address_survive_a_stop(home, tmp_path):
+    registry = ensure_registry(home, preferred_port=free_port())
+    name = f"{registry.address}/thing-{secrets.token_hex(3)}:1"
+    client = connect()
+    client.images.get(resolve_base("busybox", cache=CACHE).used).tag(name)
+    pushed = client.api.push(name)
+    client.images.remove(name)
+    stopped = stop_registry(home), stop_registry(home)
+
+    again = ensure_registry(home)
+    pulled = resolve_base(name, cache=tmp_path)
+    client.images.remove(name)
+
+    assert "digest: sha256:" in pushed
+    assert stopped == (True, False)
+    assert again == registry
+    assert (pulled.used, pulled.substitute) == (name, False)
+
+
+def test_a_port_that_is_taken_is_avoided(home, taken_port):
+    registry = ensure_registry(home, preferred_port=taken_port)
+
+    assert registry.address != f"127.0.0.1:{taken_port}"
+    assert ensure_registry(home, preferred_port=taken_port) == registry
+
+
+def test_it_moves_when_its_port_was_taken_while_it_stood_still(home):
+    port = free_port()
+    ensure_registry(home, preferred_port=port)
+    stop_registry(home)
+
+    with socket.socket() as other:
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        other.bind(("127.0.0.1", port))
+        other.listen()
+        moved = ensure_registry(home, preferred_port=port)
+
+    assert moved.address != f"127.0.0.1:{port}"
+
+
+def test_an_image_that_does_not_start_says_why(home, monkeypatch):
+    monkeypatch.setattr("delivery.docker.images.registry.IMAGE", "haproxy:2.6")
+
+    with pytest.raises(Rejected, match=r"does not answer(.|\n)*haproxy.cfg"):
+        ensure_registry(home, preferred_port=free_port())
+
+
+def test_stopping_what_was_never_started_does_nothing(home):
+    assert stop_registry(home) is False
+
+
+def lost_and_found(home, port=None):
+    """Return what is seen of the registry, and what the platform's `up` makes of it."""
+    seen = look_at_registry(home)
+    return seen, ensure_registry(home, preferred_port=port or free_port())
+
+
+def test_a_registry_that_was_stopped_or_removed_is_noticed_and_comes_back_where_it_was(home):
+    registry = ensure_registry(home, preferred_port=free_port())
+    container = connect().containers.get(registry.container)
+
+    well = look_at_registry(home)
+    container.stop(timeout=1)
+    stopped, started = lost_and_found(home)
+    connect().containers.get(registry.container).remove(force=True)
+    removed, made = lost_and_found(home)
+
+    assert (well.address, well.problem) == (registry.address, "")
+    assert stopped.problem.startswith("its container is exited")
+    assert removed.problem == "its container was removed"
+    assert {stopped.next_step, removed.next_step} == {"headway up starts it again, with the images it has"}
+    assert (started, made) == (registry, registry)
+
+
+def test_a_registry_that_hangs_is_noticed_and_restarted(home, monkeypatch):
+    monkeypatch.setattr("delivery.docker.images.registry.HUNG_SECONDS", 0.1)
+    monkeypatch.setattr("delivery.docker.images.registry_state.PROBE_SECONDS", 1)
+    registry = ensure_registry(home, preferred_port=free_port())
+    container = connect().containers.get(registry.container)
+    container.kill("SIGSTOP")
+
+    hanging, again = lost_and_found(home)
+    connect().containers.get(registry.container).pause()
+    paused, unpaused = lost_and_found(home)
+
+    assert hanging.problem == "it does not answer within 1 s"
+    assert paused.problem == "its container is paused"
+    assert (again, unpaused) == (registry, registry)
+    assert look_at_registry(home).problem == ""
+
+
+def test_a_registry_that_answers_500_is_noticed(home):
+    registry = ensure_registry(home, preferred_port=free_port())
+    container = connect().containers.get(registry.container)
+    wget = "#!/bin/sh\necho 'wget: server returned error: HTTP/1.1 500 Internal Server Error' >&2; exit 1\n"
+    container.put_archive("/", packed("usr/bin/wget", wget.encode(), 0o755))
+
+    assert "500 Internal Server Error" in look_at_registry(home).problem
+
+
+def test_images_that_went_with_the_volume_are_told_and_the_address_stays(home):
+    registry = ensure_registry(home, preferred_port=free_port())
+    connect().containers.get(registry.container).remove(force=True)
+    connect().volumes.get(registry.container).remove(force=True)
+
+    seen, again = lost_and_found(home)
+
+    assert seen.problem == "its container was removed, and the volume with all its images"
+    assert again.address == registry.address
+    assert "images are gone, with its volume: headway run builds and pushes it again" in again.news[0]
+
+
+def test_a_port_that_somebody_else_took_is_told_and_only_up_moves_the_registry(home):
+    port = free_port()
+    ensure_registry(home, preferred_port=port)
+    stop_registry(home)
+
+    with socket.socket() as other:
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        other.bind(("127.0.0.1", port))
+        other.listen()
+        with pytest.raises(Rejected, match=rf"does not start on port {port}, which \S+ \(process \d+\) has") as told:
+            ensure_registry(home, may_move=False)
+        moved = ensure_registry(home)
+
+    assert "next: end that program; or headway up" in str(told.value)
+    assert f"the registry is at {moved.address} now, for" in moved.news[0]
+    assert f"releases made before name 127.0.0.1:{port}" in moved.news[0]
+
+
+def test_a_push_to_a_dead_registry_says_so_and_starts_it_for_the_next_attempt(home):
+    registry = ensure_registry(home, preferred_port=free_port())
+    image = connect().images.get(resolve_base("busybox", cache=CACHE).used)
+    repository = f"{registry.address}/thing-{secrets.token_hex(3)}"
+    connect().containers.get(registry.container).remove(force=True)
+
+    with pytest.raises(Transient) as told:
+        push(image, repository, "1", home)
+    ref = push(image, repository, "1", home)
+    connect().images.remove(f"{repository}:1")
+
+    assert "its container was removed\n  next: headway up starts it again" in str(told.value)
+    assert ref.repository == repository
+
+
+def test_an_image_that_the_registry_lost_is_no_base_image_that_cannot_be_had(home, monkeypatch):
+    monkeypatch.setenv("HEADWAY_HOME", str(home.root))
+    registry = ensure_registry(home, preferred_port=free_port())
+    lost = f"{registry.address}/shop/web@sha256:{'0' * 64}"
+
+    with pytest.raises(Rejected, match="does not have it any more\n  next: headway run builds and pushes it again"):
+        resolve_base(lost, cache=CACHE)
+    connect().containers.get(registry.container).stop(timeout=1)
+    with pytest.raises(Transient, match=r"its container is exited(.|\n)*next: headway up"):
+        resolve_base(lost, cache=CACHE)
+
+
+def test_the_keeper_brings_a_dead_registry_back_and_says_what_was_wrong(home):
+    never = registry_is_missing(home)
+    registry = ensure_registry(home, preferred_port=free_port())
+    well = registry_is_missing(home)
+    connect().containers.get(registry.container).remove(force=True)
+
+    missing = registry_is_missing(home)
+    said = restore_registry(home)
+
+    assert (never, well, missing, registry_is_missing(home)) == (False, False, True, False)
+    assert said == "its container was removed: started again"
+    assert ensure_registry(home) == registry

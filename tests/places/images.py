@@ -1,0 +1,84 @@
+"""Small images that serve, lie, fail or die, pushed to a registry of their own."""
+
+import io
+import tarfile
+
+from delivery.docker.engine.client import connect
+from delivery.docker.images.bases import resolve_base
+from delivery.releases.release import ImageRef
+
+SERVER = """
+import http.server, json, os, signal, sys, threading, time
+kind, number = os.environ["KIND"], os.environ["NUMBER"]
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+counted, loading, loaded = {"asked": 0}, threading.Lock(), threading.Event()
+def load():
+    # An application that loads itself at its first request.
+    with loading:
+        if not loaded.is_set(): time.sleep(2)
+        loaded.set()
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    def do_GET(self):
+        told = {"digest": os.environ.get("HEADWAY_DIGEST"), "revision": os.environ.get("HEADWAY_REVISION")}
+        status, body = 200, number
+        if kind == "lazy" and self.path != "/loaded":
+            load()
+        if self.path == "/healthz":
+            status = {"sick": 503, "elsewhere": 404}.get(kind, 200)
+        elif self.path == "/version":
+            body = json.dumps(told | ({"digest": "sha256:" + "0" * 64} if kind == "liar" else {}))
+        elif self.path == "/slow":
+            time.sleep(1)
+        elif self.path == "/loaded":
+            body = str(loaded.is_set())
+        elif self.path == "/headers":
+            body = json.dumps([[key.lower(), value] for key, value in self.headers.items()])
+        elif self.path == "/env":
+            body = json.dumps(dict(os.environ))
+        elif self.path == "/die":
+            os._exit(9)
+        else:
+            status = 500 if kind == "failing" else 200
+        if self.path == "/healthz" and kind == "failing":
+            counted["asked"] += 1
+            status = 200 if counted["asked"] < 8 else 503
+        if self.path == "/healthz" and kind == "late":
+            time.sleep(1.3)
+        if kind == "named" and self.headers["Host"] != "shop.example.com":
+            status = 400
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body.encode())
+    def log_message(self, *args): pass
+print("serving", kind, number, flush=True)
+if kind == "crashing": sys.exit("out of luck")
+if kind == "idle": time.sleep(600)
+http.server.ThreadingHTTPServer(("127.0.0.1" if kind == "shy" else "", 8000), Handler).serve_forever()
+"""
+
+
+def make_image(registry: str, cache, kind: str, number: int) -> ImageRef:
+    """Push an image of the server that behaves as `kind` and tells `number`; return its reference."""
+    client = connect()
+    base = resolve_base("python:3.11-alpine", cache=cache).used
+    container = client.containers.create(base, ["python3", "/server.py"], user="0")
+    try:
+        buffer = io.BytesIO()
+        with tarfile.open(fileobj=buffer, mode="w") as archive:
+            entry = tarfile.TarInfo("server.py")
+            entry.size, entry.mode = len(SERVER), 0o644
+            archive.addfile(entry, io.BytesIO(SERVER.encode()))
+        container.put_archive("/", buffer.getvalue())
+        changes = [f"ENV KIND={kind}", f"ENV NUMBER={number}", "USER 1000", "HEALTHCHECK NONE"]
+        changes += ["EXPOSE 9000", "EXPOSE 9001/udp"] if kind == "exposing" else []
+        changes += ["HEALTHCHECK --interval=1s --retries=1 CMD false"] if kind == "checked" else []
+        repository = f"{registry}/shop/web"
+        image = container.commit(repository, f"{kind}-{number}", changes=changes)
+    finally:
+        container.remove()
+    client.images.push(repository, f"{kind}-{number}")
+    image.reload()
+    digest = next(name.partition("@")[2] for name in image.attrs["RepoDigests"] if name.startswith(repository))
+    return ImageRef(repository=repository, digest=digest)

@@ -1,0 +1,50 @@
+import pytest
+
+from delivery.memory.target import Behaviour, MemoryHost, memory_place
+from delivery.ports.place import Place
+from tests.delivery.values import make_app, make_release
+from tests.places.contract import WATCH, Live, TargetContract
+
+
+class TestMemory(TargetContract):
+    @pytest.fixture
+    def place(self, request):
+        return Place(app="shop", environment=request.node.name)
+
+    @pytest.fixture
+    def app(self):
+        return make_app()
+
+    @pytest.fixture
+    def target(self, place):
+        return lambda sequence: MemoryHost(place, sequence)
+
+    @pytest.fixture
+    def live(self, app, place, target, release):
+        self.put_live(app, target, release(1))
+        return Live(place, release(1), target)
+
+    @pytest.fixture
+    def behaviour(self, place) -> Behaviour:
+        return memory_place(place.app, place.environment).behaviour
+
+    @pytest.fixture
+    def release(self, behaviour):
+        def make(number, never_healthy=False, lies=False, fails_when_live=False):
+            made = make_release(number)
+            if never_healthy:
+                behaviour.never_healthy.add(made.fingerprint)
+            if lies:
+                behaviour.serves_another_version.add(made.fingerprint)
+            if fails_when_live:
+                behaviour.error_percent[made.fingerprint] = 50
+            return made
+
+        return make
+
+    def test_too_few_requests_tell_nothing(self, app, target, release, behaviour):
+        first = release(1)
+        self.put_live(app, target, first)
+        behaviour.requests = 5
+
+        assert target(2).watch(first, WATCH, 1).verdict == "inconclusive"
