@@ -11,6 +11,7 @@ from cli.scan_database import warning_of
 from cli.session import orchestrator
 from delivery.counting import counted
 from delivery.errors import HeadwayError
+from delivery.opening import open_services
 from delivery.spec.app import App
 from delivery.spec.configuration import FILE, MISSING_STEP, NEXT_STEP, file_problems, read_app, told
 from delivery.spec.matrix import expand
@@ -63,13 +64,9 @@ def _look(app: App, folder: Path, found: Found) -> None:
 
 
 def _look_for_images(app: App, folder: Path, found: Found) -> None:
-    from delivery.docker.images.looking import NEXT_STEP as IMAGE_STEP
-    from delivery.docker.images.looking import look_at_builds, look_for_images_of
-
-    problems, bases = look_at_builds(app, folder)
+    problems, looked = open_services().builder.look(app, folder)
     found.mistakes.extend((line, step or NEXT_STEP) for line, step in problems)
-    looked = look_for_images_of(app, bases)
-    found.mistakes.extend((line, IMAGE_STEP) for line in looked.nowhere)
+    found.mistakes.extend((line, looked.next_step) for line in looked.nowhere)
     found.words.extend(f"not known: {line}" for line in looked.unknown)
 
 

@@ -13,6 +13,10 @@ class Transient(HeadwayError):
     """May heal by itself: a step that raises it is tried again."""
 
 
+class PlaceGone(Transient):
+    """What runs the application stopped answering: it is asked again once it is back."""
+
+
 class Rejected(HeadwayError):
     """A gate said no, or a step cannot succeed; live traffic was never touched."""
 

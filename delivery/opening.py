@@ -1,20 +1,66 @@
-"""From an environment's configuration to its target."""
+"""The one module that knows every kind of place: from an environment's configuration to an environment that is open."""
+
+import sys
+from collections.abc import Callable
+from typing import Protocol
 
 from delivery.home import Home
+from delivery.ports.environment import OpenEnvironment, Services
 from delivery.ports.place import Place
-from delivery.ports.target import Target
 from delivery.spec.app import App
-from delivery.spec.environments import DockerTarget, Environment, MemoryTarget
+from delivery.spec.environments import Environment
 
 
-def open_target(app: App, environment: Environment, place: Place, *, sequence: int) -> Target:
-    """Return the target of an environment for the holder of lease `sequence`; whoever opened it closes it."""
-    match environment.target:
-        case DockerTarget() as config:
-            from delivery.docker.target.docker_host import DockerHost  # each target brings its own client
+class Open(Protocol):
+    """How a place opens an environment that headway.yaml puts there, for the holder of lease `sequence`."""
 
-            return DockerHost(app, environment, config, place, sequence=sequence, home=Home.current())
-        case MemoryTarget():
-            from delivery.memory.target import MemoryHost
+    def __call__(
+        self, app: App, environment: Environment, place: Place, *, sequence: int, home: Home
+    ) -> OpenEnvironment:
+        """Return the environment, open."""
+        ...
 
-            return MemoryHost(place, sequence)
+
+def _docker() -> Open:
+    from delivery.docker.environment import open_docker
+
+    return open_docker
+
+
+def _memory() -> Open:
+    from delivery.memory.environment import open_memory
+
+    return open_memory
+
+
+# `kind` of a target → how its place is had: each brings its own client, which takes its time to import.
+PLACES: dict[str, Callable[[], Open]] = {
+    "docker": _docker,
+    "memory": _memory,
+}
+
+
+def open_environment(app: App, environment: Environment, place: Place, *, sequence: int) -> OpenEnvironment:
+    """Return an environment for the holder of lease `sequence`; whoever opened it closes its target."""
+    opened = PLACES[environment.target.kind]()
+    return opened(app, environment, place, sequence=sequence, home=Home.current())
+
+
+def open_services() -> Services:
+    """Return what this platform builds, scans, tests and cleans up with."""
+    from delivery.docker import services
+
+    home = Home.current()
+    return Services(
+        builder=services.DockerBuilder(home),
+        scanner=services.TrivyScanner(home),
+        testbeds=services.DockerTestbeds(home),
+        orphans=services.DockerOrphans(home),
+        inventory=services.DockerInventory(home),
+    )
+
+
+def places_answer() -> bool:
+    """Whether everything that this process has spoken to answers now."""
+    client = sys.modules.get("delivery.docker.engine.client")  # not loaded: nothing was asked of an engine
+    return client is None or bool(client.engines_answer())

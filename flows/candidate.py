@@ -1,8 +1,8 @@
 """Phases 1 to 3: the images of a revision, and what is known of them before they are a release."""
 
+from delivery.ports.cells import CellResult
 from delivery.releases.order import Built, Order
 from delivery.scanning.findings import ScanReport
-from delivery.testing.results import CellResult
 from flows.build import build, build_late
 from flows.limits import both
 from flows.matrix import run_matrix

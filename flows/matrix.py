@@ -2,9 +2,9 @@
 
 from prefect import flow
 
+from delivery.ports.cells import CellResult
 from delivery.releases.order import Built, Order
 from delivery.spec.matrix import expand
-from delivery.testing.results import CellResult
 from flows.limits import at_most
 from tasks.tests import check_results, result_of_cell
 

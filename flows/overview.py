@@ -9,7 +9,7 @@ from delivery.ports.slots import TargetState
 from delivery.spec.app import App
 from tasks.known import current_places
 from tasks.lease import lease_book
-from tasks.place import open_environment
+from tasks.place import open_target
 
 
 class EnvironmentView(Model):
@@ -33,7 +33,7 @@ def look_at(app: App, environment: str) -> EnvironmentView:
     lease = lease_book().read(app.app, environment)
     state, problem = None, ""
     try:
-        with open_environment(app, environment) as target:
+        with open_target(app, environment) as target:
             state = target.observe()
     except HeadwayError as error:
         problem = str(error)

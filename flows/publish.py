@@ -2,10 +2,10 @@
 
 from prefect import flow
 
+from delivery.ports.cells import CellResult
 from delivery.releases.order import Built, Order
 from delivery.releases.release import Release
 from delivery.scanning.findings import ScanReport
-from delivery.testing.results import CellResult
 from tasks.publish import publish_release
 
 

@@ -13,7 +13,7 @@ from delivery.releases.order import Order
 from delivery.releases.release import Evidence, Release
 from delivery.report.markdown import change_markdown
 from tasks.notes import note
-from tasks.place import open_environment
+from tasks.place import open_target
 from tasks.step import show, step
 
 
@@ -82,6 +82,6 @@ def keep_decision(
 
 
 def _live(order: Order) -> Release | None:
-    with open_environment(order.app, order.environment) as target:
+    with open_target(order.app, order.environment) as target:
         slot = target.observe().live
     return slot.release if slot else None

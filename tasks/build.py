@@ -3,13 +3,13 @@
 from pathlib import Path
 
 from blocks.registry import current_registry
-from delivery import progress
-from delivery.docker.images import builder
-from delivery.home import Home
+from delivery import opening, progress
+from delivery.ports.builder import BuildRequest
 from delivery.programs import git
 from delivery.progress import Tell
 from delivery.releases.order import Order
 from delivery.releases.release import BuiltImage
+from delivery.spec.images import Image
 from tasks.images import note_stand_ins
 from tasks.notes import note
 from tasks.step import log, step
@@ -18,18 +18,7 @@ from tasks.step import log, step
 @step(timeout_seconds=3600, name="build {name}")
 def build_image(order: Order, name: str) -> BuiltImage:
     """Build and push the application's image `name`; the result says its digest."""
-    built = builder.build_image(
-        order.path,
-        name,
-        order.app.images[name],
-        order.revision,
-        repository=f"{current_registry()}/{order.app.app}/{name}",
-        home=Home.current(),
-        run_id=order.run,
-        origin=_origin(order),
-        stand_ins=order.app.stand_ins,
-        tell=_tell(name),
-    )
+    built = _build(order, name, name, f"images.{name}", order.app.images[name])
     note(order.run, "images", name, built)
     note_stand_ins(order.run, built.bases)
     log().info("built %s with %s in %.1f s", built.ref, built.builder, built.seconds)
@@ -38,23 +27,27 @@ def build_image(order: Order, name: str) -> BuiltImage:
 
 @step(timeout_seconds=3600, name="build suite {name}")
 def build_suite(order: Order, name: str) -> BuiltImage:
-    """Build and push the image of suite `name`."""
+    """Build and push the image that only suite `name` needs; it is called `suite-…`."""
     image = order.app.suites[name].build
     assert image is not None
-    built = builder.build_suite(
-        order.path,
-        name,
-        image,
-        order.revision,
-        repository=f"{current_registry()}/{order.app.app}/suite-{name}",
-        home=Home.current(),
-        run_id=order.run,
-        origin=_origin(order),
-        stand_ins=order.app.stand_ins,
-        tell=_tell(f"suite {name}"),
-    )
+    built = _build(order, f"suite-{name}", f"suite {name}", f"suites.{name}.build", image)
     note_stand_ins(order.run, built.bases)
     return built
+
+
+def _build(order: Order, name: str, told: str, key: str, image: Image) -> BuiltImage:
+    request = BuildRequest(
+        source=order.path,
+        name=name,
+        key=key,
+        image=image,
+        revision=order.revision,
+        repository=f"{current_registry()}/{order.app.app}/{name}",
+        run=order.run,
+        origin=_origin(order),
+        stand_ins=order.app.stand_ins,
+    )
+    return opening.open_services().builder.build(request, _tell(told))
 
 
 def _tell(name: str) -> Tell:

@@ -2,19 +2,17 @@
 
 import time
 
-from delivery.docker.cells import checking, testbed
-from delivery.docker.engine.names import EnvironmentNames
 from delivery.errors import Rejected, ReleaseUnhealthy
 from delivery.home import Home
 from delivery.releases.order import Built, Order
 from delivery.releases.release import Release
 from delivery.spec.checks import Check, CheckResult, CommandCheck, HttpCheck
+from delivery.testing.checks import run_command
 from delivery.testing.judging import check_tests
-from tasks.named_secrets import suite_secrets
 from tasks.notes import note
-from tasks.place import docker_host, open_environment
+from tasks.place import open_environment, open_target
 from tasks.step import log, step
-from tasks.tests import keep_files
+from tasks.tests import keep_files, run_suite
 
 
 @step(timeout_seconds=7200, name="check {environment} {check.at}: {check.label}", keep=False)
@@ -43,7 +41,7 @@ def _problem(order: Order, built: Built | None, environment: str, release: Relea
     alone = release if check.at != "after" else None
     if check.http:
         return _ask(order, environment, release, alone, check.http)
-    with open_environment(order.app, environment) as target:
+    with open_target(order.app, environment) as target:
         address = target.address(alone)
     if check.command:
         return _run(order, environment, release, check.command, address)
@@ -51,26 +49,25 @@ def _problem(order: Order, built: Built | None, environment: str, release: Relea
 
 
 def _ask(order: Order, environment: str, release: Release, alone: Release | None, check: HttpCheck) -> str:
-    with open_environment(order.app, environment) as target:
+    with open_target(order.app, environment) as target:
         answers = target.ask(check.path, release if check.service else alone, check.service)
     problems = [problem for answer in answers if (problem := check.problem_of(answer))]
     return "; ".join(dict.fromkeys(problems))
 
 
 def _run(order: Order, environment: str, release: Release, check: CommandCheck, address: str) -> str:
-    home = Home.current()
-    place = home.work / order.run / "checks" / environment / str(time.monotonic_ns())
-    problem = checking.run_command(
-        check,
-        EnvironmentNames(home.identity, order.app.app, environment),
-        image=str(release.images[check.image]) if check.image in release.images else check.image,
-        base_url=address,
-        home=home,
-        run_id=order.run,
-        log=place / "log.txt",
-        host=docker_host(order.app, environment),
-        stand_ins=order.app.stand_ins,
-    )
+    place = Home.current().work / order.run / "checks" / environment / str(time.monotonic_ns())
+    ours = release.images.get(check.image)
+    with open_environment(order.app, environment) as opened:
+        problem = run_command(
+            opened.jobs,
+            check,
+            environment,
+            image=str(ours or check.image),
+            base_url=address,
+            run=order.run,
+            log=place / "log.txt",
+        )
     keep_files(order, f"{environment}-check-{place.name}", place)
     return problem
 
@@ -78,21 +75,8 @@ def _run(order: Order, environment: str, release: Release, check: CommandCheck, 
 def _run_suite(order: Order, built: Built | None, environment: str, check: Check, address: str) -> str:
     """Raise Rejected, with the failing tests, when the suite does not pass."""
     assert check.suite is not None
-    home = Home.current()
-    place = home.work / order.run / "checks" / environment / check.suite / str(time.monotonic_ns())
-    result = testbed.run_acceptance(
-        order.app,
-        environment,
-        check.suite,
-        built.refs() if built else {},
-        home=home,
-        run_id=order.run,
-        log=place / "log.txt",
-        report_dir=place / "junit",
-        secrets=suite_secrets(order.app, check.suite),
-        host=docker_host(order.app, environment),
-        base_url=address,
-    )
+    place = Home.current().work / order.run / "checks" / environment / check.suite / str(time.monotonic_ns())
+    result = run_suite(order, built, environment, check.suite, place, address)
     keep_files(order, f"{environment}-{check.suite}-{place.name}", place)
     note(order.run, "acceptance", f"{environment} {check.suite} {check.at}", result)
     check_tests([result])

@@ -2,16 +2,15 @@
 
 from collections.abc import Iterable
 
-from delivery.docker.images.bases import find_bases
-from delivery.docker.images.builder import bases_of
+from delivery import opening
 from delivery.errors import Misconfigured, all_of
-from delivery.home import Home
+from delivery.ports.builder import Builder
 from delivery.releases.order import Order
 from delivery.releases.release import BaseImage
 from delivery.spec.images import Image
 from delivery.spec.named_images import images_of_environment, images_of_tests
 from tasks.notes import note
-from tasks.place import docker_host
+from tasks.place import image_host
 from tasks.step import step
 
 STAND_INS = "stand-ins"
@@ -25,26 +24,26 @@ def find_images(order: Order) -> None:
     """
     wanted: dict[str | None, tuple[str, ...]] = {None: images_of_tests(order.app)}
     for environment in (*order.stops, order.environment):
-        host = docker_host(order.app, environment)
+        host = image_host(order.app, environment)
         wanted[host] = (*wanted.get(host, ()), *images_of_environment(order.app, environment))
-    problems: list[Misconfigured] = []
+    problems, builder = list[Misconfigured](), opening.open_services().builder
     for host, names in wanted.items():
-        found, missing = find_bases(names, cache=Home.current().cache, host=host, stand_ins=order.app.stand_ins)
+        found, missing = builder.find(names, host=host, stand_ins=order.app.stand_ins)
         note_stand_ins(order.run, found)
         problems += missing
     for key, image in order.app.builds().items():
-        problems += _missing_bases(order, key, image)
+        problems += _missing_bases(builder, order, key, image)
     if problems:
         raise all_of(problems)
 
 
-def _missing_bases(order: Order, key: str, image: Image) -> tuple[Misconfigured, ...]:
+def _missing_bases(builder: Builder, order: Order, key: str, image: Image) -> tuple[Misconfigured, ...]:
     """Return what keeps the Dockerfile of `image` from being built before its first step."""
     try:
-        names = bases_of(order.path, image, key)
+        names = builder.bases_of(order.path, image, key)
     except Misconfigured as error:
         return (error,)
-    return find_bases(names, cache=Home.current().cache, substitutes=image.bases, stand_ins=order.app.stand_ins)[1]
+    return builder.find(names, substitutes=image.bases, stand_ins=order.app.stand_ins)[1]
 
 
 def note_stand_ins(run: str, bases: Iterable[BaseImage]) -> None:

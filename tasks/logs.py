@@ -9,7 +9,7 @@ from delivery.redaction import Redaction
 from delivery.spec.app import App
 from delivery.spec.secret_blocks import named_secrets
 from tasks.known import current_places
-from tasks.place import load_place, open_environment
+from tasks.place import load_place, open_target
 
 
 def lines(app: str, environment: str, wish: LogWish) -> Iterator[LogLine]:
@@ -20,7 +20,7 @@ def lines(app: str, environment: str, wish: LogWish) -> Iterator[LogLine]:
         raise Misconfigured(f"{environment} of {app}", "nothing was released there", there or "none yet")
     described = known[app, environment]
     hide = _redaction(described, environment)
-    with open_environment(described, environment) as target:
+    with open_target(described, environment) as target:
         for line in target.logs(wish):
             yield line.model_copy(update={"text": hide.text(line.text)})
 

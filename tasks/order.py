@@ -18,7 +18,7 @@ from delivery.spec.matrix import suites_to_run
 from tasks.certificates import certificate_problems
 from tasks.named_secrets import check_secrets
 from tasks.notes import note
-from tasks.place import load_place, open_environment
+from tasks.place import load_place, open_target
 from tasks.step import log, step
 
 
@@ -70,7 +70,7 @@ def lay_out_again(order: Order) -> None:
 @step(timeout_seconds=120, keep=False)
 def find_unchanged(order: Order) -> Release | None:
     """Return the live release when it was made from the same files and runs well, else none."""
-    with open_environment(order.app, order.environment) as target:
+    with open_target(order.app, order.environment) as target:
         state = target.observe()
     live = state.live
     if live is None or live.release is None or not live.healthy or live.weight != 100:

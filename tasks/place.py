@@ -9,13 +9,14 @@ from functools import partial
 
 from blocks.artifact_store import current_store
 from blocks.environment import DeliveryEnvironment, block_name
+from delivery import opening
 from delivery.changes.archive import Archive, Happening, HistoryEntry
 from delivery.changes.journal import Entry, Journal, Verb
 from delivery.changes.lease import Lease
 from delivery.counting import counted
 from delivery.errors import ReleaseUnhealthy
-from delivery.opening import open_target
 from delivery.ports.belongings import Losses
+from delivery.ports.environment import OpenEnvironment
 from delivery.ports.observation import Observation
 from delivery.ports.place import Place
 from delivery.ports.slots import SlotState, TargetState
@@ -23,7 +24,6 @@ from delivery.ports.target import Target
 from delivery.releases.order import Order
 from delivery.releases.release import Release
 from delivery.spec.app import App, environment_of
-from delivery.spec.environments import DockerTarget
 from tasks.certificates import load_certificates
 from tasks.lease import lease_book
 from tasks.named_secrets import with_named_secrets
@@ -56,29 +56,37 @@ def load_place(app: App, environment: str, *, with_secrets: bool = False) -> Pla
     return with_named_secrets(app, place) if with_secrets else place
 
 
-def docker_host(app: App, environment: str) -> str | None:
-    """Return the DOCKER_HOST the environment runs on; none: the one Headway uses itself."""
-    target = environment_of(app, environment).target
-    named = target.host if isinstance(target, DockerTarget) else None
-    return load_place(app, environment).docker_host or named
+def image_host(app: App, environment: str) -> str | None:
+    """Return where the environment's images are looked for; none: on this machine."""
+    with open_environment(app, environment) as opened:
+        return opened.host
 
 
 @contextmanager
 def open_environment(
     app: App, environment: str, sequence: int = OBSERVER, *, with_secrets: bool = False
-) -> Iterator[Target]:
-    """Open the target of an environment for the holder of lease `sequence`."""
-    target = _open(app, environment, sequence, with_secrets=with_secrets)
+) -> Iterator[OpenEnvironment]:
+    """Open an environment for the holder of lease `sequence`."""
+    opened = _open(app, environment, sequence, with_secrets=with_secrets)
     try:
-        with target.guarded():
-            yield target
+        with opened.target.guarded():
+            yield opened
     finally:
-        target.close()
+        opened.target.close()
 
 
-def _open(app: App, environment: str, sequence: int, *, with_secrets: bool) -> Target:
+@contextmanager
+def open_target(
+    app: App, environment: str, sequence: int = OBSERVER, *, with_secrets: bool = False
+) -> Iterator[Target]:
+    """Open an environment for what only its target is asked."""
+    with open_environment(app, environment, sequence, with_secrets=with_secrets) as opened:
+        yield opened.target
+
+
+def _open(app: App, environment: str, sequence: int, *, with_secrets: bool) -> OpenEnvironment:
     place = load_place(app, environment, with_secrets=with_secrets)
-    return open_target(app, environment_of(app, environment), place, sequence=sequence)
+    return opening.open_environment(app, environment_of(app, environment), place, sequence=sequence)
 
 
 @contextmanager
@@ -90,7 +98,7 @@ def changing(order: Order, environment: str, sequence: int) -> Iterator[Target]:
     key = (order.app.app, environment, sequence)
     with _OPENING:
         if key not in _UNDER_CHANGE:
-            _UNDER_CHANGE[key] = _open(order.app, environment, sequence, with_secrets=True)
+            _UNDER_CHANGE[key] = _open(order.app, environment, sequence, with_secrets=True).target
     target = _UNDER_CHANGE[key]
     with target.guarded():
         yield target
@@ -252,7 +260,7 @@ def remember(order: Order, environment: str, release: Release, happening: Happen
 @step(timeout_seconds=120, keep=False)
 def observe(app: App, environment: str) -> TargetState:
     """Tell what runs in the environment now."""
-    with open_environment(app, environment) as target:
+    with open_target(app, environment) as target:
         return target.observe()
 
 

@@ -5,16 +5,15 @@ from datetime import UTC, datetime
 
 from blocks.artifact_store import current_store
 from blocks.registry import current_registry
+from delivery import opening
 from delivery.changes.archive import Archive
 from delivery.counting import counted
-from delivery.docker.images import pushing
-from delivery.home import Home
+from delivery.ports.cells import CellResult
 from delivery.releases.migrations import migrations_hash
 from delivery.releases.order import Built, Order
 from delivery.releases.release import BaseImage, Evidence, Release
 from delivery.scanning.findings import ScanReport, count_findings
 from delivery.spec.configuration import configuration_hash
-from delivery.testing.results import CellResult
 from tasks.images import STAND_INS
 from tasks.notes import last_notes, note
 from tasks.step import log, step
@@ -37,7 +36,7 @@ def publish_release(order: Order, built: Built, reports: list[ScanReport], resul
     for evidence in (*_bases(order.run, release), *_evidence(release, reports, results)):
         with suppress(FileExistsError):  # kept by an earlier attempt
             archive.add_evidence(release, evidence)
-    ref = pushing.publish_release(release, registry=current_registry(), home=Home.current(), run_id=order.run)
+    ref = opening.open_services().builder.publish(release, current_registry(), order.run)
     log().info("published release %s as %s", release.fingerprint, ref)
     return release
 

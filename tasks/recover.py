@@ -18,11 +18,11 @@ from prefect.states import AwaitingRetry, Cancelled, Crashed
 
 from blocks.artifact_store import current_store
 from blocks.environment import remove_settings
+from delivery import opening
 from delivery.changes.archive import Archive, HistoryEntry
 from delivery.changes.journal import Entry, Journal
 from delivery.changes.lease import Lease
 from delivery.changes.presence import CRASHED, Presence, Roll, end_leases_of_the_dead
-from delivery.docker.engine.sweep import sweep
 from delivery.errors import Transient
 from delivery.home import Home
 from delivery.platform.orchestrator import Orchestrator
@@ -30,7 +30,7 @@ from delivery.releases.order import Order
 from delivery.spec.app import App
 from tasks.known import KnownPlace
 from tasks.lease import lease_book, left_to_do, renewed
-from tasks.place import open_environment
+from tasks.place import open_target
 from tasks.report import report_crash
 from tasks.step import log, step
 
@@ -83,7 +83,7 @@ def _end_change(app: App, environment: str, lease: Lease, run: str) -> str:
         journal.write(Entry.model_validate(fields))
 
     note("intent")
-    with open_environment(app, environment, lease.sequence) as target:
+    with open_target(app, environment, lease.sequence) as target:
         match decision:
             case "retire":
                 target.retire(release)
@@ -180,7 +180,7 @@ def sweep_orphans() -> list[str]:
 def _sweep(home: Home) -> list[str]:
     with get_client(sync_client=True) as client:
         living = {str(run.id) for run in unended_runs(client)} | Roll(home.roll).alive()
-    removed = sweep(home.identity, living=living)
+    removed = opening.open_services().orphans.sweep(living)
     for orphan in removed:
         log().warning("removed %s %s: %s", orphan.kind, orphan.name, orphan.why)
     return [orphan.name for orphan in removed]

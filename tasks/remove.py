@@ -11,12 +11,10 @@ from prefect.client.schemas.objects import FlowRun
 from blocks.artifact_store import current_store
 from blocks.environment import has_settings, remove_settings
 from blocks.registry import current_registry
+from delivery import opening
 from delivery.changes.archive import Archive, HistoryEntry
 from delivery.changes.journal import Entry, Journal
 from delivery.changes.lease import Lease
-from delivery.docker.engine.client import connect
-from delivery.docker.engine.names import EnvironmentNames
-from delivery.docker.target import removal
 from delivery.errors import HeadwayError, Rejected
 from delivery.home import Home
 from delivery.ports.belongings import Belonging
@@ -26,7 +24,7 @@ from delivery.spec.configuration import FILE, load_app
 from tasks.known import current_places
 from tasks.lease import lease_book, renewed
 from tasks.notes import last_notes
-from tasks.place import open_environment
+from tasks.place import open_target
 from tasks.recover import unended_runs
 from tasks.step import log, step
 
@@ -35,12 +33,12 @@ WAIT = "wait for its end, or cancel it in the UI"
 
 def find_remains(app: str, environments: Sequence[str] | None = None) -> Remains:
     """Return what the platform has of `app`, or of some of its environments alone; nothing is changed."""
-    home = Home.current()
+    inventory = opening.open_services().inventory
     known = {place.environment for place in current_places() if place.app.app == app}
-    names = sorted(known | removal.find_environments(home, app))
+    names = sorted(known | inventory.environments(app))
     found = [_look(app, name) for name in names if environments is None or name in environments]
     whole = len(found) == len(names)
-    repositories = tuple(removal.find_repositories(home, app)) if whole else ()
+    repositories = tuple(inventory.repositories(app)) if whole else ()
     return Remains(app=app, environments=tuple(found), repositories=repositories, whole=whole)
 
 
@@ -92,7 +90,7 @@ def remove_images(remains: Remains) -> list[str]:
     if not remains.whole:
         return []
     home = Home.current()
-    removal.remove_images(home, remains.app, current_registry())
+    opening.open_services().inventory.remove_images(remains.app, current_registry())
     if home.project.exists() and _app_in(Path(home.project.read_text().strip())) == remains.app:
         home.project.unlink()
     return [f"images {name}" for name in remains.repositories]
@@ -102,9 +100,9 @@ def _look(app: str, environment: str) -> EnvironmentRemains:
     place = next((one for one in current_places() if (one.app.app, one.environment) == (app, environment)), None)
     settings = f"{app}-{environment}" if has_settings(app, environment) else ""
     if place is None:  # described by nothing that can be read: what carries its labels is all that is known
-        found = removal.find_belongings(connect(), _names(app, environment))
+        found = opening.open_services().inventory.belongings(app, environment)
         return EnvironmentRemains(environment=environment, belongings=found, settings=settings)
-    with open_environment(place.app, environment) as target:
+    with open_target(place.app, environment) as target:
         live = target.observe().live
         fingerprint = live.release.fingerprint if live and live.release else ""
         return EnvironmentRemains(
@@ -125,10 +123,11 @@ def _remove(lease: Lease, run: str) -> tuple[Belonging, ...]:
     write("intent")
     place = next((one for one in current_places() if (one.app.app, one.environment) == (app, environment)), None)
     if place is None:
-        removed = removal.find_belongings(connect(), _names(app, environment))
-        removal.remove_belongings(connect(), _names(app, environment))
+        inventory = opening.open_services().inventory
+        removed = inventory.belongings(app, environment)
+        inventory.remove(app, environment)
     else:
-        with open_environment(place.app, environment, lease.sequence) as target:
+        with open_target(place.app, environment, lease.sequence) as target:
             removed = target.remove()
     remove_settings(app, environment)
     if last is not None:
@@ -136,10 +135,6 @@ def _remove(lease: Lease, run: str) -> tuple[Belonging, ...]:
         Archive(store).add_history(environment, entry)
     write("done")
     return removed
-
-
-def _names(app: str, environment: str) -> EnvironmentNames:
-    return EnvironmentNames(Home.current().identity, app, environment)
 
 
 def _delivers(run: FlowRun) -> str | None:

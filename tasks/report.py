@@ -13,6 +13,7 @@ from delivery.changes.journal import Journal, spent_seconds
 from delivery.changes.lease import Theft
 from delivery.ports.backups import BackupProof
 from delivery.ports.belongings import Losses
+from delivery.ports.cells import CellResult
 from delivery.ports.observation import EndedConnections, Observation, Retreat
 from delivery.ports.slots import TargetState
 from delivery.releases.approval import Decision
@@ -24,7 +25,6 @@ from delivery.report.record import BackupFigures, DeliveryRecord, Outcome, Relea
 from delivery.scanning.findings import ScanReport, count_findings
 from delivery.spec.app import App
 from delivery.spec.checks import CheckResult
-from delivery.testing.results import CellResult
 from tasks.images import STAND_INS
 from tasks.notes import last_notes, read_notes
 from tasks.step import log, show, step

@@ -14,7 +14,7 @@ from delivery.releases.release import Release
 from delivery.spec.app import environment_of
 from tasks.known import current_places
 from tasks.notes import note
-from tasks.place import open_environment
+from tasks.place import open_target
 from tasks.step import log, step
 
 
@@ -32,7 +32,7 @@ def choose_release(
     if (app, environment) not in known:
         allowed = ", ".join(f"{name} ({where})" for name, where in known)
         raise Misconfigured(f"{environment} of {app}", "nothing was released there", allowed or "none yet")
-    with open_environment(known[app, environment], environment) as target:
+    with open_target(known[app, environment], environment) as target:
         live = target.observe().live
     if live is None or live.release is None:
         raise Misconfigured(f"{environment} of {app}", "nothing is live", next_step="headway run")

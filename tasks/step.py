@@ -26,15 +26,15 @@ from prefect.runtime import flow_run, task_run
 from prefect.tasks import exponential_backoff
 
 from blocks.artifact_store import current_store
-from delivery.docker.engine.client import EngineGone, engines_answer
-from delivery.errors import HeadwayError, Transient
+from delivery import opening
+from delivery.errors import HeadwayError, PlaceGone, Transient
 from delivery.full_disk import storage_trouble
 from delivery.report.record import StepTime
 
 P = ParamSpec("P")
 R = TypeVar("R")
 SERVER_SECONDS = 90.0
-ENGINE_SECONDS = 25.0  # before each of the attempts; the shortest step has 30 s
+PLACE_SECONDS = 25.0  # before each of the attempts; the shortest step has 30 s
 POLL_SECONDS = 0.5
 
 # asyncio's own pool has a handful of threads on a small machine; how many steps run at once is the application's word.
@@ -82,8 +82,8 @@ def step(
                 _note(started, "failed" if isinstance(error, Exception) else "interrupted")
                 if isinstance(error, httpx.ConnectError):
                     await _outlast(error)
-                if isinstance(error, EngineGone):
-                    await _outlast_engine()
+                if isinstance(error, PlaceGone):
+                    await _outlast_place()
                 if trouble := storage_trouble(error):
                     raise trouble from error
                 raise
@@ -155,10 +155,10 @@ async def _outlast(error: httpx.ConnectError) -> NoReturn:
     raise Transient(f"the Prefect server did not answer: {error}") from error
 
 
-async def _outlast_engine() -> None:
-    """Return when the engine answers again: tried before, the step would only use up its attempts."""
-    deadline = time.monotonic() + ENGINE_SECONDS
-    while not await _in_thread(engines_answer) and time.monotonic() < deadline:
+async def _outlast_place() -> None:
+    """Return when what runs the application answers again: tried before, the step would only use up its attempts."""
+    deadline = time.monotonic() + PLACE_SECONDS
+    while not await _in_thread(opening.places_answer) and time.monotonic() < deadline:
         await asyncio.sleep(POLL_SECONDS)
 
 

@@ -3,16 +3,18 @@
 from pathlib import Path
 
 from blocks.artifact_store import current_store
-from delivery.docker.cells import testbed
-from delivery.errors import Rejected
+from delivery import opening
+from delivery.errors import Misconfigured, Rejected
 from delivery.home import Home
+from delivery.ports.cells import CellResult
 from delivery.releases.order import Built, Order
-from delivery.spec.matrix import Cell
+from delivery.spec.matrix import Cell, cells_of
+from delivery.testing.acceptance import accept
+from delivery.testing.cell_run import CellRun
 from delivery.testing.judging import CellFailed, check_tests
-from delivery.testing.results import CellResult
 from tasks.named_secrets import suite_secrets
 from tasks.notes import note
-from tasks.place import docker_host
+from tasks.place import open_environment
 from tasks.step import log, step
 
 
@@ -23,15 +25,13 @@ def run_test_cell(order: Order, built: Built, cell: Cell) -> CellResult:
     Raises CellFailed, which carries the result, when it did not pass: so its row says as much. It is not tried again,
     and a run that starts again repeats it, where cells that passed are kept.
     """
-    home = Home.current()
-    place = home.work / order.run / "cells" / cell.slug
-    result = testbed.run_cell(
+    place = Home.current().work / order.run / "cells" / cell.slug
+    result = opening.open_services().testbeds.run_cell(
         order.app,
         cell,
         built.refs(),
         source=order.path,
-        home=home,
-        run_id=order.run,
+        run=order.run,
         log=place / "log.txt",
         report_dir=place / "junit",
         secrets=suite_secrets(order.app, cell.suite),
@@ -66,25 +66,34 @@ def check_results(order: Order, results: list[CellResult]) -> None:
 @step(timeout_seconds=7200, name="accept {environment} by {suite}", keep=False)
 def run_acceptance(order: Order, built: Built, environment: str, suite: str) -> CellResult:
     """Run a suite against the environment itself; Rejected when it does not pass."""
-    home = Home.current()
-    place = home.work / order.run / "acceptance" / environment / suite
-    result = testbed.run_acceptance(
-        order.app,
-        environment,
-        suite,
-        built.refs(),
-        home=home,
-        run_id=order.run,
-        log=place / "log.txt",
-        report_dir=place / "junit",
-        secrets=suite_secrets(order.app, suite),
-        host=docker_host(order.app, environment),
-    )
+    place = Home.current().work / order.run / "acceptance" / environment / suite
+    result = run_suite(order, built, environment, suite, place)
     keep_files(order, f"{environment}-{suite}", place)
     note(order.run, "acceptance", f"{environment} {suite}", result)
     _remark(result)
     check_tests([result])
     return result
+
+
+def run_suite(
+    order: Order, built: Built | None, environment: str, suite: str, place: Path, address: str | None = None
+) -> CellResult:
+    """Run all of a suite against the environment, at `address` or where its users come in; logs go to `place`."""
+    run = CellRun(
+        order.app,
+        cells_of(suite, order.app.suites[suite].model_copy(update={"shards": 1}))[0],
+        built.refs() if built else {},
+        order.run,
+        place / "log.txt",
+        place / "junit",
+        secrets=suite_secrets(order.app, suite),
+    )
+    with open_environment(order.app, environment) as opened:
+        try:
+            base_url = address or opened.target.address()
+        except Misconfigured as error:
+            return run.not_run(str(error))
+        return accept(opened.jobs, run, base_url)
 
 
 def _remark(result: CellResult) -> None:

@@ -11,7 +11,7 @@ from delivery.releases.release import Release
 from delivery.spec.app import environment_of
 from tasks.known import KnownPlace
 from tasks.lease import lease_book, left_to_do, renewed
-from tasks.place import open_environment
+from tasks.place import open_target
 from tasks.step import log, step
 
 
@@ -38,7 +38,7 @@ def _is_over(place: KnownPlace) -> bool:
     seconds = environment_of(place.app, place.environment).keep_warm_seconds
     if not seconds:
         return False
-    with open_environment(place.app, place.environment) as target:
+    with open_target(place.app, place.environment) as target:
         state = target.observe()
     since = state.settled_at
     return state.kept is not None and since is not None and datetime.now(UTC) >= since + timedelta(seconds=seconds)
@@ -46,7 +46,7 @@ def _is_over(place: KnownPlace) -> bool:
 
 def _retire(place: KnownPlace, lease: Lease, run: str) -> str | None:
     journal = Journal(current_store(), lease.app, lease.environment)
-    with open_environment(place.app, place.environment, lease.sequence) as target:
+    with open_target(place.app, place.environment, lease.sequence) as target:
         state = target.observe()  # once more: now nobody else changes it
         release = _settled(state)
         if release is None:

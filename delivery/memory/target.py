@@ -4,13 +4,15 @@ It keeps slots, weights, the fence and what passed every watch like the others. 
 healthy, or what it serves, is what `Behaviour` says, and it is gone with the process.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from delivery.errors import Misconfigured, Rejected, ReleaseUnhealthy
 from delivery.ports.belongings import Belonging
+from delivery.ports.database import DatabaseAccess
+from delivery.ports.jobs import Job
 from delivery.ports.logs import LogLine, LogWish
 from delivery.ports.observation import EndedConnections, Observation, Retreat, SlotCounts, TrafficSample
 from delivery.ports.place import Place
@@ -22,6 +24,15 @@ from delivery.spec.environments import Watch
 from delivery.traffic.verdict import judge
 
 COLOURS: tuple[Colour, Colour] = ("blue", "green")
+
+
+@dataclass(frozen=True)
+class Program:
+    """How a job ends: its exit code, or none when it never does by itself, what it prints and the files it leaves."""
+
+    exit_code: int | None = 0
+    prints: str = ""
+    files: Mapping[str, bytes] = field(default_factory=dict)
 
 
 @dataclass
@@ -37,6 +48,8 @@ class Behaviour:
     printed: dict[str, list[str]] = field(default_factory=dict)
     requests: int = 1000
     during: Callable[[str], None] = field(default=lambda verb: None)
+    run: Callable[[Job], Program] = field(default=lambda job: Program())
+    differences: Callable[[], tuple[str, ...]] = field(default=tuple)  # between a database and its restored backup
 
 
 @dataclass
@@ -50,6 +63,7 @@ class MemoryPlace:
     settled_at: datetime | None = None
     sequence: int = 0
     behaviour: Behaviour = field(default_factory=Behaviour)
+    database: DatabaseAccess | None = None
 
 
 _PLACES: dict[tuple[str, str], MemoryPlace] = {}
@@ -57,7 +71,15 @@ _PLACES: dict[tuple[str, str], MemoryPlace] = {}
 
 def memory_place(app: str, environment: str) -> MemoryPlace:
     """Return what this process knows of an environment, to look at or to make it misbehave."""
-    return _PLACES.setdefault((app, environment), MemoryPlace())
+    key = app, environment
+    if key not in _PLACES:
+        _PLACES[key] = MemoryPlace(behaviour=new_behaviour(app, environment))
+    return _PLACES[key]
+
+
+def new_behaviour(app: str, environment: str) -> Behaviour:
+    """Return how a place behaves until somebody says otherwise."""
+    return Behaviour()
 
 
 class MemoryHost:
@@ -211,7 +233,7 @@ class MemoryHost:
         found = self.belongings()
         for values in (self.place.releases, self.place.services, self.place.weights):
             values.clear()
-        self.place.settled, self.place.settled_at = "", None
+        self.place.settled, self.place.settled_at, self.place.database = "", None, None
         return found
 
     def _settle(self, release: Release) -> None:

@@ -1,7 +1,7 @@
 """What makes a backup a backup: it was restored elsewhere, and what came back is what was there."""
 
 from collections.abc import Iterator, Mapping
-from typing import Literal
+from typing import Literal, Protocol
 
 from pydantic import Field
 
@@ -133,3 +133,14 @@ def prove(
         rpo_seconds=round(rpo_seconds, 3),
         rto_seconds=round(rto_seconds, 3),
     )
+
+
+class Backups(Protocol):
+    """Backups of an environment's database."""
+
+    def prove(self, run: str) -> BackupProof | None:
+        """Back up, restore elsewhere and compare; none when there is no database. What was made for it is removed.
+
+        Raises Rejected when a program fails.
+        """
+        ...

@@ -4,12 +4,12 @@ import re
 from collections.abc import Iterable, Sequence
 
 from delivery.counting import counted
+from delivery.ports.cells import CellResult
 from delivery.ports.observation import Retreat
 from delivery.releases.change import Change
 from delivery.report.record import DeliveryRecord
 from delivery.report.timeline import critical_path
 from delivery.spec.checks import CheckResult
-from delivery.testing.results import CellResult
 
 LONGEST = 12
 

@@ -8,12 +8,12 @@ from pydantic import Field
 from delivery.changes.lease import Theft
 from delivery.counting import counted
 from delivery.model import Model
+from delivery.ports.cells import CellResult
 from delivery.ports.observation import EndedConnections, Observation, Retreat
 from delivery.releases.approval import Decision
 from delivery.releases.release import BaseImage, BuiltImage, Release, Revision
 from delivery.releases.run_names import app_of, delivery_name, rollback_name
 from delivery.spec.checks import CheckResult
-from delivery.testing.results import CellResult
 from delivery.traffic.verdict import upper_bound
 
 Outcome = Literal[

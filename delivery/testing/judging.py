@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from delivery.counting import counted
 from delivery.errors import Rejected
-from delivery.testing.results import CellResult, Outcome
+from delivery.ports.cells import CellResult, Outcome
 from delivery.testing.totals import Totals
 
 SHOWN_LINES = 12

@@ -5,11 +5,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from delivery.errors import Misconfigured
+from delivery.ports.jobs import REPORTS, ImageDefaults
 from delivery.spec.matrix import Cell
 from delivery.spec.suites import Suite
 from delivery.testing.arguments import VARIABLE, Program, is_test_command, starts, with_arguments
 
-REPORTS = "/reports"
 # Entry points that run what they are given.
 PASS_ON = ("entrypoint", "tini", "dumb-init")
 
@@ -54,21 +54,6 @@ class Runner:
         for name, number in known.items():
             text = text.replace(f"<{name}>", str(number))
         return text
-
-
-@dataclass(frozen=True)
-class ImageDefaults:
-    """What an image, or a service of a Compose file, runs by itself; `chosen` when it was written for this suite."""
-
-    command: tuple[str, ...] = ()
-    entrypoint: tuple[str, ...] = ()
-    env: Mapping[str, str] = field(default_factory=dict)
-    chosen: bool = False
-
-    @property
-    def argv(self) -> tuple[str, ...]:
-        """The whole command line."""
-        return (*self.entrypoint, *self.command)
 
 
 @dataclass(frozen=True)

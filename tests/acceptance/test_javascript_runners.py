@@ -8,9 +8,9 @@ import pytest
 
 from delivery.docker.cells.testbed import run_cell
 from delivery.home import Home
+from delivery.ports.cells import CellResult
 from delivery.spec.app import App
 from delivery.spec.matrix import expand
-from delivery.testing.results import CellResult
 from tests.support.images import image_of
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(900), pytest.mark.xdist_group("runners")]

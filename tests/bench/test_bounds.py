@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.bounds import Gap, last_chain, longest_chain, makespan_seconds, needs_of, pauses, work_seconds
+from delivery.ports.cells import CellResult
 from delivery.report.record import DeliveryRecord, StepTime
 from delivery.spec.matrix import Cell
-from delivery.testing.results import CellResult
 from tests.delivery.report.records import at
 from tests.delivery.values import NOON
 

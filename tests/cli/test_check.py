@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from delivery.docker.images import looking
-from delivery.docker.images.looking import Looked
+from delivery.ports.builder import Looked
 from tests.cli.conftest import FILE, Headway, Project
 
 WRONG = """\
@@ -106,9 +106,9 @@ def test_a_database_that_could_not_be_had_is_told_before_a_run(
 ) -> None:
     from datetime import UTC, datetime
 
-    from delivery.docker.images.scanner import Database
+    from delivery.ports.scanner import VulnerabilityDatabase
 
-    known = Database(checked_at=datetime.now(UTC), problem="registry.example: no such host")
+    known = VulnerabilityDatabase(checked_at=datetime.now(UTC), problem="registry.example: no such host")
     monkeypatch.setattr("delivery.docker.images.scanner.last_known", lambda policy, home: known)
     for verb in ("check", "plan"):
         ended = headway(verb, project.folder)

@@ -17,10 +17,12 @@ from delivery.docker.engine.client import connect
 from delivery.docker.images import builder, certificates
 from delivery.docker.images.bases import resolve_base
 from delivery.docker.images.build_client import find_builder
-from delivery.docker.images.builder import build_image, build_suite
+from delivery.docker.images.builder import build_image
 from delivery.docker.images.pushing import publish_release
 from delivery.docker.images.registry import ensure_registry
+from delivery.docker.services import DockerBuilder
 from delivery.errors import Misconfigured, Rejected, Transient
+from delivery.ports.builder import BuildRequest
 from delivery.programs.buildkit import Builder
 from delivery.releases.release import Release, Revision
 from delivery.spec.images import Image
@@ -305,7 +307,16 @@ def test_a_base_that_cannot_be_had_is_named(build):
 
 def test_a_suites_image_is_named_by_its_suite(source, repository, home):
     def start(image):
-        return build_suite(source, "api", image, REVISION, repository=repository, home=home, run_id="test")
+        order = BuildRequest(
+            source=source,
+            name="suite-api",
+            key="suites.api.build",
+            image=image,
+            revision=REVISION,
+            repository=repository,
+            run="test",
+        )
+        return DockerBuilder(home).build(order, lambda _: None)
 
     assert start(Image(context="web", target="web")).name == "suite-api"
     with pytest.raises(Misconfigured, match=r"suites\.api\.build\.dockerfile"):

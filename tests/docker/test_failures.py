@@ -6,11 +6,10 @@ import pytest
 import urllib3
 from docker.errors import APIError
 
-from delivery.docker.engine.client import EngineGone
 from delivery.docker.engine.failures import reported
 from delivery.docker.images import pulling
 from delivery.docker.sandbox.bed import engine_errors
-from delivery.errors import Rejected
+from delivery.errors import PlaceGone, Rejected
 
 NO_SPACE = "write /var/lib/docker/tmp/layer: no space left on device"
 
@@ -40,5 +39,5 @@ def test_a_pull_that_finds_no_room_is_no_image_that_cannot_be_had(monkeypatch, t
 
 @pytest.mark.parametrize("told", [lambda: reported("scanning web"), engine_errors])
 def test_an_engine_that_ends_in_the_middle_of_an_answer_may_come_back(told):
-    with pytest.raises(EngineGone, match="stopped answering"), told():
+    with pytest.raises(PlaceGone, match="stopped answering"), told():
         raise urllib3.exceptions.ProtocolError("Connection broken")

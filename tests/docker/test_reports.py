@@ -8,10 +8,10 @@ import pytest
 from docker.models.containers import Container
 
 from delivery.changes.ledger import run_labels
-from delivery.docker.cells import reports
-from delivery.docker.cells.reports import copy_out
 from delivery.docker.engine.client import connect
 from delivery.docker.images.bases import resolve_base
+from delivery.docker.sandbox import reports
+from delivery.docker.sandbox.reports import copy_out
 from delivery.home import Home
 
 pytestmark = pytest.mark.docker

@@ -2,36 +2,35 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
-from delivery.docker.database.database import MigrationResult
-from delivery.docker.images.scanner import Database
 from delivery.errors import Misconfigured
-from delivery.model import Model
-from delivery.ports.backups import BackupProof
-from delivery.releases.release import BaseImage, BuiltImage, ImageRef
+from delivery.memory.target import Behaviour, Program
+from delivery.ports.belongings import Belonging
+from delivery.ports.builder import BuildRequest, Looked
+from delivery.ports.cells import CellResult
+from delivery.ports.environment import Services
+from delivery.ports.jobs import Job
+from delivery.ports.orphans import Orphan
+from delivery.ports.scanner import VulnerabilityDatabase
+from delivery.progress import Tell
+from delivery.releases.release import BaseImage, BuiltImage, ImageRef, Release
 from delivery.report.record import DeliveryRecord
 from delivery.scanning.findings import Finding, ScanReport
+from delivery.spec.app import App
 from delivery.spec.images import Image
-from delivery.spec.matrix import cells_of
+from delivery.spec.scan import ScanPolicy
 from delivery.spec.stand_ins import StandIns
-from delivery.testing.results import CellResult
 
 CRITICAL = Finding(
     kind="vulnerability", id="CVE-2030-1", severity="CRITICAL", package="libweb", version="1.0", fixed_version="1.1"
 )
-
-
-class Access(Model):
-    """How a database is reached, as far as anybody asks here."""
-
-    name: str
 
 
 @dataclass
@@ -54,7 +53,7 @@ class Containers:
     stand_ins: dict[str, BaseImage] = field(default_factory=dict)
     out_of_reach: set[str] = field(default_factory=set)
     bases: dict[str, list[str]] = field(default_factory=dict)
-    repositories: list[str] = field(default_factory=list)
+    images: list[str] = field(default_factory=list)
     living: set[str] = field(default_factory=set)
 
     def fail(self, what: str, *errors: BaseException) -> None:
@@ -67,36 +66,40 @@ class Containers:
         if self.troubles.get(what):
             raise self.troubles[what].pop(0)
 
-    def find_bases(
-        self, asked: Iterable[str], *, cache: Path, stand_ins: StandIns, **_: object
+    def look(self, app: App, folder: Path) -> tuple[list[tuple[str, str]], Looked]:
+        return [], Looked()
+
+    def find(
+        self, names: Sequence[str], *, host=None, substitutes=None, stand_ins: StandIns
     ) -> tuple[tuple[BaseImage, ...], tuple[Misconfigured, ...]]:
         self._begin("find images")
-        had = [name for name in asked if name not in self.out_of_reach]
-        missing = [Misconfigured(f"base image {name}", "out of reach") for name in asked if name in self.out_of_reach]
+        had = [name for name in names if name not in self.out_of_reach]
+        missing = [Misconfigured(f"base image {name}", "out of reach") for name in names if name in self.out_of_reach]
         present = [self.stand_ins.get(name, BaseImage(asked=name, used=name, substitute=False)) for name in had]
         return tuple(present), tuple(missing)
 
     def bases_of(self, source: Path, image: Image, key: str) -> list[str]:
         return self.bases.get(key, [])
 
-    def build_image(self, source: Path, name, image, revision, *, repository, **_) -> BuiltImage:
-        self._begin(f"build {name}")
-        content = b"".join(path.read_bytes() for path in sorted(source.rglob("*")) if path.is_file())
-        digest = f"sha256:{hashlib.sha256(name.encode() + content).hexdigest()}"
-        ref = ImageRef(repository=repository, digest=digest)
-        return BuiltImage(name=name, ref=ref, builder="in memory")
+    def build(self, request: BuildRequest, tell: Tell) -> BuiltImage:
+        self._begin(f"build {request.name}")
+        files = sorted(path for path in request.source.rglob("*") if path.is_file())
+        content = b"".join(path.read_bytes() for path in files)
+        digest = f"sha256:{hashlib.sha256(request.name.encode() + content).hexdigest()}"
+        ref = ImageRef(repository=request.repository, digest=digest)
+        return BuiltImage(name=request.name, ref=ref, builder="in memory")
 
-    def build_suite(self, source, suite, image, revision, **more) -> BuiltImage:
-        return self.build_image(source, f"suite-{suite}", image, revision, **more)
-
-    def prepare(self, policy, home, *, run_id: str) -> Database:
+    def prepare(self, policy: ScanPolicy, run: str) -> VulnerabilityDatabase:
         self._begin("prepare scanner")
         now = datetime.now(UTC)
         if self.database_status == "missing":
-            return Database(checked_at=now, problem="no such host")
-        return Database(checked_at=now, volume="trivy", built=now)
+            return VulnerabilityDatabase(checked_at=now, problem="no such host")
+        return VulnerabilityDatabase(checked_at=now, volume="trivy", built=now)
 
-    def scan(self, name, ref, policy, home, *, run_id: str) -> ScanReport:
+    def last_known(self, policy: ScanPolicy) -> VulnerabilityDatabase | None:
+        return None
+
+    def scan(self, name: str, ref: ImageRef, policy: ScanPolicy, run: str) -> ScanReport:
         self._begin(f"scan {name}")
         now = datetime.now(UTC)
         fields = {"image": name, "ref": ref, "findings": self.findings.get(name, ()), "scanned_at": now, "scanner": "0"}
@@ -105,7 +108,7 @@ class Containers:
             fields | {"packages": 3, "database_built": built, "database_status": self.database_status}
         )
 
-    def sbom(self, ref, home, *, run_id: str) -> bytes:
+    def sbom(self, ref: ImageRef, run: str) -> bytes:
         self._begin("sbom")
         return b'{"bomFormat": "CycloneDX"}'
 
@@ -119,87 +122,72 @@ class Containers:
         fields = {"cell": cell, "outcome": outcome, "tests": 2, "failing": failing}
         return CellResult.model_validate(fields | {"remarks": self.remarks.get(cell.suite, ())})
 
-    def run_acceptance(self, app, environment, suite, images, *, base_url=None, **more) -> CellResult:
-        self._begin(f"accept {environment}" if base_url is None else f"{suite} {base_url}")
-        return self.run_cell(app, cells_of(suite, app.suites[suite])[0], images, **more)
+    def run_job(self, environment: str, job: Job) -> Program:
+        """End a migration, a check's command or a suite beside an environment."""
+        if job.name == "migrate":
+            self.secrets[f"migrate {environment}"] = _revealed(job.secrets)
+            self._begin(f"migrate {environment}")
+            self.databases.setdefault(environment, []).append(job.image)
+            return Program()
+        address = job.env["BASE_URL"]
+        if job.name == "check":
+            self._begin(f"command {job.image} {address}")
+            complaint = self.complaints.get(job.image, "")
+            return Program(exit_code=22 if complaint else 0, prints=complaint or "asked\n")
+        suite, name = job.log.parts[-3:-1]  # the environment and the suite of an acceptance, the suite of a check
+        accepted = suite == environment
+        suite = name if accepted else suite
+        self.secrets[suite] = _revealed(job.secrets)
+        self._begin(f"accept {environment}" if accepted else f"{suite} {address}")
+        failed = self.outcomes.get(suite) == "failed"
+        return Program(exit_code=1 if failed else 0, prints="adds up failed\n" if failed else "asked\n")
 
-    def run_command(self, check, names, *, image: str, base_url: str, log: Path, **_) -> str:
-        self._begin(f"command {image} {base_url}")
-        log.parent.mkdir(parents=True, exist_ok=True)
-        log.write_text("asked\n")
-        return self.complaints.get(check.image, "")
+    def differences(self, environment: str) -> tuple[str, ...]:
+        """Return what a restored backup of the environment lacks."""
+        self._begin(f"restore {environment}")
+        return ("table orders: 3 in the database, 2 in the copy",) if environment in self.damaged else ()
 
-    def publish_release(self, release, *, registry: str, **_) -> ImageRef:
+    def behaviour(self, app: str, environment: str) -> Behaviour:
+        """Return how an environment in memory behaves, with its jobs and backups as they are here."""
+        return Behaviour(run=partial(self.run_job, environment), differences=partial(self.differences, environment))
+
+    def publish(self, release: Release, registry: str, run: str) -> ImageRef:
         self._begin("publish")
         self.published.append(release.fingerprint)
         return ImageRef(repository=f"{registry}/{release.app}/release", digest=f"sha256:{'0' * 64}")
 
-    def find_database(self, names, *, host) -> Access | None:
-        self._begin("find database")
-        return Access(name=names.environment) if names.environment in self.databases else None
-
-    def ensure_database(self, database, names, *, image: str, host) -> Access:
-        self._begin(f"start database {names.environment}")
-        self.databases.setdefault(names.environment, [])
-        return Access(name=names.environment)
-
-    def migrate(self, database, names, access, ref, *, run_id, log, host, secrets=None) -> MigrationResult:
-        self.secrets[f"migrate {names.environment}"] = _revealed(secrets)
-        self._begin(f"migrate {names.environment}")
-        self.databases[names.environment].append(ref)
-        return MigrationResult(seconds=0.1)
-
-    def prove_backup(self, database, names, access, *, image, home, run_id, host) -> BackupProof:
-        self._begin(f"restore {names.environment}")
-        differences = ("table orders: 3 in the database, 2 in the copy",) if names.environment in self.damaged else ()
-        fields = {"tables": 2, "rows": 3, "size_bytes": 100, "rpo_seconds": 0.1, "rto_seconds": 0.2}
-        outcome = "fail" if differences else "pass"
-        return BackupProof.model_validate(fields | {"outcome": outcome, "differences": differences})
-
-    def remove_run(self, platform: str, run: str) -> None:
+    def remove_run(self, run: str) -> None:
         self._begin("remove run")
         self.removed.append(run)
 
-    def sweep(self, platform: str, *, living: set[str]) -> list[SimpleNamespace]:
+    def sweep(self, living: set[str] | None = None) -> list[Orphan]:
         self._begin("sweep")
-        self.living = set(living)
+        self.living = set(living or ())
         return []
 
-    def find_environments(self, home, app: str, host=None) -> set[str]:
+    def environments(self, app: str) -> set[str]:
         return set()
 
-    def find_repositories(self, home, app: str) -> list[str]:
-        return [name for name in self.repositories if name.startswith(f"{app}/")]
+    def belongings(self, app: str, environment: str) -> tuple[Belonging, ...]:
+        return ()
 
-    def remove_images(self, home, app: str, address: str) -> None:
+    def remove(self, app: str, environment: str) -> None:
+        self._begin(f"remove {environment}")
+
+    def repositories(self, app: str) -> list[str]:
+        return [name for name in self.images if name.startswith(f"{app}/")]
+
+    def remove_images(self, app: str, registry: str) -> None:
         self._begin("remove images")
-        self.repositories = [name for name in self.repositories if not name.startswith(f"{app}/")]
+        self.images = [name for name in self.images if not name.startswith(f"{app}/")]
 
     def stand_in(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Take the engine's place in everything the tasks use of it."""
-        for where, names in {
-            "delivery.docker.images.builder": ("build_image", "build_suite"),
-            "delivery.docker.images.scanner": ("prepare", "scan", "sbom"),
-            "delivery.docker.cells.testbed": ("run_cell", "run_acceptance"),
-            "delivery.docker.cells.checking": ("run_command",),
-            "delivery.docker.images.pushing": ("publish_release",),
-            "delivery.docker.database.database": ("find_database", "ensure_database", "migrate"),
-            "delivery.docker.database.backup": ("prove_backup",),
-            "delivery.docker.target.removal": ("find_environments", "find_repositories", "remove_images"),
-            "tasks.cleanup": ("remove_run",),
-            "tasks.recover": ("sweep",),
-        }.items():
-            for name in names:
-                monkeypatch.setattr(f"{where}.{name}", getattr(self, name))
-        monkeypatch.setattr("tasks.database.resolve_base", _present)
-        monkeypatch.setattr("tasks.images.find_bases", self.find_bases)
-        monkeypatch.setattr("tasks.images.bases_of", self.bases_of)
+        """Take the place of everything a platform builds, scans, tests and cleans up with."""
+        services = Services(builder=self, scanner=self, testbeds=self, orphans=self, inventory=self)
+        monkeypatch.setattr("delivery.opening.open_services", lambda: services)
+        monkeypatch.setattr("delivery.memory.target.new_behaviour", self.behaviour)
         monkeypatch.setattr("tasks.report.report_html", DeliveryRecord.model_dump_json)  # pictures take a second
 
 
 def _revealed(secrets) -> dict[str, str]:
     return {name: secret.get_secret_value() for name, secret in (secrets or {}).items()}
-
-
-def _present(asked: str, *, cache: Path, host: str | None, stand_ins: StandIns) -> BaseImage:
-    return BaseImage(asked=asked, used=asked, substitute=False)

@@ -34,7 +34,7 @@ def shop(platform):
         environments={"staging": {"target": MEMORY}, "production": {"target": MEMORY, "after": "staging"}}
     )
     assert platform.deliver().ended[0] == "Completed"
-    platform.containers.repositories = ["shop/web", "shop/release", "other/web"]
+    platform.containers.images = ["shop/web", "shop/release", "other/web"]
     return platform
 
 
@@ -60,7 +60,7 @@ def test_a_removed_application_is_not_shown_any_more(shop):
     assert len(run.error) == 4, run.ended
     assert shown() == [] == app_names()
     assert (shop.live("production"), shop.live("staging")) == (None, None)
-    assert shop.containers.repositories == ["other/web"]
+    assert shop.containers.images == ["other/web"]
     assert not find_remains("shop")
     assert [lease.holder for lease in shop.leases.all()] == [None, None]
 
@@ -80,7 +80,7 @@ def test_one_environment_may_go_alone(shop):
 
     assert shown() == [("shop", "production")]
     assert shop.live("staging") is None
-    assert shop.containers.repositories == ["shop/web", "shop/release", "other/web"]
+    assert shop.containers.images == ["shop/web", "shop/release", "other/web"]
 
 
 def test_the_settings_of_its_environments_go_and_those_of_others_stay(shop):

@@ -18,7 +18,7 @@ from prefect.settings import PREFECT_SERVER_DATABASE_CONNECTION_URL
 
 from blocks.environment import DeliveryEnvironment, block_name
 from delivery.errors import Misconfigured
-from delivery.opening import open_target
+from delivery.opening import open_environment
 from tasks.certificates import certificate_problems
 from tests.delivery.values import make_app
 from tests.flows.platform import MEMORY, artifacts
@@ -45,9 +45,9 @@ def given(platform, monkeypatch):
 
     def open_and_look(app, environment, place, *, sequence):
         found.update({name: value.get_secret_value() for name, value in place.secrets.items()})
-        return open_target(app, environment, place, sequence=sequence)
+        return open_environment(app, environment, place, sequence=sequence)
 
-    monkeypatch.setattr("tasks.place.open_target", open_and_look)
+    monkeypatch.setattr("delivery.opening.open_environment", open_and_look)
     yield found
     DeliveryEnvironment.delete(block_name("shop", "production"), _sync=True)
 
@@ -128,9 +128,9 @@ def test_each_part_gets_the_secrets_it_names_by_the_word_of_its_environment(plat
     def open_and_look(app, environment, place, *, sequence):
         secrets = {key: {name: one.get_secret_value() for name, one in own.items()} for key, own in place.parts.items()}
         given.setdefault(place.environment, []).append((secrets, place.revealed_to("web")))
-        return open_target(app, environment, place, sequence=sequence)
+        return open_environment(app, environment, place, sequence=sequence)
 
-    monkeypatch.setattr("tasks.place.open_target", open_and_look)
+    monkeypatch.setattr("delivery.opening.open_environment", open_and_look)
 
     run = platform.deliver()
 

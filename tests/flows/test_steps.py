@@ -11,8 +11,7 @@ from prefect import flow
 from prefect.runtime import flow_run
 
 from blocks.artifact_store import current_store
-from delivery.docker.engine.client import EngineGone
-from delivery.errors import Interrupted, Misconfigured, Rejected, ReleaseUnhealthy, Transient
+from delivery.errors import Interrupted, Misconfigured, PlaceGone, Rejected, ReleaseUnhealthy, Transient
 from delivery.report.record import StepTime
 from flows.limits import at_most, both, one_by_one, raise_failures
 from tasks.step import recorded, step
@@ -95,9 +94,9 @@ def test_a_server_that_is_started_again_is_waited_for(platform):
 
 
 def test_an_engine_that_is_restarted_is_waited_for(platform, monkeypatch):
-    troubles[:] = [EngineGone("the Docker engine stopped answering")]
+    troubles[:] = [PlaceGone("the Docker engine stopped answering")]
     looks = iter([False, False, True])
-    monkeypatch.setattr("tasks.step.engines_answer", lambda: next(looks))
+    monkeypatch.setattr("delivery.opening.places_answer", lambda: next(looks))
 
     run = platform.run(one_step, {})
 

@@ -10,16 +10,16 @@ import pytest
 from pydantic import SecretStr
 
 from delivery.changes.ledger import LABEL_APP
-from delivery.docker.cells.checking import run_command
-from delivery.docker.database.database import DatabaseAccess
 from delivery.docker.engine.client import connect
 from delivery.docker.engine.names import EnvironmentNames
 from delivery.docker.images.registry import ensure_registry
+from delivery.docker.sandbox.jobs import DockerJobs
 from delivery.docker.target import docker_host
 from delivery.docker.target.docker_host import DockerHost
 from delivery.docker.target.metrics import RouterMetrics
 from delivery.docker.target.standing import pause_environments, purge_environments, resume_environments
 from delivery.errors import Misconfigured, Rejected, ReleaseUnhealthy
+from delivery.ports.database import DatabaseAccess
 from delivery.ports.logs import LogWish
 from delivery.ports.place import Place
 from delivery.releases.release import Release
@@ -27,6 +27,7 @@ from delivery.spec.app import App
 from delivery.spec.checks import CommandCheck
 from delivery.spec.database import Database
 from delivery.spec.environments import Watch
+from delivery.testing.checks import run_command
 from tests.delivery.values import NOON, make_revision
 from tests.end_to_end.load import load_on
 from tests.places import lasting
@@ -484,12 +485,12 @@ def test_a_check_beside_the_environment_reaches_the_new_release_alone(app, live,
 
     def check(*more, seconds=60, address=None):
         return run_command(
+            DockerJobs(names, home, None, "when-missing"),
             CommandCheck(image=str(second.images["web"]), command=["python3", "-c", *more], timeout_seconds=seconds),
-            names,
+            "production",
             image=str(second.images["web"]),
             base_url=address or live.target(2).address(second),
-            home=home,
-            run_id="r",
+            run="r",
             log=tmp_path / "log.txt",
         )
 

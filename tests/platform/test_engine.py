@@ -10,8 +10,8 @@ import docker
 import pytest
 from docker.errors import DockerException
 
-from delivery.docker.engine.client import EngineGone, connect
-from delivery.errors import Misconfigured, Rejected
+from delivery.docker.engine.client import connect
+from delivery.errors import Misconfigured, PlaceGone, Rejected
 from delivery.home import Home
 from delivery.platform.daemon import Daemon
 from delivery.platform.engine import (
@@ -234,7 +234,7 @@ def test_an_engine_that_systemd_restarts_is_waited_for(machine, homes):
 @pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")  # the SDK's, after a refused connection
 @pytest.mark.parametrize(
     ("up", "error", "said"),
-    [(False, Misconfigured, "no engine answers"), (True, EngineGone, "headway up starts it again")],
+    [(False, Misconfigured, "no engine answers"), (True, PlaceGone, "headway up starts it again")],
 )
 def test_an_engine_that_is_gone_is_transient_only_where_a_platform_is_up(machine, homes, monkeypatch, up, error, said):
     """A step that raises it is tried again, once the engine is back; elsewhere the user is told at once."""

@@ -10,13 +10,14 @@ from docker.models.containers import Container
 from pydantic import SecretStr
 
 from delivery.docker.database import backup
-from delivery.docker.database.database import IN_MEMORY, DatabaseAccess, accepts_queries, server_env
+from delivery.docker.database.database import IN_MEMORY, accepts_queries, server_env
 from delivery.docker.database.database_image import database_image
 from delivery.docker.engine.exec_stream import run_in
 from delivery.docker.sandbox.bed import open_bed
 from delivery.docker.sandbox.probe import wait_until
 from delivery.home import Home
 from delivery.ports.backups import TableState
+from delivery.ports.database import DatabaseAccess
 from delivery.programs import postgres
 
 CASES = Path(__file__).parents[1] / "docker" / "cases" / "postgres"

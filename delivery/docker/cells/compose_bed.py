@@ -3,6 +3,7 @@
 import contextlib
 import os
 import shutil
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,19 +15,21 @@ from docker.models.containers import Container
 
 from delivery.changes.ledger import LABEL_BED, LABEL_ROLE
 from delivery.docker.cells.compose_build import have_images, remove_built
-from delivery.docker.cells.job import Job
 from delivery.docker.engine.client import connect
 from delivery.docker.engine.logs import OPTIONS, save_log
-from delivery.docker.engine.outcome import last_lines, prepare_folder, wait_for_end
+from delivery.docker.engine.outcome import prepare_folder
 from delivery.docker.images.build_client import find_compose
 from delivery.docker.sandbox.bed import Bed, image_defaults, open_bed
+from delivery.docker.sandbox.jobs import end_of
 from delivery.errors import CommandFailed, Interrupted, Misconfigured, Rejected, Transient
 from delivery.home import Home
+from delivery.log_files import last_lines
+from delivery.ports.cells import CellResult
+from delivery.ports.jobs import REPORTS, ImageDefaults
 from delivery.programs import compose as program
 from delivery.programs.compose import Compose, Document
 from delivery.programs.run import Completed, run
-from delivery.testing.results import CellResult
-from delivery.testing.runners import REPORTS, ImageDefaults
+from delivery.testing.cell_run import CellRun
 
 READ_SECONDS = 60
 CREATE_SECONDS = 300
@@ -39,7 +42,7 @@ NUMBER = "com.docker.compose.container-number"
 class _Stage:
     """The Compose file of a cell and what it is carried out with."""
 
-    job: Job
+    job: CellRun
     compose: Compose
     host: str | None
 
@@ -73,7 +76,7 @@ class _Stage:
         return run(argv, timeout_seconds=seconds, env=self.env, stdin=program.write_document(document))
 
 
-def run_compose_cell(job: Job, *, home: Home, run_id: str, host: str | None = None) -> CellResult:
+def run_compose_cell(job: CellRun, *, home: Home, run_id: str, host: str | None = None) -> CellResult:
     """Run the cell in the environment its Compose file describes; nothing of it is left.
 
     What does not come up is the result `error`. Raises Misconfigured for what can never work: a service that is not
@@ -154,13 +157,13 @@ def _run_suite(bed: Bed, stage: _Stage, document: Document) -> CellResult:
     document = have_images(bed, stage.compose, document, key=stage.key, folder=folder, env=stage.env, log=log)
     service = document["services"][name]
     tool = job.tool({}, _defaults(bed, service))
-    env = {**tool.env, **job.revealed()}
-    document = program.with_suite(document, name, tool.command, env, tool.entrypoint)
+    own = job.job(name, service["image"], tool, {})
+    document = program.with_suite(document, name, tool.command, own.revealed(), tool.entrypoint)
     container = _create(bed, stage, document)
     if not service.get("read_only"):
         prepare_folder(container, REPORTS)
     _start(bed, stage, document, container)
-    return job.ended(wait_for_end(container, job.suite.timeout_seconds), container, tool)
+    return job.ended(end_of(container, own, time.monotonic()), tool)
 
 
 def _defaults(bed: Bed, service: Document) -> ImageDefaults:

@@ -7,7 +7,7 @@ from functools import partial
 
 from docker.models.containers import Container
 
-from delivery.docker.database.database import DatabaseAccess, accepts_queries, server_env
+from delivery.docker.database.database import accepts_queries, server_env
 from delivery.docker.engine.exec_stream import run_in
 from delivery.docker.engine.names import EnvironmentNames
 from delivery.docker.sandbox.bed import Bed, open_bed
@@ -15,6 +15,7 @@ from delivery.docker.sandbox.probe import wait_until
 from delivery.errors import Rejected
 from delivery.home import Home
 from delivery.ports.backups import BackupProof, TableState, differs_in_definitions, prove
+from delivery.ports.database import DatabaseAccess
 from delivery.programs import postgres
 from delivery.programs.postgres_look import parse_definitions, parse_look
 from delivery.spec.database import Database

@@ -1,10 +1,7 @@
 """The database of an environment: started, found again, migrated."""
 
 import secrets
-import time
 from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
 
 from docker import DockerClient
 from docker.errors import APIError, NotFound
@@ -14,71 +11,17 @@ from pydantic import SecretStr
 from delivery.changes.ledger import LABEL_APP, LABEL_ENVIRONMENT, environment_labels
 from delivery.docker.database.database_image import check_kept_data, check_same_version, database_image
 from delivery.docker.engine.client import connect
-from delivery.docker.engine.logs import save_log
 from delivery.docker.engine.names import EnvironmentNames
-from delivery.docker.engine.outcome import last_lines, wait_for_end
-from delivery.docker.sandbox.bed import Bed, engine_errors, open_bed
+from delivery.docker.sandbox.bed import Bed, engine_errors
 from delivery.docker.sandbox.probe import wait_until
-from delivery.errors import Misconfigured, Rejected
-from delivery.home import Home
-from delivery.model import Model
+from delivery.errors import Misconfigured
+from delivery.ports.database import ALIAS, DatabaseAccess
 from delivery.programs import postgres
-from delivery.redaction import Redaction
 from delivery.spec.database import Database
-from delivery.spec.variables import fill
 
-ALIAS = "database"
 ROLE = "database"
-PORT = 5432
-USER = "app"
 START_SECONDS = 60
-SECRET_VARIABLES = ("DATABASE_URL", "PGPASSWORD")  # of those that the containers of an application get
 IN_MEMORY = ["postgres", "-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off"]
-
-
-@dataclass(frozen=True)
-class DatabaseAccess:
-    """How a container on the same network reaches a database."""
-
-    name: str
-    password: SecretStr
-    user: str = USER
-    host: str = ALIAS
-    port: int = PORT
-
-    @property
-    def url(self) -> SecretStr:
-        """The address with user and password, as DATABASE_URL carries it."""
-        password = self.password.get_secret_value()
-        return SecretStr(f"postgresql://{self.user}:{password}@{self.host}:{self.port}/{self.name}")
-
-    def facts(self) -> dict[str, str | SecretStr]:
-        """Return what `${database.…}` stands for in the application's variables."""
-        return {
-            "database.url": self.url,
-            "database.host": self.host,
-            "database.port": str(self.port),
-            "database.name": self.name,
-            "database.user": self.user,
-            "database.password": self.password,
-        }
-
-    def client_env(self) -> dict[str, str]:
-        """Return the variables with which PostgreSQL's own programs connect."""
-        return {
-            "PGHOST": self.host,
-            "PGPORT": str(self.port),
-            "PGUSER": self.user,
-            "PGDATABASE": self.name,
-            "PGPASSWORD": self.password.get_secret_value(),
-        }
-
-
-class MigrationResult(Model):
-    """A migration that ended well."""
-
-    seconds: float
-    last_lines: str = ""
 
 
 def ensure_database(
@@ -108,65 +51,6 @@ def find_database(names: EnvironmentNames, *, host: str | None = None) -> Databa
     with engine_errors():
         container = _existing(connect(host), names)
     return _access(container) if container else None
-
-
-def migrate(
-    database: Database,
-    names: EnvironmentNames,
-    access: DatabaseAccess,
-    image_ref: str,
-    *,
-    run_id: str,
-    log: Path,
-    home: Home | None = None,
-    host: str | None = None,
-    secrets: Mapping[str, SecretStr] | None = None,
-) -> MigrationResult:
-    """Run the application's migration, with its `secrets`, against the environment's database.
-
-    Raises Rejected with the last lines of its output, which `log` holds whole, when it fails.
-    """
-    if database.migrate is None:
-        return MigrationResult(seconds=0)
-    with open_bed(home or Home.current(), run_id, "migrate", host=host) as bed:
-        bed.network = names.backbone
-        return run_migration(bed, database, access, image_ref, log, secrets=secrets)
-
-
-def run_migration(
-    bed: Bed,
-    database: Database,
-    access: DatabaseAccess,
-    image: str,
-    log: Path,
-    *,
-    env: Mapping[str, str] | None = None,
-    secrets: Mapping[str, SecretStr] | None = None,
-) -> MigrationResult:
-    """Run the migration in `bed` and wait for its end; Rejected when it fails.
-
-    `env` goes over the variables it has by itself, `secrets` over all; neither they nor the password are in its log.
-    """
-    migration = database.migrate
-    if migration is None:
-        return MigrationResult(seconds=0)
-    started = time.monotonic()
-    own = fill("database.migrate.env", migration.env, access.facts())
-    given = {variable: secret.get_secret_value() for variable, secret in (secrets or {}).items()}
-    environment = {**standard_variables(access), **own, **(env or {}), **given}
-    container = bed.start("migrate", image, migration.command, env=environment)
-    exit_code = wait_for_end(container, migration.timeout_seconds)
-    save_log(container, log, Redaction([access.password, *(secrets or {}).values()]))
-    seconds, lines = time.monotonic() - started, last_lines(log)
-    if exit_code != 0:
-        how = f"did not end within {migration.timeout_seconds} s" if exit_code is None else f"exit code {exit_code}"
-        raise Rejected(f"the migration failed: {how}; its last lines:\n{lines}")
-    return MigrationResult(seconds=seconds, last_lines=lines)
-
-
-def standard_variables(access: DatabaseAccess | None) -> dict[str, str]:
-    """Return the variables every container of an application with a database gets: an address, and those of libpq."""
-    return {"DATABASE_URL": access.url.get_secret_value(), **access.client_env()} if access else {}
 
 
 def start_in_memory(bed: Bed, image: str, name: str, **options: object) -> tuple[Container, DatabaseAccess]:

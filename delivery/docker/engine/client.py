@@ -10,16 +10,12 @@ import urllib3
 from docker.errors import DockerException
 
 from delivery.docker.engine.engine_state import PATIENCE_SECONDS, await_engine, is_denied
-from delivery.errors import Misconfigured, Transient
+from delivery.errors import Misconfigured, PlaceGone
 from delivery.home import Home
 
 PING_SECONDS = 5
 _FAULTS = (DockerException, requests.RequestException, urllib3.exceptions.HTTPError, OSError)
 _CONNECTED: dict[str | None, docker.DockerClient] = {}
-
-
-class EngineGone(Transient):
-    """The engine stopped answering: what was asked of it is asked again once it is back."""
 
 
 @cache
@@ -28,7 +24,7 @@ def connect(
 ) -> docker.DockerClient:
     """Return a client of the engine at `host`, or of the one DOCKER_HOST or the default socket names.
 
-    One that is being restarted is waited for. Raises EngineGone when it does not come back, or does not answer on a
+    One that is being restarted is waited for. Raises PlaceGone when it does not come back, or does not answer on a
     machine whose platform is up; Misconfigured when there is none, or this user may not use it.
     """
     try:
@@ -47,11 +43,9 @@ def engines_answer() -> bool:
     return all(_answers(client) for client in _CONNECTED.copy().values())
 
 
-def engine_gone(error: BaseException) -> EngineGone:
+def engine_gone(error: BaseException) -> PlaceGone:
     """Return the error to raise when the engine stopped answering in the middle of a step."""
-    return EngineGone(
-        f"the Docker engine stopped answering ({error}); `headway up` starts it again, then deliver again"
-    )
+    return PlaceGone(f"the Docker engine stopped answering ({error}); `headway up` starts it again, then deliver again")
 
 
 def _open(host: str | None, timeout_seconds: int) -> docker.DockerClient:
@@ -70,10 +64,10 @@ def _try(host: str | None, timeout_seconds: int) -> docker.DockerClient | None:
     return None
 
 
-def _no_engine(host: str | None, error: Exception) -> Misconfigured | EngineGone:
+def _no_engine(host: str | None, error: Exception) -> Misconfigured | PlaceGone:
     """Return what is wrong: on a machine whose platform is up an engine is meant to be there, and comes back."""
     if not host and not os.environ.get("DOCKER_HOST") and Home.current().up.exists() and not is_denied():
-        return EngineGone(f"the Docker engine does not answer ({error})\n  next: headway up starts it again")
+        return PlaceGone(f"the Docker engine does not answer ({error})\n  next: headway up starts it again")
     return Misconfigured(
         f"Docker at {host or 'the default address'}",
         "no engine answers",

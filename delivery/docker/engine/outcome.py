@@ -1,17 +1,14 @@
 """How a container ends, and its log in short."""
 
 import io
-import re
 import tarfile
 import time
-from pathlib import Path
 
 import requests
 from docker.errors import APIError
 from docker.models.containers import Container
 
 SLICE_SECONDS = 20.0
-_CONTROL = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|[^\S\n\t ]|[\x00-\x08\x0b-\x1f\x7f]")
 
 
 def wait_for_end(container: Container, timeout_seconds: float) -> int | None:
@@ -32,17 +29,6 @@ def wait_for_end(container: Container, timeout_seconds: float) -> int | None:
         container.reload()
         return int(container.attrs["State"]["ExitCode"])
     return None
-
-
-def last_lines(path: Path, count: int = 25) -> str:
-    """Return the last lines of a log that are not empty, without colours and control characters."""
-    if not path.exists():
-        return ""
-    with path.open("rb") as file:
-        file.seek(max(0, path.stat().st_size - 32_768))
-        text = file.read().decode(errors="replace")
-    lines = [line.rstrip() for line in _CONTROL.sub("", text).splitlines()]
-    return "\n".join([line for line in lines if line][-count:])
 
 
 def prepare_folder(container: Container, folder: str) -> None:

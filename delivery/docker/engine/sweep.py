@@ -12,24 +12,13 @@ from docker.errors import APIError, NotFound
 
 from delivery.changes.ledger import LABEL_EXPIRES, LABEL_PLATFORM, LABEL_ROLE, LABEL_RUN
 from delivery.docker.engine.client import connect
-from delivery.model import Model
+from delivery.ports.orphans import Orphan
 
 Kind = Literal["container", "network", "volume"]
 Thing = tuple[Kind, str, str, dict[str, str], datetime]
 GONE_PASSES = 3
 PASSES_APART_SECONDS = 0.5
 REMOVE_SECONDS = 60
-
-
-class Orphan(Model):
-    """A thing of a run that has ended or was given up."""
-
-    kind: Kind
-    id: str
-    name: str
-    run: str
-    role: str
-    why: str
 
 
 def find_orphans(
@@ -126,7 +115,7 @@ def _moment(text: str) -> datetime:
     return datetime.fromisoformat(whole + zone)
 
 
-def _remove(client: DockerClient, kind: Kind, identity: str) -> bool:
+def _remove(client: DockerClient, kind: str, identity: str) -> bool:
     """Remove one thing; false when something else still uses it or removed it first."""
     with contextlib.suppress(NotFound, APIError):
         match kind:

@@ -103,35 +103,6 @@ def build_image(
     )
 
 
-def build_suite(
-    source: Path,
-    suite: str,
-    image: Image,
-    revision: Revision,
-    *,
-    repository: str,
-    home: Home,
-    run_id: str,
-    origin: str = "",
-    stand_ins: StandIns = "when-missing",
-    tell: Tell = lambda _: None,
-) -> BuiltImage:
-    """Build and push the image that only the suite `suite` needs; its name is `suite-…`."""
-    return build_image(
-        source,
-        f"suite-{suite}",
-        image,
-        revision,
-        repository=repository,
-        home=home,
-        run_id=run_id,
-        key=f"suites.{suite}.build",
-        origin=origin,
-        stand_ins=stand_ins,
-        tell=tell,
-    )
-
-
 def _find_files(source: Path, image: Image, key: str) -> tuple[Path, Path]:
     context = (source / image.context).resolve()
     if not context.is_dir() or not context.is_relative_to(source.resolve()):

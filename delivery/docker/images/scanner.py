@@ -7,7 +7,7 @@ import json
 import tarfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 from uuid import uuid4
@@ -29,7 +29,7 @@ from delivery.docker.images.registry_state import registry_error
 from delivery.docker.images.scanned_layers import ScannedLayers
 from delivery.errors import Interrupted, Transient
 from delivery.home import Home
-from delivery.model import Model
+from delivery.ports.scanner import VulnerabilityDatabase
 from delivery.programs import trivy
 from delivery.releases.release import ImageRef
 from delivery.scanning.findings import ScanReport, database_status
@@ -38,25 +38,7 @@ from delivery.spec.scan import ScanPolicy
 IMAGE = "aquasec/trivy:0.76.0"
 SCAN_SECONDS = 600
 DOWNLOAD_SECONDS = 180  # offline it fails at once; the whole database takes its time on a slow line
-LIVES = timedelta(hours=1)
-FAILURE_LIVES = timedelta(minutes=10)
 LOOPBACK = ("127.0.0.1", "localhost")
-
-
-class Database(Model):
-    """What is known of the vulnerability database of one source; `volume` holds it."""
-
-    checked_at: datetime
-    volume: str | None = None
-    built: datetime | None = None
-    next_update: datetime | None = None
-    problem: str = ""
-
-    def is_current(self, now: datetime) -> bool:
-        """Whether there is no sense in asking for a newer one yet."""
-        if self.next_update and self.next_update > now:
-            return True
-        return now - self.checked_at < (FAILURE_LIVES if self.problem else LIVES)
 
 
 class _Ended(NamedTuple):
@@ -66,7 +48,7 @@ class _Ended(NamedTuple):
     at: datetime
 
 
-def prepare(policy: ScanPolicy, home: Home, *, run_id: str = "scanner") -> Database:
+def prepare(policy: ScanPolicy, home: Home, *, run_id: str = "scanner") -> VulnerabilityDatabase:
     """Bring up the scanner's image and the newest vulnerability database that can be had within minutes.
 
     All runs of this platform share it; a failure is remembered for a few minutes and told in `problem`.
@@ -83,10 +65,12 @@ def prepare(policy: ScanPolicy, home: Home, *, run_id: str = "scanner") -> Datab
         return database
 
 
-def last_known(policy: ScanPolicy, home: Home) -> Database | None:
+def last_known(policy: ScanPolicy, home: Home) -> VulnerabilityDatabase | None:
     """Return what was noted when the database was last asked for, or none; asks nobody, not even the engine."""
     try:
-        return Database.model_validate_json(_kept(home, policy.database or "").with_suffix(".json").read_bytes())
+        return VulnerabilityDatabase.model_validate_json(
+            _kept(home, policy.database or "").with_suffix(".json").read_bytes()
+        )
     except (OSError, ValidationError):
         return None
 
@@ -145,7 +129,9 @@ def _kept(home: Home, what: str) -> Path:
     return home.root / "scanner" / hashlib.sha256(what.encode()).hexdigest()[:12]
 
 
-def _download(source: str | None, key: str, home: Home, run_id: str, known: Database | None) -> Database:
+def _download(
+    source: str | None, key: str, home: Home, run_id: str, known: VulnerabilityDatabase | None
+) -> VulnerabilityDatabase:
     """Bring the database into a volume of its own, so that a scan at work keeps the one it has."""
     client, family = connect(), f"headway-{home.identity}-trivy-{key}-"
     for old in client.volumes.list(filters={"name": family}):
@@ -160,19 +146,19 @@ def _download(source: str | None, key: str, home: Home, run_id: str, known: Data
         return metadata.model_copy(update={"volume": volume})
     _remove_volume(volume)
     problem = f"{source or 'the default source'}: {_last_line(ended.log)}"
-    return (known or Database(checked_at=ended.at)).model_copy(
+    return (known or VulnerabilityDatabase(checked_at=ended.at)).model_copy(
         update={"checked_at": ended.at, "next_update": None, "problem": problem}
     )
 
 
-def _metadata(ended: _Ended) -> Database | None:
+def _metadata(ended: _Ended) -> VulnerabilityDatabase | None:
     """Return the dates of a downloaded database, or none when what came is not one."""
     try:
         dates = json.loads(ended.output)
         built, following = (datetime.fromisoformat(dates[key]) for key in ("UpdatedAt", "NextUpdate"))
     except (ValueError, KeyError, TypeError):
         return None
-    return Database(checked_at=ended.at, built=built, next_update=following) if ended.code == 0 else None
+    return VulnerabilityDatabase(checked_at=ended.at, built=built, next_update=following) if ended.code == 0 else None
 
 
 @contextmanager
@@ -235,10 +221,10 @@ def _read(container: Container, path: str) -> bytes:
         return file.read() if file else b""
 
 
-def _known_database(kept: Path) -> Database | None:
+def _known_database(kept: Path) -> VulnerabilityDatabase | None:
     """Return what was noted, unless it was half written or its volume was removed since."""
     try:
-        known = Database.model_validate_json(kept.read_bytes())
+        known = VulnerabilityDatabase.model_validate_json(kept.read_bytes())
         if known.volume:
             connect().volumes.get(known.volume)
     except (FileNotFoundError, ValidationError, NotFound):

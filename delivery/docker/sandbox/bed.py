@@ -22,9 +22,9 @@ from delivery.docker.engine.sweep import remove_labelled
 from delivery.docker.images.bases import resolve_base
 from delivery.errors import Interrupted, Transient
 from delivery.home import Home
+from delivery.ports.jobs import ImageDefaults
 from delivery.releases.release import BaseImage
 from delivery.spec.stand_ins import StandIns
-from delivery.testing.runners import ImageDefaults
 
 STOPPED = ("exited", "dead", "removing")
 

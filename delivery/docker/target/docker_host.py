@@ -15,7 +15,7 @@ from docker import DockerClient
 from docker.errors import NotFound
 from docker.models.containers import Container
 
-from delivery.docker.database.database import SECRET_VARIABLES, ensure_network, find_database, standard_variables
+from delivery.docker.database.database import ensure_network, find_database
 from delivery.docker.engine.client import connect
 from delivery.docker.engine.names import EnvironmentNames
 from delivery.docker.engine.printed import lines_of
@@ -53,6 +53,7 @@ from delivery.docker.target.written import find_losses
 from delivery.errors import Misconfigured, ReleaseUnhealthy
 from delivery.home import Home
 from delivery.ports.belongings import Belonging
+from delivery.ports.database import SECRET_VARIABLES, standard_variables
 from delivery.ports.logs import LogLine, LogWish
 from delivery.ports.observation import EndedConnections, Observation, Retreat
 from delivery.ports.place import Place

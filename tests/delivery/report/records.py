@@ -3,12 +3,12 @@
 from datetime import timedelta
 from typing import Any
 
+from delivery.ports.cells import CellResult
 from delivery.ports.observation import Observation, Retreat, SlotCounts, TrafficSample
 from delivery.releases.approval import Decision
 from delivery.releases.release import BaseImage, BuiltImage
 from delivery.report.record import BackupFigures, DeliveryRecord, ReleaseFigures, ScanSummary, StepTime
 from delivery.spec.matrix import Cell
-from delivery.testing.results import CellResult
 from tests.delivery.values import NOON, make_release
 
 

@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
+from delivery.ports.cells import CellResult
 from delivery.ports.observation import EndedConnections
 from delivery.releases.change import Commit, compare
 from delivery.report.html import report_html
 from delivery.report.markdown import change_markdown, report_markdown
 from delivery.report.record import DeliveryRecord, ReleaseFigures
 from delivery.spec.matrix import Cell
-from delivery.testing.results import CellResult
 from tests.delivery.report.records import make_figures, make_record
 from tests.delivery.values import make_release, make_revision
 

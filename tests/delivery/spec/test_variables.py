@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from delivery.docker.database.database import DatabaseAccess
 from delivery.errors import Misconfigured
+from delivery.ports.database import DatabaseAccess
 from delivery.spec.variables import DATABASE_FACTS, fill, placeholders
 
 FACTS = {"database.url": SecretStr("postgresql://app:s3cret@db/app"), "database.host": "db"}

@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from delivery.errors import Rejected
+from delivery.ports.cells import CellResult
 from delivery.spec.matrix import Cell
 from delivery.testing.json_reports import read_json
 from delivery.testing.judging import check_tests, judge
 from delivery.testing.junit import read_junit
-from delivery.testing.results import CellResult
 from delivery.testing.totals import Totals
 
 PYTEST = """<?xml version="1.0" encoding="utf-8"?><testsuites name="pytest tests"><testsuite name="pytest" errors="1"

@@ -5,9 +5,10 @@ from typing import Any
 import pytest
 
 from delivery.errors import Misconfigured
+from delivery.ports.jobs import ImageDefaults
 from delivery.spec.matrix import Cell
 from delivery.spec.suites import Suite
-from delivery.testing.runners import ImageDefaults, ToolCommand, tool_command
+from delivery.testing.runners import ToolCommand, tool_command
 
 ONE = Cell(suite="unit")
 SECOND_OF_THREE = Cell(suite="unit", axes={"node": "22"}, shard=2, shards=3)

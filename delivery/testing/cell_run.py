@@ -6,12 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from docker.models.containers import Container
 from pydantic import SecretStr
 
-from delivery.docker.cells.reports import Reports, copy_out
-from delivery.docker.engine.logs import save_log
-from delivery.docker.engine.outcome import last_lines
+from delivery.log_files import last_lines
+from delivery.ports.cells import CellResult
+from delivery.ports.jobs import MAX_REPORT_BYTES, REPORTS, ImageDefaults, Job, JobResult, Reports
 from delivery.redaction import Redaction
 from delivery.spec.app import App
 from delivery.spec.matrix import Cell
@@ -21,8 +20,7 @@ from delivery.spec.variables import fill
 from delivery.testing.json_reports import junit_from, read_json
 from delivery.testing.judging import judge
 from delivery.testing.junit import read_junit
-from delivery.testing.results import CellResult
-from delivery.testing.runners import REPORTS, ImageDefaults, ToolCommand, tool_command
+from delivery.testing.runners import ToolCommand, tool_command
 from delivery.testing.totals import Totals
 
 NOT_RUN = (126, 127)  # what shells and init programs say of a command that is not there or is no program
@@ -31,12 +29,13 @@ WITH_JSON = ("jest", "vitest", "playwright")
 
 
 @dataclass(frozen=True)
-class Job:
+class CellRun:
     """A cell with everything needed to run it; `made` stands for secrets that only environments have."""
 
     app: App
     cell: Cell
     images: Mapping[str, str]
+    run: str
     log: Path
     report_dir: Path
     source: Path = Path()
@@ -90,10 +89,29 @@ class Job:
         filled = self.suite.model_copy(update={"env": self.own_env(facts)})
         return tool_command(filled, self.cell, image)
 
-    def ended(self, exit_code: int | None, container: Container, tool: ToolCommand) -> CellResult:
-        """Return the result of a suite that ran; `exit_code` is none when its time was over."""
-        lost = save_log(container, self.log, self.hide)
-        reports = _collect(container, self, tool)
+    def job(self, name: str, image: str, tool: ToolCommand, variables: Mapping[str, str]) -> Job:
+        """Return the suite as a job called `name`; an earlier attempt may have left reports, which go."""
+        shutil.rmtree(self.report_dir, ignore_errors=True)
+        reports = {} if tool.junit is None else {tool.junit: MAX_REPORT_BYTES}
+        if reports and self.suite.tool in WITH_JSON:  # coverage may stand in it as well
+            reports[f"{REPORTS}/{self.suite.tool}.json"] = MAX_OWN_REPORT_BYTES
+        return Job(
+            name=name,
+            image=image,
+            run=self.run,
+            log=self.log,
+            command=tool.command,
+            entrypoint=tool.entrypoint,
+            env={**variables, **tool.env, **self.made},
+            secrets=self.secrets,
+            timeout_seconds=self.suite.timeout_seconds,
+            reports=reports,
+            report_dir=self.report_dir,
+        )
+
+    def ended(self, ended: JobResult, tool: ToolCommand) -> CellResult:
+        """Return the result of a suite that ran as a job."""
+        exit_code, reports = ended.exit_code, self._collected(ended)
         junit = tuple(reports.names)
         totals = self._totals(junit)
         outcome, problem = judge(exit_code or 0, totals if junit else None, junit_expected=tool.junit_expected)
@@ -116,7 +134,7 @@ class Job:
             log=str(self.log),
             junit=junit,
             junit_found=bool(junit),
-            remarks=tuple(remark for remark in (tool.remark, lost, _left(reports)) if remark),
+            remarks=tuple(remark for remark in (tool.remark, ended.remark, _left(reports)) if remark),
             **totals.model_dump(exclude={"failing"}),
             failing=totals.failing[:20],
         )
@@ -133,6 +151,20 @@ class Job:
             log=str(self.log),
         )
 
+    def _collected(self, ended: JobResult) -> Reports:
+        """Return what JUnit there is, without secrets in it; a runner's own report may stand in for it."""
+        if not ended.reports:
+            return Reports()
+        found, own = ended.reports[0], self.report_dir / f"{self.suite.tool}.json"
+        found.problem = found.problem or "".join(more.problem for more in ended.reports[1:])
+        if self.suite.tool == "jest" and not found.names and own.exists() and (junit := junit_from(own)):
+            (self.report_dir / "jest.xml").write_bytes(junit)
+            found.names.append("jest.xml")
+        for path in self.report_dir.rglob("*"):
+            if path.is_file():
+                self.hide.file(path)
+        return found
+
     def _totals(self, junit: tuple[str, ...]) -> Totals:
         """Return what JUnit says, and the runner's own report where it says more."""
         totals = read_junit(self.report_dir / name for name in junit)
@@ -141,30 +173,6 @@ class Job:
                 own = read_json(path)
                 totals = totals.plus(own) if self.suite.tool == "playwright" else own.at_least(totals)
         return totals
-
-
-def _collect(container: Container, job: Job, tool: ToolCommand) -> Reports:
-    """Copy the suite's reports out of its container, JUnit and the runner's own."""
-    shutil.rmtree(job.report_dir, ignore_errors=True)  # an earlier attempt may have left some
-    if tool.junit is None:
-        return Reports()
-    found = copy_out(container, tool.junit, job.report_dir)
-    own = job.report_dir / f"{job.suite.tool}.json"
-    if job.suite.tool in WITH_JSON:
-        found.problem = found.problem or _own_report(container, job)
-    if job.suite.tool == "jest" and not found.names and own.exists() and (junit := junit_from(own)):
-        (job.report_dir / "jest.xml").write_bytes(junit)
-        found.names.append("jest.xml")
-    for path in job.report_dir.rglob("*"):
-        if path.is_file():
-            job.hide.file(path)
-    return found
-
-
-def _own_report(container: Container, job: Job) -> str:
-    """Copy the runner's own report out, in which coverage may stand as well; return why that cannot be."""
-    pattern = f"{REPORTS}/{job.suite.tool}.json"
-    return copy_out(container, pattern, job.report_dir, limit=MAX_OWN_REPORT_BYTES).problem
 
 
 def _left(reports: Reports) -> str:

@@ -13,30 +13,19 @@ from docker.models.containers import Container
 
 from delivery.docker.engine.paths import FOLDER, LINK, archive_of, moment_seconds, stat_of
 from delivery.globs import Glob
+from delivery.ports.jobs import MAX_REPORT_BYTES, Reports
 
-MAX_REPORT_BYTES = 64_000_000
 MAX_LINKS = 200
 LONGEST_NAME = 120
 
 
-@dataclass
-class Reports:
-    """What was found: files by their names below the folder they were copied to, and why they are no witness."""
-
-    names: list[str] = field(default_factory=list)
-    stale: list[str] = field(default_factory=list)
-    problem: str = ""
-    looked: str = ""
-
-
-def copy_out(container: Container, pattern: str, folder: Path, *, limit: int | None = None) -> Reports:
+def copy_out(container: Container, pattern: str, folder: Path, *, limit: int = MAX_REPORT_BYTES) -> Reports:
     """Copy the container's files that match the glob `pattern` to `folder`.
 
     A relative pattern starts at the container's working directory. Links are followed, to files as to folders. What
     is older than the container came with its image and is left: the suite did not write it. Above `limit` bytes in
     all nothing more is copied, and `problem` says so.
     """
-    limit = MAX_REPORT_BYTES if limit is None else limit
     whole = posixpath.normpath(posixpath.join("/", container.attrs["Config"].get("WorkingDir") or "/", pattern))
     search = _Search(container, Glob(PurePosixPath(whole)), folder, limit)
     search.run()

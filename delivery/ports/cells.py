@@ -1,10 +1,13 @@
-"""What came out of the cells of the test matrix."""
+"""Cells of the test matrix: what comes out of one, and what runs it."""
 
-from typing import Literal
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal, Protocol
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 
 from delivery.model import Model
+from delivery.spec.app import App
 from delivery.spec.matrix import Cell
 
 Outcome = Literal["passed", "failed", "no-tests", "timed-out", "error"]
@@ -29,3 +32,26 @@ class CellResult(Model):
     junit: tuple[str, ...] = Field((), description="the JUnit files, relative to the report folder")
     junit_found: bool = Field(False, description="false with outcome `passed`: the exit code alone says so")
     remarks: tuple[str, ...] = Field((), description="what people should know although it decides nothing")
+
+
+class Testbeds(Protocol):
+    """Runs cells, each in an environment of its own."""
+
+    def run_cell(
+        self,
+        app: App,
+        cell: Cell,
+        images: Mapping[str, str],
+        *,
+        source: Path,
+        run: str,
+        log: Path,
+        report_dir: Path,
+        secrets: Mapping[str, SecretStr],
+    ) -> CellResult:
+        """Run `cell` and return what came out; nothing of it is left.
+
+        `images` maps the application's image names and `suite-<name>` to references. An environment that does not come
+        up is the result `error`; only the place's own troubles are raised, and Misconfigured for what can never work.
+        """
+        ...
