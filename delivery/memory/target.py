@@ -4,6 +4,7 @@ It keeps slots, weights, the fence and what passed every watch like the others. 
 healthy, or what it serves, is what `Behaviour` says, and it is gone with the process.
 """
 
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
@@ -40,6 +41,7 @@ class Behaviour:
     """How releases behave in one place, by fingerprint; everything else is healthy and answers 200."""
 
     never_healthy: set[str] = field(default_factory=set)
+    silent: set[str] = field(default_factory=set)  # never healthy either, which takes all the time a service has
     serves_another_version: set[str] = field(default_factory=set)
     dies_at_percent: dict[str, int] = field(default_factory=dict)
     error_percent: dict[str, float] = field(default_factory=dict)
@@ -57,7 +59,7 @@ class MemoryPlace:
     """What runs in one environment."""
 
     releases: dict[Colour, Release] = field(default_factory=dict)
-    services: dict[Colour, tuple[str, ...]] = field(default_factory=dict)
+    services: dict[Colour, dict[str, int]] = field(default_factory=dict)  # the instances of each
     weights: dict[Colour, int] = field(default_factory=dict)
     settled: str = ""
     settled_at: datetime | None = None
@@ -90,6 +92,7 @@ class MemoryHost:
         self.url = f"memory://{place.app}/{place.environment}"
         self.retreat: Retreat | None = None
         self.ended: tuple[EndedConnections, ...] = ()
+        self._given_up = threading.Event()
 
     def guarded(self) -> AbstractContextManager[None]:
         """Nothing runs here whose errors could be others."""
@@ -116,8 +119,12 @@ class MemoryHost:
         live = self.observe().live
         colour: Colour = "green" if live and live.colour == "blue" else "blue"
         self.place.releases[colour], self.place.weights[colour] = release, 0
-        self.place.services[colour] = tuple(app.services)
-        if release.fingerprint in self.place.behaviour.never_healthy:
+        self.place.services[colour] = {name: service.instances for name, service in app.services.items()}
+        if release.fingerprint in self.place.behaviour.silent:
+            seconds = max(service.start_seconds for service in app.services.values())
+            if self._given_up.wait(seconds):
+                raise Rejected(f"release {release.fingerprint} was not healthy yet when it was given up")
+        if not self._is_healthy(release):
             raise ReleaseUnhealthy(f"release {release.fingerprint} was not healthy in time")
         return self._slot(colour)
 
@@ -127,8 +134,7 @@ class MemoryHost:
         colour = self._colour_of(release)
         share = percent if other(colour) in self.place.releases else 100
         self.place.weights |= {colour: share, other(colour): 100 - share}
-        if release.fingerprint in self.place.behaviour.serves_another_version:
-            raise ReleaseUnhealthy(self._go_back(colour, f"release {release.fingerprint} serves another version"))
+        self._check_version(release, colour)
         return self.observe()
 
     def guard(self, release: Release) -> None:
@@ -141,8 +147,10 @@ class MemoryHost:
         self._obey("confirm")
         if self.retreat:
             raise ReleaseUnhealthy(self.retreat.reason)
-        if self.place.weights[self._colour_of(release)] < 100:
-            raise ReleaseUnhealthy(f"release {release.fingerprint} does not have all traffic")
+        colour = self._colour_of(release)
+        if self.place.weights[colour] < 100:
+            raise ReleaseUnhealthy(self._go_back(colour, f"release {release.fingerprint} does not have all traffic"))
+        self._check_version(release, colour)
 
     def watch(self, release: Release, window: Watch, seconds: float) -> Observation:
         """Judge the traffic the behaviour tells of; takes no time."""
@@ -173,17 +181,19 @@ class MemoryHost:
     def ask(self, path: str, release: Release | None = None, service: str | None = None) -> tuple[Answer, ...]:
         """Answer with the status the behaviour tells for fingerprint and path, and the fingerprint as text."""
         live = self.observe().live
-        asked = self.place.releases[self._colour_of(release)] if release else live.release if live else None
-        if asked is None:
+        colour = self._colour_of(release) if release else live.colour if live else None
+        if colour is None:
             return (Answer(),)
-        status = self.place.behaviour.answers.get((asked.fingerprint, path), 200)
-        return (Answer(status=status, body=asked.fingerprint.encode()),)
+        asked = self.place.releases[colour].fingerprint
+        answer = Answer(status=self.place.behaviour.answers.get((asked, path), 200), body=asked.encode())
+        instances = self.place.services.get(colour, {}).get(service, 0) if service else 1
+        return (answer,) * instances
 
     def logs(self, wish: LogWish) -> Iterator[LogLine]:
         """Yield what the behaviour tells that a service printed; without a word of it, which release it serves."""
         live = self.observe().live
         colour = wish.slot or (live.colour if live else "blue")
-        parts = self.place.services.get(colour, ()) if colour in self.place.releases else ()
+        parts = self.place.services.get(colour, {}) if colour in self.place.releases else ()
         if wish.part not in parts:
             raise Misconfigured(f"logs of {wish.part}", f"nothing of it runs in {self.url}", ", ".join(parts) or "none")
         lines = self.place.behaviour.printed.get(wish.part, [f"serving {self.place.releases[colour].fingerprint}"])
@@ -195,11 +205,13 @@ class MemoryHost:
         return f"{self.url}/{self._colour_of(release)}" if release else self.url
 
     def give_up(self) -> None:
-        """Tell the behaviour, which may wait in a stage."""
+        """End a stage that waits, and tell the behaviour, which may wait in one as well."""
+        self._given_up.set()
         self.place.behaviour.during("give up")
 
     def withdraw(self, release: Release) -> TargetState:
         """Leave the place as if `release` had never been staged; what had passed every watch stays."""
+        self._given_up.clear()
         self._obey("withdraw")
         for colour, found in list(self.place.releases.items()):
             if found.fingerprint == release.fingerprint:
@@ -270,6 +282,13 @@ class MemoryHost:
                 return colour
         raise ReleaseUnhealthy(f"release {release.fingerprint} does not stand in any slot")
 
+    def _is_healthy(self, release: Release) -> bool:
+        return release.fingerprint not in self.place.behaviour.never_healthy | self.place.behaviour.silent
+
+    def _check_version(self, release: Release, colour: Colour) -> None:
+        if release.fingerprint in self.place.behaviour.serves_another_version:
+            raise ReleaseUnhealthy(self._go_back(colour, f"release {release.fingerprint} serves another version"))
+
     def _counts(self, release: Release, requests: int) -> SlotCounts:
         percent = self.place.behaviour.error_percent.get(release.fingerprint, 0)
         return SlotCounts(requests=requests, errors=round(requests * percent / 100))
@@ -278,9 +297,10 @@ class MemoryHost:
         release = self.place.releases.get(colour)
         if release is None:
             return SlotState(colour=colour, release=None, weight=0)
-        healthy = release.fingerprint not in self.place.behaviour.never_healthy
+        healthy = self._is_healthy(release)
         instances = tuple(
-            InstanceState(service=service, name=f"{colour}-{service}-1", digest=None, healthy=healthy)
-            for service in self.place.services.get(colour, ())
+            InstanceState(service=service, name=f"{colour}-{service}-{number}", digest=None, healthy=healthy)
+            for service, count in self.place.services.get(colour, {}).items()
+            for number in range(1, count + 1)
         )
         return SlotState(colour=colour, release=release, weight=self.place.weights.get(colour, 0), instances=instances)

@@ -1,5 +1,6 @@
 """What every target promises: one class, inherited by the tests of each target."""
 
+import threading
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
@@ -11,9 +12,20 @@ from delivery.ports.logs import LogWish
 from delivery.ports.place import Place
 from delivery.ports.target import Target
 from delivery.releases.release import Release
+from delivery.spec.app import App
 from delivery.spec.environments import Watch
 
 WATCH = Watch(min_requests=20, max_error_percent=1, interval_seconds=0.1)
+
+
+def several(app: App) -> App:
+    """The same with three instances of its service."""
+    return app.model_copy(update={"services": {"web": app.services["web"].model_copy(update={"instances": 3})}})
+
+
+def patiently(app: App) -> App:
+    """The same, and its service may take as long to come up as no test has."""
+    return app.model_copy(update={"services": {"web": app.services["web"].model_copy(update={"start_seconds": 900})}})
 
 
 @dataclass
@@ -26,7 +38,14 @@ class Live:
 
 
 class TargetContract:
-    """A subclass brings `app`, `release(number, **behaviour)`, `target(sequence)` of a new place, and `live`."""
+    """A subclass brings `app`, `release(number, **behaviour)`, `target(sequence)` of a new place, and `live`.
+
+    Each call of `target` opens another one. `serve_something_else` is how a release that is live goes astray there.
+    """
+
+    def serve_something_else(self, live: Live, release: Release) -> None:
+        """From now on the instances of `release` serve another version."""
+        raise NotImplementedError
 
     def put_live(self, app, target, release, sequence=1):
         target(sequence).stage(app, release)
@@ -277,6 +296,94 @@ class TargetContract:
             self.put_live(app, live.target, liar, 2)
 
         assert live.target(2).withdraw(liar).live.release == first
+
+    def test_a_release_that_serves_itself_everywhere_is_confirmed(self, app, live, release):
+        second = release(2)
+        live.target(2).stage(app, second)
+        live.target(2).shift(second, 100)
+
+        for _ in range(2):
+            live.target(2).confirm(second)
+
+        assert (live.target(2).observe().live.release, live.target(2).observe().live.weight) == (second, 100)
+        assert live.target(2).retreat is None
+
+    def test_a_release_that_went_astray_is_not_confirmed_and_loses_its_traffic(self, app, live, release):
+        first, second, host = live.first, release(2), live.target(2)
+        host.stage(app, second)
+        host.guard(second)
+        host.shift(second, 100)
+        self.serve_something_else(live, second)
+
+        with pytest.raises(ReleaseUnhealthy, match=r"serves"):
+            host.confirm(second)
+
+        assert "serves" in host.retreat.reason
+        assert (live.target(2).observe().live.release, live.target(2).observe().live.weight) == (first, 100)
+
+    def test_a_release_without_all_traffic_is_not_confirmed(self, app, live, release):
+        first, second = live.first, release(2)
+        live.target(2).stage(app, second)
+
+        with pytest.raises(ReleaseUnhealthy):
+            live.target(2).confirm(second)
+
+        assert live.target(2).observe().live.release == first
+
+    def test_a_stage_that_is_given_up_does_not_wait_for_health(self, app, live, release):
+        silent, host, told = release(2, silent=True), live.target(2), []
+        before = host.observe().slots
+        patient = patiently(app)
+
+        def stage():
+            try:
+                host.stage(patient, silent)
+            except (Rejected, ReleaseUnhealthy) as error:
+                told.append(error)
+
+        staging = threading.Thread(target=stage)
+        staging.start()
+        while staging.is_alive() and not live.target(2).observe().slot_of(silent):
+            continue  # each look takes its time
+
+        host.give_up()
+
+        staging.join(60)
+        assert [type(error) for error in told] == [Rejected]
+        assert "given up" in str(told[0])
+        assert host.withdraw(silent).slots == before
+        assert host.stage(app, release(3)).healthy
+
+    def test_each_instance_of_a_service_is_asked(self, app, live, release):
+        second = release(2)
+        slot = live.target(2).stage(several(app), second)
+
+        each = live.target(2).ask("/", second, "web")
+
+        assert len(slot.instances) == len(each) == 3
+        assert {answer.status for answer in each} == {200}
+        assert {answer.body for answer in each} == {answer.body for answer in live.target(2).ask("/", second)}
+        assert [one.status for one in live.target(2).ask("/", live.first, "web")] == [200]
+
+    def test_a_change_goes_on_with_a_target_that_is_opened_in_the_middle_of_it(self, app, live, release):
+        first, second = live.first, release(2)
+        with closing(live.target(2)) as begun:
+            staged = begun.stage(app, second)
+            begun.guard(second)
+            begun.shift(second, 10)
+
+        with closing(live.target(2)) as another:
+            assert another.observe().slot_of(second) == staged.model_copy(update={"weight": 10})
+            assert another.stage(app, second).instances == staged.instances
+            another.guard(second)
+            another.shift(second, 100)
+        with closing(live.target(2)) as last:
+            assert last.watch(second, WATCH, 0.5).verdict == "healthy"
+            last.confirm(second)
+
+        with closing(live.target(2)) as later:
+            assert later.observe().slot_of(second).weight == 100
+            assert later.withdraw(second).live.release == first
 
     def test_good_traffic_is_healthy(self, app, live, release):
         first = live.first

@@ -11,7 +11,7 @@ SERVER = """
 import http.server, json, os, signal, sys, threading, time
 kind, number = os.environ["KIND"], os.environ["NUMBER"]
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-counted, loading, loaded = {"asked": 0}, threading.Lock(), threading.Event()
+counted, loading, loaded, astray = {"asked": 0}, threading.Lock(), threading.Event(), threading.Event()
 def load():
     # An application that loads itself at its first request.
     with loading:
@@ -27,7 +27,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if self.path == "/healthz":
             status = {"sick": 503, "elsewhere": 404}.get(kind, 200)
         elif self.path == "/version":
-            body = json.dumps(told | ({"digest": "sha256:" + "0" * 64} if kind == "liar" else {}))
+            body = json.dumps(told | ({"digest": "sha256:" + "0" * 64} if kind == "liar" or astray.is_set() else {}))
+        elif self.path == "/stray":
+            astray.set()
         elif self.path == "/slow":
             time.sleep(1)
         elif self.path == "/loaded":

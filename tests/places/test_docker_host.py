@@ -105,8 +105,9 @@ def app():
 
 @pytest.fixture(scope="module")
 def release(image):
-    def make(number, never_healthy=False, lies=False, fails_when_live=False, kind="good"):
-        for chosen, wanted in (("sick", never_healthy), ("liar", lies), ("failing", fails_when_live)):
+    def make(number, never_healthy=False, lies=False, fails_when_live=False, silent=False, kind="good"):
+        wishes = (("sick", never_healthy or silent), ("liar", lies), ("failing", fails_when_live))
+        for chosen, wanted in wishes:
             kind = chosen if wanted else kind
         return Release(
             app="shop",
@@ -156,6 +157,10 @@ def live(app, settled, home, release):
 
 class TestDockerHost(TargetContract):
     """The whole contract on a real engine."""
+
+    def serve_something_else(self, live, release):
+        [answer] = live.target(0).ask("/stray", release, "web")
+        assert answer.status == 200
 
 
 def put_live(app, target, release, sequence=1):
@@ -263,26 +268,6 @@ def test_a_container_that_dies_ends_the_watch_at_once(app, live, release):
     assert seen.verdict == "unhealthy"
     assert seen.seconds < 30
     assert live.target(2).withdraw(second).live.release == first
-
-
-def test_a_stage_that_is_given_up_does_not_wait_for_health(target, place, release):
-    host, sick, told = target(1), release(1, kind="sick"), []
-
-    def stage():
-        with pytest.raises(Rejected) as refusal:
-            host.stage(make_app(start_seconds=600), sick)
-        told.append(str(refusal.value))
-
-    staging = threading.Thread(target=stage)
-    staging.start()
-    while not any("-blue-web-" in name for name in things_of(place)):
-        time.sleep(0.01)
-
-    host.give_up()
-
-    staging.join(60)
-    assert told == ["web was not healthy yet when the release was given up"]
-    assert host.withdraw(sick).live is None
 
 
 def test_a_watch_ends_when_its_release_is_withdrawn_meanwhile(app, live, release):

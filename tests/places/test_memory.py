@@ -7,6 +7,10 @@ from tests.places.contract import WATCH, Live, TargetContract
 
 
 class TestMemory(TargetContract):
+    def serve_something_else(self, live, release):
+        behaviour = memory_place(live.place.app, live.place.environment).behaviour
+        behaviour.serves_another_version.add(release.fingerprint)
+
     @pytest.fixture
     def place(self, request):
         return Place(app="shop", environment=request.node.name)
@@ -30,8 +34,10 @@ class TestMemory(TargetContract):
 
     @pytest.fixture
     def release(self, behaviour):
-        def make(number, never_healthy=False, lies=False, fails_when_live=False):
+        def make(number, never_healthy=False, lies=False, fails_when_live=False, silent=False):
             made = make_release(number)
+            if silent:
+                behaviour.silent.add(made.fingerprint)
             if never_healthy:
                 behaviour.never_healthy.add(made.fingerprint)
             if lies:
