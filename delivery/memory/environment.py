@@ -8,7 +8,8 @@ from pydantic import SecretStr
 
 from delivery.home import Home
 from delivery.log_files import last_lines
-from delivery.memory.target import MemoryHost, MemoryPlace, memory_place
+from delivery.memory.behaviour import MemoryPlace, memory_place
+from delivery.memory.target import MemoryHost
 from delivery.ports.backups import BackupProof
 from delivery.ports.database import DatabaseAccess
 from delivery.ports.environment import OpenEnvironment

@@ -5,15 +5,13 @@ healthy, or what it serves, is what `Behaviour` says, and it is gone with the pr
 """
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from delivery.errors import Misconfigured, Rejected, ReleaseUnhealthy
+from delivery.memory.behaviour import memory_place
 from delivery.ports.belongings import Belonging
-from delivery.ports.database import DatabaseAccess
-from delivery.ports.jobs import Job
 from delivery.ports.logs import LogLine, LogWish
 from delivery.ports.observation import EndedConnections, Observation, Retreat, SlotCounts, TrafficSample
 from delivery.ports.place import Place
@@ -25,63 +23,6 @@ from delivery.spec.environments import Watch
 from delivery.traffic.verdict import judge
 
 COLOURS: tuple[Colour, Colour] = ("blue", "green")
-
-
-@dataclass(frozen=True)
-class Program:
-    """How a job ends: its exit code, or none when it never does by itself, what it prints and the files it leaves."""
-
-    exit_code: int | None = 0
-    prints: str = ""
-    files: Mapping[str, bytes] = field(default_factory=dict)
-
-
-@dataclass
-class Behaviour:
-    """How releases behave in one place, by fingerprint; everything else is healthy and answers 200."""
-
-    never_healthy: set[str] = field(default_factory=set)
-    silent: set[str] = field(default_factory=set)  # never healthy either, which takes all the time a service has
-    serves_another_version: set[str] = field(default_factory=set)
-    dies_at_percent: dict[str, int] = field(default_factory=dict)
-    error_percent: dict[str, float] = field(default_factory=dict)
-    answers: dict[tuple[str, str], int] = field(default_factory=dict)
-    losses: tuple[str, ...] = ()
-    printed: dict[str, list[str]] = field(default_factory=dict)
-    requests: int = 1000
-    during: Callable[[str], None] = field(default=lambda verb: None)
-    run: Callable[[Job], Program] = field(default=lambda job: Program())
-    differences: Callable[[], tuple[str, ...]] = field(default=tuple)  # between a database and its restored backup
-
-
-@dataclass
-class MemoryPlace:
-    """What runs in one environment."""
-
-    releases: dict[Colour, Release] = field(default_factory=dict)
-    services: dict[Colour, dict[str, int]] = field(default_factory=dict)  # the instances of each
-    weights: dict[Colour, int] = field(default_factory=dict)
-    settled: str = ""
-    settled_at: datetime | None = None
-    sequence: int = 0
-    behaviour: Behaviour = field(default_factory=Behaviour)
-    database: DatabaseAccess | None = None
-
-
-_PLACES: dict[tuple[str, str], MemoryPlace] = {}
-
-
-def memory_place(app: str, environment: str) -> MemoryPlace:
-    """Return what this process knows of an environment, to look at or to make it misbehave."""
-    key = app, environment
-    if key not in _PLACES:
-        _PLACES[key] = MemoryPlace(behaviour=new_behaviour(app, environment))
-    return _PLACES[key]
-
-
-def new_behaviour(app: str, environment: str) -> Behaviour:
-    """Return how a place behaves until somebody says otherwise."""
-    return Behaviour()
 
 
 class MemoryHost:
@@ -243,10 +184,14 @@ class MemoryHost:
         """Empty both slots and forget what passed every watch."""
         self._obey("remove")
         found = self.belongings()
+        self.clear()
+        return found
+
+    def clear(self) -> None:
+        """Empty it, whoever holds its lease."""
         for values in (self.place.releases, self.place.services, self.place.weights):
             values.clear()
         self.place.settled, self.place.settled_at, self.place.database = "", None, None
-        return found
 
     def _settle(self, release: Release) -> None:
         colour = self._colour_of(release)

@@ -35,7 +35,7 @@ from blocks import artifact_store
 from blocks.artifact_store import current_store
 from blocks.registration import register_blocks
 from blocks.registry import current_registry
-from delivery.memory import target as memory
+from delivery.memory import behaviour
 from delivery.platform.orchestrator import server_command
 from tests.flows.fakes import Containers
 from tests.flows.platform import Platform
@@ -102,7 +102,7 @@ def new_platform(root: Path, loop: asyncio.Runner, store_block: UUID) -> Iterato
     containers, folder = Containers(), {"folder": str(root / "home" / "store")}
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("HEADWAY_HOME", str(root / "home"))
-        patch.setattr(memory, "_PLACES", {})
+        patch.setattr(behaviour, "_PLACES", {})
         # A thread of the test before may open it after its run let go, and lease numbers are the same in every test.
         patch.setattr("tasks.place._UNDER_CHANGE", {})
         containers.stand_in(patch)

@@ -29,7 +29,8 @@ from delivery.changes.journal import Journal
 from delivery.changes.lease import LeaseBook
 from delivery.errors import Misconfigured
 from delivery.home import Home
-from delivery.memory.target import Behaviour, MemoryHost, memory_place
+from delivery.memory.behaviour import Behaviour, memory_place
+from delivery.memory.target import MemoryHost
 from delivery.ports.place import Place
 from delivery.programs import git
 from delivery.releases.approval import Decision

@@ -7,7 +7,7 @@ import pytest
 
 from delivery.changes.lease import LeaseBook
 from delivery.errors import Transient
-from delivery.memory.target import memory_place
+from delivery.memory.behaviour import memory_place
 from flows.recover import recover
 from flows.rollback import rollback
 from tests.flows.platform import MEMORY

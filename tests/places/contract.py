@@ -20,12 +20,16 @@ WATCH = Watch(min_requests=20, max_error_percent=1, interval_seconds=0.1)
 
 def several(app: App) -> App:
     """The same with three instances of its service."""
-    return app.model_copy(update={"services": {"web": app.services["web"].model_copy(update={"instances": 3})}})
+    return with_settings(app, instances=3, start_seconds=60)
 
 
 def patiently(app: App) -> App:
     """The same, and its service may take as long to come up as no test has."""
-    return app.model_copy(update={"services": {"web": app.services["web"].model_copy(update={"start_seconds": 900})}})
+    return with_settings(app, start_seconds=900)
+
+
+def with_settings(app: App, **settings: object) -> App:
+    return app.model_copy(update={"services": {"web": app.services["web"].model_copy(update=settings)}})
 
 
 @dataclass
@@ -352,7 +356,7 @@ class TargetContract:
         assert [type(error) for error in told] == [Rejected]
         assert "given up" in str(told[0])
         assert host.withdraw(silent).slots == before
-        assert host.stage(app, release(3)).healthy
+        assert host.stage(patient, release(3)).healthy
 
     def test_each_instance_of_a_service_is_asked(self, app, live, release):
         second = release(2)

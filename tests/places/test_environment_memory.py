@@ -1,8 +1,8 @@
 import pytest
 
 from delivery.home import Home
+from delivery.memory.behaviour import Program, memory_place
 from delivery.memory.environment import open_memory
-from delivery.memory.target import Program, memory_place
 from delivery.ports.jobs import Job
 from delivery.ports.place import Place
 from tests.delivery.values import make_app

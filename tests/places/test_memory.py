@@ -1,6 +1,7 @@
 import pytest
 
-from delivery.memory.target import Behaviour, MemoryHost, memory_place
+from delivery.memory.behaviour import Behaviour, memory_place
+from delivery.memory.target import MemoryHost
 from delivery.ports.place import Place
 from tests.delivery.values import make_app, make_release
 from tests.places.contract import WATCH, Live, TargetContract
