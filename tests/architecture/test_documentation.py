@@ -1,7 +1,6 @@
 """What users read is true: commands and options exist, links lead somewhere, every key is explained."""
 
 import re
-from pathlib import Path
 
 import pytest
 import typer
@@ -15,7 +14,8 @@ from delivery.spec.configuration import check_files, load_app
 from delivery.spec.schema import app_schema
 from tests.architecture.sources import ROOT, text, tracked
 
-PAGES = ["README.md", *(name for name in tracked() if name.startswith("docs/") and name.endswith(".md"))]
+DOCS = [name for name in tracked() if name.startswith("docs/") and name.endswith(".md")]
+PAGES = ["README.md", "CONTRIBUTING.md", *DOCS]
 EXAMPLES = sorted(path.parent.name for path in (ROOT / "examples").glob("*/headway.yaml"))
 COMMANDS = typer.main.get_command(app).commands  # type: ignore[attr-defined]
 LINKS = [(page, link) for page in PAGES for link in re.findall(r"\]\(([^)\s]+)\)", text(page))]
@@ -85,7 +85,32 @@ def test_every_link_leads_somewhere(page: str, link: str) -> None:
 
 
 def test_every_page_can_be_reached_from_the_readme() -> None:
-    assert {f"docs/{Path(page).name}" for page in PAGES[1:]} <= {link for page, link in LINKS if page == "README.md"}
+    assert set(PAGES[1:]) <= {link for page, link in LINKS if page == "README.md"}
+
+
+def test_every_room_and_every_port_has_its_line_in_the_picture_of_the_house() -> None:
+    page = text("docs/architecture.md")
+    rows = set(re.findall(r"`([a-z_.]+)/?`", "".join(re.findall(r"^\| (`[^|]+) \|", page, re.MULTILINE))))
+    drawn = page.split("## The layers")[1].split("\n## ")[0]
+    folders = {path.name for path in (ROOT / "delivery").iterdir() if (path / "__init__.py").is_file()}
+    ports = {path.stem for path in (ROOT / "delivery/ports").glob("*.py")} - {"__init__"}
+    assert len(folders) > 10
+    assert len(ports) > 10
+    assert folders | ports <= rows
+    assert {folder for folder in folders if f"{folder}/" not in drawn} == set()
+    inner = {path.name for path in (ROOT / "delivery/docker").iterdir() if (path / "__init__.py").is_file()}
+    assert {folder for folder in inner if f"`{folder}/`" not in page} == set()
+
+
+def test_no_line_of_the_picture_is_of_something_that_is_not_there() -> None:
+    page = text("docs/architecture.md")
+    rooms = re.findall(r"^\| `([a-z_]+)/` \|", page, re.MULTILINE)
+    rows = re.findall(r"^\| (`[a-z_`, ]+`) \|", page.split("## The ports")[1].split("\n## ")[0], re.MULTILINE)
+    assert [room for room in rooms if not any((ROOT / parent / room).is_dir() for parent in (".", "delivery"))] == []
+    named = [name for row in rows for name in re.findall(r"`([a-z_]+)`", row)]
+    assert [name for name in named if not (ROOT / f"delivery/ports/{name}.py").is_file()] == []
+    assert len(rooms) > 20
+    assert len(named) > 10
 
 
 def test_the_exit_codes_are_the_documented_ones() -> None:
