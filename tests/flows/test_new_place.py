@@ -39,7 +39,7 @@ def test_a_delivery_puts_a_revision_live_in_a_new_place_and_takes_a_bad_one_back
     platform.containers.during["publish"] = lambda: fail_when_live(platform, target)
     bad = platform.deliver()
 
-    assert bad.ended[0] == "ReleaseUnhealthy"
+    assert bad.ended[0] == "Withdrawn"
     assert "requests failed" in bad.ended[1]
     assert target.observe().live == first
     assert platform.happenings() == ["released", "withdrawn"]
