@@ -13,8 +13,9 @@ from delivery.counting import counted
 from delivery.errors import HeadwayError
 from delivery.opening import open_services
 from delivery.spec.app import App
-from delivery.spec.configuration import FILE, MISSING_STEP, NEXT_STEP, file_problems, read_app, told
+from delivery.spec.configuration import FILE, MISSING_STEP, NEXT_STEP, read_app, told
 from delivery.spec.matrix import expand
+from delivery.spec.named_files import file_problems
 from delivery.spec.named_images import unused_images
 from delivery.spec.secret_blocks import named_secrets
 
