@@ -13,7 +13,7 @@ from uuid import uuid4
 from docker.models.containers import Container
 from docker.utils.socket import frames_iter
 
-from delivery.programs import haproxy
+from delivery.programs import haproxy_values
 
 EVERY_SECONDS = 0.02
 MOST_SAMPLES = 100_000  # so that it ends in the router as well when this process was killed
@@ -67,7 +67,7 @@ def watched(router: Container, backend: str) -> Iterator[Weights]:
     script = _LOOK
     for word, value in (
         *(("KEY", key), ("MOST", str(MOST_SAMPLES)), ("BACKEND", backend)),
-        *(("PORT", str(haproxy.RUNTIME_PORT)), ("END", END), ("EVERY", str(EVERY_SECONDS))),
+        *(("PORT", str(haproxy_values.RUNTIME_PORT)), ("END", END), ("EVERY", str(EVERY_SECONDS))),
     ):
         script = script.replace(word, value)
     reader = threading.Thread(target=_read, args=(_start(router, script), found), daemon=True)

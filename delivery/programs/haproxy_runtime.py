@@ -15,7 +15,8 @@ from delivery.model import Model
 from delivery.ports.latency import LatencyHistogram
 from delivery.ports.observation import SlotCounts
 from delivery.ports.slots import Colour
-from delivery.programs.haproxy import APART, COLOURS, LAST, SPARE, is_of
+from delivery.programs.haproxy import is_of
+from delivery.programs.haproxy_values import APART, COLOURS, LAST, SPARE
 
 WORKERS = "show proc"
 ANSWERS_SO_FAR = "show events answers"

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from delivery.programs import haproxy
-from delivery.programs.haproxy import MAX_WEIGHT, Entry, RouterBackend, RouterServer
+from delivery.programs import haproxy, haproxy_values
+from delivery.programs.haproxy_values import MAX_WEIGHT, Entry, RouterBackend, RouterServer
 from delivery.spec.health import Health
 from delivery.spec.services import Service
 from tests.delivery.values import NOON
@@ -210,7 +210,9 @@ def test_a_slot_gets_requests_exactly_when_it_shall(percent, blue, green):
 @given(st.integers(0, 100), st.integers(1, 5))
 def test_the_share_is_read_back_as_it_was_given(percent, count):
     weights = haproxy.weights({"blue": 100 - percent, "green": percent}, {"blue": count, "green": count})
-    servers = [server(colour, number, weights[colour]) for colour in haproxy.COLOURS for number in range(1, count + 1)]
+    servers = [
+        server(colour, number, weights[colour]) for colour in haproxy_values.COLOURS for number in range(1, count + 1)
+    ]
 
     found = haproxy.percents(haproxy.weights_in(haproxy.configuration([backend("web", *servers)])))
 

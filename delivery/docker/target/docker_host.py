@@ -58,9 +58,9 @@ from delivery.ports.logs import LogLine, LogWish
 from delivery.ports.observation import EndedConnections, Observation, Retreat
 from delivery.ports.place import Place
 from delivery.ports.slots import Colour, InstanceState, SlotState, TargetState, other
-from delivery.programs import haproxy
-from delivery.programs.haproxy import COLOURS, Entry
+from delivery.programs import haproxy, haproxy_values
 from delivery.programs.haproxy_runtime import ServerStat
+from delivery.programs.haproxy_values import COLOURS, Entry
 from delivery.redaction import Redaction
 from delivery.releases.release import Release
 from delivery.spec.answer import Answer
@@ -201,7 +201,7 @@ class DockerHost:
             return tuple(ask_each([router.visitor(host=self._host(path))], path))
         colour = self._colour_of(release)
         if service is None:
-            port = haproxy.PREVIEW_PORTS[colour]
+            port = haproxy_values.PREVIEW_PORTS[colour]
             return tuple(ask_each([Visitor(self.client, router.container, port=port, host=self._host(path))], path))
         own = [one for one in self._instances(colour) if one.service == service]
         return tuple(ask_each([router.visitor(service, one.server, host=one.file.host) for one in own], path))
@@ -216,7 +216,7 @@ class DockerHost:
 
     def address(self, release: Release | None = None) -> str:
         """Return where containers on the environment's network reach the users' entry, or `release` alone."""
-        port = haproxy.PREVIEW_PORTS[self._colour_of(release)] if release else haproxy.INSIDE_PORT
+        port = haproxy_values.PREVIEW_PORTS[self._colour_of(release)] if release else haproxy_values.INSIDE_PORT
         return self._found_router().address(port)
 
     def give_up(self) -> None:

@@ -26,7 +26,8 @@ from delivery.docker.engine.limits import limits_of, out_of_memory
 from delivery.docker.engine.names import EnvironmentNames
 from delivery.docker.target.volumes import ensure_volumes, own_new_folders
 from delivery.ports.slots import Colour
-from delivery.programs.haproxy import COLOURS, RouterBackend, RouterServer, weights
+from delivery.programs.haproxy import weights
+from delivery.programs.haproxy_values import COLOURS, RouterBackend, RouterServer
 from delivery.redaction import Redaction
 from delivery.releases.release import Release
 from delivery.spec.health import Health

@@ -12,8 +12,8 @@ from delivery.docker.target.router_runtime import Runtime
 from delivery.ports.latency import LatencyHistogram
 from delivery.ports.observation import SlotCounts
 from delivery.ports.slots import Colour
-from delivery.programs import haproxy, haproxy_runtime
-from delivery.programs.haproxy import COLOURS
+from delivery.programs import haproxy_runtime, haproxy_values
+from delivery.programs.haproxy_values import COLOURS
 
 STREAM_SECONDS = 86400.0  # an answer may take long where nobody asks
 REOPEN_SECONDS = 0.5
@@ -68,7 +68,9 @@ class Answers:
         self._thread.join(5)
 
     def _open(self) -> ExecStream:
-        stream = ExecStream(self._router.client, self._router.container, haproxy.RUNTIME_PORT, seconds=STREAM_SECONDS)
+        stream = ExecStream(
+            self._router.client, self._router.container, haproxy_values.RUNTIME_PORT, seconds=STREAM_SECONDS
+        )
         stream.sendall(f"{haproxy_runtime.ANSWERS_FROM_NOW}\n".encode())
         return stream
 

@@ -29,9 +29,9 @@ from delivery.docker.target.visit import READ_SECONDS, Visitor
 from delivery.errors import Misconfigured, Rejected, Transient
 from delivery.home import Home
 from delivery.ports.tls import ServerCertificate
-from delivery.programs import haproxy, haproxy_runtime
-from delivery.programs.haproxy import Entry, RouterBackend
+from delivery.programs import haproxy, haproxy_runtime, haproxy_values
 from delivery.programs.haproxy_runtime import ServerStat
+from delivery.programs.haproxy_values import Entry, RouterBackend
 from delivery.spec.environments import DockerTarget
 from delivery.spec.health import LOCAL_HOST
 
@@ -39,7 +39,7 @@ IMAGE = "haproxy:2.6"
 FOLDER = "/usr/local/etc/haproxy"
 FILE = f"{FOLDER}/haproxy.cfg"
 # `-S`: the master tells of every process of a router, those too that a reload has replaced (management guide 9.4).
-COMMAND = ["haproxy", "-S", f"127.0.0.1:{haproxy.MASTER_PORT}", "-f", FILE]
+COMMAND = ["haproxy", "-S", f"127.0.0.1:{haproxy_values.MASTER_PORT}", "-f", FILE]
 START_SECONDS = 20
 PORTS_TRIED = 5
 ANY_ADDRESS = "0.0.0.0"  # noqa: S104  # what the engine means by no address
@@ -64,7 +64,7 @@ eval "$2"
 _SEND = """
 send() { if command -v nc >/dev/null 2>&1; then printf '%s\\n' "$1" | nc 127.0.0.1 PORT
 else bash -c 'exec 3<>/dev/tcp/127.0.0.1/PORT; printf "%s\\n" "$0" >&3; cat <&3' "$1"; fi; }
-""".replace("PORT", str(haproxy.RUNTIME_PORT))
+""".replace("PORT", str(haproxy_values.RUNTIME_PORT))
 # A command in a container takes the engine some 45 ms to start: so this one waits for the end of the reload itself.
 _RELOAD = f"""{_SEND}
 answers() {{ send 'show info' | grep '^Pid:'; }}
@@ -125,7 +125,7 @@ class Router:
     @property
     def https_port(self) -> int | None:
         """The port that HTTPS is published on, or none."""
-        bindings = self.container.attrs["HostConfig"]["PortBindings"].get(f"{haproxy.TLS_PORT}/tcp")
+        bindings = self.container.attrs["HostConfig"]["PortBindings"].get(f"{haproxy_values.TLS_PORT}/tcp")
         return int(bindings[0]["HostPort"]) if bindings else None
 
     @property
@@ -259,7 +259,7 @@ class Router:
 
     def prober(self) -> Visitor:
         """Return a client that asks any instance, whatever its weight, over one connection."""
-        return Visitor(self.client, self.container, port=haproxy.PROBE_PORT)
+        return Visitor(self.client, self.container, port=haproxy_values.PROBE_PORT)
 
     def wait_for_an_answer(self) -> None:
         """Return when it answers; Rejected with the end of its log after some seconds."""
@@ -308,7 +308,7 @@ class Router:
 
     def _binding(self) -> dict[str, str]:
         bindings = self.container.attrs["HostConfig"]["PortBindings"]
-        return dict(bindings[f"{haproxy.PORT}/tcp"][0])
+        return dict(bindings[f"{haproxy_values.PORT}/tcp"][0])
 
 
 def find_router(client: DockerClient, names: EnvironmentNames) -> Router | None:
@@ -373,7 +373,7 @@ def _create(
     home: Home,
     files: bytes | None,
 ) -> Router:
-    published = {haproxy.PORT: ports[0]} | ({haproxy.TLS_PORT: ports[1]} if ports[1] else {})
+    published = {haproxy_values.PORT: ports[0]} | ({haproxy_values.TLS_PORT: ports[1]} if ports[1] else {})
     container = client.containers.create(
         resolve_base(IMAGE, cache=home.cache, host=None).used,
         COMMAND,

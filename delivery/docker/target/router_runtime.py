@@ -7,7 +7,7 @@ from docker.errors import APIError
 
 from delivery.docker.engine.exec_stream import ExecStream
 from delivery.errors import Transient
-from delivery.programs import haproxy, haproxy_runtime
+from delivery.programs import haproxy_runtime, haproxy_values
 from delivery.programs.haproxy_runtime import ServerStat
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ class Runtime:
     It stays with the process that it was opened to: after a reload that is not the one that serves.
     """
 
-    port, prompt = haproxy.RUNTIME_PORT, b"\n> "
+    port, prompt = haproxy_values.RUNTIME_PORT, b"\n> "
 
     def __init__(self, router: "Router") -> None:
         self._router = router
@@ -74,7 +74,7 @@ class Workers(Runtime):
     A reload ends it, and a process that ends just when it is asked.
     """
 
-    port, prompt = haproxy.MASTER_PORT, b"\nmaster> "
+    port, prompt = haproxy_values.MASTER_PORT, b"\nmaster> "
 
     def _stat(self) -> list[ServerStat]:
         numbers = haproxy_runtime.parse_workers(self._ask(haproxy_runtime.WORKERS))

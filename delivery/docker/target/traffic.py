@@ -11,7 +11,7 @@ from delivery.docker.target.visit import READ_SECONDS, Visitor
 from delivery.ports.latency import LatencyHistogram
 from delivery.ports.observation import SlotCounts
 from delivery.ports.slots import Colour
-from delivery.programs.haproxy import COLOURS
+from delivery.programs.haproxy_values import COLOURS
 
 
 class SlotProbes:

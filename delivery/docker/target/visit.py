@@ -10,7 +10,7 @@ from docker.errors import APIError
 from docker.models.containers import Container
 
 from delivery.docker.engine.exec_stream import ExecStream
-from delivery.programs import haproxy
+from delivery.programs import haproxy_values
 from delivery.spec.answer import Answer
 from delivery.spec.health import LOCAL_HOST
 
@@ -76,7 +76,7 @@ class Visitor:
 
     def _open(self) -> ExecStream:
         if self._stream is None:
-            port = self.port or (haproxy.PROBE_PORT if self.service else haproxy.INSIDE_PORT)
+            port = self.port or (haproxy_values.PROBE_PORT if self.service else haproxy_values.INSIDE_PORT)
             self._stream = ExecStream(self.client, self.router, port, seconds=self.seconds)
         return self._stream
 

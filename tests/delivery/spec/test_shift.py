@@ -7,7 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from delivery.programs import haproxy
+from delivery.programs import haproxy, haproxy_values
 from delivery.spec.shift import PRESETS, ShiftPlan, as_plan
 
 PERCENTS = st.integers(1, 100)
@@ -126,7 +126,7 @@ def test_weights_only_rise_end_at_100_and_sum_to_100(plan: ShiftPlan, blue: int,
         counts = {"blue": blue, "green": green}
         servers = {
             ("web", f"{colour}-{number}"): given_weights[colour]
-            for colour in haproxy.COLOURS
+            for colour in haproxy_values.COLOURS
             for number in range(counts[colour])
         }
         shares.append(haproxy.percents(servers))
