@@ -9,7 +9,8 @@ import pytest
 
 from delivery.docker.engine.exec_stream import KILLED, run_in
 from delivery.docker.engine.names import EnvironmentNames
-from delivery.docker.target.router import LATE, REFUSED, Router
+from delivery.docker.target.router import Router
+from delivery.docker.target.router_scripts import LATE, REFUSED
 from delivery.docker.target.serving import _up
 from delivery.errors import Rejected, Transient
 

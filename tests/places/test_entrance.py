@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 import httpx
 import pytest
 
-from delivery.docker.target.router import FOLDER
+from delivery.docker.target.router_scripts import FOLDER
 from delivery.errors import Misconfigured, ReleaseUnhealthy
 from delivery.ports.tls import read_certificate
 from delivery.spec.app import App

@@ -35,7 +35,8 @@ from delivery.docker.target.instances import (
 from delivery.docker.target.metrics import RouterMetrics
 from delivery.docker.target.published import bracketed, check_published
 from delivery.docker.target.removal import find_belongings, remove_belongings
-from delivery.docker.target.router import ANY_ADDRESSES, Router, ensure_router, find_router
+from delivery.docker.target.router import ANY_ADDRESSES, Router, find_router
+from delivery.docker.target.router_container import ensure_router
 from delivery.docker.target.sentinels import EngineSentinel, HealthSentinel, RouterSentinel
 from delivery.docker.target.serving import (
     Ask,

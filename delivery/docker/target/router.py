@@ -6,7 +6,6 @@ does now: a restarted router comes back with the same weights.
 """
 
 import io
-import random
 import shlex
 import tarfile
 import time
@@ -23,80 +22,34 @@ from delivery.changes.ledger import environment_labels
 from delivery.docker.engine.exec_stream import KILLED, run_in
 from delivery.docker.engine.names import EnvironmentNames
 from delivery.docker.engine.packing import packed
-from delivery.docker.images.bases import resolve_base
 from delivery.docker.target.router_runtime import Runtime, Workers
+from delivery.docker.target.router_scripts import (
+    BETWEEN,
+    FENCED,
+    FILE,
+    FOLDER,
+    FORGET_CERTIFICATES,
+    LATE,
+    LOOK,
+    OWN_CERTIFICATES,
+    REFUSED,
+    RELOAD,
+    SEND,
+    START_SECONDS,
+)
 from delivery.docker.target.visit import READ_SECONDS, Visitor
-from delivery.errors import Misconfigured, Rejected, Transient
-from delivery.home import Home
+from delivery.errors import Rejected, Transient
 from delivery.ports.tls import ServerCertificate
 from delivery.programs import haproxy, haproxy_runtime, haproxy_values
 from delivery.programs.haproxy_runtime import ServerStat
 from delivery.programs.haproxy_values import Entry, RouterBackend
-from delivery.spec.environments import DockerTarget
 from delivery.spec.health import LOCAL_HOST
 
-IMAGE = "haproxy:2.6"
-FOLDER = "/usr/local/etc/haproxy"
-FILE = f"{FOLDER}/haproxy.cfg"
-# `-S`: the master tells of every process of a router, those too that a reload has replaced (management guide 9.4).
-COMMAND = ["haproxy", "-S", f"127.0.0.1:{haproxy_values.MASTER_PORT}", "-f", FILE]
-START_SECONDS = 20
-PORTS_TRIED = 5
 ANY_ADDRESS = "0.0.0.0"  # noqa: S104  # what the engine means by no address
 ANY_ADDRESSES = (ANY_ADDRESS, "::")
-REFUSED = 10  # exit code of the script when a higher sequence was obeyed
-LATE = 11  # and when it goes on with its old configuration
-BETWEEN = "\x1e"  # ASCII's record separator
 # Exit codes of a command in a container that ends just then: the engine could not start it (docker-run(1)), or it was
 # killed with its container. Nothing here does harm when it is done twice.
 UNDONE = (126, KILLED)
-
-# $1 sequence, $2 what to do once it is allowed. The lock is held over both.
-_FENCED = f"""
-cd {FOLDER} || exit 9
-exec 9>fence.lock
-flock 9
-have=$(cat fence 2>/dev/null || echo 0)
-if [ "$1" -lt "$have" ]; then echo "$have"; exit {REFUSED}; fi
-echo "$1" >fence.new && mv fence.new fence
-eval "$2"
-"""
-_SEND = """
-send() { if command -v nc >/dev/null 2>&1; then printf '%s\\n' "$1" | nc 127.0.0.1 PORT
-else bash -c 'exec 3<>/dev/tcp/127.0.0.1/PORT; printf "%s\\n" "$0" >&3; cat <&3' "$1"; fi; }
-""".replace("PORT", str(haproxy_values.RUNTIME_PORT))
-# A command in a container takes the engine some 45 ms to start: so this one waits for the end of the reload itself.
-_RELOAD = f"""{_SEND}
-answers() {{ send 'show info' | grep '^Pid:'; }}
-haproxy -c -q -f next.cfg >&2 || exit 1
-before=$(answers)
-mv next.cfg haproxy.cfg && kill -USR2 1 || exit 1
-turns={START_SECONDS * 20}
-until now=$(answers) && [ "$now" != "$before" ]; do
-    turns=$((turns - 1))
-    [ $turns -gt 0 ] || exit {LATE}
-    sleep 0.05
-done
-"""
-_LOOK = f"""{_SEND}
-cat {FOLDER}/fence 2>/dev/null || echo 0
-printf '{BETWEEN}'
-cat {FILE}
-printf '{BETWEEN}'
-send 'show stat'
-"""
-
-
-# $@ the files that stay. The key is for the user alone that the router runs as.
-_OWN_CERTIFICATES = f"""
-cd {FOLDER} || exit 9
-own=$(sed -n 's/^Uid:[[:space:]]*\\([0-9]*\\).*/\\1/p' /proc/1/status)
-for file in "$@"; do chown "$own" "$file" && chmod 600 "$file" || exit 8; done
-"""
-_FORGET_CERTIFICATES = f"""
-cd {FOLDER} || exit 9
-for file in *.pem; do case " $* " in *" $file "*) ;; *) rm -f "$file" ;; esac; done
-"""
 
 
 class RouterLook(NamedTuple):
@@ -162,11 +115,11 @@ class Router:
         self.container.put_archive(FOLDER, packed("next.cfg", text.encode()))
         if _structure(text) == _structure(current):
             commands = "; ".join(haproxy.weight_commands(backends))
-            answer = self._fenced(sequence, f"{_SEND} send {shlex.quote(commands)} && mv next.cfg haproxy.cfg")
+            answer = self._fenced(sequence, f"{SEND} send {shlex.quote(commands)} && mv next.cfg haproxy.cfg")
             if answer.strip():
                 raise Rejected(f"the router of {self.names.environment} refused new weights: {answer.strip()}")
             return
-        self._fenced(sequence, _RELOAD)
+        self._fenced(sequence, RELOAD)
 
     def prepare(self, backends: Sequence[RouterBackend], instead_of: Sequence[RouterBackend]) -> str:
         """Lay a configuration ready beside the one in use; return the script that puts it in use.
@@ -179,7 +132,7 @@ class Router:
         self.container.put_archive(FOLDER, packed("back.cfg", text.encode()))
         commands = "; ".join(haproxy.weight_commands(backends))
         reload = "" if _structure(text) == _structure(now) else " && kill -USR2 1"
-        return f"{_SEND} send {shlex.quote(commands)} && cp back.cfg back.new && mv back.new haproxy.cfg{reload}"
+        return f"{SEND} send {shlex.quote(commands)} && cp back.cfg back.new && mv back.new haproxy.cfg{reload}"
 
     def use(self, sequence: int, script: str) -> None:
         """Put in use what was laid ready, by a single call of the engine; Rejected when the lease is over."""
@@ -189,7 +142,7 @@ class Router:
         """Lay them into the container, for the router's own user alone, and return their files; they are not in use."""
         for one in certificates:
             self.container.put_archive(FOLDER, packed(one.file, one.pem.get_secret_value().encode(), 0o600))
-        code, _, errors = self._execute("sh", "-c", _OWN_CERTIFICATES, "sh", *(one.file for one in certificates))
+        code, _, errors = self._execute("sh", "-c", OWN_CERTIFICATES, "sh", *(one.file for one in certificates))
         if code:
             raise Rejected(f"the router of {self.names.environment} did not take its certificates: {errors.strip()}")
         return tuple(f"{FOLDER}/{one.file}" for one in certificates)
@@ -197,7 +150,7 @@ class Router:
     def forget_certificates(self) -> None:
         """Remove the certificates that its file does not name any more."""
         kept = (file.removeprefix(f"{FOLDER}/") for file in haproxy.entry_in(self.file()).certificates)
-        self._run("sh", "-c", _FORGET_CERTIFICATES, "sh", *kept)
+        self._run("sh", "-c", FORGET_CERTIFICATES, "sh", *kept)
 
     def labels(self, role: str) -> dict[str, str]:
         """Return the labels of something that belongs to its environment."""
@@ -217,7 +170,7 @@ class Router:
 
     def look(self) -> RouterLook:
         """Return what it says of itself, by a single call of the engine; Transient when it does not run."""
-        obeyed, file, servers = self._run("sh", "-c", _LOOK).split(BETWEEN)
+        obeyed, file, servers = self._run("sh", "-c", LOOK).split(BETWEEN)
         return RouterLook(int(obeyed.strip() or 0), file, haproxy_runtime.parse_stat(servers))
 
     def stat(self) -> list[ServerStat]:
@@ -226,7 +179,7 @@ class Router:
 
     def runtime(self, command: str) -> str:
         """Send one command that changes nothing and return the answer; empty when the router does not answer."""
-        return self._run("sh", "-c", f"{_SEND} send {shlex.quote(command)}", tolerate=True)
+        return self._run("sh", "-c", f"{SEND} send {shlex.quote(command)}", tolerate=True)
 
     def workers(self) -> "Runtime":
         """Return a connection to all of its processes; to the one that serves where the container is an older one."""
@@ -274,7 +227,7 @@ class Router:
         return Rejected(f"the router of {self.names.environment} {problem}; the end of its log:\n{log}")
 
     def _fenced(self, sequence: int, script: str) -> str:
-        code, output, errors = self._execute("sh", "-c", _FENCED, "sh", str(sequence), script)
+        code, output, errors = self._execute("sh", "-c", FENCED, "sh", str(sequence), script)
         if code == REFUSED:
             raise Rejected(
                 f"{self.names.environment} of {self.names.app} obeyed lease {output.strip()} already; "
@@ -317,100 +270,6 @@ def find_router(client: DockerClient, names: EnvironmentNames) -> Router | None:
         return Router(client, names, client.containers.get(names.router))
     except NotFound:
         return None
-
-
-def ensure_router(client: DockerClient, names: EnvironmentNames, target: DockerTarget, home: Home) -> Router:
-    """Return the environment's router, running, published where `target` says.
-
-    Raises Misconfigured when the port is taken.
-    """
-    found = find_router(client, names)
-    if found and _is_published(found, target):
-        if found.container.status != "running":
-            _start(found, names)
-        return found
-    ports = _choices(target.port, found.port if found else None)
-    https: Sequence[int | None] = [None]
-    if target.tls:
-        https = _choices(target.https_port, found.https_port if found else None)
-    files = found.files() if found else None
-    if found:
-        found.container.remove(force=True)
-    tries = range(max(len(ports), len(https)))
-    pairs = [(ports[min(turn, len(ports) - 1)], https[min(turn, len(https) - 1)]) for turn in tries]
-    for pair in pairs:
-        router = _create(client, names, target.bind, pair, home, files)
-        try:
-            _start(router, names)
-        except Misconfigured:
-            router.container.remove(force=True)
-            if pair == pairs[-1]:
-                raise
-        else:
-            return router
-    raise Misconfigured(f"headway.yaml: environments.{names.environment}.target.port", "no free port was found")
-
-
-def _is_published(router: Router, target: DockerTarget) -> bool:
-    """Whether users find a router where `target` says."""
-    plain = target.port in (None, router.port) and target.bind == router.bind
-    secure = target.https_port in (None, router.https_port) and bool(target.tls) == (router.https_port is not None)
-    return plain and secure
-
-
-def _choices(said: int | None, before: int | None) -> list[int]:
-    """Return the ports to try: the one that is said, else the one so far and free ones."""
-    if said:
-        return [said]
-    return [*([before] if before else []), *random.sample(range(20000, 32000), PORTS_TRIED)][:PORTS_TRIED]
-
-
-def _create(
-    client: DockerClient,
-    names: EnvironmentNames,
-    bind: str,
-    ports: tuple[int, int | None],
-    home: Home,
-    files: bytes | None,
-) -> Router:
-    published = {haproxy_values.PORT: ports[0]} | ({haproxy_values.TLS_PORT: ports[1]} if ports[1] else {})
-    container = client.containers.create(
-        resolve_base(IMAGE, cache=home.cache, host=None).used,
-        COMMAND,
-        name=names.router,
-        labels=environment_labels(names.platform, names.app, names.environment, "router"),
-        ports={f"{inside}/tcp": (bind, outside) for inside, outside in published.items()},
-        network=names.backbone,
-        networking_config={names.backbone: client.api.create_endpoint_config(aliases=["router"])},
-        restart_policy={"Name": "unless-stopped"},  # type: ignore[arg-type]  # the stubs know two of four
-        sysctls={"net.ipv4.ip_unprivileged_port_start": "0"},
-    )
-    if files:
-        container.put_archive(FOLDER.rpartition("/")[0], files)
-    else:
-        container.put_archive(FOLDER, packed("haproxy.cfg", haproxy.configuration(()).encode()))
-        container.put_archive(FOLDER, packed("fence", b"0\n"))
-    return Router(client, names, container)
-
-
-def _start(router: Router, names: EnvironmentNames) -> None:
-    try:
-        router.container.start()
-    except APIError as error:
-        reason = str(error.explanation or error)
-        if "address already in use" not in reason and "port is already allocated" not in reason:
-            raise
-        key, port = "port", router.port
-        if router.https_port and f":{router.https_port}" in reason:
-            key, port = "https_port", router.https_port
-        raise Misconfigured(
-            f"headway.yaml: environments.{names.environment}.target.{key}",
-            f"port {port} is taken by another program or container",
-            "a free port, or none: Headway chooses one and keeps it",
-            f"change the port, or find who has it: ss -ltnp 'sport = :{port}'",
-        ) from error
-    router.container.reload()
-    router.wait_for_an_answer()
 
 
 def _structure(text: str) -> list[str]:
