@@ -14,7 +14,7 @@ from delivery.docker.engine.client import connect
 from delivery.docker.engine.names import EnvironmentNames
 from delivery.docker.images.registry import ensure_registry
 from delivery.docker.sandbox.jobs import DockerJobs
-from delivery.docker.target import docker_host
+from delivery.docker.target import host_look
 from delivery.docker.target.docker_host import DockerHost
 from delivery.docker.target.metrics import RouterMetrics
 from delivery.docker.target.standing import pause_environments, purge_environments, resume_environments
@@ -571,7 +571,7 @@ def test_logs_of_several_instances_come_in_the_order_of_their_time_until_nobody_
 def test_the_password_that_a_database_was_given_is_in_no_log(place, home, release, monkeypatch):
     app = make_app(start_seconds=60)
     password = SecretStr("serving")  # which is what every instance prints
-    monkeypatch.setattr(docker_host, "find_database", lambda *_, **__: DatabaseAccess("app", password))
+    monkeypatch.setattr(host_look, "find_database", lambda *_, **__: DatabaseAccess("app", password))
     with hosts(app, place, home) as target:
         put_live(app, target, release(1))
         host = target(1)

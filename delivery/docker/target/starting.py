@@ -1,0 +1,92 @@
+"""The instances of a release: from which image, with which variables, and in which order they start."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from docker import DockerClient
+
+from delivery.docker.database.database import find_database
+from delivery.docker.engine.names import EnvironmentNames
+from delivery.docker.images.bases import resolve_base
+from delivery.docker.target.instances import Instance, create_instance
+from delivery.home import Home
+from delivery.ports.database import SECRET_VARIABLES, standard_variables
+from delivery.ports.place import Place
+from delivery.ports.slots import Colour
+from delivery.releases.release import Release
+from delivery.spec.app import App
+from delivery.spec.environments import Environment
+from delivery.spec.variables import fill
+
+
+@dataclass(frozen=True)
+class Starter:
+    """Starts the services of `app` in one environment."""
+
+    client: DockerClient
+    names: EnvironmentNames
+    home: Home
+    host: str | None
+    app: App
+    environment: Environment
+    place: Place
+
+    def start(self, release: Release, colour: Colour, services: Sequence[str], sequence: int) -> list[Instance]:
+        """Return the instances of `services`, all created before the first one starts."""
+        new = [
+            create_instance(
+                self.client,
+                self.names,
+                colour,
+                service,
+                number,
+                file=self.app.services[service],
+                release=release,
+                image=self.image(release, service),
+                image_check=self.app.runs_image_check(service),
+                env=self._env(release, service),
+                hidden={*SECRET_VARIABLES, *self.place.revealed_to(service)},
+                sequence=sequence,
+            )
+            for service in services
+            for number in range(1, self.app.services[service].instances + 1)
+        ]
+        for instance in new:
+            instance.container.start()
+        return new
+
+    def image(self, release: Release, service: str) -> str:
+        """Return what the engine has for a service: of the release, or what headway.yaml names."""
+        name = self.app.service_image(service)
+        asked = str(release.images[name]) if name in release.images else name
+        return resolve_base(asked, cache=self.home.cache, host=self.host, stand_ins=self.app.stand_ins).used
+
+    def levels(self) -> list[list[str]]:
+        """Return the services in groups: each needs only services of groups before it."""
+        levels: list[list[str]] = []
+        started = set(self.app.backing)
+        waiting = list(self.app.services)
+        while waiting:
+            level = [name for name in waiting if started.issuperset(self.app.services[name].needs)]
+            levels.append(level)
+            started.update(level)
+            waiting = [name for name in waiting if name not in started]
+        return levels
+
+    def _env(self, release: Release, service: str) -> dict[str, str]:
+        """Return the instance's variables; it may hold secrets. What the environment says wins over the service."""
+        access = find_database(self.names, host=self.host) if self.app.database else None
+        facts = access.facts() if access else {}
+        image = release.images.get(self.app.service_image(service))
+        ours = {
+            "HEADWAY_ENVIRONMENT": self.place.environment,
+            "HEADWAY_REVISION": release.revision.sha,
+            "HEADWAY_DIGEST": image.digest if image else "",
+        }
+        return {
+            **standard_variables(access),
+            **ours,
+            **fill(f"headway.yaml: services.{service}.env", self.app.services[service].env, facts),
+            **fill(f"headway.yaml: environments.{self.place.environment}.env", self.environment.env, facts),
+            **self.place.revealed_to(service),
+        }
