@@ -1,5 +1,6 @@
 """`headway plan`: what a delivery would do, without doing it."""
 
+from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Annotated, NamedTuple
 
@@ -49,18 +50,7 @@ def plan(
     cells = [cell.name for cell in expand(app)]
     live = {name: _live(app, name) for name in stops}
     if as_json:
-        print_json(
-            {
-                "app": app.app,
-                "revision": found.model_dump(mode="json") if found else None,
-                "words": source.words,
-                "images": list(app.images),
-                "cells": cells,
-                "stand_ins": stricter(app.stand_ins),
-                "vulnerability_database": describe(app.scan),
-                "environments": [_described(name, app.environments[name], live[name]) for name in stops],
-            }
-        )
+        print_json(_data(source, cells, live))
         return
     say(f"{app.app} {found.short} {found.subject}" if found else f"{app.app}, not committed yet")
     say(f"build      {', '.join(app.images)}")
@@ -80,6 +70,20 @@ def plan(
     for word in (*source.words, warning_of(app.scan)):
         if word:
             warn(word)
+
+
+def _data(source: Source, cells: list[str], live: Mapping[str, Revision | None]) -> dict[str, object]:
+    app = source.app
+    return {
+        "app": app.app,
+        "revision": source.revision.model_dump(mode="json") if source.revision else None,
+        "words": source.words,
+        "images": list(app.images),
+        "cells": cells,
+        "stand_ins": stricter(app.stand_ins),
+        "vulnerability_database": describe(app.scan),
+        "environments": [_described(name, app.environments[name], before) for name, before in live.items()],
+    }
 
 
 def _source(folder: Path, revision: str, environment: str) -> Source:

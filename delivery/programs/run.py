@@ -53,24 +53,7 @@ def run(
     """
     if _stopping.is_set():
         raise Interrupted(f"{argv[0]} was not started: the run is being stopped")
-    try:
-        process = subprocess.Popen(
-            list(argv),
-            cwd=cwd,
-            env={name: value for name, value in {**os.environ, **(env or {})}.items() if value is not None},
-            stdin=subprocess.PIPE if stdin is not None else subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT if log else subprocess.PIPE,
-            encoding="utf-8",  # whatever the locale is: it is what these programs read and print
-            errors="replace",
-            start_new_session=True,
-        )
-    except FileNotFoundError as error:
-        if cwd and not cwd.is_dir():
-            raise Rejected(f"{argv[0]} was not started: there is no folder {cwd}") from error
-        raise Rejected(f"{argv[0]} is not installed") from error
-    except (OSError, ValueError) as error:  # not executable, too many arguments, a NUL in one
-        raise Rejected(f"{argv[0]} could not be started: {error}") from error
+    process = _start(argv, cwd, env or {}, fed=stdin is not None, as_one=log is not None)
     with _lock:
         _running.add(process)
     if _stopping.is_set():  # since it was asked above: `stop_all` may not have met this program
@@ -95,6 +78,30 @@ def run(
     if done.returncode not in accept:
         raise CommandFailed(done.argv, done.returncode, done.last_lines())
     return done
+
+
+def _start(
+    argv: Sequence[str], cwd: Path | None, env: Mapping[str, str | None], *, fed: bool, as_one: bool
+) -> subprocess.Popen[str]:
+    """Return the program, started; Rejected when that cannot be. `as_one`: both outputs are one."""
+    try:
+        return subprocess.Popen(
+            list(argv),
+            cwd=cwd,
+            env={name: value for name, value in {**os.environ, **env}.items() if value is not None},
+            stdin=subprocess.PIPE if fed else subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT if as_one else subprocess.PIPE,
+            encoding="utf-8",  # whatever the locale is: it is what these programs read and print
+            errors="replace",
+            start_new_session=True,
+        )
+    except FileNotFoundError as error:
+        if cwd and not cwd.is_dir():
+            raise Rejected(f"{argv[0]} was not started: there is no folder {cwd}") from error
+        raise Rejected(f"{argv[0]} is not installed") from error
+    except (OSError, ValueError) as error:  # not executable, too many arguments, a NUL in one
+        raise Rejected(f"{argv[0]} could not be started: {error}") from error
 
 
 def stop_all() -> None:

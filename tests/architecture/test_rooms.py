@@ -65,6 +65,27 @@ def test_phases_are_read_on_one_screen() -> None:
     assert len(text("flows/deliver.py").splitlines()) <= 50
 
 
+LONGEST_FILE, LONGEST_FUNCTION = 300, 60  # lines; more is not read as a whole
+ROOMS = ("delivery/", "tasks/", "flows/", "cli/", "blocks/")
+
+
+def test_no_file_is_longer_than_one_can_keep_in_mind() -> None:
+    lengths = {name: len(text(name).splitlines()) for name in modules(*ROOMS)}
+    assert len(lengths) > 200
+    assert {name: lines for name, lines in lengths.items() if lines > LONGEST_FILE} == {}
+
+
+def test_every_function_is_read_on_one_screen() -> None:
+    lengths = {
+        f"{name}: {node.name}": (node.end_lineno or node.lineno) - node.lineno + 1
+        for name in modules(*ROOMS)
+        for node in ast.walk(ast.parse(text(name)))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    }
+    assert len(lengths) > 1000
+    assert {name: lines for name, lines in lengths.items() if lines > LONGEST_FUNCTION} == {}
+
+
 def test_imports_name_the_whole_module() -> None:
     assert not [name for name in modules("") for found in imports(name) if found.startswith(".")]
 

@@ -53,15 +53,7 @@ def prove_backup(
             user="0",
         )
         token = secrets.token_hex(16)
-        try:
-            _sql(source, postgres.write_sentinel_script(token), "the sentinel could not be written")
-            newest = time.monotonic()
-            before = take(source)
-            size = _size(source)
-            rpo = time.monotonic() - newest
-        finally:
-            with contextlib.suppress(Rejected):  # it is removed by a proof of the next days, too
-                _sql(source, postgres.remove_sentinel_script(token), "the sentinel could not be removed")
+        before, size, rpo = _back_up(source, token)
         started = time.monotonic()
         copy = _start_copy(bed, image, access, volume)
         restore(copy, access)
@@ -79,6 +71,18 @@ def prove_backup(
         rto_seconds=rto,
         rewritten=rewritten,
     )
+
+
+def _back_up(source: Container, token: str) -> tuple[tuple[TableState, ...], int, float]:
+    """Return what the database held, the size of its dump in bytes, and for how many seconds nothing newer is in it."""
+    try:
+        _sql(source, postgres.write_sentinel_script(token), "the sentinel could not be written")
+        newest = time.monotonic()
+        before = take(source)
+        return before, _size(source), time.monotonic() - newest
+    finally:
+        with contextlib.suppress(Rejected):  # it is removed by a proof of the next days, too
+            _sql(source, postgres.remove_sentinel_script(token), "the sentinel could not be removed")
 
 
 def take(source: Container) -> tuple[TableState, ...]:

@@ -141,10 +141,8 @@ def create_instance(
         LABEL_SLOT: colour,
         LABEL_SERVICE: f"{service}/{number}",
         LABEL_HIDDEN: ",".join(sorted(hidden)),
-        LABEL_RELEASE: release.model_dump_json(),
-        # Without `env`, which may name what is nobody's business who may list containers.
-        LABEL_SERVICE_FILE: file.model_copy(update={"env": {}}).model_dump_json(),
         LABEL_SEQUENCE: str(sequence),
+        **_described(release, file),
     }
     alias = names.instance_alias(colour, service, number)
     container = client.containers.create(
@@ -165,6 +163,13 @@ def create_instance(
     client.networks.get(names.slot_network(colour)).connect(container, aliases=[service])
     container.reload()
     return _read(container)
+
+
+def _described(release: Release, file: Service) -> dict[str, str]:
+    """Return what says all of the release and its service in labels."""
+    # Without `env`, which may name what is nobody's business who may list containers.
+    without = file.model_copy(update={"env": {}})
+    return {LABEL_RELEASE: release.model_dump_json(), LABEL_SERVICE_FILE: without.model_dump_json()}
 
 
 def ensure_slot_network(client: DockerClient, names: EnvironmentNames, colour: Colour) -> None:
