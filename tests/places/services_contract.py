@@ -5,8 +5,12 @@ A subclass brings `services`, of a platform on which nothing was done yet, and t
 """
 
 import pytest
+from pydantic import SecretStr
 
+from delivery.spec.matrix import expand
 from tests.delivery.values import make_release
+
+TOKEN = "n0-0ne-may-read-th1s"
 
 
 class OrphansContract:
@@ -107,3 +111,39 @@ class PublishContract:
 
         assert services.inventory.repositories("shop") == []
         assert services.inventory.repositories("shoppe") == ["shoppe/release"]
+
+
+class TestbedsContract:
+    """Besides, a subclass brings `suites`, an application with two of them.
+
+    `good` passes with at least one test, and prints its variable TOKEN, which is secret; of `bad` the test `adds up`
+    fails.
+    """
+
+    __test__ = False  # its name begins as those of tests do
+
+    @pytest.fixture
+    def run(self, services, suites, tmp_path):
+        def run_cell(name):
+            [cell] = [cell for cell in expand(suites) if cell.suite == name]
+            where = {"source": tmp_path, "log": tmp_path / "log.txt", "report_dir": tmp_path / "reports"}
+            secrets = {"TOKEN": SecretStr(TOKEN)}
+            return services.testbeds.run_cell(suites, cell, {}, run="run-1", **where, secrets=secrets)
+
+        return run_cell
+
+    def test_a_cell_that_passes_counts_its_tests_and_nothing_of_it_is_left(self, services, run, tmp_path):
+        result = run("good")
+
+        kept = [path.read_text() for path in tmp_path.rglob("*") if path.is_file()]
+        assert (result.outcome, result.failing, result.problem) == ("passed", (), "")
+        assert result.tests >= 1
+        assert (tmp_path / "log.txt").read_text()
+        assert TOKEN not in "".join([*kept, repr(result)])
+        assert services.orphans.find(set()) == []
+
+    def test_a_cell_that_fails_names_its_failing_tests(self, services, run):
+        result = run("bad")
+
+        assert (result.outcome, result.failing) == ("failed", ("adds up",))
+        assert services.orphans.find(set()) == []

@@ -17,11 +17,17 @@ from delivery.docker.engine import sweep
 from delivery.docker.engine.client import connect
 from delivery.docker.images.registry import ensure_registry
 from delivery.opening import open_services
-from tests.places.services_contract import InventoryContract, OrphansContract, PublishContract
+from tests.delivery.values import make_app
+from tests.places.services_contract import InventoryContract, OrphansContract, PublishContract, TestbedsContract
 from tests.support.platforms import free_port, own_platform
 
 pytestmark = [pytest.mark.docker, pytest.mark.xdist_group("docker-services")]
 HOUR = timedelta(hours=1)
+GOOD = 'echo "token $TOKEN"; echo \'<testsuite tests="1"><testcase name="adds up"/></testsuite>\' >/reports/a.xml'
+BAD = (
+    'echo \'<testsuite tests="1"><testcase name="adds up"><failure>2</failure></testcase></testsuite>\' >/reports/a.xml'
+    "; exit 1"
+)
 
 
 @pytest.fixture(scope="module")
@@ -96,3 +102,15 @@ class TestPublishingOnAnEngine(PublishContract):
     @pytest.fixture
     def registry(self, home):
         return ensure_registry(home, preferred_port=free_port()).address
+
+
+class TestTestbedsOnAnEngine(TestbedsContract):
+    """The whole contract on a real engine."""
+
+    __test__ = True
+
+    @pytest.fixture
+    def suites(self):
+        scripts = {"good": GOOD, "bad": BAD}
+        runs = {"image": "busybox", "junit": "/reports/*.xml"}
+        return make_app(suites={name: runs | {"command": ["sh", "-c", script]} for name, script in scripts.items()})

@@ -7,7 +7,7 @@ from delivery.memory.services import MemoryPlatform, RunsThing
 from delivery.memory.target import MemoryHost
 from delivery.ports.place import Place
 from tests.delivery.values import make_app, make_release
-from tests.places.services_contract import InventoryContract, OrphansContract, PublishContract
+from tests.places.services_contract import InventoryContract, OrphansContract, PublishContract, TestbedsContract
 
 
 @pytest.fixture
@@ -51,3 +51,14 @@ class TestInventoryInMemory(InventoryContract):
 
 class TestPublishingInMemory(PublishContract):
     """The whole contract in this process."""
+
+
+class TestTestbedsInMemory(TestbedsContract):
+    """The whole contract in this process."""
+
+    __test__ = True
+
+    @pytest.fixture
+    def suites(self, platform):
+        platform.outcomes["bad"] = "failed"
+        return make_app(suites={"good": {"image": "web"}, "bad": {"image": "web"}})
