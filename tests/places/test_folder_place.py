@@ -125,7 +125,7 @@ class TestFolderDatabase(DatabaseContract):
 
         proof = opened.backups.prove("run-1")
 
-        assert (proof.outcome, proof.tables, proof.rows) == ("pass", 1, 3)  # and the mark that it is known by
+        assert (proof.outcome, proof.tables, proof.rows) == ("pass", 1, 2)
 
 
 def test_the_kind_is_taken_by_headway_yaml_and_written_back_whole(app):
