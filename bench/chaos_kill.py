@@ -20,7 +20,7 @@ from delivery.platform.daemon import Daemon
 from delivery.releases.release import Release
 
 LOOK_SECONDS = 0.001
-MOMENT_SECONDS = 120  # longer than any change takes, recovery included
+MOMENT_SECONDS = 300  # longer than any change takes on a busy machine, recovery included
 
 
 @dataclass(frozen=True)
