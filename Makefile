@@ -15,9 +15,9 @@ test: ## every test, real Docker included
 	@infra/setup.sh dev
 	@.venv/bin/python -m tests -n 2 --dist loadgroup
 
-acceptance: ## the long tests: strangers' applications, other engines, an authority of its own
+acceptance: ## the long tests: series, strangers' applications, other engines; figures in bench/results/acceptance.json
 	@infra/setup.sh dev
-	@.venv/bin/python -m tests tests/acceptance
+	@.venv/bin/python -m tests tests tests/acceptance -m long --figures bench/results/acceptance.json
 
 lint: ## the quick checks alone
 	@infra/setup.sh dev

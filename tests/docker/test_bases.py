@@ -111,6 +111,7 @@ def test_a_machine_without_apt_says_so(tmp_path, monkeypatch):
             resolve_base(asked, cache=tmp_path)
 
 
+@pytest.mark.long
 @docker
 def test_many_callers_at_once_build_a_stand_in_once(tmp_path, monkeypatch):
     monkeypatch.setattr(stand_ins, "RECIPES", copied_recipes(tmp_path))
