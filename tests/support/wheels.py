@@ -39,20 +39,8 @@ def build_wheel(folder: Path) -> Path:
     for name in tracked():
         (source / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(ROOT / name, source / name, follow_symlinks=False)
-    _run(
-        [
-            str(UV),
-            "build",
-            "-q",
-            "--no-build-isolation",
-            "--python",
-            sys.executable,
-            "--out-dir",
-            str(folder),
-            str(source),
-        ],
-        BUILD_SECONDS,
-    )
+    argv = [str(UV), "build", "-q", "--no-build-isolation", "--python", sys.executable]
+    _run([*argv, "--out-dir", str(folder), str(source)], BUILD_SECONDS)
     (wheel,) = folder.glob("*.whl")
     return wheel
 
