@@ -4,7 +4,8 @@ import hashlib
 import sys
 from importlib.metadata import version
 
-from delivery.platform.orchestrator import POOL, ROOT, Orchestrator
+from delivery.package_data import package_data
+from delivery.platform.orchestrator import POOL, Orchestrator
 from delivery.programs.run import run
 
 
@@ -17,8 +18,8 @@ def register(prefect: Orchestrator, registry: str) -> None:
     from blocks.registration import register_blocks
 
     register_blocks(str(prefect.home.store), registry)
-    file = ROOT / "deployments.yaml"
-    content = file.read_bytes() + str(ROOT).encode() + sys.executable.encode() + str(prefect.home.root).encode()
+    file = package_data("deployments.yaml")
+    content = file.read_bytes() + str(file).encode() + sys.executable.encode() + str(prefect.home.root).encode()
     fingerprint = f"{version('headway')}+{hashlib.sha256(content).hexdigest()[:8]}"
     with get_client(sync_client=True) as client:
         known = {deployment.version for deployment in client.read_deployments()}
@@ -29,8 +30,8 @@ def register(prefect: Orchestrator, registry: str) -> None:
             client.create_work_pool(WorkPoolCreate(name=POOL, type=ProcessWorker.type, base_job_template=template))
     settings = {"HEADWAY_VERSION": fingerprint, "HEADWAY_PYTHON": sys.executable}
     run(
-        [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all", "--prefect-file", str(file)],
+        [sys.executable, "-P", "-m", "prefect", "--no-prompt", "deploy", "--all", "--prefect-file", str(file)],
         timeout_seconds=180,
         env={**prefect.environment(), **settings},
-        cwd=ROOT,
+        cwd=prefect.home.root,
     )

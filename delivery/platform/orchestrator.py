@@ -4,7 +4,6 @@ import os
 import socket
 import sys
 import time
-from pathlib import Path
 
 import httpx
 import psutil
@@ -15,7 +14,6 @@ from delivery.platform.daemon import Daemon
 
 POOL = "headway"
 START_SECONDS = 120  # the first start migrates the database; two busy cores need most of a minute
-ROOT = Path(__file__).resolve().parents[2]
 
 
 class Orchestrator:
