@@ -3,7 +3,6 @@
 import os
 import socket
 import sys
-import time
 from pathlib import Path
 
 import httpx
@@ -14,6 +13,7 @@ from delivery.home import Home
 from delivery.platform.daemon import Daemon
 from delivery.platform.prefect_api import SETTING, PrefectApi
 from delivery.platform.prefect_settings import chosen_settings, filled_in, profiles_path
+from delivery.waiting import until
 
 POOL = "headway"
 RESULTS_SETTING = "PREFECT_RESULTS_DEFAULT_STORAGE_BLOCK"
@@ -133,14 +133,11 @@ class Orchestrator:
         if self.answers():
             return
         self.launch_server()
-        deadline = time.monotonic() + START_SECONDS
-        while not self.answers():
-            if self.server.process() is None or time.monotonic() > deadline:
-                raise Rejected(
-                    f"the Prefect server did not start on port {self.port}; the end of {self.server.log}:\n"
-                    + self.server.last_lines()
-                )
-            time.sleep(0.2)
+        if not until(self.answers, seconds=START_SECONDS, every=0.2, unless=lambda: self.server.process() is None):
+            raise Rejected(
+                f"the Prefect server did not start on port {self.port}; the end of {self.server.log}:\n"
+                + self.server.last_lines()
+            )
 
     def launch_server(self) -> None:
         """Start the server unless it runs, or is elsewhere, and return at once."""
