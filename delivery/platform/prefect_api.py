@@ -1,6 +1,7 @@
 """A Prefect server that somebody else runs: what is asked of it, and how it is named without its credentials."""
 
 import json
+import re
 import ssl
 from collections.abc import Mapping
 from contextlib import suppress
@@ -37,7 +38,7 @@ class PrefectApi:
             return own.rstrip("/")
         url = self.shown.replace(*CLOUD) if self.shown.startswith(CLOUD[0]) else self.shown
         url = url.removesuffix("/api").replace("/api/", "/")
-        return url.replace("/accounts/", "/account/").replace("/workspaces/", "/workspace/")
+        return re.sub("/(account|workspace)s/", r"/\1/", url)
 
     def answers(self) -> bool:
         """Whether it is healthy and takes our credentials."""
