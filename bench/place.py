@@ -162,7 +162,7 @@ def new_site(say: Callable[[str], None]) -> Iterator[Site]:
         registry = ensure_registry(home, preferred_port=free_port())
         from blocks.registration import register_blocks
 
-        register_blocks(str(home.store), registry.address)
+        register_blocks(str(home.store), registry.address, str(home.results))
         images = Images(connect(), f"{registry.address}/shop/web", home.cache)
         stack.callback(images.remove)
         yield Site(home, images, stack.enter_context(asyncio.Runner()))

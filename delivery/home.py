@@ -39,6 +39,11 @@ class Home:
         return self.root / "store"
 
     @property
+    def results(self) -> Path:
+        """What the steps of runs returned."""
+        return self.root / "results"
+
+    @property
     def work(self) -> Path:
         """Checked-out sources and build files, one folder a run."""
         return self.root / "work"

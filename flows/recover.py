@@ -10,7 +10,7 @@ from tasks.recover import free_unchanged, recover_place, recover_runs, revive_ke
 from tasks.warm import retire_kept
 
 
-@flow(name="recover")
+@flow(name="recover", persist_result=False)
 async def recover() -> list[str]:
     """Finish or withdraw half-done changes, start dead runs again, remove what has no owner or is kept no longer.
 

@@ -12,7 +12,7 @@ from tasks.remove import check_nobody_uses, find_remains, remove_environments, r
 __all__ = ["check_nobody_uses", "find_remains", "remove"]
 
 
-@flow(name="remove", flow_run_name="remove {app}")
+@flow(name="remove", flow_run_name="remove {app}", persist_result=False)
 async def remove(app: str, environments: list[str]) -> list[str]:
     """Remove these environments of `app`, and its images when no other stays; return the names of what was removed.
 

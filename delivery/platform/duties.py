@@ -41,7 +41,7 @@ def duties_of(home: Home) -> list[Duty]:
     silence, fallen, recovery = Silence(prefect), Fallen(home), Recovery(home, prefect)
     return [
         Duty("Docker", lambda: engine_died(home), engine),
-        Duty("Prefect server", lambda: prefect.server.process() is None, server),
+        Duty("Prefect server", lambda: not prefect.elsewhere and prefect.server.process() is None, server),
         Duty("Prefect server's answers", silence.is_long, silence.describe, rounds=SLOW_ROUNDS),
         Duty("worker", lambda: prefect.worker.process() is None and prefect.answers(), worker),
         Duty("recovery", recovery.is_needed, recovery.start),
@@ -82,12 +82,14 @@ class Silence:
 
     def is_long(self) -> bool:
         """Whether it has lasted for a minute."""
-        if self._prefect.server.process() is None or self._prefect.answers():
+        if not self._prefect.is_expected_to_answer or self._prefect.answers():
             self._heard = self._now()
         return self._now() - self._heard > SILENT_SECONDS
 
     def describe(self) -> str:
         """Say what a person can do about it."""
+        if self._prefect.elsewhere:
+            return f"none for {SILENT_SECONDS:g} s from {self._prefect.api}, which PREFECT_API_URL names"
         return f"none for {SILENT_SECONDS:g} s although it runs; see {self._prefect.server.log}"
 
 

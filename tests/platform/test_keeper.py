@@ -238,10 +238,16 @@ def test_an_engine_that_headway_started_is_missed_when_it_was_killed_and_not_whe
 class Prefect:
     """A server that answers or not, and a recovery that is a process which sleeps."""
 
+    elsewhere = None
+
     def __init__(self, home, answering=True):
         self.answering, self.starts = answering, 0
         self.server = Daemon("server", home.root / "daemons", home.logs / "server.log")
         self.recovery = Daemon("recovery", home.root / "daemons", home.logs / "recovery.log")
+
+    @property
+    def is_expected_to_answer(self):
+        return self.server.process() is not None
 
     def answers(self):
         return self.answering

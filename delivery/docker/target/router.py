@@ -9,7 +9,6 @@ import io
 import random
 import shlex
 import tarfile
-import time
 from collections.abc import Sequence
 from contextlib import closing
 from datetime import UTC, datetime
@@ -34,6 +33,7 @@ from delivery.programs.haproxy import Entry, RouterBackend
 from delivery.programs.haproxy_runtime import ServerStat
 from delivery.spec.environments import DockerTarget
 from delivery.spec.health import LOCAL_HOST
+from delivery.waiting import until
 
 IMAGE = "haproxy:2.6"
 FOLDER = "/usr/local/etc/haproxy"
@@ -263,11 +263,8 @@ class Router:
 
     def wait_for_an_answer(self) -> None:
         """Return when it answers; Rejected with the end of its log after some seconds."""
-        deadline = time.monotonic() + START_SECONDS
-        while not self.runtime("show info"):
-            if time.monotonic() > deadline:
-                raise self._fault("does not answer")
-            time.sleep(0.05)
+        if not until(lambda: self.runtime("show info"), seconds=START_SECONDS, every=0.05):
+            raise self._fault("does not answer")
 
     def _fault(self, problem: str) -> Rejected:
         log = self.container.logs(tail=10).decode(errors="replace")
