@@ -51,6 +51,7 @@ class Orchestrator:
         """Return the variables that make Prefect commands and flows use this platform."""
         return {
             "HEADWAY_HOME": str(self.home.root),
+            **({"HEADWAY_STORE": str(self.home.shared)} if self.home.shared else {}),
             "PREFECT_HOME": str(self.home.root / "prefect"),
             "PREFECT_PROFILES_PATH": str(self.home.root / "prefect" / "profiles.toml"),
             "PREFECT_API_URL": f"{self.url}/api",

@@ -67,9 +67,11 @@ def test_a_home_of_somebody_else_is_told(tmp_path):
     """Root may write anywhere, so the refusal of the system is made here."""
     home = Home(tmp_path / "home")
 
-    said = storage_trouble(PermissionError(errno.EACCES, "Permission denied", str(home.root / "roll" / "r1.new")), home)
+    said = storage_trouble(
+        PermissionError(errno.EACCES, "Permission denied", str(home.root / "heartbeats" / "r1.new")), home
+    )
 
-    assert "roll/r1.new cannot be written: this user may not write there" in str(said)
+    assert "heartbeats/r1.new cannot be written: this user may not write there" in str(said)
     assert "HEADWAY_HOME" in str(said)
 
 

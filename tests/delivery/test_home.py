@@ -26,6 +26,6 @@ def test_a_platform_keeps_its_identity(tmp_path: Path) -> None:
 
 def test_everything_of_a_platform_lies_below_its_folder(tmp_path: Path) -> None:
     home = Home(tmp_path)
-    places = [home.store, home.work, home.cache, home.logs, home.roll, home.leases, home.project]
+    places = [home.store, home.work, home.cache, home.logs, home.heartbeats, home.leases, home.project]
     assert len(set(places)) == len(places)
     assert all(place.parent == tmp_path for place in places)
