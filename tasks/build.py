@@ -1,17 +1,15 @@
 """Build the images of a revision, and those its suites need."""
 
-from pathlib import Path
-
 from blocks.registry import current_registry
 from delivery import progress
 from delivery.docker.images import builder
 from delivery.home import Home
-from delivery.programs import git
 from delivery.progress import Tell
 from delivery.releases.order import Order
 from delivery.releases.release import BuiltImage
 from tasks.images import note_stand_ins
 from tasks.notes import note
+from tasks.sources import laid_out, origin_of
 from tasks.step import log, step
 
 
@@ -19,14 +17,14 @@ from tasks.step import log, step
 def build_image(order: Order, name: str) -> BuiltImage:
     """Build and push the application's image `name`; the result says its digest."""
     built = builder.build_image(
-        order.path,
+        laid_out(order),
         name,
         order.app.images[name],
         order.revision,
         repository=f"{current_registry()}/{order.app.app}/{name}",
         home=Home.current(),
         run_id=order.run,
-        origin=_origin(order),
+        origin=origin_of(order),
         stand_ins=order.app.stand_ins,
         tell=_tell(name),
     )
@@ -42,14 +40,14 @@ def build_suite(order: Order, name: str) -> BuiltImage:
     image = order.app.suites[name].build
     assert image is not None
     built = builder.build_suite(
-        order.path,
+        laid_out(order),
         name,
         image,
         order.revision,
         repository=f"{current_registry()}/{order.app.app}/suite-{name}",
         home=Home.current(),
         run_id=order.run,
-        origin=_origin(order),
+        origin=origin_of(order),
         stand_ins=order.app.stand_ins,
         tell=_tell(f"suite {name}"),
     )
@@ -59,7 +57,3 @@ def build_suite(order: Order, name: str) -> BuiltImage:
 
 def _tell(name: str) -> Tell:
     return lambda doing: log().log(progress.LEVEL, "%s: %s", name, doing)
-
-
-def _origin(order: Order) -> str:
-    return git.origin(Path(order.repository))

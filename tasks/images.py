@@ -12,6 +12,7 @@ from delivery.spec.images import Image
 from delivery.spec.named_images import images_of_environment, images_of_tests
 from tasks.notes import note
 from tasks.place import docker_host
+from tasks.sources import laid_out
 from tasks.step import step
 
 STAND_INS = "stand-ins"
@@ -41,7 +42,7 @@ def find_images(order: Order) -> None:
 def _missing_bases(order: Order, key: str, image: Image) -> tuple[Misconfigured, ...]:
     """Return what keeps the Dockerfile of `image` from being built before its first step."""
     try:
-        names = bases_of(order.path, image, key)
+        names = bases_of(laid_out(order), image, key)
     except Misconfigured as error:
         return (error,)
     return find_bases(names, cache=Home.current().cache, substitutes=image.bases, stand_ins=order.app.stand_ins)[1]

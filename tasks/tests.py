@@ -13,6 +13,7 @@ from delivery.testing.results import CellResult
 from tasks.named_secrets import suite_secrets
 from tasks.notes import note
 from tasks.place import docker_host
+from tasks.sources import laid_out
 from tasks.step import log, step
 
 
@@ -29,7 +30,7 @@ def run_test_cell(order: Order, built: Built, cell: Cell) -> CellResult:
         order.app,
         cell,
         built.refs(),
-        source=order.path,
+        source=laid_out(order),
         home=home,
         run_id=order.run,
         log=place / "log.txt",
