@@ -1,7 +1,14 @@
 """Take an order: find the revision, check its file, lay out its sources."""
 
-from pathlib import Path, PurePosixPath
+import re
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
+from uuid import UUID
+
+import httpx
+from prefect.client.orchestration import get_client
+from prefect.exceptions import PrefectHTTPStatusError
 
 from blocks.artifact_store import current_store
 from delivery.changes.archive import Archive
@@ -9,7 +16,7 @@ from delivery.errors import HeadwayError, Misconfigured
 from delivery.home import Home
 from delivery.programs import git
 from delivery.programs.checkout import export
-from delivery.programs.repositories import is_address, open_project
+from delivery.programs.repositories import is_address, likely_name, open_project
 from delivery.releases.order import Order
 from delivery.releases.release import Release
 from delivery.releases.run_names import delivery_name
@@ -53,6 +60,8 @@ def take_order(project: str | None, revision: str, environment: str, run: str, s
         steal=steal,
     )
     note(run, "order", environment, order)
+    if is_address(repository):
+        _call_run(order)
     return order
 
 
@@ -93,7 +102,8 @@ def name_of_delivery(parameters: dict[str, Any]) -> str:
     try:
         project = _project(parameters.get("project"))
         if is_address(project):  # nothing is fetched for a name
-            return delivery_name(PurePosixPath(project).stem, revision[:SHORT], environment)
+            shown = revision[:SHORT] if re.fullmatch(r"[0-9a-f]{40,}", revision) else revision
+            return delivery_name(likely_name(project), shown, environment)
         folder = Path(project).resolve()
         app = folder.name
         app = app_name(folder / FILE)
@@ -102,6 +112,12 @@ def name_of_delivery(parameters: dict[str, Any]) -> str:
     except (HeadwayError, OSError):
         pass  # the run itself says what is wrong, and ends so
     return delivery_name(app, revision, environment)
+
+
+def _call_run(order: Order) -> None:
+    """Give the run its name: of an address it was only guessed; nothing depends on it."""
+    with suppress(httpx.HTTPError, PrefectHTTPStatusError), get_client(sync_client=True) as client:
+        client.update_flow_run(UUID(order.run), name=order.name)
 
 
 def _project(asked: str | None) -> str:

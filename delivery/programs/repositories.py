@@ -27,6 +27,12 @@ def is_address(repository: str) -> bool:
     return ADDRESS.fullmatch(repository) is not None
 
 
+def likely_name(address: str) -> str:
+    """Return what the application of an address is probably called; nothing is fetched."""
+    name = re.split(r"[/:#]", address.rstrip("/#"))[-1]
+    return name.removesuffix(".git") or address
+
+
 def open_project(project: str, cache: Path) -> tuple[str, str, Path]:
     """Return the repository of an application, the folder it has there, and where on this machine to look into it.
 

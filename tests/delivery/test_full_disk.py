@@ -146,3 +146,13 @@ def test_a_disk_that_is_not_the_homes_is_named_by_itself(tmp_path):
     assert "/elsewhere/x cannot be written: the disk is full" in said
     assert "free space in /elsewhere/x" in said
     assert "HEADWAY_HOME" not in said
+
+
+def test_a_shared_folder_that_cannot_be_written_is_told_with_its_variable(tmp_path):
+    (tmp_path / "file").write_text("")
+    home = Home(tmp_path / "home", shared=tmp_path / "file" / "shared")
+
+    with pytest.raises(Rejected, match=r"file/shared cannot be written: .*\n  next: name a folder in HEADWAY_STORE"):
+        check_home(home)
+    denied = PermissionError(errno.EACCES, "Permission denied", str(home.leases / "shop.production.new"))
+    assert "another one in HEADWAY_STORE" in str(storage_trouble(denied, home))

@@ -4,6 +4,7 @@ import shutil
 
 import pytest
 
+from flows import runs
 from flows.deliver import deliver
 
 pytestmark = [pytest.mark.prefect, pytest.mark.xdist_group("prefect")]
@@ -94,3 +95,4 @@ def test_an_application_in_a_folder_of_an_address_is_delivered(platform):
 
     assert run.state.is_completed(), run.ended
     assert platform.live().revision.sha == revision
+    assert runs.look(run.id, steps=False).name == f"shop {revision[:7]} → production"

@@ -7,7 +7,7 @@ import pytest
 from delivery.errors import Misconfigured, Transient
 from delivery.programs import git
 from delivery.programs.checkout import export
-from delivery.programs.repositories import find_repository, is_address, open_project
+from delivery.programs.repositories import find_repository, is_address, likely_name, open_project
 from tests.support.repositories import commit, write
 from tests.support.repositories import git as ask
 
@@ -31,6 +31,19 @@ def address(repository):
 )
 def test_an_address_is_told_from_a_folder(name, is_one):
     assert is_address(name) is is_one
+
+
+@pytest.mark.parametrize(
+    ("address", "name"),
+    [
+        ("https://example.org/team/shop.git", "shop"),
+        ("git@example.org:shop.git", "shop"),
+        ("ssh://git@example.org/shops.git#apps/shop", "shop"),
+        ("https://example.org/shop/", "shop"),
+    ],
+)
+def test_an_application_is_probably_called_as_the_last_part_of_its_address(address, name):
+    assert likely_name(address) == name
 
 
 def test_a_folder_of_an_application_is_its_repository_and_the_folder_in_it(repository, tmp_path):
