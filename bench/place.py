@@ -97,7 +97,7 @@ class Site:
         from flows.release import put_live
         from tasks.step import recorded
 
-        fields: dict[str, Any] = {"run": run, "repository": "shop", "folder": ".", "source": str(self.home.work)}
+        fields: dict[str, Any] = {"run": run, "repository": "shop", "folder": "."}
         fields |= {"app": self.app, "revision": release.revision, "environment": ENVIRONMENT}
         with recorded(run):
             await put_live(Order.model_validate(fields), Built(images=()), release, ENVIRONMENT)

@@ -9,7 +9,7 @@ from rich.status import Status
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from cli.output import console, say, seconds
-from delivery.changes.presence import Roll
+from delivery.changes.heartbeat import FolderHeartbeats
 from delivery.errors import Interrupted, Rejected, Transient
 from delivery.full_disk import full_home
 from delivery.home import Home
@@ -86,7 +86,7 @@ def _until_ended(run: str, prefect: Orchestrator, quiet: bool) -> RunView:
 
 def _is_heard_of(view: RunView, home: Home) -> bool:
     """Whether the server can still hear how the run ends: not of one whose process ended in a home without room."""
-    return view.has_ended or view.waits or not full_home(home) or view.id in Roll(home.roll).alive()
+    return view.has_ended or view.waits or not full_home(home) or view.id in FolderHeartbeats(home.heartbeats).alive()
 
 
 def pause_after(look_seconds: float, *, is_seen: bool) -> float:

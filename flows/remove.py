@@ -5,8 +5,8 @@ import asyncio
 from prefect import flow
 from prefect.runtime import flow_run
 
+from tasks.heartbeat import enter, leave
 from tasks.lease import give_back
-from tasks.presence import enter, leave
 from tasks.remove import check_nobody_uses, find_remains, remove_environments, remove_images, take_leases
 
 __all__ = ["check_nobody_uses", "find_remains", "remove"]

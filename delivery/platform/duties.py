@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 
 import httpx
 
+from delivery.changes.heartbeat import FolderHeartbeats, end_leases_of_the_dead
 from delivery.changes.lease import LeaseBook
-from delivery.changes.presence import Roll, end_leases_of_the_dead
 from delivery.docker.engine.client import connect
 from delivery.docker.images.registry import ensure_registry
 from delivery.docker.images.registry_state import PROBE_SECONDS, look_at_registry, read_record
@@ -139,18 +139,18 @@ class Recovery:
     """`headway recover` in a process of its own, one at a time: when a run has died or a lease has run out."""
 
     def __init__(self, home: Home, prefect: Orchestrator) -> None:
-        self._leases, self._roll, self._prefect = LeaseBook(home.leases), Roll(home.roll), prefect
+        self._leases, self._heartbeats, self._prefect = LeaseBook.of(home), FolderHeartbeats.of(home), prefect
         self._why: list[str] = []
 
     def is_needed(self) -> bool:
         """Whether something waits for it, and it can run."""
-        end_leases_of_the_dead(self._leases, self._roll)
+        end_leases_of_the_dead(self._leases, self._heartbeats)
         now = datetime.now(UTC)
-        left = [lease for lease in self._leases.all() if lease.is_abandoned(now)]
+        left = [lease for lease in self._leases.all() if lease.is_abandoned(now) and self._leases.is_ours(lease)]
         self._why = [f"{lease.environment} of {lease.app}, left by {lease.holder}" for lease in left]
-        with self._roll.alone() as alone:  # else somebody looks after them just now
-            dead = self._roll.unattended() if alone else []
-        self._why += [f"run {presence.run}, whose process died" for presence in dead]
+        with self._heartbeats.alone() as alone:  # else somebody looks after them just now
+            dead = self._heartbeats.unattended() if alone else []
+        self._why += [f"run {heartbeat.run}, whose process died" for heartbeat in dead]
         return bool(self._why) and self._prefect.recovery.process() is None and self._prefect.answers()
 
     def start(self) -> str:

@@ -95,6 +95,7 @@ class Orchestrator:
         return {
             **filled_in(ours, self._chosen),
             "HEADWAY_HOME": str(self.home.root),
+            **({"HEADWAY_STORE": str(self.home.shared)} if self.home.shared else {}),
             "DO_NOT_TRACK": os.environ.get("DO_NOT_TRACK") or "1",
             # What runs hand to programs is UTF-8 whatever locale the platform was started under: emoji as well.
             "PYTHONUTF8": "1",

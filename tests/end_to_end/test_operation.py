@@ -12,7 +12,7 @@ import httpx
 import psutil
 import pytest
 
-from delivery.changes.presence import Roll
+from delivery.changes.heartbeat import FolderHeartbeats
 from delivery.home import Home
 from delivery.platform.daemon import Daemon
 from delivery.platform.orchestrator import Orchestrator
@@ -193,9 +193,9 @@ def test_what_a_killed_run_began_is_withdrawn_by_recovery(greeter: Project) -> N
     before, said = greeter.things(), greeting(greeter)
     change(greeter, f"{said} anew")
     process = start_long_run(greeter)
-    roll = Roll(greeter.home / "roll")
-    (run,) = roll.alive()
-    carrier = roll.find(run)
+    heartbeats = FolderHeartbeats(greeter.home / "heartbeats")
+    (run,) = heartbeats.alive()
+    carrier = heartbeats.find(run)
     assert carrier
 
     os.kill(carrier.process, signal.SIGKILL)
