@@ -5,19 +5,23 @@ export HEADWAY_STARTED := $(shell date +%s)
 LOCK := .venv/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes \
 	--no-header --no-annotate --no-emit-index-url pyproject.toml requirements.in
 
-.PHONY: run test acceptance lint bench bench-releases bench-faults bench-chaos lock setup down
+.PHONY: run wheel test acceptance lint bench bench-releases bench-faults bench-chaos lock setup down
 
 run: ## set everything up and deliver examples/taskmanager
 	@infra/setup.sh run
 	@$(HEADWAY) run examples/taskmanager
 
+wheel: ## dist/headway-VERSION-py3-none-any.whl, for `uv tool install` or `pipx install`
+	@infra/setup.sh run
+	@.venv/bin/uv build -q --clear --no-build-isolation --python .venv/bin/python
+
 test: ## every test, real Docker included
 	@infra/setup.sh dev
 	@.venv/bin/python -m tests -n 2 --dist loadgroup
 
-acceptance: ## the long tests: strangers' applications, other engines, an authority of its own
+acceptance: ## the long tests: series, strangers' applications, other engines; figures in bench/results/acceptance.json
 	@infra/setup.sh dev
-	@.venv/bin/python -m tests tests/acceptance
+	@.venv/bin/python -m tests tests tests/acceptance -m long --figures bench/results/acceptance.json
 
 lint: ## the quick checks alone
 	@infra/setup.sh dev

@@ -13,14 +13,14 @@ import psutil
 
 from bench.chaos_plan import Kill, Moment, Victim
 from bench.chaos_platform import ENVIRONMENT, ChaosPlatform, Town, as_json
+from delivery.changes.heartbeat import FolderHeartbeats
 from delivery.changes.ledger import LABEL_APP, LABEL_PLATFORM, LABEL_RELEASE, LABEL_ROLE, LABEL_SLOT
-from delivery.changes.presence import Roll
 from delivery.errors import Rejected
 from delivery.platform.daemon import Daemon
 from delivery.releases.release import Release
 
 LOOK_SECONDS = 0.001
-MOMENT_SECONDS = 120  # longer than any change takes, recovery included
+MOMENT_SECONDS = 300  # longer than any change takes on a busy machine, recovery included
 
 
 @dataclass(frozen=True)
@@ -82,8 +82,9 @@ class Change:
 
     def process(self, run: str = "") -> psutil.Process | None:
         """Return the process that carries `run`: the change's own when it is left out."""
-        presence = Roll(self.platform.home.roll).find(run or self.run)
-        return psutil.Process(presence.process) if presence and presence.is_alive else None
+        kept = FolderHeartbeats(self.platform.home.heartbeats)
+        found = kept.find(run or self.run)
+        return psutil.Process(found.process) if found and kept.is_alive(found) else None
 
     def _lines(self, sequence: int, ending: str) -> list[Path]:
         folder = self.folder / f"{sequence:08d}"

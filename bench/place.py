@@ -97,7 +97,7 @@ class Site:
         from flows.release import put_live
         from tasks.step import recorded
 
-        fields: dict[str, Any] = {"run": run, "repository": "shop", "folder": ".", "source": str(self.home.work)}
+        fields: dict[str, Any] = {"run": run, "repository": "shop", "folder": "."}
         fields |= {"app": self.app, "revision": release.revision, "environment": ENVIRONMENT}
         with recorded(run):
             await put_live(Order.model_validate(fields), Built(images=()), release, ENVIRONMENT)
@@ -162,7 +162,7 @@ def new_site(say: Callable[[str], None]) -> Iterator[Site]:
         registry = ensure_registry(home, preferred_port=free_port())
         from blocks.registration import register_blocks
 
-        register_blocks(str(home.store), registry.address)
+        register_blocks(str(home.store), registry.address, str(home.results))
         images = Images(connect(), f"{registry.address}/shop/web", home.cache)
         stack.callback(images.remove)
         yield Site(home, images, stack.enter_context(asyncio.Runner()))

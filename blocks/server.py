@@ -1,4 +1,4 @@
-"""The Prefect server of one machine: API, services and UI over a SQLite file that many writers share."""
+"""The Prefect server of one machine: API, services and UI; over SQLite many writers share its one file."""
 
 import gc
 import itertools
@@ -9,6 +9,8 @@ from threading import Thread
 
 from fastapi import FastAPI
 from prefect.server.database.configurations import AioSqliteConfiguration
+from prefect.server.utilities.database import get_dialect
+from prefect.settings import get_current_settings
 from sqlalchemy.ext.asyncio import AsyncSession, AsyncSessionTransaction
 
 _begin = AioSqliteConfiguration.begin_transaction
@@ -16,18 +18,26 @@ OLDEST_EVERY = 60  # of so many collections one is of all garbage, the others ar
 
 
 def create_app() -> FastAPI:
-    """Return Prefect's own app, in which transactions that may write wait for one another.
+    """Return Prefect's own app; over SQLite one in which transactions that may write wait for one another.
 
-    A transaction that reads first and writes after somebody else has written is refused by SQLite at once, whatever
-    its timeout (https://www.sqlite.org/rescode.html#busy_snapshot). Prefect answers 503 then and its client sleeps for
-    two seconds: a delivery, whose steps report side by side, spent a third of its time so. Begun IMMEDIATE, the
+    Over PostgreSQL, which has many writers, nothing of it is changed. In SQLite a transaction that reads first and
+    writes after somebody else has written is refused at once, whatever its timeout
+    (https://www.sqlite.org/rescode.html#busy_snapshot). Prefect answers 503 then and its client sleeps for two
+    seconds: a delivery, whose steps report side by side, spent a third of its time so. Begun IMMEDIATE, the
     transaction waits for its turn, some milliseconds, instead.
     """
     from prefect.server.api.server import create_app as create_prefect_app
 
-    AioSqliteConfiguration.begin_transaction = begin_immediate  # type: ignore[method-assign]
-    collect_garbage_elsewhere()
+    if is_over_sqlite():
+        AioSqliteConfiguration.begin_transaction = begin_immediate  # type: ignore[method-assign]
+        collect_garbage_elsewhere()
     return create_prefect_app(final=True)
+
+
+def is_over_sqlite() -> bool:
+    """Whether the database that environment or profile names is SQLite, as it is when they name none."""
+    url = get_current_settings().server.database.connection_url
+    return url is None or get_dialect(url.get_secret_value()).name == "sqlite"
 
 
 def collect_garbage_elsewhere(*, every_seconds: float = 1.0) -> None:

@@ -16,6 +16,7 @@ from delivery.errors import HeadwayError, Misconfigured
 from delivery.full_disk import free_bytes, nearest, storage_trouble, why_not_written
 from delivery.home import Home
 from delivery.model import Model
+from delivery.platform.orchestrator import Orchestrator
 from delivery.programs.git_command import check_version, version
 from delivery.spec.configuration import FILE, read_app
 from delivery.spec.scan import ScanPolicy
@@ -204,5 +205,14 @@ def _platform() -> list[Finding]:
             next_step="" if up else "headway up",
         )
 
-    server = one("Prefect server", prefect.answers(), prefect.url)
+    server = _elsewhere(prefect) or one("Prefect server", prefect.answers(), prefect.url)
     return [server, *(one(what, daemon.process() is not None, str(daemon.log)) for what, daemon in daemons)]
+
+
+def _elsewhere(prefect: Orchestrator) -> Finding | None:
+    """Look at the server that PREFECT_API_URL names, if it does."""
+    try:
+        prefect.check()
+    except Misconfigured as error:
+        return Finding(what="Prefect server", state="missing", found=error.found, next_step=error.next_step)
+    return Finding(what="Prefect server", state="ok", found=prefect.api) if prefect.elsewhere else None

@@ -3,17 +3,18 @@
 import getpass
 import sys
 import time
-from collections.abc import Callable
 
 from rich.prompt import Prompt
 from rich.status import Status
+from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from cli.output import console, say, seconds
-from delivery.changes.presence import Roll
+from delivery.changes.heartbeat import FolderHeartbeats
 from delivery.errors import Interrupted, Rejected, Transient
 from delivery.full_disk import full_home
 from delivery.home import Home
 from delivery.platform.orchestrator import Orchestrator
+from delivery.waiting import until
 from flows.runs import RunView, answer, cancel, look, one_connection, question
 
 POLL_SECONDS = 0.5
@@ -85,7 +86,7 @@ def _until_ended(run: str, prefect: Orchestrator, quiet: bool) -> RunView:
 
 def _is_heard_of(view: RunView, home: Home) -> bool:
     """Whether the server can still hear how the run ends: not of one whose process ended in a home without room."""
-    return view.has_ended or view.waits or not full_home(home) or view.id in Roll(home.roll).alive()
+    return view.has_ended or view.waits or not full_home(home) or view.id in FolderHeartbeats(home.heartbeats).alive()
 
 
 def pause_after(look_seconds: float, *, is_seen: bool) -> float:
@@ -102,19 +103,16 @@ def _pause(view: RunView, pause_seconds: float, status: Status) -> None:
             return
 
 
-def _look_patiently(
-    run: str, status: Status, now: Callable[[], float] = time.monotonic, *, steps: bool = True
-) -> RunView:
+def _look_patiently(run: str, status: Status, *, steps: bool = True) -> RunView:
     """Return the run; a server that is restarted meanwhile is waited for, because the run outlives it."""
-    deadline = now() + PATIENCE_SECONDS
-    while True:
-        try:
-            return look(run, steps=steps)
-        except Transient:
-            if now() > deadline:
-                raise
-            status.update("the Prefect server does not answer; waiting for it …")
-            time.sleep(POLL_SECONDS)
+    patiently = Retrying(
+        retry=retry_if_exception_type(Transient),
+        stop=stop_after_delay(PATIENCE_SECONDS),
+        wait=wait_fixed(POLL_SECONDS),
+        before_sleep=lambda _: status.update("the Prefect server does not answer; waiting for it …"),
+        reraise=True,
+    )
+    return patiently(look, run, steps=steps)
 
 
 def _show_ended(view: RunView, shown: set[str]) -> None:
@@ -150,8 +148,7 @@ def _ask(view: RunView, text: str, prefect: Orchestrator) -> None:
         say(str(refusal), "yellow")  # somebody answered elsewhere meanwhile
 
 
-def _wait_for_end(run: str, now: Callable[[], float] = time.monotonic) -> RunView:
-    deadline = now() + STOP_SECONDS
-    while not (view := look(run, steps=False)).has_ended and now() < deadline:
-        time.sleep(POLL_SECONDS)
-    return view
+def _wait_for_end(run: str) -> RunView:
+    """Return the run when it has ended, or as it is when that takes too long."""
+    until(lambda: look(run, steps=False).has_ended, seconds=STOP_SECONDS, every=POLL_SECONDS)
+    return look(run, steps=False)

@@ -14,7 +14,6 @@ app = typer.Typer(
     name="headway",
     help="Build, scan, test, approve and release every commit, and prove the backups.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
 app.command("init")(discover.init)

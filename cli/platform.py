@@ -13,13 +13,19 @@ from delivery.platform.orchestrator import Orchestrator
 
 
 def up(as_json: Annotated[bool, typer.Option("--json", help="Print data.")] = False) -> None:
-    """Bring up Docker, registry, Prefect server with its UI, worker and keeper; environments go on where they were."""
+    """Bring up Docker, registry, Prefect server with its UI, worker and keeper; environments go on where they were.
+
+    Where PREFECT_API_URL is set, no server is started and that one is used.
+    """
     found = bring_up(quiet=as_json)
     if as_json:
-        print_json({"ui": found.url, "api": f"{found.url}/api", "home": str(found.home.root)})
+        print_json({"ui": found.url, "api": found.api, "home": str(found.home.root)})
         return
     say(f"Prefect UI      {found.url}")
-    say(f"by hand         export PREFECT_API_URL={found.url}/api")
+    if found.elsewhere:
+        say(f"Prefect API     {found.api}, which PREFECT_API_URL names")
+    else:
+        say(f"by hand         export PREFECT_API_URL={found.api}")
 
 
 def bring_up(*, quiet: bool = False) -> Orchestrator:
@@ -35,10 +41,13 @@ def bring_up(*, quiet: bool = False) -> Orchestrator:
         if not quiet and time.monotonic() - started > 0.5:
             say(f"  ✓ {what:<34} {seconds(time.monotonic() - started)}", "green")
 
+    prefect = orchestrator()
+    prefect.check()
+    if prefect.elsewhere and not quiet:
+        say(f"  Prefect server {prefect.api} (PREFECT_API_URL)")
     began = time.monotonic()
     engine = ensure_engine()
     did(f"Docker {engine.version}", began)
-    prefect = orchestrator()
     prefect.launch_server()  # it takes its time, in which the registry starts
     began = time.monotonic()
     registry = ensure_registry(home)
@@ -52,6 +61,7 @@ def bring_up(*, quiet: bool = False) -> Orchestrator:
     from cli.registration import register
 
     register(prefect, registry.address)
+    prefect.join()
     prefect.start_worker()
     did("blocks, deployments, worker", began)
     began = time.monotonic()

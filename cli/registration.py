@@ -4,7 +4,10 @@ import hashlib
 import sys
 from importlib.metadata import version
 
-from delivery.platform.orchestrator import POOL, ROOT, Orchestrator
+from delivery.errors import Misconfigured
+from delivery.package_data import package_data
+from delivery.platform.orchestrator import POOL, RESULTS_SETTING, Orchestrator
+from delivery.platform.prefect_api import SETTING
 from delivery.programs.run import run
 
 
@@ -16,9 +19,11 @@ def register(prefect: Orchestrator, registry: str) -> None:
 
     from blocks.registration import register_blocks
 
-    register_blocks(str(prefect.home.store), registry)
-    file = ROOT / "deployments.yaml"
-    content = file.read_bytes() + str(ROOT).encode() + sys.executable.encode() + str(prefect.home.root).encode()
+    _check_owner(prefect)
+    register_blocks(str(prefect.home.store), registry, str(prefect.home.results))
+    file, environment = package_data("deployments.yaml"), prefect.environment()
+    filled = (str(file), sys.executable, str(prefect.home.root), environment[RESULTS_SETTING])
+    content = file.read_bytes() + "".join(filled).encode()
     fingerprint = f"{version('headway')}+{hashlib.sha256(content).hexdigest()[:8]}"
     with get_client(sync_client=True) as client:
         known = {deployment.version for deployment in client.read_deployments()}
@@ -29,8 +34,23 @@ def register(prefect: Orchestrator, registry: str) -> None:
             client.create_work_pool(WorkPoolCreate(name=POOL, type=ProcessWorker.type, base_job_template=template))
     settings = {"HEADWAY_VERSION": fingerprint, "HEADWAY_PYTHON": sys.executable}
     run(
-        [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all", "--prefect-file", str(file)],
+        [sys.executable, "-P", "-m", "prefect", "--no-prompt", "deploy", "--all", "--prefect-file", str(file)],
         timeout_seconds=180,
-        env={**prefect.environment(), **settings},
-        cwd=ROOT,
+        env={**environment, **settings},
+        cwd=prefect.home.root,
+    )
+
+
+def _check_owner(prefect: Orchestrator) -> None:
+    """Return unless another platform lives on this server: its runs would be given to this one's workers."""
+    from blocks.registration import registered_store
+
+    store = registered_store()
+    if store in (None, prefect.home.store) or not (prefect.elsewhere or store.exists()):
+        return
+    raise Misconfigured(
+        SETTING,
+        f"{prefect.api} serves the platform that keeps its state in {store}; this one is {prefect.home.root}",
+        next_step="give each platform a server of its own; where the other one is gone: "
+        "prefect block delete headway-artifact-store/headway",
     )

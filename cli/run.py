@@ -44,7 +44,7 @@ def run(
     from flows.runs import start
 
     ready = time.time()
-    parameters = {"project": str(folder.resolve()), "revision": revision, "environment": environment, "steal": victim}
+    parameters = {"project": str(folder.resolve()), "revision": found.sha, "environment": environment, "steal": victim}
     started = start("deliver/local", parameters, delivery_name(app.app, found.short, environment))
     if not follow:
         say(f"{started.name}: run {started.id[:8]}, {prefect.run_url(started.id)}")

@@ -11,7 +11,7 @@ from delivery.platform.orchestrator import Orchestrator
 def orchestrator() -> Orchestrator:
     """Return the platform's Prefect, with this process's environment set so that Prefect's client uses it.
 
-    Must be called before Prefect is imported.
+    What the user has set of Prefect's own variables stays as it is. Must be called before Prefect is imported.
     """
     found = Orchestrator(Home.current())
     os.environ.update(found.environment())
@@ -21,8 +21,9 @@ def orchestrator() -> Orchestrator:
 
 
 def running() -> Orchestrator:
-    """Return the platform's Prefect; Misconfigured when it is not up."""
+    """Return the platform's Prefect; Misconfigured when it is not up, or its server elsewhere cannot be used."""
     found = orchestrator()
+    found.check()
     if not found.answers():
         raise Misconfigured("the platform", "it is not up", next_step="headway up")
     return found

@@ -52,22 +52,23 @@ def in_words(error: HeadwayError, home: Home | None = None) -> str:
 
 
 def check_home(home: Home) -> None:
-    """Return when something can be written in the home, which is made; Rejected, with its folder, when not."""
-    try:
-        home.root.mkdir(parents=True, exist_ok=True)
-        _probe(home.root)
-    except OSError as error:
-        plain = f"{home.root} cannot be written: {error.strerror or error}\n  next: {_OWN}"
-        raise Rejected(_words(error, home, home.root) or plain) from error
+    """Return when something can be written in the home and in what it shares, which are made; Rejected when not."""
+    for folder in dict.fromkeys((home.root, home.state)):
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            _probe(folder)
+        except OSError as error:
+            plain = f"{folder} cannot be written: {error.strerror or error}\n  next: {_OWN}"
+            raise Rejected(_words(error, home, folder) or plain) from error
 
 
 def why_not_written(home: Home) -> str:
-    """Return why nothing can be written in the home, or nothing; a home that is not there is not made."""
-    place = nearest(home.root)
-    try:
-        _probe(place)
-    except OSError as error:
-        return _words(error, home, home.root) or f"{home.root} cannot be written: {error.strerror or error}"
+    """Return why nothing can be written in the home or in what it shares, or nothing; neither is made."""
+    for folder in dict.fromkeys((home.root, home.state)):
+        try:
+            _probe(nearest(folder))
+        except OSError as error:
+            return _words(error, home, folder) or f"{folder} cannot be written: {error.strerror or error}"
     return ""
 
 
@@ -99,9 +100,13 @@ def _words(error: OSError, home: Home, place: Path | None = None) -> str:
     if code in _ABOUT_SPACE:
         return _full(place or named or _fullest(home), home, _ABOUT_SPACE[code])
     place = place or named
-    if code not in _ABOUT_RIGHTS or place is None or not place.is_relative_to(home.root):
+    if code not in _ABOUT_RIGHTS or place is None:
         return ""
     reason, step = _ABOUT_RIGHTS[code]
+    if not place.is_relative_to(home.root):
+        if not place.is_relative_to(home.state):
+            return ""
+        step = step.replace("HEADWAY_HOME", "HEADWAY_STORE")
     return f"{place} cannot be written: {reason}\n  next: {step}"
 
 

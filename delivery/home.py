@@ -1,4 +1,7 @@
-"""Where this platform keeps what it must find again: one folder, named by HEADWAY_HOME."""
+"""Where this platform keeps what it must find again: one folder, named by HEADWAY_HOME.
+
+What platforms on several machines may share lies in the folder that HEADWAY_STORE names, where it names one.
+"""
 
 import contextlib
 import os
@@ -13,11 +16,14 @@ class Home:
     """The platform's folder; `identity` marks everything it starts, so that two platforms never meet."""
 
     root: Path
+    shared: Path | None = None
 
     @classmethod
     def current(cls) -> "Home":
-        """Return the folder HEADWAY_HOME names, or ~/.headway."""
-        return cls(Path(os.environ.get("HEADWAY_HOME") or Path.home() / ".headway").resolve())
+        """Return the folder HEADWAY_HOME names, or ~/.headway, and what HEADWAY_STORE names."""
+        shared = os.environ.get("HEADWAY_STORE")
+        root = Path(os.environ.get("HEADWAY_HOME") or Path.home() / ".headway")
+        return cls(root.resolve(), Path(shared).resolve() if shared else None)
 
     @property
     def identity(self) -> str:
@@ -34,9 +40,19 @@ class Home:
         return path.read_text().strip()
 
     @property
+    def state(self) -> Path:
+        """The folder of what platforms may share: artifact store, leases, heartbeats."""
+        return self.shared or self.root
+
+    @property
     def store(self) -> Path:
         """The artifact store's folder."""
-        return self.root / "store"
+        return self.state / "store"
+
+    @property
+    def results(self) -> Path:
+        """What the steps of runs returned."""
+        return self.root / "results"
 
     @property
     def work(self) -> Path:
@@ -54,14 +70,14 @@ class Home:
         return self.root / "logs"
 
     @property
-    def roll(self) -> Path:
-        """Which process carries which run."""
-        return self.root / "roll"
+    def heartbeats(self) -> Path:
+        """Which process carries which run, and when it last said so."""
+        return self.state / "heartbeats"
 
     @property
     def leases(self) -> Path:
         """The leases of the environments."""
-        return self.root / "leases"
+        return self.state / "leases"
 
     @property
     def up(self) -> Path:

@@ -29,7 +29,7 @@ def _name() -> str:
 async def deliver(
     project: str | None = None, revision: str = "HEAD", environment: str = "production", steal: str | None = None
 ) -> Release | State[Any]:
-    """Put `revision` of the application in folder `project` live in `environment`.
+    """Put `revision` of the application in `project`, a folder or `ADDRESS#FOLDER`, live in `environment`.
 
     Ends Rejected when a gate says no and Withdrawn when live traffic was at risk; either way the environment is left
     as it was found. Ends Unchanged when exactly this is live already. Environments that the run `steal` holds are

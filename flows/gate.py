@@ -23,16 +23,12 @@ async def ask(form: type[T], key: str, wait: Literal["pause", "suspend"], timeou
     `pause` keeps the process; `suspend` ends it, and the flow starts again, with its results kept, on the answer.
     """
     await _forget_earlier_answer(key, "paused" if wait == "pause" else "suspended")
-    answer: T | None
     if wait == "suspend":
-        answer = await asuspend_flow_run(wait_for_input=form, timeout=timeout_seconds, key=key)
-    else:
-        answer = await _pause(form, key, timeout_seconds)
-    # Prefect 3.8 loses the answer when the pause was over before it was asked for again.
-    return answer or await _load(form, key, wait)
+        return await asuspend_flow_run(wait_for_input=form, timeout=timeout_seconds, key=key)
+    return await _pause(form, key, timeout_seconds)
 
 
-async def _pause(form: type[T], key: str, timeout_seconds: int) -> T | None:
+async def _pause(form: type[T], key: str, timeout_seconds: int) -> T:
     """Wait in this process. The server fails a run whose pause is over, in words of its own: be there before it."""
     try:
         async with asyncio.timeout(timeout_seconds):
@@ -43,13 +39,8 @@ async def _pause(form: type[T], key: str, timeout_seconds: int) -> T | None:
         async with get_client() as client:
             run = await client.read_flow_run(prefect.runtime.flow_run.id)
         if run.state and run.state.is_running():
-            return None  # answered in the last moment
+            return await form.aload(keyset_from_base_key(f"paused-{key}"))  # answered in the last moment
         raise FlowPauseTimeout(f"nobody answered within {timeout_seconds} s") from error
-
-
-async def _load(form: type[T], key: str, wait: str) -> T:
-    prefix = "paused" if wait == "pause" else "suspended"
-    return await form.aload(keyset_from_base_key(f"{prefix}-{key}"))
 
 
 async def _forget_earlier_answer(key: str, prefix: str) -> None:

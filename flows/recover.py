@@ -4,13 +4,13 @@ from prefect import flow
 from prefect.runtime import flow_run
 
 from flows.limits import one_by_one, raise_failures
+from tasks.heartbeat import enter, leave
 from tasks.known import known_places
-from tasks.presence import enter, leave
 from tasks.recover import free_unchanged, recover_place, recover_runs, revive_keeper, sweep_orphans
 from tasks.warm import retire_kept
 
 
-@flow(name="recover")
+@flow(name="recover", persist_result=False)
 async def recover() -> list[str]:
     """Finish or withdraw half-done changes, start dead runs again, remove what has no owner or is kept no longer.
 

@@ -5,14 +5,14 @@ import asyncio
 from prefect import flow
 from prefect.runtime import flow_run
 
+from tasks.heartbeat import enter, leave
 from tasks.lease import give_back
-from tasks.presence import enter, leave
 from tasks.remove import check_nobody_uses, find_remains, remove_environments, remove_images, take_leases
 
 __all__ = ["check_nobody_uses", "find_remains", "remove"]
 
 
-@flow(name="remove", flow_run_name="remove {app}")
+@flow(name="remove", flow_run_name="remove {app}", persist_result=False)
 async def remove(app: str, environments: list[str]) -> list[str]:
     """Remove these environments of `app`, and its images when no other stays; return the names of what was removed.
 

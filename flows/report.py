@@ -11,7 +11,7 @@ from prefect.exceptions import Pause
 from delivery.errors import HeadwayError, Interrupted, Misconfigured, ReleaseUnhealthy
 from delivery.report.record import Outcome
 from tasks.cleanup import remove_traces, stop_programs
-from tasks.presence import enter, leave
+from tasks.heartbeat import enter, leave
 from tasks.report import write_report
 from tasks.step import log, recorded
 

@@ -30,7 +30,7 @@ from prefect.states import Cancelling
 from pydantic import Field
 
 from delivery import progress
-from delivery.changes.presence import CRASHED
+from delivery.changes.heartbeat import CRASHED
 from delivery.errors import Misconfigured, Rejected, Transient
 from delivery.model import Model
 from delivery.releases.run_names import app_of

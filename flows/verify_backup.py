@@ -20,7 +20,7 @@ async def verify_backup(order: Order, environment: str, release: Release | None 
     return await prove_backup(order.app, environment, order.run, release)
 
 
-@flow(name="verify backups")
+@flow(name="verify backups", persist_result=False)
 async def verify_backups() -> list[BackupProof]:
     """Do so for every environment that has a database; runs every night. One that fails hides none of the others."""
     places = await known_places()

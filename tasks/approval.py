@@ -1,7 +1,6 @@
 """Say what a release changes, and keep who decided about it."""
 
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Literal
 
 from blocks.artifact_store import current_store
@@ -14,6 +13,7 @@ from delivery.releases.release import Evidence, Release
 from delivery.report.markdown import change_markdown
 from tasks.notes import note
 from tasks.place import open_target
+from tasks.sources import repository_of
 from tasks.step import show, step
 
 
@@ -23,7 +23,7 @@ def describe_change(order: Order, release: Release) -> tuple[Change, str]:
     live = _live(order)
     commits: tuple[Commit, ...] = ()
     if live:
-        commits = git.log_between(Path(order.repository), live.revision.sha, order.revision.sha, order.folder)
+        commits = git.log_between(repository_of(order), live.revision.sha, order.revision.sha, order.folder)
     change = compare(order.environment, release, live, commits)
     evidence = Archive(current_store()).evidence(release)
     change = change.model_copy(

@@ -1,17 +1,15 @@
 """Build the images of a revision, and those its suites need."""
 
-from pathlib import Path
-
 from blocks.registry import current_registry
 from delivery import opening, progress
 from delivery.ports.builder import BuildRequest
-from delivery.programs import git
 from delivery.progress import Tell
 from delivery.releases.order import Order
 from delivery.releases.release import BuiltImage
 from delivery.spec.images import Image
 from tasks.images import note_stand_ins
 from tasks.notes import note
+from tasks.sources import laid_out, origin_of
 from tasks.step import log, step
 
 
@@ -37,14 +35,14 @@ def build_suite(order: Order, name: str) -> BuiltImage:
 
 def _build(order: Order, name: str, told: str, key: str, image: Image) -> BuiltImage:
     request = BuildRequest(
-        source=order.path,
+        source=laid_out(order),
         name=name,
         key=key,
         image=image,
         revision=order.revision,
         repository=f"{current_registry()}/{order.app.app}/{name}",
         run=order.run,
-        origin=_origin(order),
+        origin=origin_of(order),
         stand_ins=order.app.stand_ins,
     )
     return opening.open_services().builder.build(request, _tell(told))
@@ -52,7 +50,3 @@ def _build(order: Order, name: str, told: str, key: str, image: Image) -> BuiltI
 
 def _tell(name: str) -> Tell:
     return lambda doing: log().log(progress.LEVEL, "%s: %s", name, doing)
-
-
-def _origin(order: Order) -> str:
-    return git.origin(Path(order.repository))

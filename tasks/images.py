@@ -11,6 +11,7 @@ from delivery.spec.images import Image
 from delivery.spec.named_images import images_of_environment, images_of_tests
 from tasks.notes import note
 from tasks.place import image_host
+from tasks.sources import laid_out
 from tasks.step import step
 
 STAND_INS = "stand-ins"
@@ -40,7 +41,7 @@ def find_images(order: Order) -> None:
 def _missing_bases(builder: Builder, order: Order, key: str, image: Image) -> tuple[Misconfigured, ...]:
     """Return what keeps the Dockerfile of `image` from being built before its first step."""
     try:
-        names = builder.bases_of(order.path, image, key)
+        names = builder.bases_of(laid_out(order), image, key)
     except Misconfigured as error:
         return (error,)
     return builder.find(names, substitutes=image.bases, stand_ins=order.app.stand_ins)[1]

@@ -5,7 +5,9 @@ from pydantic import ValidationError
 from blocks.artifact_store import current_store
 from delivery.changes.archive import Archive
 from delivery.changes.journal import Journal
+from delivery.changes.lease import LeaseBook
 from delivery.errors import Misconfigured
+from delivery.home import Home
 from delivery.model import Model
 from delivery.ports.store import Store
 from delivery.spec.app import App
@@ -26,8 +28,10 @@ def known_places() -> list[KnownPlace]:
 
 
 def current_places() -> list[KnownPlace]:
-    """Return the environments this platform's journal speaks of."""
-    return read_places(current_store())
+    """Return the environments the journal speaks of that no other platform changed last."""
+    leases = LeaseBook.of(Home.current())
+    found = read_places(current_store())
+    return [place for place in found if leases.is_ours(leases.read(place.app.app, place.environment))]
 
 
 def read_places(store: Store) -> list[KnownPlace]:

@@ -11,6 +11,7 @@ from delivery.changes.journal import Decision, Entry, Journal, decide_recovery
 from delivery.changes.lease import RENEW_SECONDS, Lease, LeaseBook
 from delivery.errors import HeadwayError, Rejected, Transient
 from delivery.home import Home
+from delivery.ports.leases import Leases
 from delivery.releases.release import Release
 from tasks.notes import note
 from tasks.step import log, step
@@ -19,9 +20,9 @@ POLL_SECONDS = 0.5
 WAIT_SECONDS = 3600
 
 
-def lease_book() -> LeaseBook:
+def lease_book() -> Leases:
     """Return the leases of this platform."""
-    return LeaseBook(Home.current().leases)
+    return LeaseBook.of(Home.current())
 
 
 @step(timeout_seconds=WAIT_SECONDS + 60, name="take {environment}", keep=False)

@@ -1,7 +1,14 @@
 """Take an order: find the revision, check its file, lay out its sources."""
 
+import re
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from uuid import UUID
+
+import httpx
+from prefect.client.orchestration import get_client
+from prefect.exceptions import PrefectHTTPStatusError
 
 from blocks.artifact_store import current_store
 from delivery.changes.archive import Archive
@@ -9,6 +16,7 @@ from delivery.errors import HeadwayError, Misconfigured
 from delivery.home import Home
 from delivery.programs import git
 from delivery.programs.checkout import export
+from delivery.programs.repositories import is_address, likely_name, open_project
 from delivery.releases.order import Order
 from delivery.releases.release import Release
 from delivery.releases.run_names import delivery_name
@@ -19,7 +27,10 @@ from tasks.certificates import certificate_problems
 from tasks.named_secrets import check_secrets
 from tasks.notes import note
 from tasks.place import load_place, open_target
+from tasks.sources import laid_out, source_of
 from tasks.step import log, step
+
+SHORT = 7
 
 
 @step(timeout_seconds=300, name="check out {revision}")
@@ -28,12 +39,10 @@ def take_order(project: str | None, revision: str, environment: str, run: str, s
 
     Without `project` the folder that was delivered last is taken. From the run `steal` leases are taken.
     """
-    folder = _project(project)
-    repository = git.top_level(folder)
-    relative = folder.relative_to(repository).as_posix()
-    found = git.resolve(repository, revision, relative)
-    source = Home.current().work / run / "source"
-    export(repository, found.sha, relative, source)
+    repository, relative, here = open_project(_project(project), Home.current().cache)
+    found = git.resolve(here, revision, relative)
+    source = source_of(run)
+    export(here, found.sha, relative, source)
     app = load_project(source)
     stops = (*passed_before(app, environment), environment)
     # A secret that is not there is told now, not after the tests.
@@ -43,28 +52,29 @@ def take_order(project: str | None, revision: str, environment: str, run: str, s
     log().info("checked out %s (%s)", found.short, found.subject)
     order = Order(
         run=run,
-        repository=str(repository),
+        repository=repository,
         folder=relative,
-        source=str(source),
         app=app,
         revision=found,
         environment=environment,
         steal=steal,
     )
     note(run, "order", environment, order)
+    if is_address(repository):
+        _call_run(order)
     return order
 
 
 async def lay_out_sources(order: Order) -> None:
-    """Make sure the application's files lie where the order says: an earlier attempt of the run removed them."""
-    if not order.path.exists():
+    """Make sure the application's files are here: an earlier attempt of the run removed them, or was elsewhere."""
+    if not source_of(order.run).exists():
         await lay_out_again(order)
 
 
 @step(timeout_seconds=300, name="lay out sources", keep=False)
 def lay_out_again(order: Order) -> None:
-    """Lay the application's files out where the order says."""
-    export(Path(order.repository), order.revision.sha, order.folder, order.path)
+    """Lay the application's files out again."""
+    laid_out(order)
 
 
 @step(timeout_seconds=120, keep=False)
@@ -90,7 +100,11 @@ def name_of_delivery(parameters: dict[str, Any]) -> str:
     revision, environment = str(parameters.get("revision", "HEAD")), str(parameters.get("environment", "production"))
     app = "?"
     try:
-        folder = _project(parameters.get("project"))
+        project = _project(parameters.get("project"))
+        if is_address(project):  # nothing is fetched for a name
+            shown = revision[:SHORT] if re.fullmatch(r"[0-9a-f]{40,}", revision) else revision
+            return delivery_name(likely_name(project), shown, environment)
+        folder = Path(project).resolve()
         app = folder.name
         app = app_name(folder / FILE)
         repository = git.top_level(folder)
@@ -100,12 +114,18 @@ def name_of_delivery(parameters: dict[str, Any]) -> str:
     return delivery_name(app, revision, environment)
 
 
-def _project(asked: str | None) -> Path:
+def _call_run(order: Order) -> None:
+    """Give the run its name: of an address it was only guessed; nothing depends on it."""
+    with suppress(httpx.HTTPError, PrefectHTTPStatusError), get_client(sync_client=True) as client:
+        client.update_flow_run(UUID(order.run), name=order.name)
+
+
+def _project(asked: str | None) -> str:
     if asked:
-        return Path(asked).resolve()
+        return asked
     remembered = Home.current().project
     if not remembered.exists():
         raise Misconfigured(
             "parameter project", "not given", "the folder with headway.yaml", "or deliver once with `headway run`"
         )
-    return Path(remembered.read_text().strip())
+    return remembered.read_text().strip()

@@ -16,6 +16,7 @@ from delivery.scanning.findings import ScanReport, count_findings
 from delivery.spec.configuration import configuration_hash
 from tasks.images import STAND_INS
 from tasks.notes import last_notes, note
+from tasks.sources import laid_out
 from tasks.step import log, step
 
 
@@ -26,7 +27,7 @@ def publish_release(order: Order, built: Built, reports: list[ScanReport], resul
         app=order.app.app,
         revision=order.revision,
         images={image.name: image.ref for image in built.images},
-        migrations_hash=migrations_hash(order.path, order.app),
+        migrations_hash=migrations_hash(laid_out(order), order.app),
         configuration_hash=configuration_hash(order.app, order.environment),
         created=order.revision.committed or datetime.now(UTC),
     )

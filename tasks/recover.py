@@ -20,14 +20,16 @@ from blocks.artifact_store import current_store
 from blocks.environment import remove_settings
 from delivery import opening
 from delivery.changes.archive import Archive, HistoryEntry
+from delivery.changes.heartbeat import CRASHED, end_leases_of_the_dead
 from delivery.changes.journal import Entry, Journal
 from delivery.changes.lease import Lease
-from delivery.changes.presence import CRASHED, Presence, Roll, end_leases_of_the_dead
 from delivery.errors import Transient
 from delivery.home import Home
 from delivery.platform.orchestrator import Orchestrator
+from delivery.ports.heartbeats import Heartbeat, Heartbeats
 from delivery.releases.order import Order
 from delivery.spec.app import App
+from tasks.heartbeat import heartbeats
 from tasks.known import KnownPlace
 from tasks.lease import lease_book, left_to_do, renewed
 from tasks.place import open_target
@@ -47,9 +49,9 @@ REPORT_SECONDS = 8.0
 def recover_place(place: KnownPlace, run: str) -> str | None:
     """Finish or withdraw what an abandoned lease began; return what was done, or none when there was nothing to do."""
     book, app, environment = lease_book(), place.app.app, place.environment
-    end_leases_of_the_dead(book, Roll(Home.current().roll))
+    end_leases_of_the_dead(book, heartbeats())
     abandoned = book.read(app, environment)
-    if not abandoned.is_abandoned(datetime.now(UTC)):
+    if not abandoned.is_abandoned(datetime.now(UTC)) or not book.is_ours(abandoned):
         return None
     try:
         lease = book.take(app, environment, holder=run, reason=f"recovery of {abandoned.holder}")
@@ -105,7 +107,8 @@ def free_unchanged(places: list[KnownPlace], run: str) -> None:
     """Free what was left by runs that died before they changed anything, in environments that no journal speaks of."""
     book, known = lease_book(), {(place.app.app, place.environment) for place in places}
     for lease in book.all():
-        if not lease.is_abandoned(datetime.now(UTC)) or (lease.app, lease.environment) in known:
+        is_left = lease.is_abandoned(datetime.now(UTC)) and book.is_ours(lease)
+        if not is_left or (lease.app, lease.environment) in known:
             continue
         if left_to_do(Journal(current_store(), lease.app, lease.environment))[0] == "nothing":
             with suppress(Transient):  # somebody wants it just now
@@ -115,51 +118,53 @@ def free_unchanged(places: list[KnownPlace], run: str) -> None:
 @step(timeout_seconds=120, retries=0, keep=False)
 def recover_runs() -> list[str]:
     """Start runs again whose process died while the orchestrator thinks they run or wait; once, then they crashed."""
-    roll = Roll(Home.current().roll)
-    with roll.alone() as alone, get_client(sync_client=True) as client:
-        if not alone or not roll.dead():
+    kept = heartbeats()
+    with kept.alone() as alone, get_client(sync_client=True) as client:
+        if not alone or not kept.dead():
             return []
-        if roll.unattended():
+        if kept.unattended():
             time.sleep(REPORT_SECONDS)
         unended = {str(run.id): run for run in unended_runs(client)}
-        return [words for presence in roll.dead() if (words := _end(client, roll, presence, unended))]
+        # Another platform has a server of its own, and ends its runs itself; or it has the same, and they are in it.
+        dead = [one for one in kept.dead() if kept.is_ours(one) or one.run in unended]
+        return [words for heartbeat in dead if (words := _end(client, kept, heartbeat, unended))]
 
 
-def _end(client: SyncPrefectClient, roll: Roll, presence: Presence, unended: dict[str, FlowRun]) -> str | None:
-    run = unended.get(presence.run)
+def _end(client: SyncPrefectClient, kept: Heartbeats, heartbeat: Heartbeat, unended: dict[str, FlowRun]) -> str | None:
+    run = unended.get(heartbeat.run)
     if run is None:  # it has ended; its process could not say so
-        _report_crash(client, presence)
-        roll.leave(presence.run)
+        _report_crash(client, heartbeat)
+        kept.leave(heartbeat.run)
         return None
     if run.state_type not in CARRIED or run.state_name == "Suspended":  # nobody has to be there while it waits
-        roll.attend(presence)
+        kept.attend(heartbeat)
         return None
-    state, words = _after_death(run, presence)
+    state, words = _after_death(run, heartbeat)
     client.set_flow_run_state(run.id, state, force=True)
     if state.is_final():
-        _report_crash(client, presence)
-        roll.leave(presence.run)
+        _report_crash(client, heartbeat)
+        kept.leave(heartbeat.run)
     else:
-        roll.attend(presence)
+        kept.attend(heartbeat)
     log().warning("the process of run %s (%s) died: %s", run.name, run.id, words)
     return f"{run.name}: {words}"
 
 
-def _report_crash(client: SyncPrefectClient, presence: Presence) -> None:
+def _report_crash(client: SyncPrefectClient, heartbeat: Heartbeat) -> None:
     """See to the report of a delivery or rollback that crashed: its process writes none any more."""
     with suppress(ObjectNotFound, ValueError):  # the server may have another past than this folder
-        run = client.read_flow_run(UUID(presence.run))
-        if run.state_type == StateType.CRASHED and presence.begins_again:
+        run = client.read_flow_run(UUID(heartbeat.run))
+        if run.state_type == StateType.CRASHED and heartbeat.begins_again:
             report_crash(run, client.read_flow(run.flow_id).name, CRASHED)
 
 
-def _after_death(run: FlowRun, presence: Presence) -> tuple[State[None], str]:
+def _after_death(run: FlowRun, heartbeat: Heartbeat) -> tuple[State[None], str]:
     """Return the state of a run whose process died, and what that means in words."""
     if run.state_type == StateType.CANCELLING:
         return Cancelled(message="its process died while it was cancelled"), "cancelled"
-    if not presence.begins_again:
+    if not heartbeat.begins_again:
         return Crashed(message="its process died"), "crashed"
-    if presence.attempts < MOST_ATTEMPTS:
+    if heartbeat.attempts < MOST_ATTEMPTS:
         return AwaitingRetry(message="its process died"), "started again"
     return Crashed(message="its process died again"), "crashed"
 
@@ -173,13 +178,13 @@ def revive_keeper() -> None:
 def sweep_orphans() -> list[str]:
     """Remove what has no living owner and return its names, unless somebody does just that."""
     home = Home.current()
-    with Roll(home.roll).alone() as alone:
+    with heartbeats().alone() as alone:
         return _sweep(home) if alone else []
 
 
 def _sweep(home: Home) -> list[str]:
     with get_client(sync_client=True) as client:
-        living = {str(run.id) for run in unended_runs(client)} | Roll(home.roll).alive()
+        living = {str(run.id) for run in unended_runs(client)} | heartbeats().alive()
     removed = opening.open_services().orphans.sweep(living)
     for orphan in removed:
         log().warning("removed %s %s: %s", orphan.kind, orphan.name, orphan.why)

@@ -48,7 +48,6 @@ def choose_release(
         run=run,
         repository="",
         folder=".",
-        source="",
         app=described,
         revision=release.revision,
         environment=environment,

@@ -5,7 +5,6 @@ import contextvars
 import functools
 import inspect
 import logging
-import time
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -30,6 +29,7 @@ from delivery import opening
 from delivery.errors import HeadwayError, PlaceGone, Transient
 from delivery.full_disk import storage_trouble
 from delivery.report.record import StepTime
+from delivery.waiting import until_async
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -148,18 +148,18 @@ async def _outlast(error: httpx.ConnectError) -> NoReturn:
 
     A client that had an answer before asks again by itself; one that a step had just made does not.
     """
-    deadline = time.monotonic() + SERVER_SECONDS
     async with get_client() as client:
-        while await client.api_healthcheck() and time.monotonic() < deadline:
-            await asyncio.sleep(POLL_SECONDS)
+
+        async def is_back() -> bool:
+            return not await client.api_healthcheck()
+
+        await until_async(is_back, seconds=SERVER_SECONDS, every=POLL_SECONDS)
     raise Transient(f"the Prefect server did not answer: {error}") from error
 
 
 async def _outlast_place() -> None:
     """Return when what runs the application answers again: tried before, the step would only use up its attempts."""
-    deadline = time.monotonic() + PLACE_SECONDS
-    while not await _in_thread(opening.places_answer) and time.monotonic() < deadline:
-        await asyncio.sleep(POLL_SECONDS)
+    await until_async(lambda: _in_thread(opening.places_answer), seconds=PLACE_SECONDS, every=POLL_SECONDS)
 
 
 def _only_transient(_task: object, _task_run: object, state: State[Any]) -> bool:

@@ -15,6 +15,7 @@ from delivery.testing.judging import CellFailed, check_tests
 from tasks.named_secrets import suite_secrets
 from tasks.notes import note
 from tasks.place import open_environment
+from tasks.sources import laid_out
 from tasks.step import log, step
 
 
@@ -30,7 +31,7 @@ def run_test_cell(order: Order, built: Built, cell: Cell) -> CellResult:
         order.app,
         cell,
         built.refs(),
-        source=order.path,
+        source=laid_out(order),
         run=order.run,
         log=place / "log.txt",
         report_dir=place / "junit",

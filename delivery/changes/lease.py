@@ -1,104 +1,57 @@
-"""The right to change an environment: one holder at a time, with an expiry and a sequence that only grows.
+"""Leases: what is true of them wherever they are kept, and those in a folder that hosts may share."""
 
-The sequence is the fence: a target that obeyed sequence 7 refuses 6, so a process that slept through the end of its
-lease can do nothing any more.
-"""
-
+from abc import ABC, abstractmethod
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from filelock import FileLock
-from pydantic import Field
 
-from delivery.errors import Rejected, Transient
-from delivery.model import Model
+from delivery.changes import processes
+from delivery.changes.processes import nobody
+from delivery.errors import HeadwayError, Rejected, Transient
+from delivery.home import Home
+from delivery.ports.heartbeats import Whereabouts
+from delivery.ports.leases import LEASE_SECONDS, RENEW_SECONDS, Lease, Theft
 from delivery.releases.run_names import called
 
-LEASE_SECONDS = 30.0
-RENEW_SECONDS = 5.0
+__all__ = ["LEASE_SECONDS", "RENEW_SECONDS", "Lease", "LeaseBook", "LeaseRules", "Theft"]
+
+# What becomes of a lease (none: it stays as it is), and what whoever asked is told instead of it.
+Ruling = tuple[Lease | None, HeadwayError | None]
 
 
-class Theft(Model):
-    """A lease that was taken from a holder who was alive."""
+class LeaseRules(ABC):
+    """What is true of leases wherever they are kept; a subclass reads, and changes one under a rule, at once."""
 
-    environment: str
-    robbed: str = Field(description="the run that held it")
-    by: str = Field(description="the run that took it")
-    robbed_name: str = Field("", description="what the robbed run is called")
-    by_name: str = Field("", description="what the run that took it is called")
-    at: datetime
-    sequence: int = Field(ge=0, description="of the lease that ended by it")
-    since: datetime | None = Field(None, description="when the robbed run had taken it")
-    reason: str = Field("", description="what the robbed run was doing")
+    def __init__(
+        self,
+        *,
+        lease_seconds: float = LEASE_SECONDS,
+        platform: Callable[[], str] = nobody,
+        here: Whereabouts | None = None,
+    ) -> None:
+        self.lease_seconds, self.platform, self.here = lease_seconds, platform, here or processes.here()
 
-    def describe(self) -> str:
-        """Say who took what from whom, and when."""
-        robbed, thief = called(self.robbed_name, self.robbed), called(self.by_name, self.by)
-        return f"{self.environment} was stolen from {robbed} ({self.reason}) by {thief} at {_moment(self.at)}"
-
-
-class Lease(Model):
-    """What is known of the right to change one environment."""
-
-    app: str
-    environment: str
-    sequence: int = Field(ge=0, description="grows by one with every holder")
-    holder: str | None = Field(None, description="the run that holds it; none: free")
-    holder_name: str = Field("", description="what the run that holds it is called")
-    reason: str = ""
-    taken: datetime | None = None
-    expires: datetime | None = None
-    superseded_by: str | None = Field(None, description="a newer run that asked the holder to give way")
-    superseded_by_name: str = Field("", description="what that run is called")
-    theft: Theft | None = Field(None, description="the last one, kept until the next")
-
-    @property
-    def was_stolen(self) -> bool:
-        """Whether its last holder took it from a living one."""
-        return self.theft is not None and self.theft.sequence + 1 == self.sequence
-
-    @property
-    def held_by(self) -> str:
-        """Who holds it, as people know the run."""
-        return called(self.holder_name, self.holder or "")
-
-    def is_held(self, now: datetime) -> bool:
-        """Whether somebody holds it and was heard of in time."""
-        return self.holder is not None and self.expires is not None and now < self.expires
-
-    def is_abandoned(self, now: datetime) -> bool:
-        """Whether the holder stopped renewing without giving it back."""
-        return self.holder is not None and not self.is_held(now)
-
-    def describe(self) -> str:
-        """Say who holds what, since when and why."""
-        if self.holder is None:
-            return f"{self.environment} of {self.app} is free"
-        since = _moment(self.taken) if self.taken else "an unknown time"
-        return f"{self.environment} of {self.app} is held by {self.held_by} since {since} ({self.reason})"
-
-
-def _moment(at: datetime) -> str:
-    return f"{at:%Y-%m-%d %H:%M:%S} UTC"
-
-
-class LeaseBook:
-    """The leases of a platform, one file for each environment, changed under a lock."""
-
-    def __init__(self, root: Path, *, lease_seconds: float = LEASE_SECONDS) -> None:
-        self.root = root
-        self.lease_seconds = lease_seconds
-
+    @abstractmethod
     def read(self, app: str, environment: str) -> Lease:
-        """Return the lease as it stands."""
-        path = self._path(app, environment)
-        if not path.exists():
-            return Lease(app=app, environment=environment, sequence=0)
-        return Lease.model_validate_json(path.read_text())
+        """Return the lease as it stands; sequence 0 when nobody ever had it."""
 
+    @abstractmethod
     def all(self) -> list[Lease]:
         """Return every lease there ever was, in order of name."""
-        return [Lease.model_validate_json(path.read_text()) for path in sorted(self.root.glob("*.json"))]
+
+    @abstractmethod
+    def _change(self, app: str, environment: str, rule: Callable[[Lease], Ruling]) -> Lease | None:
+        """Keep what `rule` makes of the lease as it stands, and raise what it says; nobody changes it in between.
+
+        Where nobody can be kept away (S3: a write that is conditional on what was read), the rule is asked again about
+        what stands there by then: it has no effects.
+        """
+
+    def is_ours(self, lease: Lease) -> bool:
+        """Whether this platform changed the environment last, so that what was left half done there is its own."""
+        return lease.platform == "" or lease.platform == self.platform()
 
     def take(
         self,
@@ -116,28 +69,13 @@ class LeaseBook:
         From `steal`, and nobody else, it is taken at once. Raises Transient while somebody else holds it and the
         policy is to wait (`queue`, `supersede`: the holder is asked to give way), Rejected for policy `reject`.
         """
-        with self._locked(app, environment):
-            now = datetime.now(UTC)
-            lease = self.read(app, environment)
-            theft = lease.theft
+
+        def rule(lease: Lease) -> Ruling:
+            now, theft = datetime.now(UTC), lease.theft
             if lease.is_held(now) and lease.holder == steal != holder:
-                theft = Theft(
-                    environment=environment,
-                    robbed=steal,
-                    by=holder,
-                    robbed_name=lease.holder_name,
-                    by_name=name,
-                    at=now,
-                    sequence=lease.sequence,
-                    since=lease.taken,
-                    reason=lease.reason,
-                )
+                theft = _theft(lease, holder, name, now)
             elif lease.is_held(now) and lease.holder != holder:
-                if policy == "reject":
-                    raise Rejected(lease.describe())
-                if policy == "supersede" and lease.superseded_by is None:
-                    self._write(lease.model_copy(update={"superseded_by": holder, "superseded_by_name": name}))
-                raise Transient(lease.describe())
+                return _refused(lease, holder, name, policy)
             taken = Lease(
                 app=app,
                 environment=environment,
@@ -148,21 +86,28 @@ class LeaseBook:
                 taken=now,
                 expires=now + timedelta(seconds=self.lease_seconds),
                 theft=theft,
+                where=self.here,
+                platform=self.platform(),
             )
-            self._write(taken)
-            return taken
+            return taken, None
+
+        taken = self._change(app, environment, rule)
+        assert taken is not None
+        return taken
 
     def renew(self, lease: Lease) -> Lease:
         """Move the expiry; Rejected when the lease went to somebody else or the holder is asked to give way."""
-        with self._locked(lease.app, lease.environment):
-            current = self.read(lease.app, lease.environment)
-            if current.sequence != lease.sequence or current.holder != lease.holder:
-                raise _lost(current, lease.sequence)
+
+        def rule(current: Lease) -> Ruling:
+            if not _is_that(current, lease):
+                return None, _lost(current, lease.sequence)
             expires = datetime.now(UTC) + timedelta(seconds=self.lease_seconds)
-            renewed = current.model_copy(update={"expires": expires})
-            self._write(renewed)
-        if renewed.superseded_by:
-            raise Rejected(f"superseded by {called(renewed.superseded_by_name, renewed.superseded_by)}")
+            newer = current.superseded_by
+            asked = Rejected(f"superseded by {called(current.superseded_by_name, newer)}") if newer else None
+            return current.model_copy(update={"expires": expires}), asked
+
+        renewed = self._change(lease.app, lease.environment, rule)
+        assert renewed is not None
         return renewed
 
     def end(self, lease: Lease) -> bool:
@@ -170,12 +115,13 @@ class LeaseBook:
 
         Whoever takes the environment next gets a higher sequence, so a holder that was wrongly thought dead is refused.
         """
-        with self._locked(lease.app, lease.environment):
-            current = self.read(lease.app, lease.environment)
-            if (current.sequence, current.holder) != (lease.sequence, lease.holder) or current.holder is None:
-                return False
-            self._write(current.model_copy(update={"expires": datetime.now(UTC)}))
-            return True
+
+        def rule(current: Lease) -> Ruling:
+            if not _is_that(current, lease) or current.holder is None:
+                return None, None
+            return current.model_copy(update={"expires": datetime.now(UTC)}), None
+
+        return self._change(lease.app, lease.environment, rule) is not None
 
     def check(self, app: str, environment: str, sequence: int) -> None:
         """Return while nobody took the lease after `sequence`; Rejected otherwise."""
@@ -185,24 +131,95 @@ class LeaseBook:
 
     def give_back(self, lease: Lease) -> None:
         """Free the environment; nothing happens when somebody else holds it by now."""
-        with self._locked(lease.app, lease.environment):
-            current = self.read(lease.app, lease.environment)
-            if current.sequence == lease.sequence and current.holder == lease.holder:
-                free = Lease(app=lease.app, environment=lease.environment, sequence=lease.sequence, theft=current.theft)
-                self._write(free)
 
-    def _locked(self, app: str, environment: str) -> FileLock:
+        def rule(current: Lease) -> Ruling:
+            if not _is_that(current, lease):
+                return None, None
+            kept = {"app", "environment", "sequence", "theft", "platform"}
+            return Lease.model_validate(current.model_dump(include=kept)), None
+
+        self._change(lease.app, lease.environment, rule)
+
+
+class LeaseBook(LeaseRules):
+    """Leases in a folder, one file for each environment, changed under a lock.
+
+    Hosts may share the folder where it keeps `flock` between them (NFS version 4 does, as POSIX locks), where `rename`
+    replaces a file at once, and where a file that was opened is as its last writer closed it. What a folder gets wrong
+    the fence holds: a target refuses a sequence below one it obeyed.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        *,
+        lease_seconds: float = LEASE_SECONDS,
+        platform: Callable[[], str] = nobody,
+        here: Whereabouts | None = None,
+    ) -> None:
+        super().__init__(lease_seconds=lease_seconds, platform=platform, here=here)
+        self.root = root
+
+    @classmethod
+    def of(cls, home: Home) -> "LeaseBook":
+        """Return those of a platform."""
+        return cls(home.leases, platform=lambda: home.identity)
+
+    def read(self, app: str, environment: str) -> Lease:
+        """Return the lease as it stands; sequence 0 when nobody ever had it."""
+        try:
+            return Lease.model_validate_json(self._path(app, environment).read_text())
+        except FileNotFoundError:
+            return Lease(app=app, environment=environment, sequence=0)
+
+    def all(self) -> list[Lease]:
+        """Return every lease there ever was, in order of name."""
+        return [Lease.model_validate_json(path.read_text()) for path in sorted(self.root.glob("*.json"))]
+
+    def _change(self, app: str, environment: str, rule: Callable[[Lease], Ruling]) -> Lease | None:
         self.root.mkdir(parents=True, exist_ok=True)
-        return FileLock(self._path(app, environment).with_suffix(".lock"), timeout=30)
+        path = self._path(app, environment)
+        with FileLock(path.with_suffix(".lock"), timeout=30):
+            lease, error = rule(self.read(app, environment))
+            if lease:
+                beside = path.with_suffix(".new")
+                beside.write_text(lease.model_dump_json(indent=2))
+                beside.replace(path)
+        if error:
+            raise error
+        return lease
 
     def _path(self, app: str, environment: str) -> Path:
         return self.root / f"{app}.{environment}.json"
 
-    def _write(self, lease: Lease) -> None:
-        path = self._path(lease.app, lease.environment)
-        beside = path.with_suffix(".new")
-        beside.write_text(lease.model_dump_json(indent=2))
-        beside.replace(path)
+
+def _is_that(current: Lease, lease: Lease) -> bool:
+    return (current.sequence, current.holder) == (lease.sequence, lease.holder)
+
+
+def _refused(lease: Lease, holder: str, name: str, policy: str) -> Ruling:
+    """Return what somebody else's lease becomes when `holder` asks for it, and what is told."""
+    if policy == "reject":
+        return None, Rejected(lease.describe())
+    busy = Transient(lease.describe())
+    if policy == "supersede" and lease.superseded_by is None:
+        return lease.model_copy(update={"superseded_by": holder, "superseded_by_name": name}), busy
+    return None, busy
+
+
+def _theft(lease: Lease, holder: str, name: str, now: datetime) -> Theft:
+    assert lease.holder is not None
+    return Theft(
+        environment=lease.environment,
+        robbed=lease.holder,
+        by=holder,
+        robbed_name=lease.holder_name,
+        by_name=name,
+        at=now,
+        sequence=lease.sequence,
+        since=lease.taken,
+        reason=lease.reason,
+    )
 
 
 def _lost(current: Lease, sequence: int) -> Rejected:

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 
 import httpx
 
+from delivery.changes.heartbeat import FolderHeartbeats, end_leases_of_the_dead
 from delivery.changes.lease import LeaseBook
-from delivery.changes.presence import Roll, end_leases_of_the_dead
 from delivery.docker.engine.client import connect
 from delivery.docker.images.registry import ensure_registry
 from delivery.docker.images.registry_state import PROBE_SECONDS, look_at_registry, read_record
@@ -41,7 +41,7 @@ def duties_of(home: Home) -> list[Duty]:
     silence, fallen, recovery = Silence(prefect), Fallen(home), Recovery(home, prefect)
     return [
         Duty("Docker", lambda: engine_died(home), engine),
-        Duty("Prefect server", lambda: prefect.server.process() is None, server),
+        Duty("Prefect server", lambda: not prefect.elsewhere and prefect.server.process() is None, server),
         Duty("Prefect server's answers", silence.is_long, silence.describe, rounds=SLOW_ROUNDS),
         Duty("worker", lambda: prefect.worker.process() is None and prefect.answers(), worker),
         Duty("recovery", recovery.is_needed, recovery.start),
@@ -82,12 +82,14 @@ class Silence:
 
     def is_long(self) -> bool:
         """Whether it has lasted for a minute."""
-        if self._prefect.server.process() is None or self._prefect.answers():
+        if not self._prefect.is_expected_to_answer or self._prefect.answers():
             self._heard = self._now()
         return self._now() - self._heard > SILENT_SECONDS
 
     def describe(self) -> str:
         """Say what a person can do about it."""
+        if self._prefect.elsewhere:
+            return f"none for {SILENT_SECONDS:g} s from {self._prefect.api}, which PREFECT_API_URL names"
         return f"none for {SILENT_SECONDS:g} s although it runs; see {self._prefect.server.log}"
 
 
@@ -137,18 +139,18 @@ class Recovery:
     """`headway recover` in a process of its own, one at a time: when a run has died or a lease has run out."""
 
     def __init__(self, home: Home, prefect: Orchestrator) -> None:
-        self._leases, self._roll, self._prefect = LeaseBook(home.leases), Roll(home.roll), prefect
+        self._leases, self._heartbeats, self._prefect = LeaseBook.of(home), FolderHeartbeats.of(home), prefect
         self._why: list[str] = []
 
     def is_needed(self) -> bool:
         """Whether something waits for it, and it can run."""
-        end_leases_of_the_dead(self._leases, self._roll)
+        end_leases_of_the_dead(self._leases, self._heartbeats)
         now = datetime.now(UTC)
-        left = [lease for lease in self._leases.all() if lease.is_abandoned(now)]
+        left = [lease for lease in self._leases.all() if lease.is_abandoned(now) and self._leases.is_ours(lease)]
         self._why = [f"{lease.environment} of {lease.app}, left by {lease.holder}" for lease in left]
-        with self._roll.alone() as alone:  # else somebody looks after them just now
-            dead = self._roll.unattended() if alone else []
-        self._why += [f"run {presence.run}, whose process died" for presence in dead]
+        with self._heartbeats.alone() as alone:  # else somebody looks after them just now
+            dead = self._heartbeats.unattended() if alone else []
+        self._why += [f"run {heartbeat.run}, whose process died" for heartbeat in dead]
         return bool(self._why) and self._prefect.recovery.process() is None and self._prefect.answers()
 
     def start(self) -> str:

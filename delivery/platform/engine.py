@@ -30,6 +30,7 @@ from delivery.home import Home
 from delivery.model import Model
 from delivery.platform.daemon import Daemon
 from delivery.programs.run import run
+from delivery.waiting import until
 
 PID_FILES = (PID_FILE, Path("/var/run/docker/containerd/containerd.pid"))
 LOCK = Path("/var/run/headway-dockerd.lock")  # all platforms of a machine share its engine
@@ -208,15 +209,15 @@ def is_live_restored() -> bool:
 
 def wait_for_engine(daemon: Daemon | None, answers: Callable[[], str | None], seconds: float = START_SECONDS) -> str:
     """Return the version as soon as the engine answers; Rejected with the log's end when it ends or stays silent."""
-    deadline = time.monotonic() + seconds
-    while (version := answers()) is None:
-        ended = daemon is not None and daemon.process() is None and not is_running()
-        if ended or time.monotonic() > deadline:
-            what = "ended at once" if ended else f"did not answer within {seconds:g} s"
-            log = f"the end of {daemon.log}:\n{daemon.last_lines()}" if daemon else "see `journalctl -u docker`"
-            raise Rejected(f"dockerd {what}; {log}")
-        time.sleep(0.1)
-    return version
+
+    def has_ended() -> bool:
+        return daemon is not None and daemon.process() is None and not is_running()
+
+    if version := until(answers, seconds=seconds, every=0.1, unless=has_ended):
+        return version
+    what = "ended at once" if has_ended() else f"did not answer within {seconds:g} s"
+    log = f"the end of {daemon.log}:\n{daemon.last_lines()}" if daemon else "see `journalctl -u docker`"
+    raise Rejected(f"dockerd {what}; {log}")
 
 
 def _carry_out(steps: tuple[Step, ...], daemon: Daemon) -> str:

@@ -1,21 +1,23 @@
-"""The Prefect server, the worker and the keeper of one machine, as background processes."""
+"""The Prefect server, the worker and the keeper of one machine, as background processes; or a server elsewhere."""
 
 import os
 import socket
 import sys
-import time
-from pathlib import Path
 
 import httpx
 import psutil
 
-from delivery.errors import Rejected
+from delivery.errors import Misconfigured, Rejected
 from delivery.home import Home
 from delivery.platform.daemon import Daemon
+from delivery.platform.prefect_api import SETTING, PrefectApi
+from delivery.platform.prefect_settings import chosen_settings, filled_in, profiles_path
+from delivery.waiting import until
 
 POOL = "headway"
+RESULTS_SETTING = "PREFECT_RESULTS_DEFAULT_STORAGE_BLOCK"
+RESULTS_BLOCK = "local-file-system/headway-results"
 START_SECONDS = 120  # the first start migrates the database; two busy cores need most of a minute
-ROOT = Path(__file__).resolve().parents[2]
 
 
 class Orchestrator:
@@ -35,28 +37,41 @@ class Orchestrator:
         path = self.home.root / "daemons" / "server.port"
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(str(_free_port(int(os.environ.get("HEADWAY_SERVER_PORT", "4200")))))
+            wanted = os.environ.get("HEADWAY_SERVER_PORT") or self._chosen.get("PREFECT_SERVER_API_PORT") or "4200"
+            path.write_text(str(_free_port(_port_number(wanted))))
         return int(path.read_text())
+
+    @property
+    def elsewhere(self) -> PrefectApi | None:
+        """The server that PREFECT_API_URL names, or that this platform is up with; none: Headway runs its own."""
+        url = self._chosen.get(SETTING, "")
+        if url and not self._is_own(url):
+            return PrefectApi(url, self._chosen)
+        return PrefectApi(self._joined, self._chosen) if self._joined and not url else None
 
     @property
     def url(self) -> str:
         """Where the UI is."""
-        return f"http://127.0.0.1:{self.port}"
+        return self.elsewhere.ui if self.elsewhere else f"http://127.0.0.1:{self.port}"
+
+    @property
+    def api(self) -> str:
+        """Where the API is, without credentials."""
+        return self.elsewhere.shown if self.elsewhere else f"{self.url}/api"
 
     def run_url(self, run: str) -> str:
         """Where the UI shows a run."""
         return f"{self.url}/runs/flow-run/{run}"
 
     def environment(self) -> dict[str, str]:
-        """Return the variables that make Prefect commands and flows use this platform."""
-        return {
-            "HEADWAY_HOME": str(self.home.root),
-            "PREFECT_HOME": str(self.home.root / "prefect"),
-            "PREFECT_PROFILES_PATH": str(self.home.root / "prefect" / "profiles.toml"),
-            "PREFECT_API_URL": f"{self.url}/api",
+        """Return the variables that make Prefect commands and flows use this platform; what the user has set stays."""
+        elsewhere, prefect_home = self.elsewhere, self.home.root / "prefect"
+        ours = {
+            "PREFECT_HOME": str(prefect_home),
+            "PREFECT_PROFILES_PATH": str(profiles_path(self._chosen, prefect_home)),
+            SETTING: elsewhere.url if elsewhere else f"{self.url}/api",
             "PREFECT_SERVER_ALLOW_EPHEMERAL_MODE": "false",
             "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-            "DO_NOT_TRACK": "1",
             # Leases in memory lose a strict holder's slot for good when the server restarts.
             "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
             # Where worker and recovery were killed, no recovery is scheduled for as long as this: 300 by default.
@@ -70,27 +85,63 @@ class Orchestrator:
             "PREFECT_LOGGING_EXTRA_LOGGERS": "headway",
             "PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW": "ignore",
             "PREFECT_CLI_COLORS": "false",
+            # By name, so that whoever carries a run on finds what its steps returned, whatever folders it has itself.
+            RESULTS_SETTING: RESULTS_BLOCK,
+        }
+        if elsewhere:
+            ours["PREFECT_UI_URL"] = elsewhere.ui  # links are shown, and Prefect's own hold what the API's URL holds
+        if (password := self._chosen.get("PREFECT_SERVER_API_AUTH_STRING")) and not elsewhere:
+            ours["PREFECT_API_AUTH_STRING"] = password  # our server asks for it, so our clients say it
+        return {
+            **filled_in(ours, self._chosen),
+            "HEADWAY_HOME": str(self.home.root),
+            **({"HEADWAY_STORE": str(self.home.shared)} if self.home.shared else {}),
+            "DO_NOT_TRACK": os.environ.get("DO_NOT_TRACK") or "1",
             # What runs hand to programs is UTF-8 whatever locale the platform was started under: emoji as well.
             "PYTHONUTF8": "1",
         }
 
+    def check(self) -> None:
+        """Return when a server elsewhere can be used, or there is none; Misconfigured when it cannot be."""
+        elsewhere = self.elsewhere
+        if self.home.up.exists() and (elsewhere.shown if elsewhere else "") != self._joined:
+            with_what = f"the Prefect server {self._joined}" if self._joined else "a Prefect server of its own"
+            found = f"{self.api}, but the platform in {self.home.root} is up with {with_what}"
+            step = f"export {SETTING}={self._joined}" if self._joined else f"unset {SETTING}"
+            raise Misconfigured(SETTING, found, next_step=f"{step}; to change over: headway down, then headway up")
+        if elsewhere:
+            elsewhere.check()
+
+    def join(self) -> None:
+        """Keep which server the platform is up with until `headway down`, for shells that do not name it."""
+        path, elsewhere = self.home.root / "daemons" / "server.url", self.elsewhere
+        if elsewhere:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(elsewhere.shown)
+        else:
+            path.unlink(missing_ok=True)
+
     def start_server(self) -> None:
-        """Bring the server up and return when it answers; Rejected with the log's end when it does not."""
+        """Bring the server up and return when it answers; Rejected with the log's end when it does not.
+
+        One elsewhere is only asked: Misconfigured when it does not answer.
+        """
+        if self.elsewhere:
+            self.check()
+            return
         if self.answers():
             return
         self.launch_server()
-        deadline = time.monotonic() + START_SECONDS
-        while not self.answers():
-            if self.server.process() is None or time.monotonic() > deadline:
-                raise Rejected(
-                    f"the Prefect server did not start on port {self.port}; the end of {self.server.log}:\n"
-                    + self.server.last_lines()
-                )
-            time.sleep(0.2)
+        if not until(self.answers, seconds=START_SECONDS, every=0.2, unless=lambda: self.server.process() is None):
+            raise Rejected(
+                f"the Prefect server did not start on port {self.port}; the end of {self.server.log}:\n"
+                + self.server.last_lines()
+            )
 
     def launch_server(self) -> None:
-        """Start the server unless it runs, and return at once."""
-        self.server.start(server_command(self.port), self.environment())
+        """Start the server unless it runs, or is elsewhere, and return at once."""
+        if not self.elsewhere:
+            self.server.start(server_command(self.port), self.environment())
 
     def start_worker(self) -> None:
         """Bring the worker up; it makes its work pool when there is none."""
@@ -111,11 +162,14 @@ class Orchestrator:
     def stop(self) -> list[str]:
         """Stop everything, the keeper first so that it starts nothing again; return the names of those that ran."""
         self.home.up.unlink(missing_ok=True)
+        (self.home.root / "daemons" / "server.url").unlink(missing_ok=True)
         daemons = (self.keeper, self.recovery, self.worker, self.server)
         return [daemon.name for daemon in daemons if daemon.stop()]
 
     def answers(self) -> bool:
-        """Whether our server is healthy."""
+        """Whether the server is healthy; one elsewhere knows nothing of this platform before it was up."""
+        if elsewhere := self.elsewhere:
+            return self.home.up.exists() and elsewhere.answers()
         if self.server.process() is None:
             return False
         try:
@@ -127,12 +181,39 @@ class Orchestrator:
         """Whether server and worker are there."""
         return self.worker.process() is not None and self.answers()
 
+    @property
+    def is_expected_to_answer(self) -> bool:
+        """Whether there is a server that could."""
+        return self.elsewhere is not None or self.server.process() is not None
+
+    @property
+    def _chosen(self) -> dict[str, str]:
+        return chosen_settings(os.environ, self.home.root / "prefect")
+
+    @property
+    def _joined(self) -> str:
+        """The server elsewhere that the platform is up with, without credentials; empty: none."""
+        path = self.home.root / "daemons" / "server.url"
+        return path.read_text() if self.home.up.exists() and path.exists() else ""
+
+    def _is_own(self, url: str) -> bool:
+        """Whether a URL names the server that Headway runs for this home, as `headway up` prints it."""
+        path = self.home.root / "daemons" / "server.port"
+        port = path.read_text() if path.exists() else ""
+        return url.rstrip("/") in {f"http://{host}:{port}/api" for host in ("127.0.0.1", "localhost")}
+
 
 def server_command(port: int) -> list[str]:
     """Return the command that serves Prefect's API and UI on this machine alone."""
     app = ["--factory", "blocks.server:create_app", "--host", "127.0.0.1", "--port", str(port)]
     quiet = ["--log-level", "warning", "--timeout-keep-alive", "30", "--ws-ping-interval", "20"]
     return [sys.executable, "-m", "uvicorn", *app, *quiet]
+
+
+def _port_number(text: str) -> int:
+    if text.isdecimal() and int(text) < 2**16:
+        return int(text)
+    raise Misconfigured("HEADWAY_SERVER_PORT or PREFECT_SERVER_API_PORT", repr(text), "a port from 0 to 65535")
 
 
 def _free_port(preferred: int) -> int:

@@ -5,9 +5,9 @@ import os
 import shutil
 from pathlib import Path
 
+from delivery.changes.heartbeat import FolderHeartbeats
 from delivery.changes.lease import LeaseBook
 from delivery.changes.ledger import LABEL_PLATFORM
-from delivery.changes.presence import Roll
 from delivery.docker.engine.client import connect
 from delivery.docker.engine.engine_state import await_engine
 from delivery.docker.engine.sweep import remove_labelled
@@ -42,9 +42,11 @@ class Losses(Model):
 def find_losses(home: Home) -> Losses:
     """Return what a purge would destroy; changes nothing. Misconfigured when no engine says what there is."""
     holders = {lease.holder: lease.describe() for lease in LeaseBook(home.leases).all() if lease.holder}
-    runs = tuple(holders.get(run, f"run {run}") for run in sorted(Roll(home.roll).alive()))
     if not _has_identity(home):
-        return Losses(runs=runs)
+        return Losses()
+    kept = FolderHeartbeats.of(home)
+    ours = sorted(run for run in kept.alive() if (found := kept.find(run)) and kept.is_ours(found))
+    runs = tuple(holders.get(run, f"run {run}") for run in ours)
     if (engine_version() or await_engine(engine_version)) is None:
         raise Misconfigured(
             "headway down --purge",

@@ -19,7 +19,7 @@ class Store(Protocol):
         ...
 
     def keys(self, prefix: str) -> Iterator[str]:
-        """Yield the keys that start with the folder `prefix`, in order."""
+        """Yield the keys below the folder `prefix`, as text sorts them."""
         ...
 
     def locate(self, key: str) -> str:
@@ -28,7 +28,7 @@ class Store(Protocol):
 
 
 class FolderStore:
-    """A store in a folder."""
+    """A store in a folder; hosts may share it, where a link to a name that is taken fails on all of them."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -51,9 +51,8 @@ class FolderStore:
 
     def keys(self, prefix: str) -> Iterator[str]:
         """List the objects below `prefix`."""
-        for path in sorted(self._path(prefix).rglob("*")):
-            if path.is_file() and not path.name.startswith("."):
-                yield path.relative_to(self.root).as_posix()
+        found = (path for path in self._path(prefix).rglob("*") if path.is_file() and not path.name.startswith("."))
+        yield from sorted(path.relative_to(self.root).as_posix() for path in found)
 
     def locate(self, key: str) -> str:
         """The file's path."""

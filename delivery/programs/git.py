@@ -52,7 +52,8 @@ def resolve(repository: Path, revision: str, folder: str) -> Revision:
         name = f"{revision}^{{commit}}"
         sha = ask_git(repository, "rev-parse", "--verify", "--quiet", "--end-of-options", name).strip()
     except CommandFailed as error:
-        top_level(repository)
+        if not _is_bare(repository):
+            top_level(repository)
         raise Misconfigured(f"revision {revision}", f"there is none in {repository}", _known(repository)) from error
     tree = _object(repository, f"{sha}:{'' if folder == '.' else folder}")
     file = (PurePosixPath(folder) / FILE).as_posix()
@@ -111,6 +112,11 @@ def origin(repository: Path) -> str:
         address = ask_git(repository, "remote", "get-url", "origin").strip()
     except CommandFailed:
         return ""
+    return without_credentials(address)
+
+
+def without_credentials(address: str) -> str:
+    """Return the address of a repository without user and password."""
     return re.sub(r"^([A-Za-z0-9+.-]+://)[^/]*@", r"\1", address)
 
 
@@ -134,6 +140,13 @@ def _attributes_above(repository: Path, sha: str, folder: str) -> str:
     own = common / "info" / "attributes"
     content = found.encode() + (own.read_bytes() if own.is_file() else b"")
     return hashlib.sha256(content).hexdigest() if content.strip() else ""
+
+
+def _is_bare(repository: Path) -> bool:
+    try:
+        return ask_git(repository, "rev-parse", "--is-bare-repository").strip() == "true"
+    except CommandFailed:
+        return False
 
 
 def _object(repository: Path, name: str) -> str:

@@ -1,8 +1,8 @@
 """What a delivery was asked to do: which revision of which application goes where."""
 
-from pathlib import Path
+from typing import Any
 
-from pydantic import Field, GetJsonSchemaHandler
+from pydantic import Field, GetJsonSchemaHandler, model_validator
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
@@ -17,14 +17,19 @@ class Order(Model):
     """One delivery, as every step of it sees it."""
 
     run: str
-    repository: str
-    folder: str
-    source: str
+    repository: str = Field(description="address or folder, as it was named; of a rollback none")
+    folder: str = Field(description="of the application in it")
     app: App
     revision: Revision
     environment: str
     steal: str | None = Field(None, description="the one run from which leases are taken instead of waited for")
     goes_back: bool = Field(False, description="a rollback: the revision was live here before")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_folder_of_a_machine(cls, value: Any) -> Any:
+        """Read what an earlier Headway kept: it named the folder of the files as well."""
+        return {key: one for key, one in value.items() if key != "source"} if isinstance(value, dict) else value
 
     @classmethod
     def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
@@ -40,11 +45,6 @@ class Order(Model):
         if self.goes_back:
             return rollback_name(self.app.app, self.environment, self.revision.short)
         return delivery_name(self.app.app, self.revision.short, self.environment)
-
-    @property
-    def path(self) -> Path:
-        """Where the application's files of this revision lie."""
-        return Path(self.source)
 
     @property
     def policy(self) -> Environment:

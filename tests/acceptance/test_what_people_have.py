@@ -95,7 +95,7 @@ class Application:
 
 @pytest.mark.timeout(6 * HANGS_SECONDS)
 @pytest.mark.parametrize("name", EDITIONS)
-def test_a_busy_machine_releases_twice_and_rolls_back_without_a_loss(home, tmp_path, name):
+def test_a_busy_machine_releases_twice_and_rolls_back_without_a_loss(home, tmp_path, name, record_property):
     application = Application(name, home, tmp_path)
     application.renew()
     application.do("run")
@@ -114,7 +114,7 @@ def test_a_busy_machine_releases_twice_and_rolls_back_without_a_loss(home, tmp_p
         application.do("rollback")
         assert application.serves() == "second"
 
-    print(name, seen.good)
+    record_property("requests", seen.good)
     assert not seen.failures, "\n".join(seen.failures)
     assert len(seen.good) == (8 if name == "relay" else 4)
     said = json.loads(application.site.ask("GET", "/said"))

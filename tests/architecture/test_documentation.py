@@ -18,6 +18,7 @@ DOCS = [name for name in tracked() if name.startswith("docs/") and name.endswith
 PAGES = ["README.md", "CONTRIBUTING.md", *DOCS]
 EXAMPLES = sorted(path.parent.name for path in (ROOT / "examples").glob("*/headway.yaml"))
 COMMANDS = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+ROOT_OPTIONS = {name for one in typer.main.get_command(app).params for name in one.opts}
 LINKS = [(page, link) for page in PAGES for link in re.findall(r"\]\(([^)\s]+)\)", text(page))]
 
 
@@ -61,6 +62,17 @@ def test_every_command_in_a_page_exists_with_its_options(page: str) -> None:
     for verb, used in commands(page):
         assert verb in COMMANDS
         assert set(used) <= options(verb), verb
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_option_of_headway_itself_in_a_page_exists(page: str) -> None:
+    used = [match[1] for line in code(page) for match in [re.match(r"headway (--[a-z-]+)", line)] if match]
+    assert set(used) <= ROOT_OPTIONS
+
+
+def test_the_pages_say_how_a_shell_learns_to_complete() -> None:
+    assert "headway --install-completion" in code("README.md")
+    assert {"headway --install-completion", "headway --show-completion"} <= set(code("docs/commands.md"))
 
 
 def test_the_pages_show_how_to_use_headway() -> None:

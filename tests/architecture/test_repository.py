@@ -4,6 +4,7 @@ import importlib.util
 import itertools
 import os
 import re
+from importlib.metadata import requires
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -61,6 +62,14 @@ def test_every_dependency_is_locked() -> None:
     names = re.findall(r'^  "([a-z0-9-]+)', declared[1], re.MULTILINE)
     assert len(names) > 10
     assert set(names) <= packages("requirements.lock")
+
+
+def test_boto3_is_bound_as_aiobotocore_binds_it() -> None:
+    # Else pip, which pipx uses, tries one version of each after another, and has found no pair after ten minutes.
+    declared = re.search(r'^  "boto3<([\d.]+)"', text("pyproject.toml"), re.MULTILINE)
+    (bound,) = [one for one in requires("aiobotocore") or () if re.match(r"botocore\W", one)]
+    assert declared
+    assert f"<{declared[1]}" in bound.removeprefix("botocore").split(",")
 
 
 @pytest.mark.parametrize("pattern", [HOSTS, MIRRORS, MACHINES], ids=["registry", "mirror", "machine"])

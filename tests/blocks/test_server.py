@@ -1,6 +1,7 @@
 """The server's database under several writers at once."""
 
 import asyncio
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -10,7 +11,9 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from prefect.server.database.configurations import AioSqliteConfiguration
+from prefect.settings.models.root import Settings
 
+from blocks import server
 from blocks.server import begin_immediate
 
 Begin = Callable[..., Any]
@@ -100,3 +103,62 @@ def test_as_python_collects_it_the_waiting_writer_is_refused(tmp_path: Path) -> 
     # is locked" or "not an error".
     assert "sqlite3.OperationalError" in done.stderr
     assert done.returncode == 1
+
+
+POSTGRES = "postgresql+asyncpg://prefect:s3cret@database/prefect"
+SQLITE = "sqlite+aiosqlite:////tmp/prefect.db"
+PARTS = {"DRIVER": "postgresql+asyncpg", "HOST": "database", "USER": "prefect", "NAME": "prefect", "PASSWORD": "s3cret"}
+
+
+@pytest.fixture
+def changed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[], bool]:
+    """Make the server's app as it is told to by environment and profile; say whether Prefect's own was changed."""
+    for name in [name for name in os.environ if name.startswith("PREFECT_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("PREFECT_PROFILES_PATH", str(tmp_path / "profiles.toml"))
+    monkeypatch.setattr(server, "get_current_settings", Settings)
+    monkeypatch.setattr("prefect.server.api.server.create_app", lambda final: final)
+    own = AioSqliteConfiguration.begin_transaction
+    monkeypatch.setattr(AioSqliteConfiguration, "begin_transaction", own)
+    collected: list[bool] = []
+    monkeypatch.setattr(server, "collect_garbage_elsewhere", lambda: collected.append(True))
+
+    def make() -> bool:
+        server.create_app()
+        changes = {AioSqliteConfiguration.begin_transaction is not own, bool(collected)}
+        assert len(changes) == 1, "one of two changes was made"
+        return changes.pop()
+
+    return make
+
+
+@pytest.mark.parametrize(
+    "env",
+    [
+        {"PREFECT_SERVER_DATABASE_CONNECTION_URL": POSTGRES},
+        {"PREFECT_API_DATABASE_CONNECTION_URL": POSTGRES},
+        {f"PREFECT_SERVER_DATABASE_{name}": value for name, value in PARTS.items()},
+    ],
+    ids=["url", "its earlier name", "parts"],
+)
+def test_over_postgresql_the_server_is_prefects_own(
+    env: dict[str, str], changed: Callable[[], bool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in env.items():
+        monkeypatch.setenv(name, value)
+
+    assert not changed()
+
+
+@pytest.mark.parametrize(("url", "expected"), [(POSTGRES, False), (SQLITE, True)])
+def test_a_profile_names_the_database_too(
+    url: str, expected: bool, changed: Callable[[], bool], tmp_path: Path
+) -> None:
+    text = f'active = "ours"\n[profiles.ours]\nPREFECT_SERVER_DATABASE_CONNECTION_URL = "{url}"\n'
+    (tmp_path / "profiles.toml").write_text(text)
+
+    assert changed() is expected
+
+
+def test_without_a_word_about_it_the_database_is_sqlite_and_writers_wait(changed: Callable[[], bool]) -> None:
+    assert changed()

@@ -67,9 +67,11 @@ def test_a_home_of_somebody_else_is_told(tmp_path):
     """Root may write anywhere, so the refusal of the system is made here."""
     home = Home(tmp_path / "home")
 
-    said = storage_trouble(PermissionError(errno.EACCES, "Permission denied", str(home.root / "roll" / "r1.new")), home)
+    said = storage_trouble(
+        PermissionError(errno.EACCES, "Permission denied", str(home.root / "heartbeats" / "r1.new")), home
+    )
 
-    assert "roll/r1.new cannot be written: this user may not write there" in str(said)
+    assert "heartbeats/r1.new cannot be written: this user may not write there" in str(said)
     assert "HEADWAY_HOME" in str(said)
 
 
@@ -144,3 +146,13 @@ def test_a_disk_that_is_not_the_homes_is_named_by_itself(tmp_path):
     assert "/elsewhere/x cannot be written: the disk is full" in said
     assert "free space in /elsewhere/x" in said
     assert "HEADWAY_HOME" not in said
+
+
+def test_a_shared_folder_that_cannot_be_written_is_told_with_its_variable(tmp_path):
+    (tmp_path / "file").write_text("")
+    home = Home(tmp_path / "home", shared=tmp_path / "file" / "shared")
+
+    with pytest.raises(Rejected, match=r"file/shared cannot be written: .*\n  next: name a folder in HEADWAY_STORE"):
+        check_home(home)
+    denied = PermissionError(errno.EACCES, "Permission denied", str(home.leases / "shop.production.new"))
+    assert "another one in HEADWAY_STORE" in str(storage_trouble(denied, home))

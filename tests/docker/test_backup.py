@@ -111,6 +111,7 @@ def test_a_dump_that_cannot_be_restored_is_told(place, monkeypatch):
         prove(place)
 
 
+@pytest.mark.long
 def test_event_triggers_neither_stop_nor_see_the_proof_of_a_backup(place):
     sql(place[1], WATCHED)
 
@@ -120,7 +121,9 @@ def test_event_triggers_neither_stop_nor_see_the_proof_of_a_backup(place):
     assert sql(place[1], "select count(*) from ddl_log") == "0"
 
 
-@pytest.mark.parametrize("case", NAMES)
+@pytest.mark.parametrize(
+    "case", [pytest.param(name, marks=[] if name == "everything" else [pytest.mark.long]) for name in NAMES]
+)
 def test_a_good_backup_passes_and_each_of_many_damages_to_its_copy_is_told(servers, case):
     before, damages = servers.begin(case), DAMAGES | OWN_DAMAGES[case]
     after = servers.restore()

@@ -15,36 +15,41 @@ docker = pytest.mark.docker
 CACHE = Home.current().cache  # the downloads of earlier runs
 
 
+CONTRACTS = [
+    ("node:22-alpine", "node", ["-e", "console.log(process.version, process.getuid())"], "v22.20.0 1000"),
+    ("node:22-alpine", None, ["npm", "--version"], "10."),
+    ("python:3.11-slim", None, ["python", "-c", "import ssl, sqlite3; print('ok')"], "ok"),
+    ("python:3.11-slim", None, ["sh", "-c", "python -m venv /v && /v/bin/pip list"], "pip "),
+    ("python:3.11-slim", None, ["pip", "download", "--no-index", "nothing"], "No matching distribution"),
+    ("haproxy:2.6-alpine", None, ["sh", "-c", "flock --version && haproxy -v && command -v nc"], "2.6.12"),
+    ("registry:2", None, ["--version"], "2.8.2"),
+    ("aquasec/trivy:0.76.0", None, ["--version"], "Version: 0.76.0"),
+    ("debian:bookworm-slim", None, ["sh", "-c", "dpkg --audit && useradd eve && su eve -c whoami"], "eve"),
+    ("alpine:3.20", None, ["cat", "/etc/os-release"], "Debian"),
+    (
+        "python:3.11-slim",
+        None,
+        ["sh", "-c", "python3-config --includes; ls /usr/local/include/python3.11/Python.h"],
+        "-I/usr/local/include/python3.11 -I/usr/local/include/python3.11\n/usr/local/include/python3.11/Python.h",
+    ),
+    (
+        "python:3.11-slim",
+        None,
+        ["python", "-c", "import setuptools.build_meta as b; print(b.__name__)"],
+        "build_meta",
+    ),
+    ("python:3.11-alpine", None, ["python", "-c", "import distutils; print(distutils.__file__)"], "setuptools"),
+    ("node:22-slim", "node", ["sh", "-c", "npm --version && cd && pwd && id -u"], "/home/node\n1000"),
+    ("ghcr.io/astral-sh/uv:latest", None, ["--version"], "uv 0.13.9"),
+]
+# The others start from images that nothing else here needs, and making those takes its time.
+QUICK = ("node:22-alpine", "haproxy:2.6-alpine", "registry:2")
+
+
 @docker
 @pytest.mark.parametrize(
     ("asked", "user", "command", "said"),
-    [
-        ("node:22-alpine", "node", ["-e", "console.log(process.version, process.getuid())"], "v22.20.0 1000"),
-        ("node:22-alpine", None, ["npm", "--version"], "10."),
-        ("python:3.11-slim", None, ["python", "-c", "import ssl, sqlite3; print('ok')"], "ok"),
-        ("python:3.11-slim", None, ["sh", "-c", "python -m venv /v && /v/bin/pip list"], "pip "),
-        ("python:3.11-slim", None, ["pip", "download", "--no-index", "nothing"], "No matching distribution"),
-        ("haproxy:2.6-alpine", None, ["sh", "-c", "flock --version && haproxy -v && command -v nc"], "2.6.12"),
-        ("registry:2", None, ["--version"], "2.8.2"),
-        ("aquasec/trivy:0.76.0", None, ["--version"], "Version: 0.76.0"),
-        ("debian:bookworm-slim", None, ["sh", "-c", "dpkg --audit && useradd eve && su eve -c whoami"], "eve"),
-        ("alpine:3.20", None, ["cat", "/etc/os-release"], "Debian"),
-        (
-            "python:3.11-slim",
-            None,
-            ["sh", "-c", "python3-config --includes; ls /usr/local/include/python3.11/Python.h"],
-            "-I/usr/local/include/python3.11 -I/usr/local/include/python3.11\n/usr/local/include/python3.11/Python.h",
-        ),
-        (
-            "python:3.11-slim",
-            None,
-            ["python", "-c", "import setuptools.build_meta as b; print(b.__name__)"],
-            "build_meta",
-        ),
-        ("python:3.11-alpine", None, ["python", "-c", "import distutils; print(distutils.__file__)"], "setuptools"),
-        ("node:22-slim", "node", ["sh", "-c", "npm --version && cd && pwd && id -u"], "/home/node\n1000"),
-        ("ghcr.io/astral-sh/uv:latest", None, ["--version"], "uv 0.13.9"),
-    ],
+    [pytest.param(*one, marks=[] if one[0] in QUICK else [pytest.mark.long]) for one in CONTRACTS],
 )
 def test_a_stand_in_keeps_the_contract_of_its_image(asked, user, command, said):
     image = resolve_base(asked, cache=CACHE).used
@@ -108,6 +113,7 @@ def test_a_package_manager_that_a_stand_in_lacks_explains_itself(running, asked,
     assert said in container.logs().decode()
 
 
+@pytest.mark.long
 @docker
 def test_apt_get_installs_into_a_stand_in():
     # `ucf` asks through debconf, `tini` is none of Debian's base; both have files that the image leaves out.
@@ -169,6 +175,7 @@ def test_memcached_keeps_a_value(running):
     assert "VALUE a 0 2\r\nhi" in _answers(container, talk)
 
 
+@pytest.mark.long
 @docker
 def test_postgres_runs_the_scripts_of_its_first_start(running):
     env = {"POSTGRES_USER": "kim", "POSTGRES_PASSWORD": "p", "POSTGRES_DB": "shop"}
@@ -257,6 +264,7 @@ def test_trivy_sees_the_packages_of_a_stand_in(running):
     assert any(part["name"] == "libc6" for part in bill["components"])
 
 
+@pytest.mark.long
 @docker
 def test_the_browser_renders_a_page(running):
     container = running(

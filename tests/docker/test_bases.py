@@ -8,7 +8,7 @@ import requests
 from delivery.docker.engine.client import connect
 from delivery.docker.images import base_build, bases, stand_ins
 from delivery.docker.images.bases import find_base, find_bases, resolve_base
-from delivery.docker.images.stand_ins import stand_in_for
+from delivery.docker.images.stand_ins import Recipe, stand_in_for
 from delivery.errors import CommandFailed, Misconfigured, Transient
 from delivery.home import Home
 from tests.docker.recipes import copied_recipes
@@ -109,6 +109,30 @@ def test_a_machine_without_apt_says_so(tmp_path, monkeypatch):
     for asked in ("busybox", "debian:bookworm-slim"):
         with pytest.raises(Misconfigured, match=r"this machine: has no apt-get.*; allowed: Debian or Ubuntu"):
             resolve_base(asked, cache=tmp_path)
+
+
+@pytest.mark.long
+@docker
+def test_a_stand_in_is_built_whatever_lies_in_the_users_folder(tmp_path, monkeypatch):
+    shop = tmp_path / "shop"
+    shop.mkdir()
+    for name in ("queue", "secrets", "shutil"):
+        (shop / f"{name}.py").write_text("raise SystemExit('the shop has its own')\n")
+    monkeypatch.chdir(shop)
+    folder = tmp_path / "bases" / "mini"
+    folder.mkdir(parents=True)
+    (folder / "Dockerfile").write_text("FROM scratch\nLABEL made.by=zipfile\n")
+    recipe = Recipe(folder=folder, repositories=("mini",), provides=None, making="bare")
+    fetch, make = 'exec "$PYTHON" -m zipfile --help', 'cp -R "$(dirname "$0")/$1" "$2/image"'
+    recipe.script.write_text(f'[ "$4" = make ] || {fetch}\n{make}\n')
+    tag = f"headway-test/{secrets.token_hex(4)}:1"
+    try:
+        base_build.build_base(recipe, tag, tmp_path / "cache")
+        labels = connect().images.get(tag).labels
+    finally:
+        connect().images.remove(tag)
+
+    assert labels["made.by"] == "zipfile"
 
 
 @docker

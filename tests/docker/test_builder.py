@@ -112,7 +112,9 @@ def _read(reference, path):
         container.remove()
 
 
-@pytest.mark.parametrize("client", [None, COMPOSE, CLASSIC], ids=["found", "compose", "classic"])
+@pytest.mark.parametrize(
+    "client", [None, COMPOSE, pytest.param(CLASSIC, marks=pytest.mark.long)], ids=["found", "compose", "classic"]
+)
 def test_emoji_and_quotes_arrive_in_a_build_as_they_are(build, client):
     spoken = '🚀 ä漢字 "it\'s" $5 # no comment'
     dockerfile = 'FROM busybox:1.36\nARG TEXT\nRUN printf %s "$TEXT" >/told\n'
@@ -212,8 +214,10 @@ def _unpacked(archive):
                 yield image.extractfile(name).read()
 
 
-@pytest.mark.parametrize("client", [None, COMPOSE], ids=["found", "compose"])
-@pytest.mark.parametrize("dockerfile", [CA_DOCKERFILE, UNADAPTED], ids=["adapted", "unadapted"])
+@pytest.mark.parametrize("client", [None, pytest.param(COMPOSE, marks=pytest.mark.long)], ids=["found", "compose"])
+@pytest.mark.parametrize(
+    "dockerfile", [CA_DOCKERFILE, pytest.param(UNADAPTED, marks=pytest.mark.long)], ids=["adapted", "unadapted"]
+)
 def test_the_machines_authority_reaches_the_build_and_no_layer(build, authority, client, dockerfile):
     built = build(dockerfile, client)
 

@@ -36,9 +36,10 @@ WAIT_SECONDS = 60
 DRIVER = """
 import sys
 from pathlib import Path
+sys.path.append(sys.argv[1])
 from delivery.home import Home
 from tests.docker.test_compose_bed import run_all
-home, source, folder = map(Path, sys.argv[1:])
+home, source, folder = map(Path, sys.argv[2:])
 run_all(Home(home), source, folder)
 """
 
@@ -385,11 +386,14 @@ def test_a_run_that_is_stopped_ends_its_cells(run, home):
             cell.result(timeout=WAIT_SECONDS)
 
 
-def test_a_killed_driver_leaves_nothing(home, source, tmp_path):
+def test_a_killed_driver_leaves_nothing_whatever_lies_in_its_folder(home, source, tmp_path):
     suite = {**ENDLESS, "volumes": ["/anonymous", "kept:/kept"]}
     (source / "compose.yaml").write_text(yaml.safe_dump({"services": {"tests": suite}, "volumes": {"kept": {}}}))
-    argv = [sys.executable, "-c", DRIVER, str(home.root), str(source), str(tmp_path)]
-    driver = subprocess.Popen(argv, cwd=ROOT)
+    strange = tmp_path / "shop"
+    (strange / "delivery").mkdir(parents=True)
+    (strange / "delivery" / "__init__.py").write_text("raise SystemExit('the shop delivers by itself')\n")
+    argv = [sys.executable, "-P", "-c", DRIVER, str(ROOT), str(home.root), str(source), str(tmp_path)]
+    driver = subprocess.Popen(argv, cwd=strange)
     try:
         wait_for(lambda: running(home) == {"tests"} or driver.poll() is not None)
         (container,) = connect().containers.list(filters={"label": f"{LABEL_PLATFORM}={home.identity}"})

@@ -75,6 +75,7 @@ def folder_of(names):
     return mount["Destination"], code
 
 
+@pytest.mark.long
 @pytest.mark.docker
 def test_an_image_that_moved_its_data_folder_keeps_its_data_in_the_volume(home):
     names = environment(home, "moved")

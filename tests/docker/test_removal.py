@@ -93,6 +93,7 @@ def test_an_environment_goes_with_its_database_and_no_other_is_touched(shop):
     assert connect().containers.get(staging.database).status == "running"
 
 
+@pytest.mark.long
 def test_what_something_else_uses_is_told_and_named(shop, monkeypatch):
     monkeypatch.setattr("delivery.docker.target.removal.REMOVE_SECONDS", 2)
     names, client = names_of(shop, "shop", "staging"), connect()

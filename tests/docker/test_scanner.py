@@ -119,6 +119,7 @@ def test_a_waived_finding_passes_and_is_shown(vulnerable, fresh):
     assert [waived.finding.id for waived in verdict.waived] == ["CVE-2024-43796"]
 
 
+@pytest.mark.long
 def test_an_expired_waiver_blocks(vulnerable, fresh):
     policy = fresh.model_copy(update={"waivers": (_waiver(date(2026, 1, 1)),)})
 
@@ -161,6 +162,7 @@ def test_no_database_is_inconclusive_and_secrets_are_found_all_the_same(home, re
         _verdict(home, planted, lenient).enforce()
 
 
+@pytest.mark.long
 def test_something_else_than_a_database_is_no_database(home, registry, clean_image, monkeypatch):
     monkeypatch.setattr("tests.support.trivy_database.bolt_file", lambda advisories: b"not a database")
     broken = publish_database(registry, "broken", datetime.now(UTC))
@@ -169,6 +171,7 @@ def test_something_else_than_a_database_is_no_database(home, registry, clean_ima
         _verdict(home, clean_image, ScanPolicy(database=broken)).enforce()
 
 
+@pytest.mark.long
 def test_a_database_is_fetched_once_and_shared_by_scans_at_once(home, registry, vulnerable):
     policy = ScanPolicy(database=publish_database(registry, "shared", datetime.now(UTC)))
     ref = vulnerable.ref
@@ -181,6 +184,7 @@ def test_a_database_is_fetched_once_and_shared_by_scans_at_once(home, registry, 
     assert [report.findings[0].id for report in reports] == ["CVE-2024-43796"] * 2
 
 
+@pytest.mark.long
 def test_a_removed_database_is_fetched_again(home, registry):
     policy = ScanPolicy(database=publish_database(registry, "removed", datetime.now(UTC)))
     first = scanner.prepare(policy, home)
@@ -213,6 +217,7 @@ def _lose_the_layers(home, ref):
         assert registry.exec_run(["rm", "-r", blob]).exit_code == 0
 
 
+@pytest.mark.long
 def test_a_layer_that_was_scanned_before_is_not_read_again(home, image, fresh):
     ref = image({**EXPRESS, "settings.env": f"AWS_ACCESS_KEY_ID={KEY}\n"})
     first = scanner.scan("backend", ref, fresh, home, run_id="test")
@@ -228,6 +233,7 @@ def test_a_layer_that_was_scanned_before_is_not_read_again(home, image, fresh):
         scanner.scan("backend", ref, fresh.model_copy(update={"forbidden_licences": ("AGPL-3.0",)}), home, run_id="r")
 
 
+@pytest.mark.long
 def test_a_record_of_layers_that_cannot_be_read_is_made_anew(home, image, fresh):
     ref = image(EXPRESS)
     folder = home.root / "scanner"
@@ -262,6 +268,7 @@ def test_the_bill_of_materials_lists_what_is_in_the_image(home, image):
     assert any(part["purl"] == "pkg:npm/express@4.17.1" for part in bill["components"] if "purl" in part)
 
 
+@pytest.mark.long
 def test_the_scanners_container_is_on_the_ledger_and_gone_afterwards(home, clean_image, fresh, monkeypatch):
     seen = []
     finish = scanner._finish
@@ -293,6 +300,7 @@ def test_a_scanner_that_is_removed_under_the_scan_is_an_interruption(home, clean
         scanner.scan("backend", clean_image, fresh, home, run_id="test")
 
 
+@pytest.mark.long
 def test_a_newer_database_replaces_the_one_before_the_last(home, registry, monkeypatch):
     policy = ScanPolicy(database=publish_database(registry, "renewed", datetime.now(UTC) - timedelta(days=30)))
     monkeypatch.setattr(scanner, "LIVES", timedelta(0))
@@ -303,6 +311,7 @@ def test_a_newer_database_replaces_the_one_before_the_last(home, registry, monke
     assert sorted(there) == sorted(volumes[1:])
 
 
+@pytest.mark.long
 def test_a_database_stays_when_there_is_no_newer_one_to_be_had(home, registry, monkeypatch):
     policy = ScanPolicy(database=publish_database(registry, "lost", datetime.now(UTC) - timedelta(days=2)))
     monkeypatch.setattr(scanner, "LIVES", timedelta(0))
@@ -315,6 +324,7 @@ def test_a_database_stays_when_there_is_no_newer_one_to_be_had(home, registry, m
     assert "unknown flag" in again.problem
 
 
+@pytest.mark.long
 def test_a_note_that_was_half_written_is_written_again(home, registry):
     policy = ScanPolicy(database=publish_database(registry, "half", datetime.now(UTC)))
     before = set((home.root / "scanner").glob("*.json"))

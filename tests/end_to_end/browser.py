@@ -15,6 +15,7 @@ from delivery.docker.images.registry import ensure_registry
 from delivery.home import Home
 from tests.end_to_end.project import Project
 
+APPROVE = Path(__file__).with_name("approve.cjs")
 SCRIPT = "/tmp/drive.cjs"
 PICTURES = "/tmp/pictures"
 SECONDS = 180

@@ -1,4 +1,4 @@
-"""A platform for the tests of each module, in a folder of its own, removed with everything it made."""
+"""One platform for the whole deliveries here, in a folder of its own, removed with everything it made."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,14 +9,21 @@ import pytest
 
 from delivery.changes.ledger import LABEL_PLATFORM
 from tests.end_to_end.project import Project
-from tests.support.platforms import new_home
+from tests.support.platforms import free_port, new_home
+
+
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
+    """A platform that nobody started yet, for all projects here; the project is no one's."""
+    folder = tmp_path_factory.mktemp("platform")
+    (folder / "nothing").mkdir()
+    with own_platform(Project(new_home(folder / "home").root, folder / "nothing", free_port())) as platform:
+        yield platform
 
 
 @contextmanager
-def own_project(folder: Path, example: str) -> Iterator[Project]:
-    """Yield a copy of an example that was not delivered yet; its platform shares only downloads with others."""
-    project = Project(new_home(folder / "home").root, folder / "app")
-    project.copy_example(example)
+def own_platform(project: Project) -> Iterator[Project]:
+    """Yield a project and remove its platform at the end."""
     try:
         yield project
     finally:
@@ -35,21 +42,28 @@ def remove_platform(project: Project) -> None:
     client.close()
 
 
-@pytest.fixture(scope="module")
-def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
+def copy_of(shared: Project, folder: Path, example: str) -> Project:
+    """Return a copy of an example that was not delivered yet, for the shared platform."""
+    project = Project(shared.home, folder / "app", shared.server_port)
+    project.copy_example(example)
+    return project
+
+
+@pytest.fixture(scope="session")
+def live(shared: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
     """The task manager, its first commit live in production."""
-    with own_project(tmp_path_factory.mktemp("taskmanager"), "taskmanager") as project:
-        done = project.headway("run")
-        assert done.returncode == 0, done.stdout + done.stderr
-        project.ending = done.stdout
-        yield project
+    project = copy_of(shared, tmp_path_factory.mktemp("taskmanager"), "taskmanager")
+    done = project.headway("run")
+    assert done.returncode == 0, done.stdout + done.stderr
+    project.ending = done.stdout
+    return project
 
 
-@pytest.fixture(scope="module")
-def greeter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
+@pytest.fixture(scope="session")
+def greeter(shared: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
     """The smallest application, live in production, for what does not need a large one."""
-    with own_project(tmp_path_factory.mktemp("hello"), "hello") as project:
-        project.describe("  production: {target: {port: PORT}, watch: {seconds: 1}}\n")
-        done = project.headway("run")
-        assert done.returncode == 0, done.stdout + done.stderr
-        yield project
+    project = copy_of(shared, tmp_path_factory.mktemp("hello"), "hello")
+    project.describe("  production: {target: {port: PORT}, watch: {seconds: 1}}\n")
+    done = project.headway("run")
+    assert done.returncode == 0, done.stdout + done.stderr
+    return project

@@ -34,6 +34,7 @@ class Project:
     server_port: int = field(default_factory=free_port)
     ports: dict[str, int] = field(default_factory=dict)
     ending: str = ""
+    program: Path = HEADWAY
 
     @property
     def env(self) -> dict[str, str]:
@@ -89,7 +90,7 @@ class Project:
 
     def headway(self, *arguments: str, timeout: float = 600, typed: str = "") -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [str(HEADWAY), *arguments],
+            [str(self.program), *arguments],
             cwd=self.folder,
             env=self.env,
             capture_output=True,
@@ -100,7 +101,7 @@ class Project:
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
-            [str(HEADWAY), *arguments],
+            [str(self.program), *arguments],
             cwd=self.folder,
             env=self.env,
             stdout=subprocess.PIPE,

@@ -1,18 +1,23 @@
 """Runs that ask, meet each other, are interrupted or killed."""
 
+import json
 import os
+import re
 import signal
 import subprocess
 import time
+from pathlib import Path
 
 import httpx
 import psutil
 import pytest
 
-from delivery.changes.presence import Roll
+from delivery.changes.heartbeat import FolderHeartbeats
 from delivery.home import Home
 from delivery.platform.daemon import Daemon
 from delivery.platform.orchestrator import Orchestrator
+from tests.end_to_end.browser import APPROVE, drive
+from tests.end_to_end.load import load_on
 from tests.end_to_end.project import HANGS_SECONDS, Project, output_of
 from tests.end_to_end.question import describe_and_start
 
@@ -45,6 +50,12 @@ def until_line(process: subprocess.Popen[str], text: str) -> None:
     pytest.fail(f"the command ended without {text!r}:\n{''.join(lines)}")
 
 
+def steps_of(project: Project, run: str) -> list[str]:
+    """Return the names of the steps that a run carried out, each as often as it did."""
+    kept = (project.home / "store" / "runs" / run / "steps").glob("*.json")
+    return [json.loads(path.read_text())["name"] for path in kept]
+
+
 def start_long_run(project: Project, busy: str = "queue") -> subprocess.Popen[str]:
     """Start a delivery and return when all traffic is on it and it is being watched."""
     project.describe(LONG.replace("BUSY", busy))
@@ -75,7 +86,7 @@ def test_a_suspended_run_and_all_state_survive_a_stop_of_everything(greeter: Pro
     assert [view["state"]["slots"] for view in after] == [view["state"]["slots"] for view in before]
     assert approved.returncode == 0, approved.stderr
     assert process.returncode == 0, output
-    assert output.count("✓ build web") <= 1
+    assert steps_of(greeter, run_url.rpartition("/")[2]).count("build web") == 1
 
 
 def test_a_rejected_release_goes_nowhere(greeter: Project) -> None:
@@ -93,6 +104,53 @@ def test_a_rejected_release_goes_nowhere(greeter: Project) -> None:
     assert greeter.status()["environments"] == before
 
 
+@pytest.fixture(scope="module")
+def let_in(live: Project, greeter: Project, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
+    """A release that a person let in with the form of the Prefect UI, in a real browser: what was said before, the log.
+
+    The browser is the image of the task manager's own suite.
+    """
+    said, folder = greeting(greeter), tmp_path_factory.mktemp("pictures")
+    change(greeter, f"{said} by hand")
+    process, run_url = describe_and_start(greeter, "pause")
+    drive(live, APPROVE, folder, RUN_URL=run_url, APPROVER="ada@example.org")
+    output = output_of(process)
+    assert process.returncode == 0, output
+    return said, output
+
+
+def test_a_release_is_let_in_with_the_form_in_the_ui(greeter: Project, let_in: tuple[str, str]) -> None:
+    said, output = let_in
+    assert greeting(greeter) == f"{said} by hand"
+    report = Path(re.findall(r"^report +(\S+)$", output, re.MULTILINE)[0]).read_text()
+    assert "ada@example.org" in report
+
+
+def test_a_rollback_under_load_fails_no_request(greeter: Project, let_in: tuple[str, str]) -> None:
+    with load_on(greeter.url(), path="/Ada", post=False) as counts:
+        done = greeter.headway("rollback", "--app", "hello")
+
+    assert (done.returncode, counts.failures) == (0, []), done.stdout + done.stderr
+    assert "rolled back to" in done.stdout
+    assert greeting(greeter) == let_in[0]
+    assert counts.requests > 100
+
+
+def test_a_commit_that_does_not_start_is_withdrawn_and_leaves_nothing(greeter: Project) -> None:
+    before, said = greeter.things(), greeting(greeter)
+    greeter.describe(QUICK.replace("BUSY", "queue"))
+    greeter.edit("Dockerfile", 'CMD ["python", "server.py"]', 'CMD ["echo", "nobody is at home"]')
+    greeter.commit("Do not start")
+    with load_on(greeter.url(), path="/Ada", workers=2, post=False) as counts:
+        done = greeter.headway("run")
+    greeter.undo()
+
+    assert (done.returncode, counts.failures) == (3, []), done.stdout + done.stderr
+    assert "nobody is at home" in done.stdout + done.stderr
+    assert greeting(greeter) == said
+    assert greeter.things() == before
+
+
 def test_an_interrupt_withdraws_the_release_and_leaves_nothing(greeter: Project) -> None:
     before, said = greeter.things(), greeting(greeter)
     change(greeter, f"{said} there")
@@ -108,6 +166,7 @@ def test_an_interrupt_withdraws_the_release_and_leaves_nothing(greeter: Project)
     assert [view["busy"] for view in greeter.status()["environments"] if view["app"] == "hello"] == [False]
 
 
+@pytest.mark.long
 def test_a_second_run_is_refused_or_waits_as_the_policy_says(greeter: Project) -> None:
     said = greeting(greeter)
     change(greeter, f"{said} again")
@@ -129,13 +188,14 @@ def test_a_second_run_is_refused_or_waits_as_the_policy_says(greeter: Project) -
     assert greeting(greeter) == f"{said} again"
 
 
+@pytest.mark.long
 def test_what_a_killed_run_began_is_withdrawn_by_recovery(greeter: Project) -> None:
     before, said = greeter.things(), greeting(greeter)
     change(greeter, f"{said} anew")
     process = start_long_run(greeter)
-    roll = Roll(greeter.home / "roll")
-    (run,) = roll.alive()
-    carrier = roll.find(run)
+    heartbeats = FolderHeartbeats(greeter.home / "heartbeats")
+    (run,) = heartbeats.alive()
+    carrier = heartbeats.find(run)
     assert carrier
 
     os.kill(carrier.process, signal.SIGKILL)
@@ -156,6 +216,7 @@ def kill(daemon: Daemon) -> psutil.Process:
     return process
 
 
+@pytest.mark.long
 def test_a_delivery_outlives_the_death_of_server_and_worker(greeter: Project) -> None:
     said, prefect = greeting(greeter), Orchestrator(Home(greeter.home))
     greeter.describe(QUICK.replace("seconds: 1}", "seconds: 15, min_requests: 1}").replace("BUSY", "queue"))
@@ -199,10 +260,8 @@ def test_a_removed_application_is_gone_and_a_second_call_says_so(greeter: Projec
     removed = greeter.headway("remove", "hello", "--yes")
 
     assert removed.returncode == 0, removed.stdout + removed.stderr
-    assert greeter.status()["environments"] == []
-    assert {name.partition("-registry")[0] for name in greeter.things()} == {
-        f"{kind} headway-{greeter.identity()}" for kind in ("container", "volume")
-    }
+    assert [view for view in greeter.status()["environments"] if view["app"] == "hello"] == []
+    assert [name for name in greeter.things() if "-hello-" in name] == []
     with pytest.raises(httpx.ConnectError):
         httpx.get(greeter.url(), timeout=10)
     again = greeter.headway("remove", "hello", "--yes")

@@ -3,21 +3,19 @@
 import os
 import re
 import shutil
-from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
 import pytest
 
-from tests.end_to_end.browser import drive
+from tests.end_to_end.browser import APPROVE, drive
 from tests.end_to_end.load import load_on
 from tests.end_to_end.project import HANGS_SECONDS, Project, output_of
 from tests.end_to_end.question import start_and_wait_for_the_question
 
-pytestmark = [pytest.mark.docker, pytest.mark.xdist_group("taskmanager"), pytest.mark.timeout(HANGS_SECONDS)]
+pytestmark = [pytest.mark.docker, pytest.mark.xdist_group("end-to-end"), pytest.mark.timeout(HANGS_SECONDS)]
 
-HERE = Path(__file__).resolve().parent
-DOCS = HERE.parents[1] / "docs" / "images"
+DOCS = Path(__file__).resolve().parents[2] / "docs" / "images"
 
 # Which gate stops the fault, the exit code, and what the user is told.
 FAULTS = [
@@ -56,6 +54,7 @@ def test_the_same_commit_again_is_told_and_builds_nothing(live: Project) -> None
     assert "build backend" not in again.stdout
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("fault", "code", "outcome", "reason"), FAULTS, ids=[fault[0] for fault in FAULTS])
 def test_a_bad_commit_is_stopped_and_leaves_nothing(
     live: Project, fault: str, code: int, outcome: str, reason: str
@@ -78,44 +77,19 @@ def standing(project: Project) -> set[str]:
     return {re.sub(r"-staging-(blue|green)", "-staging", thing) for thing in project.things()}
 
 
-@dataclass
-class LetIn:
-    """A second release that a person let in with the form of the Prefect UI, in a real browser."""
-
-    before: str
-    revision: str
-    output: str
-    pictures: dict[str, Path]
-
-
-@pytest.fixture(scope="module")
-def let_in(live: Project, tmp_path_factory: pytest.TempPathFactory) -> LetIn:
-    before, folder = live.served_revision(), tmp_path_factory.mktemp("pictures")
+@pytest.mark.long
+def test_pictures_of_the_ui_are_taken_of_a_release_that_a_person_let_in(live: Project, tmp_path: Path) -> None:
     live.edit("frontend/public/index.html", "<title>", "<title>New: ")
     live.edit("headway.yaml", "approval: {by: nobody}", "approval: {by: person, wait: pause}")
     revision = live.commit("Say that it is new, and ask a person")
     process, run_url = start_and_wait_for_the_question(live)
-    drive(live, HERE / "approve.cjs", folder, RUN_URL=run_url, APPROVER="ada@example.org")
+    drive(live, APPROVE, tmp_path, RUN_URL=run_url, APPROVER="ada@example.org")
     output = output_of(process)
+
     assert process.returncode == 0, output
-    return LetIn(before, revision, output, {path.name: path for path in folder.glob("*.png")})
-
-
-def test_a_release_is_let_in_with_the_form_in_the_ui(live: Project, let_in: LetIn) -> None:
-    assert live.served_revision() == let_in.revision
-    report = Path(re.findall(r"^report +(\S+)$", let_in.output, re.MULTILINE)[0]).read_text()
-    assert "ada@example.org" in report
-    assert set(let_in.pictures) == {"paused-run.png", "finished-run.png"}
+    assert live.served_revision() == revision
+    pictures = {path.name: path for path in tmp_path.glob("*.png")}
+    assert set(pictures) == {"paused-run.png", "finished-run.png"}
     if os.environ.get("HEADWAY_KEEP_PICTURES"):
-        for name, path in let_in.pictures.items():
+        for name, path in pictures.items():
             shutil.copy(path, DOCS / name)
-
-
-def test_a_rollback_under_load_fails_no_request(live: Project, let_in: LetIn) -> None:
-    with load_on(live.url()) as counts:
-        done = live.headway("rollback", "--app", "taskmanager")
-
-    assert (done.returncode, counts.failures) == (0, []), done.stdout + done.stderr
-    assert "rolled back to" in done.stdout
-    assert live.served_revision() == let_in.before
-    assert counts.requests > 100

@@ -21,6 +21,7 @@ from prefect.settings import (
     PREFECT_LOCAL_STORAGE_PATH,
     PREFECT_LOGGING_TO_API_BATCH_INTERVAL,
     PREFECT_MEMOIZE_BLOCK_AUTO_REGISTRATION,
+    PREFECT_RESULTS_DEFAULT_STORAGE_BLOCK,
     PREFECT_SERVER_ANALYTICS_ENABLED,
     PREFECT_SERVER_SERVICES_EVENT_PERSISTER_ENABLED,
     PREFECT_SERVER_SERVICES_LATE_RUNS_ENABLED,
@@ -36,7 +37,7 @@ from blocks.artifact_store import current_store
 from blocks.registration import register_blocks
 from blocks.registry import current_registry
 from delivery.memory import behaviour
-from delivery.platform.orchestrator import server_command
+from delivery.platform.orchestrator import RESULTS_BLOCK, server_command
 from tests.flows.fakes import Containers
 from tests.flows.platform import Platform
 
@@ -53,6 +54,7 @@ QUICK = {
     # The blocks of a platform are registered below; to remember those of all packages imports all packages.
     PREFECT_API_BLOCKS_REGISTER_ON_START: False,
     PREFECT_MEMOIZE_BLOCK_AUTO_REGISTRATION: False,
+    PREFECT_RESULTS_DEFAULT_STORAGE_BLOCK: RESULTS_BLOCK,
 }
 
 
@@ -62,9 +64,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     results = tmp_path_factory.mktemp("results")
     with (
         pytest.MonkeyPatch.context() as patch,
-        temporary_settings({**QUICK, PREFECT_LOCAL_STORAGE_PATH: results}),
+        temporary_settings({**QUICK, PREFECT_LOCAL_STORAGE_PATH: results / "of nobody"}),
     ):
-        patch.setattr("prefect.results._read_server_default_result_storage_block_id", lambda: None)  # leaks a socket
         certificates = functools.cache(ssl.create_default_context)  # every client reads them: most of a test's time
         patch.setattr("ssl.create_default_context", certificates)
         patch.setattr("prefect.task_engine.clamped_poisson_interval", lambda *_, **__: 0.0)  # steps retry at once
@@ -91,7 +92,7 @@ def loop(server: Path) -> Iterator[asyncio.Runner]:
 @pytest.fixture(scope="package")
 def store_block(server: Path) -> UUID:
     """The blocks of a platform; every test points the store's at a folder of its own."""
-    register_blocks(str(server / "unused"), "registry:5000")
+    register_blocks(str(server / "unused"), "registry:5000", str(server))
     with get_client(sync_client=True) as client:
         return client.read_block_document_by_name(artifact_store.NAME, "headway-artifact-store").id
 

@@ -65,7 +65,8 @@ class Containers(MemoryPlatform):
         self.secrets[suite] = _revealed(job.secrets)
         self._begin(f"accept {environment}" if accepted else f"{suite} {address}")
         failed = self.outcomes.get(suite) == "failed"
-        return Program(exit_code=1 if failed else 0, prints="adds up failed\n" if failed else "asked\n")
+        told = f"told {sorted(job.revealed().values())}\n"  # what a place keeps of it must not hold the secrets
+        return Program(exit_code=1 if failed else 0, prints=f"{told}adds up failed\n" if failed else told)
 
     def differences(self, environment: str) -> tuple[str, ...]:
         """Return what a restored backup of the environment lacks."""

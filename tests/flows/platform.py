@@ -203,7 +203,7 @@ class Platform:
         return made
 
     def order(self, run: str, environment: str = "production") -> Order:
-        fields = {"repository": str(self.project), "folder": ".", "source": str(self.project), "app": self.app}
+        fields = {"repository": str(self.project), "folder": ".", "app": self.app}
         revision = git.resolve(self.project, "HEAD", ".")
         return Order.model_validate(fields | {"run": run, "revision": revision, "environment": environment})
 

@@ -8,7 +8,7 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.exceptions import Pause
 
-from delivery.changes.presence import Roll
+from delivery.changes.heartbeat import FolderHeartbeats
 from delivery.errors import Rejected
 from delivery.releases.approval import Decision
 from delivery.releases.change import compare
@@ -182,7 +182,7 @@ def test_a_suspended_run_leaves_its_process_and_no_report(platform, monkeypatch)
     with pytest.raises(Pause):
         platform.carry(deliver, run)
 
-    assert Roll(platform.home.roll).find(run) is None
+    assert FolderHeartbeats(platform.home.heartbeats).find(run) is None
     assert platform.containers.removed == []
     assert platform.live() is None
 

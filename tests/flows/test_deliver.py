@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from blocks.artifact_store import current_store
-from delivery.changes.presence import Roll
+from delivery.changes.heartbeat import FolderHeartbeats
 from delivery.errors import Rejected, Transient
 from delivery.ports.store import FolderStore
 from delivery.report.html import report_html
@@ -106,7 +106,7 @@ class TestDelivered:
 
         assert platform.containers.removed == [run.id]
         assert not (platform.home.work / run.id / "source").exists()
-        assert Roll(platform.home.roll).find(run.id) is None
+        assert FolderHeartbeats(platform.home.heartbeats).find(run.id) is None
         assert not platform.leases.read("shop", "production").holder
 
     def test_report_and_change_are_shown_beside_the_run(self, delivered):
@@ -199,5 +199,5 @@ def test_a_run_without_report_still_ends_as_it_ended(platform, monkeypatch):
 
     assert run.state.is_completed(), run.ended
     assert platform.live() is not None
-    assert Roll(platform.home.roll).find(run.id) is None
+    assert FolderHeartbeats(platform.home.heartbeats).find(run.id) is None
     assert any("/steps/" in key for key in current_store().keys(f"runs/{run.id}"))

@@ -8,9 +8,9 @@ import pytest
 from prefect.client.orchestration import get_client
 from prefect.states import Cancelling, Crashed, Paused, Running
 
+from delivery.changes.heartbeat import FolderHeartbeats, HeartbeatRules
 from delivery.changes.journal import Entry
 from delivery.changes.lease import LeaseBook
-from delivery.changes.presence import Presence, Roll
 from delivery.errors import Misconfigured, Transient
 from delivery.platform.daemon import Daemon
 from delivery.report.markdown import report_markdown
@@ -18,10 +18,9 @@ from flows import runs
 from flows.deliver import deliver
 from flows.recover import recover
 from tasks.known import current_places
+from tests.support.heartbeats import died
 
 pytestmark = [pytest.mark.prefect, pytest.mark.xdist_group("prefect")]
-
-NOBODY = 2**22 + 1  # no process has such a number
 
 
 @pytest.fixture(autouse=True)
@@ -150,19 +149,13 @@ def test_what_cannot_be_read_of_one_application_keeps_no_other_from_being_looked
     assert current_places() == []
 
 
-def a_run(platform, state, **presence):
+def a_run(platform, state, **heartbeat):
     run = platform.create(deliver, {})
     with get_client(sync_client=True) as client:
         client.set_flow_run_state(UUID(run), Running(), force=True)
         client.set_flow_run_state(UUID(run), state, force=True)
-    carried_by_nobody(platform, run, **presence)
+    died(platform.home.heartbeats, run, **heartbeat)
     return run
-
-
-def carried_by_nobody(platform, run, **more):
-    platform.home.roll.mkdir(parents=True, exist_ok=True)
-    presence = Presence(run=run, process=NOBODY, started=0, **more)
-    (platform.home.roll / f"{run}.json").write_text(presence.model_dump_json())
 
 
 def state_of(run):
@@ -171,7 +164,7 @@ def state_of(run):
 
 
 @pytest.mark.parametrize(
-    ("state", "presence", "becomes"),
+    ("state", "heartbeat", "becomes"),
     [
         (Running(), {}, "AwaitingRetry"),
         (Running(), {"attempts": 2}, "Crashed"),
@@ -181,13 +174,13 @@ def state_of(run):
     ],
     ids=["starts again", "crashed twice", "recovery itself", "waited for an answer", "was being cancelled"],
 )
-def test_a_run_whose_process_died(platform, state, presence, becomes):
-    run = a_run(platform, state, **presence)
+def test_a_run_whose_process_died(platform, state, heartbeat, becomes):
+    run = a_run(platform, state, **heartbeat)
 
     platform.run(recover, {})
 
     assert state_of(run) == becomes
-    assert Roll(platform.home.roll).unattended() == []
+    assert FolderHeartbeats(platform.home.heartbeats).unattended() == []
 
 
 @pytest.mark.parametrize("state", [Running(), Crashed(message="exited with -9")], ids=["found", "told by the worker"])
@@ -221,7 +214,7 @@ def test_a_run_that_ended_although_its_process_could_not_say_so_is_forgotten(pla
     platform.run(recover, {})
 
     assert state_of(run) == "Crashed"
-    assert Roll(platform.home.roll).find(run) is None
+    assert FolderHeartbeats(platform.home.heartbeats).find(run) is None
 
 
 def test_a_run_that_begins_again_is_not_started_twice(platform):
@@ -237,7 +230,7 @@ def test_a_run_that_begins_again_is_not_started_twice(platform):
 def test_who_looks_after_dead_runs_already_is_not_joined(platform):
     run = a_run(platform, Running())
 
-    with Roll(platform.home.roll).alone():
+    with FolderHeartbeats(platform.home.heartbeats).alone():
         platform.run(recover, {})
 
     assert state_of(run) == "Running"
@@ -248,7 +241,7 @@ def test_a_dead_holder_is_not_waited_for(platform, live):
     release = leave_half_done(platform, 2, "stage", "shift")
     book = platform.leases
     book.renew(book.read("shop", "production"))
-    carried_by_nobody(platform, "dead")
+    died(platform.home.heartbeats, "dead")
 
     run = platform.run(recover, {})
 
@@ -296,7 +289,7 @@ def test_the_keeper_is_started_when_it_is_dead_unless_the_platform_is_down(platf
 
 def test_a_run_that_is_carried_is_left_alone_and_keeps_what_is_its_own(platform, monkeypatch):
     monkeypatch.setattr("tasks.recover.PAGE", 1)
-    monkeypatch.setattr(Presence, "is_alive", True)
+    monkeypatch.setattr(HeartbeatRules, "is_alive", lambda kept, heartbeat: True)
     runs = [a_run(platform, Running()) for _ in range(2)]
 
     platform.run(recover, {})

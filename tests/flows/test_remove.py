@@ -9,7 +9,6 @@ from pydantic import SecretStr
 
 from blocks.environment import DeliveryEnvironment, has_settings
 from delivery.changes.lease import LeaseBook
-from delivery.changes.presence import Presence
 from delivery.errors import Rejected
 from delivery.memory.target import MemoryHost
 from flows.deliver import deliver
@@ -19,7 +18,7 @@ from flows.remove import check_nobody_uses, find_remains, remove
 from flows.rollback import rollback
 from tasks.recover import unended_runs
 from tests.flows.platform import APP, MEMORY
-from tests.flows.test_recover import NOBODY
+from tests.support.heartbeats import died
 
 pytestmark = [pytest.mark.prefect, pytest.mark.xdist_group("prefect")]
 
@@ -161,9 +160,7 @@ def test_a_removal_whose_process_was_killed_is_finished_by_recovery(shop):
     lease = LeaseBook(shop.home.leases).take("shop", "production", holder="dead", reason="removal of shop")
     last = shop.journal().last()
     shop.journal().write(last.model_copy(update={"verb": "remove", "stage": "intent", "sequence": lease.sequence}))
-    shop.home.roll.mkdir(parents=True, exist_ok=True)
-    presence = Presence(run="dead", process=NOBODY, started=0, begins_again=False)
-    (shop.home.roll / "dead.json").write_text(presence.model_dump_json())
+    died(shop.home.heartbeats, "dead", begins_again=False)
 
     shop.run(recover, {})
 

@@ -89,6 +89,7 @@ def test_a_secret_is_in_nothing_that_is_kept(platform, given, server, healthy):
     assert platform.containers.secrets["unit"] == {"TOKEN": OF_SUITE}
     assert platform.containers.secrets["smoke"] == {"TOKEN": OF_SUITE}
     assert OF_SUITE not in searched
+    assert "told [" in searched  # the acceptance suite printed what it was given
 
 
 def test_a_secret_that_is_not_there_is_told_before_anything_is_built(platform):

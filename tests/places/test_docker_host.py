@@ -248,6 +248,7 @@ def test_requests_in_flight_are_answered_by_the_release_they_reached(app, target
     assert [(answer.status_code, answer.text) for answer in answers] == [(200, "1")]
 
 
+@pytest.mark.long
 def test_back_to_a_kept_release_nothing_starts(app, target, place, release):
     first, second = release(1), release(2)
     put_live(app, target, first)
@@ -277,6 +278,7 @@ def test_a_container_that_dies_ends_the_watch_at_once(app, live, release):
     assert live.target(2).withdraw(second).live.release == first
 
 
+@pytest.mark.long
 def test_a_watch_ends_when_its_release_is_withdrawn_meanwhile(app, live, release):
     first, second = live.first, release(2)
     host, seen = live.target(2), []
@@ -294,6 +296,7 @@ def test_a_watch_ends_when_its_release_is_withdrawn_meanwhile(app, live, release
     assert [one.reason for one in seen] == ["the release was withdrawn or settled meanwhile"]
 
 
+@pytest.mark.long
 def test_the_old_slot_steps_in_when_every_new_instance_dies_and_nobody_watches(app, live, release):
     second = release(2)
     live.target(2).stage(app, second)
@@ -306,6 +309,7 @@ def test_the_old_slot_steps_in_when_every_new_instance_dies_and_nobody_watches(a
     assert {(answer.status_code, answer.text) for answer in answers} == {(200, "1")}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("instances", [1, 2])
 def test_an_application_too_busy_for_its_checks_still_answers_its_users(target, release, instances):
     strict = {"path": "/healthz", "timeout_seconds": 0.5, "failures": 2}
@@ -345,6 +349,7 @@ def test_without_a_version_path_the_runtime_tells_the_digest(target, release):
     assert slot.instances[0].served_digest is None
 
 
+@pytest.mark.long
 def test_several_instances_share_the_traffic_of_their_slot(target, release):
     app = make_app(instances=3)
     put_live(app, target, release(1))
@@ -432,6 +437,7 @@ NOT_READY = {
 }
 
 
+@pytest.mark.long
 def test_a_release_that_is_not_ready_is_told_what_it_answers(place, home, release):
     first, not_ready = release(1), {kind: release(2, kind=kind) for kind in NOT_READY}
 
@@ -498,6 +504,7 @@ def test_only_the_users_entry_is_published(live, home):
     assert list(router.attrs["HostConfig"]["PortBindings"]) == ["8080/tcp"]
 
 
+@pytest.mark.long
 def test_questions_to_one_slot_are_not_counted_as_its_traffic(app, target, release):
     put_live(app, target, release(1))
     second = release(2)
@@ -551,6 +558,7 @@ def test_a_short_watch_is_filled_up_with_probes(app, live, release):
     assert seen.live.latency.total >= 50
 
 
+@pytest.mark.long
 def test_logs_of_several_instances_come_in_the_order_of_their_time_until_nobody_reads(place, home, release):
     app = make_app(instances=2, start_seconds=60)
     with hosts(app, place, home) as target:
@@ -653,6 +661,7 @@ def test_a_server_that_closes_without_saying_so_loses_no_post_and_what_hangs_is_
     assert seen.what_failed == {"GET /hang 504": 1, "POST /hang 504": 1}
 
 
+@pytest.mark.long
 def test_a_connection_that_was_idle_during_a_whole_release_ends_before_a_request_is_lost_on_it(app, target, release):
     second = release(2)
     url = put_live(app, target, release(1)).url
@@ -665,6 +674,7 @@ def test_a_connection_that_was_idle_during_a_whole_release_ends_before_a_request
         assert idle.until(b"anything") == b""
 
 
+@pytest.mark.long
 def test_a_server_that_takes_few_connections_at_a_time_answers_all_of_its_users(target, release):
     url = put_live(lasting_app(lasting.ONE_AT_A_TIME), target, release(1)).url
 

@@ -165,6 +165,7 @@ def test_volumes_go_when_a_platform_is_purged(tmp_path):
         assert shop.volumes() == set()
 
 
+@pytest.mark.long
 def test_an_application_that_is_not_root_can_write_to_its_volumes(home, images):
     makes = "echo kim:x:7:7::/:/bin/sh >>/etc/passwd; mkdir -p /app/own; echo first >/app/own/a; chown -R 7 /app/own"
     image = images(makes, "USER kim")

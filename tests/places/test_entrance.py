@@ -182,6 +182,7 @@ def test_a_certificate_is_replaced_at_the_next_release_and_no_connection_is_lost
     assert listed.strip() == "1"
 
 
+@pytest.mark.long
 def test_a_rollback_does_not_fail_for_a_certificate_that_has_ended_meanwhile(entrance, home, image, release):
     bare, _, _, https = entrance
     third = two_images(release, image, 3)

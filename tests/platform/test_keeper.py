@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 import psutil
 import pytest
 
+from delivery.changes.heartbeat import FolderHeartbeats
 from delivery.changes.lease import LeaseBook
-from delivery.changes.presence import Presence, Roll
 from delivery.docker.target.standing import Standing
 from delivery.home import Home
 from delivery.platform.backoff import Backoff
@@ -16,12 +16,12 @@ from delivery.platform.duties import Fallen, Recovery, Silence
 from delivery.platform.engine import engine_died
 from delivery.platform.keeper import Duty, Keeper
 from delivery.platform.orchestrator import Orchestrator
+from tests.support.heartbeats import died
 
 # A daemon is meant to outlive the object that started it.
 pytestmark = pytest.mark.filterwarnings("ignore:subprocess .* is still running:ResourceWarning")
 
 SLEEP = [sys.executable, "-c", "import time; time.sleep(60)"]
-NOBODY = 2**22 + 1  # no process has such a number
 
 
 class Clock:
@@ -238,10 +238,16 @@ def test_an_engine_that_headway_started_is_missed_when_it_was_killed_and_not_whe
 class Prefect:
     """A server that answers or not, and a recovery that is a process which sleeps."""
 
+    elsewhere = None
+
     def __init__(self, home, answering=True):
         self.answering, self.starts = answering, 0
         self.server = Daemon("server", home.root / "daemons", home.logs / "server.log")
         self.recovery = Daemon("recovery", home.root / "daemons", home.logs / "recovery.log")
+
+    @property
+    def is_expected_to_answer(self):
+        return self.server.process() is not None
 
     def answers(self):
         return self.answering
@@ -264,11 +270,6 @@ def leases(home):
     return LeaseBook(home.leases)
 
 
-def carried_by(home, run, process, started=0.0):
-    home.roll.mkdir(parents=True, exist_ok=True)
-    (home.roll / f"{run}.json").write_text(Presence(run=run, process=process, started=started).model_dump_json())
-
-
 def held_now(leases):
     return leases.read("shop", "production").is_held(datetime.now(UTC))
 
@@ -280,7 +281,7 @@ def recovering(home, clock, prefect):
 
 def test_the_lease_of_a_dead_run_ends_at_once_and_one_recovery_is_started(home, clock, prefect, leases):
     leases.take("shop", "production", holder="r1", reason="release a")
-    carried_by(home, "r1", NOBODY)
+    died(home.heartbeats, "r1")
     keeper, said = recovering(home, clock, prefect)
 
     for _ in range(5):
@@ -294,7 +295,7 @@ def test_the_lease_of_a_dead_run_ends_at_once_and_one_recovery_is_started(home, 
 
 def test_the_lease_of_a_run_that_lives_is_not_touched(home, clock, prefect, leases):
     lease = leases.take("shop", "production", holder="r1", reason="release a")
-    Roll(home.roll).enter("r1")
+    FolderHeartbeats(home.heartbeats).enter("r1")
     keeper, said = recovering(home, clock, prefect)
 
     keeper.round()
@@ -303,7 +304,7 @@ def test_the_lease_of_a_run_that_lives_is_not_touched(home, clock, prefect, leas
     assert (prefect.starts, said) == (0, [])
 
 
-def test_a_holder_that_never_was_on_the_roll_may_live(home, clock, prefect, leases):
+def test_a_holder_that_never_had_a_heartbeat_may_live(home, clock, prefect, leases):
     lease = leases.take("shop", "production", holder="elsewhere", reason="release a")
     keeper, _ = recovering(home, clock, prefect)
 
@@ -324,13 +325,13 @@ def test_a_lease_that_ran_out_is_recovered_whoever_held_it(home, clock, prefect)
 
 
 def test_a_run_that_was_killed_while_it_held_nothing_is_recovered_once(home, clock, prefect):
-    carried_by(home, "r1", NOBODY)
+    died(home.heartbeats, "r1")
     keeper, _ = recovering(home, clock, prefect)
 
     keeper.round()
     prefect.recovery.stop(grace_seconds=2)
-    roll = Roll(home.roll)
-    roll.attend(roll.find("r1"))
+    kept = FolderHeartbeats(home.heartbeats)
+    kept.attend(kept.find("r1"))
     clock.after(60)
     keeper.round()
 
@@ -338,10 +339,10 @@ def test_a_run_that_was_killed_while_it_held_nothing_is_recovered_once(home, clo
 
 
 def test_a_recovery_is_not_started_for_runs_that_another_one_looks_after(home, clock, prefect):
-    carried_by(home, "r1", NOBODY)
+    died(home.heartbeats, "r1")
     keeper, _ = recovering(home, clock, prefect)
 
-    with Roll(home.roll).alone():
+    with FolderHeartbeats(home.heartbeats).alone():
         keeper.round()
         meanwhile = prefect.starts
     keeper.round()
@@ -350,7 +351,7 @@ def test_a_recovery_is_not_started_for_runs_that_another_one_looks_after(home, c
 
 
 def test_a_recovery_that_did_not_help_is_tried_again_after_a_pause(home, clock, prefect):
-    carried_by(home, "r1", NOBODY)
+    died(home.heartbeats, "r1")
     keeper, _ = recovering(home, clock, prefect)
     starts = []
 
@@ -366,7 +367,7 @@ def test_a_recovery_that_did_not_help_is_tried_again_after_a_pause(home, clock, 
 def test_a_recovery_waits_for_the_server(home, clock, prefect, leases):
     prefect.answering = False
     leases.take("shop", "production", holder="r1", reason="release a")
-    carried_by(home, "r1", NOBODY)
+    died(home.heartbeats, "r1")
     keeper, _ = recovering(home, clock, prefect)
 
     keeper.round()

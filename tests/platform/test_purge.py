@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 
 import pytest
 
+from delivery.changes.heartbeat import FolderHeartbeats
 from delivery.changes.lease import LeaseBook
 from delivery.changes.ledger import environment_labels
-from delivery.changes.presence import Roll
 from delivery.docker.engine.client import connect
 from delivery.errors import Misconfigured, Rejected
 from delivery.home import Home
@@ -42,7 +42,7 @@ def test_databases_volumes_and_a_running_delivery_are_named_and_nothing_of_other
         database = make_volume(home, "shop", "production", "database", "database")
         make_volume(other, "bank", "production", "database", "database")
         LeaseBook(home.leases).take("shop", "production", holder="r1", reason="release abc")
-        Roll(home.roll).enter("r1")
+        FolderHeartbeats.of(home).enter("r1")
 
         losses = find_losses(home)
         named = [(one.name, one.app, one.environment, one.keeps) for one in losses.volumes]

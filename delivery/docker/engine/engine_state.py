@@ -1,7 +1,6 @@
 """Whether a Docker engine that does not answer is about to: one that is restarted is waited for, not complained of."""
 
 import os
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeVar
@@ -10,6 +9,7 @@ import psutil
 
 from delivery.errors import Rejected
 from delivery.programs.run import run
+from delivery.waiting import until
 
 T = TypeVar("T")
 SOCKET = Path("/var/run/docker.sock")
@@ -26,11 +26,10 @@ def await_engine(
     answer: Callable[[], T | None], host: str | None = None, seconds: float = PATIENCE_SECONDS
 ) -> T | None:
     """Return the first answer while the engine at `host` is on its way; none when it is not, or takes too long."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline and is_on_its_way(host):
-        if (found := answer()) is not None:
+    if is_on_its_way(host):
+        found = until(answer, seconds=seconds, every=POLL_SECONDS, unless=lambda: not is_on_its_way(host))
+        if found:
             return found
-        time.sleep(POLL_SECONDS)
     return answer()  # it may have come just before it was no longer on its way
 
 

@@ -8,12 +8,14 @@ import contextlib
 import io
 import socket
 import struct
-import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import cast
 
 from docker import APIClient, DockerClient
 from docker.models.containers import Container
+from docker.utils.socket import STDERR, STDOUT
+
+from delivery.waiting import until
 
 # Whatever the image has: BusyBox and netcat know `nc`, images of Debian have bash.
 _CONNECT = (
@@ -26,7 +28,6 @@ KILLED = 137  # 128 and SIGKILL
 
 
 _AFTER_A_LINE = 'read -r _; exec "$@"'
-_OUTPUT, _ERRORS = 1, 2  # the engine's names for the streams it multiplexes
 
 
 def run_in(container: Container, argv: Sequence[str], *, user: str = "", seconds: float = 60) -> tuple[int, str, str]:
@@ -41,7 +42,7 @@ def run_in(container: Container, argv: Sequence[str], *, user: str = "", seconds
     wrapper = api.exec_start(created, socket=True)
     connection = cast(socket.socket, getattr(wrapper, "_sock", wrapper))
     connection.settimeout(seconds)
-    said = {_OUTPUT: b"", _ERRORS: b""}
+    said = {STDOUT: b"", STDERR: b""}
     try:
         connection.sendall(b"\n")
         for stream, content in _frames(connection.recv):
@@ -50,7 +51,7 @@ def run_in(container: Container, argv: Sequence[str], *, user: str = "", seconds
         wrapper.close()
         connection.close()
     code = _exit_code(api, created)
-    return code, said[_OUTPUT].decode(errors="replace"), said[_ERRORS].decode(errors="replace")
+    return code, said[STDOUT].decode(errors="replace"), said[STDERR].decode(errors="replace")
 
 
 def _exit_code(api: APIClient, created: str) -> int:
@@ -58,10 +59,12 @@ def _exit_code(api: APIClient, created: str) -> int:
 
     Of one that went down with its container it may never know: that did not end well.
     """
-    deadline = time.monotonic() + END_SECONDS
-    while (code := api.exec_inspect(created)["ExitCode"]) is None and time.monotonic() < deadline:
-        time.sleep(0.01)
-    return KILLED if code is None else int(code)
+
+    def inspected() -> str:  # "0" is an answer
+        code = api.exec_inspect(created)["ExitCode"]
+        return "" if code is None else str(code)
+
+    return int(until(inspected, seconds=END_SECONDS, every=0.01) or KILLED)
 
 
 class ExecStream:
@@ -102,14 +105,18 @@ class _Output(io.RawIOBase):
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # the stubs ask for any buffer
         if not self._rest:
-            self._rest = next(self._frames, (_OUTPUT, b""))[1]
+            self._rest = next(self._frames, (STDOUT, b""))[1]
         count = min(len(self._rest), len(buffer))
         buffer[:count], self._rest = self._rest[:count], self._rest[count:]
         return count
 
 
 def _frames(receive: Callable[[int], bytes]) -> Iterator[tuple[int, bytes]]:
-    """Yield which stream and what came on it: the engine sends frames of kind, length and bytes."""
+    """Yield which stream and what came on it: the engine sends frames of kind, length and bytes.
+
+    The SDK's own `frames_iter` polls the socket first, without a limit: it waits for ever where nothing comes, and over
+    TLS also where what came is decrypted already.
+    """
     while len(header := _exactly(receive, 8)) == 8:
         stream, length = struct.unpack(">BxxxL", header)
         content = _exactly(receive, length)

@@ -9,7 +9,6 @@ import json
 import os
 import sys
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import IO
 
 from delivery.changes.ledger import LABEL_PLATFORM, LABEL_RUN
@@ -27,10 +26,9 @@ def guarded(labels: Mapping[str, str], *, host: str | None = None) -> Iterator[N
     """Have everything with all of `labels` removed should this process die inside."""
     from delivery.programs.watchdog import start_watchdog  # the reaper's own process does without
 
-    argv = [sys.executable, "-m", "delivery.docker.engine.reaper", json.dumps(dict(labels))]
-    here = str(Path(__file__).resolve().parents[3])
-    env = {"PYTHONPATH": os.pathsep.join(filter(None, [here, os.environ.get("PYTHONPATH")]))}
-    pipe = start_watchdog(argv, env | ({"DOCKER_HOST": host} if host else {}))
+    # -P: what lies in the folder it is started in is nothing to import, whatever its name.
+    argv = [sys.executable, "-P", "-m", "delivery.docker.engine.reaper", json.dumps(dict(labels))]
+    pipe = start_watchdog(argv, {"DOCKER_HOST": host} if host else {})
     try:
         yield
     finally:

@@ -1,7 +1,6 @@
 """Removing what has no living owner."""
 
 import contextlib
-import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
@@ -13,6 +12,7 @@ from docker.errors import APIError, NotFound
 from delivery.changes.ledger import LABEL_EXPIRES, LABEL_PLATFORM, LABEL_ROLE, LABEL_RUN
 from delivery.docker.engine.client import connect
 from delivery.ports.orphans import Orphan
+from delivery.waiting import until
 
 Kind = Literal["container", "network", "volume"]
 Thing = tuple[Kind, str, str, dict[str, str], datetime]
@@ -68,9 +68,7 @@ def remove_run(platform: str, run_id: str, *, host: str | None = None) -> None:
     The engine refuses to remove what it is just starting: what is found is looked for again, for a minute at most.
     """
     client, labels = connect(host), {LABEL_PLATFORM: platform, LABEL_RUN: run_id}
-    deadline = time.monotonic() + REMOVE_SECONDS
-    while remove_labelled(client, labels) and time.monotonic() < deadline:
-        time.sleep(PASSES_APART_SECONDS)
+    until(lambda: not remove_labelled(client, labels), seconds=REMOVE_SECONDS, every=PASSES_APART_SECONDS)
 
 
 def remove_labelled(client: DockerClient, labels: Mapping[str, str]) -> bool:
@@ -87,13 +85,15 @@ def remove_labelled(client: DockerClient, labels: Mapping[str, str]) -> bool:
 
 def remove_until_gone(connected: Callable[[], DockerClient], labels: Mapping[str, str], *, seconds: float = 60) -> bool:
     """Remove again and again until several looks find nothing; return false when time ran out."""
-    deadline = time.monotonic() + seconds
     empty = 0
-    while empty < GONE_PASSES and time.monotonic() < deadline:
+
+    def is_gone() -> bool:
+        nonlocal empty
         with contextlib.suppress(APIError, requests.RequestException):
             empty = 0 if remove_labelled(connected(), labels) else empty + 1
-        time.sleep(PASSES_APART_SECONDS)
-    return empty >= GONE_PASSES
+        return empty >= GONE_PASSES
+
+    return until(is_gone, seconds=seconds, every=PASSES_APART_SECONDS)
 
 
 def things(client: DockerClient, labels: Mapping[str, str]) -> Iterator[Thing]:

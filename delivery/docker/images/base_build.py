@@ -148,7 +148,9 @@ def _reason(error: Exception) -> str:
 
 
 def _script(recipe: Recipe, folder: Path, cache: Path, step: str, env: dict[str, str]) -> None:
-    run(["sh", str(recipe.script), recipe.kind, str(folder), str(cache), step], timeout_seconds=BUILD_SECONDS, env=env)
+    argv = ["sh", str(recipe.script), recipe.kind, str(folder), str(cache), step]
+    # Not in the user's folder: Python would take a queue.py or secrets.py that lies there for its own.
+    run(argv, timeout_seconds=BUILD_SECONDS, env=env, cwd=folder)
 
 
 def _lock(cache: Path) -> Path:

@@ -1,7 +1,6 @@
 """The platform's own image registry: a container whose data outlives it."""
 
 import random
-import time
 
 from docker import DockerClient
 from docker.errors import APIError, NotFound
@@ -26,6 +25,7 @@ from delivery.docker.images.registry_state import (
 from delivery.errors import Misconfigured, Rejected
 from delivery.home import Home
 from delivery.model import Model
+from delivery.waiting import until
 
 IMAGE = "registry:2"
 START_SECONDS = 15
@@ -167,10 +167,9 @@ def _wait(container: Container, home: Home) -> None:
 
 def _comes_up(container: Container, seconds: float) -> bool:
     """Return whether it answers, as soon as it does, or when it ended or the time is over."""
-    deadline = time.monotonic() + seconds
-    while answer_of(container):
+
+    def has_ended() -> bool:
         container.reload()
-        if container.status != "running" or time.monotonic() > deadline:
-            return False
-        time.sleep(0.1)
-    return True
+        return container.status != "running"
+
+    return until(lambda: not answer_of(container), seconds=seconds, every=0.1, unless=has_ended)

@@ -12,8 +12,9 @@ from pydantic import Field
 
 from delivery.errors import Misconfigured
 from delivery.model import Model
+from delivery.package_data import package_data
 
-RECIPES = Path(__file__).resolve().parents[3] / "infra" / "bases"
+RECIPES = package_data("bases")
 Flavour = Literal["full", "slim", "alpine"]
 
 _HUB = {"docker.io", "index.docker.io", "registry-1.docker.io"}

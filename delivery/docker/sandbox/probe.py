@@ -1,7 +1,6 @@
 """Waiting for containers to be ready, asked from inside their network: their addresses may be out of reach here."""
 
 import math
-import time
 from collections.abc import Callable
 from functools import partial
 
@@ -12,6 +11,7 @@ from delivery.docker.images.bases import resolve_base
 from delivery.docker.sandbox.bed import STOPPED, Bed
 from delivery.errors import Rejected
 from delivery.spec.services import Backing, Service
+from delivery.waiting import until
 
 PROBE_IMAGE = "busybox:1.36"
 BETWEEN_SECONDS = 0.1
@@ -51,15 +51,17 @@ def wait_until(
     ready: Callable[[], bool], container: Container, seconds: float, why: Callable[[], str] = lambda: ""
 ) -> None:
     """Return when `ready`; Rejected, with the end of its log, when `container` stops or `seconds` are over."""
-    deadline = time.monotonic() + seconds
-    while not ready():
+
+    def has_stopped() -> bool:
         container.reload()
-        stopped = container.status in STOPPED
-        if stopped or time.monotonic() > deadline:
-            how = f"stopped with exit code {container.attrs['State']['ExitCode']}{why()}" if stopped else "is not ready"
-            log = container.logs(tail=LOG_LINES).decode(errors="replace").rstrip()
-            raise Rejected(f"{container.name} {how} (allowed: {seconds:g} s); the end of its log:\n{log}")
-        time.sleep(BETWEEN_SECONDS)
+        return container.status in STOPPED
+
+    if until(ready, seconds=seconds, every=BETWEEN_SECONDS, unless=has_stopped):
+        return
+    stopped = container.status in STOPPED
+    how = f"stopped with exit code {container.attrs['State']['ExitCode']}{why()}" if stopped else "is not ready"
+    log = container.logs(tail=LOG_LINES).decode(errors="replace").rstrip()
+    raise Rejected(f"{container.name} {how} (allowed: {seconds:g} s); the end of its log:\n{log}")
 
 
 def _runs(container: Container, *argv: str) -> bool:

@@ -4,12 +4,12 @@ import contextlib
 import ipaddress
 import socket
 import ssl
-import time
 
 from docker.errors import DockerException
 
 from delivery.docker.target.router import ANY_ADDRESSES, Router
 from delivery.errors import Misconfigured
+from delivery.waiting import until
 
 ANSWER_SECONDS = 3.0
 FOR_SECONDS = 2.0
@@ -30,14 +30,7 @@ def check_published(router: Router, remote: str | None, where: str) -> None:
     Misconfigured when nobody answers in either way.
     """
     address = _asked(router.bind, remote)
-    deadline = time.monotonic() + FOR_SECONDS
-    while not _answers(address, router):
-        if time.monotonic() > deadline:
-            break
-        time.sleep(BETWEEN_SECONDS)
-    else:
-        return
-    if _answers_there(router):
+    if until(lambda: _answers(address, router), seconds=FOR_SECONDS, every=BETWEEN_SECONDS) or _answers_there(router):
         return
     found = f"{router.bind}, where nobody answers at {bracketed(address)}:{router.port} although the router runs"
     next_step = f"set bind to an address that the machine has: ip address; ss -ltn 'sport = :{router.port}'"

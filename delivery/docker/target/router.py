@@ -8,7 +8,6 @@ does now: a restarted router comes back with the same weights.
 import io
 import shlex
 import tarfile
-import time
 from collections.abc import Sequence
 from contextlib import closing
 from datetime import UTC, datetime
@@ -44,6 +43,7 @@ from delivery.programs import haproxy, haproxy_runtime, haproxy_values
 from delivery.programs.haproxy_runtime import ServerStat
 from delivery.programs.haproxy_values import Entry, RouterBackend
 from delivery.spec.health import LOCAL_HOST
+from delivery.waiting import until
 
 ANY_ADDRESS = "0.0.0.0"  # noqa: S104  # what the engine means by no address
 ANY_ADDRESSES = (ANY_ADDRESS, "::")
@@ -216,11 +216,8 @@ class Router:
 
     def wait_for_an_answer(self) -> None:
         """Return when it answers; Rejected with the end of its log after some seconds."""
-        deadline = time.monotonic() + START_SECONDS
-        while not self.runtime("show info"):
-            if time.monotonic() > deadline:
-                raise self._fault("does not answer")
-            time.sleep(0.05)
+        if not until(lambda: self.runtime("show info"), seconds=START_SECONDS, every=0.05):
+            raise self._fault("does not answer")
 
     def _fault(self, problem: str) -> Rejected:
         log = self.container.logs(tail=10).decode(errors="replace")

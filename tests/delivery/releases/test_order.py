@@ -25,7 +25,7 @@ def test_an_unknown_environment_is_told_with_the_known_ones() -> None:
 
 
 def test_an_order_knows_its_way() -> None:
-    fields = {"run": "r1", "repository": "/r", "folder": ".", "source": "/s", "revision": make_revision()}
+    fields = {"run": "r1", "repository": "/r", "folder": ".", "revision": make_revision()}
     order = Order(**fields, app=APP, environment="live")  # type: ignore[arg-type]
     assert (order.stops, order.policy) == (("test", "staging"), APP.environments["live"])
 

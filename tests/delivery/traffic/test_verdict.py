@@ -249,7 +249,11 @@ def with_slow_requests(requests: int, bad: int) -> SlotCounts:
 
 @pytest.mark.parametrize(
     ("share", "baseline", "shown"),
-    [(0.01, False, with_errors), (0.01, True, with_errors), (0.05, True, with_slow_requests)],
+    [
+        (0.01, False, with_errors),
+        pytest.param(0.01, True, with_errors, marks=pytest.mark.long),
+        pytest.param(0.05, True, with_slow_requests, marks=pytest.mark.long),
+    ],
     ids=["errors at the limit", "errors as before", "slow requests as before"],
 )
 def test_thousands_of_looks_withdraw_less_than_one_good_release_in_a_hundred(share, baseline, shown) -> None:

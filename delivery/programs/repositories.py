@@ -1,0 +1,124 @@
+"""Repositories by what they were called: a folder of this machine, or an address that is fetched from."""
+
+import hashlib
+import os
+import platform
+import re
+from pathlib import Path, PurePosixPath
+from tempfile import TemporaryDirectory
+
+from filelock import FileLock
+
+from delivery.errors import CommandFailed, Misconfigured, Transient
+from delivery.programs import git
+from delivery.programs.git_command import ask_git
+from delivery.programs.submodules import Repository
+
+FETCH_SECONDS = 240
+# What git-clone(1) calls a URL, and its scp-like syntax; a folder of this machine is neither.
+ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://.+|[\w.+-]+@[\w.-]+:.+", re.IGNORECASE)
+# A token stands in place of a name often enough; where it is by SSH, a name alone is none.
+PASSWORD = re.compile(r"^(https?://[^/@]*@|[a-z][a-z0-9+.-]*://[^/@]*:[^/@]*@)", re.IGNORECASE)
+EVERYTHING = ("+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*")
+
+
+def is_address(repository: str) -> bool:
+    """Whether it is named by a URL, and so is the same for all machines."""
+    return ADDRESS.fullmatch(repository) is not None
+
+
+def likely_name(address: str) -> str:
+    """Return what the application of an address is probably called; nothing is fetched."""
+    name = re.split(r"[/:#]", address.rstrip("/#"))[-1]
+    return name.removesuffix(".git") or address
+
+
+def open_project(project: str, cache: Path) -> tuple[str, str, Path]:
+    """Return the repository of an application, the folder it has there, and where on this machine to look into it.
+
+    `project` is a folder of this machine, or the address of a repository, which is fetched: its root, or
+    `ADDRESS#FOLDER`.
+    """
+    if is_address(project):
+        address, _, folder = project.partition("#")
+        return address, PurePosixPath(folder).as_posix(), fetch(address, cache)
+    application = Path(project).resolve()
+    top = git.top_level(application)
+    return str(top), application.relative_to(top).as_posix(), top
+
+
+def find_repository(repository: str, sha: str, cache: Path) -> Path:
+    """Return a repository on this machine that has the commit; an address is fetched when the commit is not here yet.
+
+    Raises Misconfigured when `repository` is a folder that is not on this machine, or when the commit is not in it.
+    """
+    there = _copy_of(repository, cache) if is_address(repository) else Path(repository)
+    if _has(there, sha):
+        return there
+    if not is_address(repository):
+        raise _not_here(there, sha)
+    there = fetch(repository, cache)
+    if not _has(there, sha):
+        _fetch(there, repository, sha)  # of no branch any more
+    return there
+
+
+def fetch(address: str, cache: Path) -> Path:
+    """Return a copy of the repository on this machine, with all its branches and tags as they are now."""
+    if PASSWORD.match(address):
+        raise Misconfigured(
+            "repository",
+            "its address holds a user or password",
+            "an address without",
+            "give it to git: git help credentials",
+        )
+    there = _copy_of(address, cache)
+    there.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(f"{there}.lock", timeout=2 * FETCH_SECONDS):
+        if there.exists():
+            _fetch(there, address, "--prune", *EVERYTHING)
+        else:
+            _clone(address, there)
+    return there
+
+
+def _clone(address: str, there: Path) -> None:
+    """Make the copy: the whole of it, or nothing."""
+    with TemporaryDirectory(dir=there.parent, prefix=".clone-") as temporary:
+        made = Path(temporary) / "repository"
+        _ask(there.parent, address, "clone", "--quiet", "--bare", "--", address, str(made))
+        os.replace(made, there)
+
+
+def _fetch(there: Path, address: str, *wanted: str) -> None:
+    options = [word for word in wanted if word.startswith("--")]
+    names = [word for word in wanted if not word.startswith("--")]
+    _ask(there, address, "fetch", "--quiet", *options, "--", address, *names)
+
+
+def _ask(folder: Path, address: str, *arguments: str) -> None:
+    try:
+        ask_git(folder, *arguments, timeout_seconds=FETCH_SECONDS)
+    except CommandFailed as error:
+        raise Transient(f"{address} was not fetched: {error.last_lines}") from error
+
+
+def _copy_of(address: str, cache: Path) -> Path:
+    return cache / "repositories" / hashlib.sha256(address.encode()).hexdigest()[:16]
+
+
+def _has(there: Path, sha: str) -> bool:
+    try:
+        return there.is_dir() and Repository.at(there).has(sha)
+    except CommandFailed:
+        return False
+
+
+def _not_here(folder: Path, sha: str) -> Misconfigured:
+    host = platform.node()
+    if folder.is_dir():
+        found, step = f"has no commit {sha[:7]} on {host}", f"git -C {folder} fetch, there"
+    else:
+        found = f"is not on {host}, where the run goes on"
+        step = f"git clone it to {folder} there; or deliver it by its address: --param project=https://…"
+    return Misconfigured(f"repository {folder}", found, "a repository that every machine of the platform has", step)

@@ -1,0 +1,1 @@
+"""What Headway brings beside its code: the recipes of base images, and which flows run where and when."""
