@@ -21,7 +21,11 @@ def until(
 
 async def until_async(condition: Callable[[], Awaitable[T]], *, seconds: float, every: float) -> T:
     """Return what `until` returns, while other steps go on."""
-    return await AsyncRetrying(**_settings(seconds, every, lambda: False))(condition)
+
+    async def look() -> T:  # tenacity awaits only what is written as a coroutine, and no lambda that returns one
+        return await condition()
+
+    return await AsyncRetrying(**_settings(seconds, every, lambda: False))(look)
 
 
 def _settings(seconds: float, every: float, unless: Callable[[], object]) -> dict[str, Any]:

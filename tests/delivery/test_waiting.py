@@ -62,3 +62,12 @@ def test_steps_wait_in_the_same_way():
 
     assert asyncio.run(both()) == (7, 0)
     assert (answers.asked, never.asked) == (2, 1)
+
+
+def test_what_a_lambda_looks_at_is_awaited_as_well():
+    answers = Answers(0, 7)
+
+    async def wait():
+        return await until_async(lambda: answers.later(), seconds=60, every=0)
+
+    assert (asyncio.run(wait()), answers.asked) == (7, 2)
