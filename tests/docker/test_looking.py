@@ -8,7 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from delivery.docker.images.looking import look_for
-from delivery.ports.builder import Named
+from delivery.ports.builder import Looked, Named
 from tests.support.platforms import free_port
 
 pytestmark = pytest.mark.docker
@@ -92,11 +92,11 @@ def test_what_cannot_be_asked_is_not_said_to_be_nowhere():
 
 def test_without_an_engine_that_is_all_that_is_said():
     looked = look_for([Named("a", "x:1")], host="tcp://127.0.0.1:1")
-    assert looked == ((), ("images were not looked for: no Docker engine answers",))
+    assert looked == Looked((), ("images were not looked for: no Docker engine answers",))
 
 
 def test_a_stand_in_counts_where_stand_ins_may_be(monkeypatch):
-    assert look_for([Named("a", "node:22-alpine")]) == ((), ())
+    assert look_for([Named("a", "node:22-alpine")]) == Looked()
     monkeypatch.setenv("HEADWAY_STAND_INS", "never")
     ((), (line,)) = look_for([Named("a", "registry.invalid/node:22")])
     assert line.startswith("a: registry.invalid/node:22 is not on the Docker engine")

@@ -67,8 +67,9 @@ def remove_images(home: Home, app: str, address: str) -> None:
     _in_registry(home, ["rm", "-rf", f"{REPOSITORIES}/{app}"])
     with engine_errors():
         client = connect()
-        for image in client.images.list():
-            for name in [*image.tags, *(image.attrs.get("RepoDigests") or [])]:
+        # Not as objects: the SDK asks for each image again, and somebody may have removed one by then.
+        for image in client.api.images():
+            for name in [*(image["RepoTags"] or ()), *(image["RepoDigests"] or ())]:
                 if name.startswith(f"{address}/{app}/"):
                     with contextlib.suppress(APIError):  # something else runs it, or its other name went first
                         client.images.remove(name)
