@@ -98,5 +98,7 @@ def test_without_an_engine_that_is_all_that_is_said():
 def test_a_stand_in_counts_where_stand_ins_may_be(monkeypatch):
     assert look_for([Named("a", "node:22-alpine")]) == Looked()
     monkeypatch.setenv("HEADWAY_STAND_INS", "never")
-    ((), (line,)) = look_for([Named("a", "registry.invalid/node:22")])
+    looked = look_for([Named("a", "registry.invalid/node:22")])
+    (line,) = looked.unknown
+    assert looked.nowhere == ()
     assert line.startswith("a: registry.invalid/node:22 is not on the Docker engine")
