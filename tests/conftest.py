@@ -41,5 +41,6 @@ class Figures:
         from bench.keeping import keep, stamp
 
         head = subprocess.run(["git", "rev-parse", "--short=12", "HEAD"], capture_output=True, text=True)
+        when = {**stamp(), "commit": head.stdout.strip()}
         for path, tests in self.seen.items():
-            keep(self.file, path, {**stamp(), "commit": head.stdout.strip(), "tests": tests})
+            keep(self.file, path, {**when, "tests": tests})

@@ -5,7 +5,6 @@ import socket
 import sys
 
 import httpx
-import psutil
 
 from delivery.errors import Misconfigured, Rejected
 from delivery.home import Home
@@ -226,9 +225,3 @@ def _free_port(preferred: int) -> int:
                 continue
             return int(probe.getsockname()[1])
     raise Rejected("no free port on 127.0.0.1")
-
-
-def resident_mebibytes(process: psutil.Process) -> float:
-    """Return the memory a process and its children hold, in MiB."""
-    family = [process, *process.children(recursive=True)]
-    return sum(member.memory_info().rss for member in family) / 2**20

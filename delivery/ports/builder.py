@@ -13,13 +13,6 @@ from delivery.spec.images import Image
 from delivery.spec.stand_ins import StandIns
 
 
-class Named(NamedTuple):
-    """An image and where it is named: a key of headway.yaml, or a line in a Dockerfile."""
-
-    where: str
-    image: str
-
-
 class Looked(NamedTuple):
     """What came of looking: a line for each image that exists nowhere, and for each that could not be looked for."""
 

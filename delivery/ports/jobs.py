@@ -77,8 +77,8 @@ class JobResult:
         """Say how it failed, with the last lines of its log; empty when it did not."""
         if self.exit_code == 0:
             return ""
-        how = f"exit code {self.exit_code}" if self.exit_code is not None else ""
-        how = f"ended with {how}" if how else f"did not end within {timeout_seconds:g} s"
+        late = f"did not end within {timeout_seconds:g} s"
+        how = late if self.exit_code is None else f"ended with exit code {self.exit_code}"
         return f"{how}; its last lines:\n{self.last_lines}" if self.last_lines else f"{how} and printed nothing"
 
 

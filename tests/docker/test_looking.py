@@ -7,8 +7,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from delivery.docker.images.looking import look_for
-from delivery.ports.builder import Looked, Named
+from delivery.docker.images.looking import Named, look_for
+from delivery.ports.builder import Looked
 from tests.support.platforms import free_port
 
 pytestmark = pytest.mark.docker

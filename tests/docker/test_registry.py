@@ -1,5 +1,6 @@
 import secrets
 import socket
+from contextlib import contextmanager
 
 import pytest
 from docker.errors import NotFound
@@ -42,6 +43,19 @@ def taken_port():
         listener.bind(("127.0.0.1", 0))
         listener.listen()
         yield listener.getsockname()[1]
+
+
+@contextmanager
+def lost_port(home):
+    """Yield the port that the registry of `home` had, and that another program took while it stood still."""
+    port = free_port()
+    ensure_registry(home, preferred_port=port)
+    stop_registry(home)
+    with socket.socket() as other:
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        other.bind(("127.0.0.1", port))
+        other.listen()
+        yield port
 
 
 def test_a_second_call_finds_the_same_registry(home):
@@ -110,14 +124,7 @@ def test_a_port_that_is_taken_is_avoided(home, taken_port):
 
 
 def test_it_moves_when_its_port_was_taken_while_it_stood_still(home):
-    port = free_port()
-    ensure_registry(home, preferred_port=port)
-    stop_registry(home)
-
-    with socket.socket() as other:
-        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        other.bind(("127.0.0.1", port))
-        other.listen()
+    with lost_port(home) as port:
         moved = ensure_registry(home, preferred_port=port)
 
     assert moved.address != f"127.0.0.1:{port}"
@@ -196,14 +203,7 @@ def test_images_that_went_with_the_volume_are_told_and_the_address_stays(home):
 
 
 def test_a_port_that_somebody_else_took_is_told_and_only_up_moves_the_registry(home):
-    port = free_port()
-    ensure_registry(home, preferred_port=port)
-    stop_registry(home)
-
-    with socket.socket() as other:
-        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        other.bind(("127.0.0.1", port))
-        other.listen()
+    with lost_port(home) as port:
         with pytest.raises(Rejected, match=rf"does not start on port {port}, which \S+ \(process \d+\) has") as told:
             ensure_registry(home, may_move=False)
         moved = ensure_registry(home)

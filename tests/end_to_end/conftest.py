@@ -1,7 +1,6 @@
 """One platform for the whole deliveries here, in a folder of its own, removed with everything it made."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import docker
@@ -17,17 +16,9 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     """A platform that nobody started yet, for all projects here; the project is no one's."""
     folder = tmp_path_factory.mktemp("platform")
     (folder / "nothing").mkdir()
-    with own_platform(Project(new_home(folder / "home").root, folder / "nothing", free_port())) as platform:
-        yield platform
-
-
-@contextmanager
-def own_platform(project: Project) -> Iterator[Project]:
-    """Yield a project and remove its platform at the end."""
-    try:
-        yield project
-    finally:
-        remove_platform(project)
+    platform = Project(new_home(folder / "home").root, folder / "nothing", free_port())
+    yield platform
+    remove_platform(platform)
 
 
 def remove_platform(project: Project) -> None:

@@ -3,6 +3,7 @@
 import pytest
 
 from delivery.errors import Rejected
+from delivery.memory.behaviour import memory_place
 from flows.verify_backup import verify_backups
 from tests.flows.platform import MEMORY
 
@@ -51,6 +52,19 @@ def test_a_migration_that_fails_keeps_the_release_out(platform):
     assert str(run.error) == "the migration failed: exit code 1"
     assert platform.live() == platform.release(1)
     assert platform.leases.read("shop", "production").holder is None
+
+
+def test_a_database_that_is_gone_is_told_and_no_empty_one_takes_its_place(platform):
+    platform.put_live(1)
+    place = memory_place("shop", "production")
+    platform.containers.during["restore production"] = lambda: setattr(place, "database", None)
+
+    run = platform.put_live(2)
+
+    assert isinstance(run.error, Rejected)
+    assert str(run.error) == "the database of production is gone since it was started"
+    assert place.database is None
+    assert platform.live() == platform.release(1)
 
 
 def test_every_night_every_backup_is_proven(platform):

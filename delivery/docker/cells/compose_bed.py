@@ -168,7 +168,7 @@ def _run_suite(bed: Bed, stage: _Stage, document: Document) -> CellResult:
 
 def _defaults(bed: Bed, service: Document) -> ImageDefaults:
     """Return what the service runs by itself: what the file says was written for it, whatever its image says."""
-    image = image_defaults(bed, service["image"])
+    image = image_defaults(bed.client, service["image"])
     command = program.own_command(service)
     entrypoint = service.get("entrypoint")
     return ImageDefaults(

@@ -153,7 +153,7 @@ def _addresses(job: CellRun, parts: list[str]) -> dict[str, str]:
 def _run_suite(bed: Bed, job: CellRun, surroundings: Surroundings) -> CellResult:
     """Run the suite to its end and return what it left behind."""
     image = bed.image(job.suite_image)
-    tool = job.tool(surroundings.facts, image_defaults(bed, image))
+    tool = job.tool(surroundings.facts, image_defaults(bed.client, image))
     return job.ended(run_job(bed, job.job("suite", image, tool, surroundings.variables), shm_size="512m"), tool)
 
 

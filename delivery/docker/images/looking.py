@@ -14,7 +14,7 @@ from delivery.docker.images.pulling import last_line
 from delivery.docker.images.stand_ins import registry_of, stand_in_for
 from delivery.dockerfiles.naming import problems_with, read_for
 from delivery.errors import Misconfigured
-from delivery.ports.builder import Looked, Named
+from delivery.ports.builder import Looked
 from delivery.spec.app import App
 from delivery.spec.environments import DockerTarget
 from delivery.spec.named_images import foreign_image_keys
@@ -25,6 +25,13 @@ AT_ONCE = 8
 NEXT_STEP = "correct the name, log in where the image is private (docker login), or name one you have under `bases:`"
 # What a registry says of an image that it does not have, or has for others; anything else is no answer.
 _NOWHERE = (400, 401, 403, 404)
+
+
+class Named(NamedTuple):
+    """An image and where it is named: a key of headway.yaml, or a line in a Dockerfile."""
+
+    where: str
+    image: str
 
 
 def look_for(named: Iterable[Named], *, host: str | None = None, stand_ins: StandIns = "when-missing") -> Looked:

@@ -19,8 +19,6 @@ from delivery.home import Home
 from delivery.programs.buildkit import says_disk_full
 from delivery.releases.release import ImageRef, Release
 
-MEDIA_TYPE = "application/vnd.headway.release.v1+json"
-
 
 def push(image: Image, repository: str, tag: str, home: Home | None = None) -> ImageRef:
     """Push the image and return it by the digest the registry was told.

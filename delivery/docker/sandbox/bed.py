@@ -108,9 +108,9 @@ class Bed:
         return container
 
 
-def image_defaults(bed: Bed, image: str) -> ImageDefaults:
+def image_defaults(client: DockerClient, image: str) -> ImageDefaults:
     """Return what an image that the engine has runs by itself, and with which variables."""
-    config = bed.client.images.get(image).attrs["Config"]
+    config = client.images.get(image).attrs["Config"]
     env = dict(line.partition("=")[::2] for line in config.get("Env") or ())
     return ImageDefaults(tuple(config.get("Cmd") or ()), tuple(config.get("Entrypoint") or ()), env)
 

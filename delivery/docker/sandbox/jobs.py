@@ -5,10 +5,12 @@ from typing import Any
 
 from docker.models.containers import Container
 
+from delivery.docker.engine.client import connect
 from delivery.docker.engine.logs import save_log
 from delivery.docker.engine.names import EnvironmentNames
 from delivery.docker.engine.outcome import prepare_folder, wait_for_end
-from delivery.docker.sandbox.bed import Bed, image_defaults, open_bed
+from delivery.docker.images.bases import resolve_base
+from delivery.docker.sandbox.bed import Bed, engine_errors, image_defaults, open_bed
 from delivery.docker.sandbox.reports import copy_out
 from delivery.home import Home
 from delivery.log_files import last_lines
@@ -45,8 +47,9 @@ class DockerJobs:
 
     def image_defaults(self, image: str) -> ImageDefaults:
         """Return what an image runs by itself, which the engine gets when it does not have it."""
-        with open_bed(self.home, "images", "look", host=self.host, stand_ins=self.stand_ins) as bed:
-            return image_defaults(bed, bed.image(image))
+        with engine_errors():
+            found = resolve_base(image, cache=self.home.cache, host=self.host, stand_ins=self.stand_ins)
+            return image_defaults(connect(self.host), found.used)
 
     def run(self, job: Job) -> JobResult:
         """Run `job` to its end; its container is gone then."""
