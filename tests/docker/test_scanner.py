@@ -303,7 +303,7 @@ def test_a_scanner_that_is_removed_under_the_scan_is_an_interruption(home, clean
 @pytest.mark.long
 def test_a_newer_database_replaces_the_one_before_the_last(home, registry, monkeypatch):
     policy = ScanPolicy(database=publish_database(registry, "renewed", datetime.now(UTC) - timedelta(days=30)))
-    monkeypatch.setattr(scanner, "LIVES", timedelta(0))
+    monkeypatch.setattr("delivery.ports.scanner.LIVES", timedelta(0))
 
     volumes = [scanner.prepare(policy, home).volume for _ in range(3)]
 
@@ -314,7 +314,7 @@ def test_a_newer_database_replaces_the_one_before_the_last(home, registry, monke
 @pytest.mark.long
 def test_a_database_stays_when_there_is_no_newer_one_to_be_had(home, registry, monkeypatch):
     policy = ScanPolicy(database=publish_database(registry, "lost", datetime.now(UTC) - timedelta(days=2)))
-    monkeypatch.setattr(scanner, "LIVES", timedelta(0))
+    monkeypatch.setattr("delivery.ports.scanner.LIVES", timedelta(0))
     first = scanner.prepare(policy, home)
     monkeypatch.setattr(scanner.trivy, "download_argv", lambda source: ["trivy", "image", "--no-such-flag"])
 
