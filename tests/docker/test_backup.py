@@ -76,6 +76,7 @@ def test_a_backup_is_proven_and_nothing_of_ours_stays(place):
     assert sql(place[1], "select count(*) from pg_largeobject") == "0"
 
 
+@pytest.mark.long
 def test_a_backup_is_proven_while_others_write(place):
     stop = threading.Event()
 

@@ -136,6 +136,7 @@ def test_a_stand_in_is_built_whatever_lies_in_the_users_folder(tmp_path, monkeyp
 
 
 @docker
+@pytest.mark.long
 def test_many_callers_at_once_build_a_stand_in_once(tmp_path, monkeypatch):
     monkeypatch.setattr(stand_ins, "RECIPES", copied_recipes(tmp_path))
     built: list[str] = []

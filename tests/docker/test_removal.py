@@ -130,14 +130,14 @@ def test_its_images_go_from_registry_and_engine_and_those_of_others_stay(home):
     assert find_repositories(home, "shop") == ["shop/web"]
 
 
-@pytest.mark.parametrize("app", ["..", "../..", "", "shop/web", "*"])
-def test_a_name_that_is_none_removes_nothing(home, app):
+def test_a_name_that_is_none_removes_nothing(home):
     registry = ensure_registry(home, preferred_port=free_port()).address
     client = connect()
     client.images.get(resolve_base("busybox", cache=home.cache).used).tag(f"{registry}/shoppe/web", "1")
     client.images.push(f"{registry}/shoppe/web", "1")
 
-    remove_images(home, app, registry)
+    for app in ("..", "../..", "", "shop/web", "*"):
+        remove_images(home, app, registry)
 
-    assert find_repositories(home, app) == []
-    assert find_repositories(home, "shoppe") == ["shoppe/web"]
+        assert find_repositories(home, app) == []
+        assert find_repositories(home, "shoppe") == ["shoppe/web"]

@@ -13,7 +13,12 @@ from bench.chaos_watch import leases_watched, traffic_on
 from bench.chaos_zombie import wake_a_zombie
 from tests.end_to_end.project import ENDS_SECONDS, HANGS_SECONDS
 
-pytestmark = [pytest.mark.docker, pytest.mark.xdist_group("chaos"), pytest.mark.timeout(HANGS_SECONDS)]
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.docker,
+    pytest.mark.xdist_group("chaos"),
+    pytest.mark.timeout(HANGS_SECONDS),
+]
 PLACES = 3
 
 
@@ -45,7 +50,6 @@ def test_a_killed_flow_and_a_killed_recovery_leave_no_place_half_changed(chaos) 
     assert len(results[-1].lag_ms) == 2  # the run that changed the place, and then the one that put it right
 
 
-@pytest.mark.long
 def test_what_everybody_uses_is_started_again(chaos) -> None:
     worker, server = Kill(Victim.WORKER, Moment("stage", "done")), Kill(Victim.SERVER, Moment("shift", "intent", 2))
     router = Kill(Victim.ROUTER, Moment("shift", "done", 2))
@@ -58,7 +62,6 @@ def test_what_everybody_uses_is_started_again(chaos) -> None:
     assert living_daemons(chaos.platform) == {"server", "worker", "keeper"}
 
 
-@pytest.mark.long
 def test_a_sleeper_is_refused_by_the_fence(chaos) -> None:
     awakening = wake_a_zombie(chaos.platform, chaos.platform.towns[0], expire=True)
 
@@ -67,7 +70,6 @@ def test_a_sleeper_is_refused_by_the_fence(chaos) -> None:
     assert awakening.run_ended == "Rejected"
 
 
-@pytest.mark.long
 def test_a_newer_change_takes_the_place_of_the_first_by_policy(chaos) -> None:
     slow = {"steps": [{"percent": 10, "hold_seconds": 120}, {"percent": 100}]}
     (town,) = chaos.platform.settle(1, busy="supersede", shift=slow)

@@ -64,6 +64,7 @@ def start_long_run(project: Project, busy: str = "queue") -> subprocess.Popen[st
     return process
 
 
+@pytest.mark.long
 def test_a_suspended_run_and_all_state_survive_a_stop_of_everything(greeter: Project) -> None:
     greeter.edit("README.md", "# hello", "# hello, suspended")
     greeter.commit("Say suspended")
@@ -89,6 +90,7 @@ def test_a_suspended_run_and_all_state_survive_a_stop_of_everything(greeter: Pro
     assert steps_of(greeter, run_url.rpartition("/")[2]).count("build web") == 1
 
 
+@pytest.mark.long
 def test_a_rejected_release_goes_nowhere(greeter: Project) -> None:
     greeter.edit("README.md", "# hello", "# hello, rejected")
     greeter.commit("Say rejected")
@@ -151,6 +153,7 @@ def test_a_commit_that_does_not_start_is_withdrawn_and_leaves_nothing(greeter: P
     assert greeter.things() == before
 
 
+@pytest.mark.long
 def test_an_interrupt_withdraws_the_release_and_leaves_nothing(greeter: Project) -> None:
     before, said = greeter.things(), greeting(greeter)
     change(greeter, f"{said} there")
@@ -188,7 +191,6 @@ def test_a_second_run_is_refused_or_waits_as_the_policy_says(greeter: Project) -
     assert greeting(greeter) == f"{said} again"
 
 
-@pytest.mark.long
 def test_what_a_killed_run_began_is_withdrawn_by_recovery(greeter: Project) -> None:
     before, said = greeter.things(), greeting(greeter)
     change(greeter, f"{said} anew")
@@ -251,6 +253,7 @@ def test_recovery_runs_by_its_schedule(greeter: Project) -> None:
     wait_for(lambda: any(run["auto_scheduled"] for run in httpx.post(url, json=wanted, timeout=10).json()))
 
 
+@pytest.mark.long
 def test_a_removed_application_is_gone_and_a_second_call_says_so(greeter: Project) -> None:
     unasked = greeter.headway("remove", "hello")
     assert (unasked.returncode, greeting(greeter) != "") == (2, True), unasked.stdout

@@ -158,6 +158,19 @@ def live(app, settled, home, release):
 class TestDockerHost(TargetContract):
     """The whole contract on a real engine."""
 
+    # `make test` leaves these to the places in memory: what they say of containers, others here say too.
+    long_here = frozenset(
+        {
+            "test_a_lease_that_is_over_removes_nothing",
+            "test_a_release_without_all_traffic_is_not_confirmed",
+            "test_a_retired_release_is_gone",
+            "test_the_first_release_can_be_withdrawn_too",
+            "test_traffic_moves_in_steps",
+            "test_what_a_settled_release_replaced_stands_ready_without_traffic",
+            "test_what_is_kept_is_retired_or_makes_room_for_the_next",
+        }
+    )
+
     def serve_something_else(self, live, release):
         [answer] = live.target(0).ask("/stray", release, "web")
         assert answer.status == 200
@@ -231,6 +244,7 @@ def test_a_change_that_sleeps_after_it_passed_the_fence_learns_that_its_lease_is
         sleeper.shift(second, 50)
 
 
+@pytest.mark.long
 def test_requests_in_flight_are_answered_by_the_release_they_reached(app, target, release):
     put_live(app, target, release(1))
     url, answers = target(1).observe().url, []
@@ -330,6 +344,7 @@ def test_an_application_too_busy_for_its_checks_still_answers_its_users(target, 
     assert [asked.result().text for asked in asked_when_down] == ["1"] * 8
 
 
+@pytest.mark.long
 def test_what_never_passed_a_check_is_no_last_resort(target, release):
     with pytest.raises(ReleaseUnhealthy):
         target(1).stage(make_app(start_seconds=2), release(1, kind="sick"))

@@ -113,6 +113,7 @@ def run_in(container, script):
     return ended.exit_code, ended.output.decode().strip()
 
 
+@pytest.mark.long
 def test_an_application_with_the_longest_names_is_released_twice(home):
     web = {"image": BUSYBOX, "command": SERVES, "port": 8000, "stop_seconds": 0}
     backing = {LONG[:-1] + "s": {"image": BUSYBOX, "command": SLEEPS, "volume": "/data"}}

@@ -204,6 +204,7 @@ def test_an_application_that_loads_itself_at_its_first_request_is_staged_when_it
         assert [answer.body for answer in target(1).ask("/loaded", lazy)] == [b"True"]
 
 
+@pytest.mark.long
 def test_a_release_whose_health_takes_more_than_a_second_is_not_withdrawn(home, place, release):
     app, late = make_app(start_seconds=60), release(2, kind="late")
     with hosts(app, place, home) as target:

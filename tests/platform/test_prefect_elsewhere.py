@@ -15,6 +15,7 @@ from delivery.platform.daemon import Daemon
 from tests.support.platforms import free_port, new_home, remove_platform
 
 pytestmark = [
+    pytest.mark.long,
     pytest.mark.docker,
     pytest.mark.prefect,
     # A daemon is meant to outlive the object that started it.
