@@ -45,7 +45,7 @@ def run_in(container: Container, argv: Sequence[str], *, user: str = "", seconds
     said = {STDOUT: b"", STDERR: b""}
     try:
         connection.sendall(b"\n")
-        for stream, content in _frames(connection.recv):
+        for stream, content in frames(connection.recv):
             said[stream] += content
     finally:
         wrapper.close()
@@ -98,7 +98,7 @@ class _Output(io.RawIOBase):
     """What a command says, as a file."""
 
     def __init__(self, receive: Callable[[int], bytes]) -> None:
-        self._frames, self._rest = _frames(receive), b""
+        self._frames, self._rest = frames(receive), b""
 
     def readable(self) -> bool:
         return True
@@ -111,7 +111,7 @@ class _Output(io.RawIOBase):
         return count
 
 
-def _frames(receive: Callable[[int], bytes]) -> Iterator[tuple[int, bytes]]:
+def frames(receive: Callable[[int], bytes]) -> Iterator[tuple[int, bytes]]:
     """Yield which stream and what came on it: the engine sends frames of kind, length and bytes.
 
     The SDK's own `frames_iter` polls the socket first, without a limit: it waits for ever where nothing comes, and over

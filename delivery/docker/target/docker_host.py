@@ -21,7 +21,7 @@ from delivery.docker.target.instances import backends, ensure_slot_network, remo
 from delivery.docker.target.metrics import RouterMetrics
 from delivery.docker.target.published import check_published
 from delivery.docker.target.removal import remove_belongings
-from delivery.docker.target.router import Router, find_router
+from delivery.docker.target.router import Router
 from delivery.docker.target.router_container import ensure_router
 from delivery.docker.target.serving import check_public, check_served, wait_until_healthy
 from delivery.docker.target.starting import Starter
@@ -71,13 +71,13 @@ class DockerHost(HostLook):
         """Watch over nothing any more."""
         if self._guard:
             self._guard.close()
-        self.client.close()
+        super().close()
 
     def stage(self, app: App, release: Release) -> SlotState:
         """Run `release` in the idle slot, weight 0, until every instance is healthy and serves it."""
         threading.Thread(target=prepare, daemon=True).start()  # before there is traffic to judge
         ensure_network(self.client, self.names)
-        router = ensure_router(self.client, self.names, self.target, self.home)
+        router = self._quickly(ensure_router(self.client, self.names, self.target, self.home))
         router.check(self.sequence)
         check_published(router, self._remote, self._where)
         router.entry = entry_of(router, self.target, self.place)
@@ -165,7 +165,7 @@ class DockerHost(HostLook):
         self._given_up.clear()
         if self._guard:
             self._guard.close()
-        router = find_router(self.client, self.names)
+        router = self._find_router()
         if router is None:
             return TargetState()
         router.check(self.sequence)
@@ -192,7 +192,7 @@ class DockerHost(HostLook):
         """Remove every container, network and volume of the environment, and return them."""
         if self._guard:
             self._guard.close()
-        if router := find_router(self.client, self.names):
+        if router := self._find_router():
             router.check(self.sequence)
         found = self.belongings()
         remove_belongings(self.client, self.names)

@@ -11,11 +11,12 @@ from delivery.docker.database.database import find_database
 from delivery.docker.engine.client import connect
 from delivery.docker.engine.names import EnvironmentNames
 from delivery.docker.engine.printed import lines_of
+from delivery.docker.engine.shell import Shell
 from delivery.docker.sandbox.bed import engine_errors
 from delivery.docker.target.entrance import host_for, url_of
 from delivery.docker.target.instances import Instance, list_instances
 from delivery.docker.target.removal import find_belongings
-from delivery.docker.target.router import Router, find_router
+from delivery.docker.target.router import USER, Router, find_router
 from delivery.docker.target.state import read_state
 from delivery.docker.target.visit import Visitor, ask_each
 from delivery.docker.target.written import find_losses
@@ -44,10 +45,17 @@ class HostLook:
         self.host = place.docker_host or target.host
         self.client: DockerClient = connect(self.host)
         self.names = EnvironmentNames(home.identity, place.app, place.environment)
+        self._shells: dict[str, Shell] = {}
+
+    def close(self) -> None:
+        """End every connection."""
+        for shell in self._shells.values():
+            shell.close()
+        self.client.close()
 
     def observe(self) -> TargetState:
         """Tell what is live, what is staged, weights and health; changes nothing."""
-        router = find_router(self.client, self.names)
+        router = self._find_router()
         return self._state(router) if router else TargetState()
 
     def ask(self, path: str, release: Release | None = None, service: str | None = None) -> tuple[Answer, ...]:
@@ -88,7 +96,7 @@ class HostLook:
     def _printing(self, wish: LogWish) -> dict[str, Container]:
         """Return the containers of a part under the names their lines get; Misconfigured when there are none."""
         instances = self._instances()
-        router = find_router(self.client, self.names)
+        router = self._find_router()
         live = self._state(router).live if router else None
         colour = wish.slot or (live.colour if live else next((one.colour for one in instances), "blue"))
         standing = [one for one in instances if one.colour == colour]
@@ -114,8 +122,18 @@ class HostLook:
         router.check(self.sequence)
         return router
 
+    def _find_router(self) -> Router | None:
+        found = find_router(self.client, self.names)
+        return self._quickly(found) if found else None
+
+    def _quickly(self, router: Router) -> Router:
+        """Return it with the shell in which all commands of this target run."""
+        key = str(router.container.id)
+        router.shell = self._shells.setdefault(key, Shell(router.container, user=USER))
+        return router
+
     def _found_router(self) -> Router:
-        router = find_router(self.client, self.names)
+        router = self._find_router()
         if router is None:
             raise Misconfigured(
                 f"environment {self.place.environment} of {self.place.app}", "has no router", next_step="headway run"
@@ -130,7 +148,7 @@ class HostLook:
         for one in self._instances():
             if one.release.fingerprint == release.fingerprint:
                 return one.colour
-        if self.sequence and (router := find_router(self.client, self.names)):
+        if self.sequence and (router := self._find_router()):
             router.check(self.sequence)  # a change that slept through the end of its lease misses what others removed
         raise ReleaseUnhealthy(f"release {release.fingerprint} does not stand in any slot; somebody removed it")
 

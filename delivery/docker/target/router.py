@@ -9,7 +9,7 @@ import io
 import shlex
 import tarfile
 from collections.abc import Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -21,6 +21,7 @@ from delivery.changes.ledger import environment_labels
 from delivery.docker.engine.exec_stream import KILLED, run_in
 from delivery.docker.engine.names import EnvironmentNames
 from delivery.docker.engine.packing import packed
+from delivery.docker.engine.shell import LONGEST_BYTES, Shell
 from delivery.docker.target.router_runtime import Runtime, Workers
 from delivery.docker.target.router_scripts import (
     BETWEEN,
@@ -29,6 +30,7 @@ from delivery.docker.target.router_scripts import (
     FOLDER,
     FORGET_CERTIFICATES,
     LATE,
+    LAY,
     LOOK,
     OWN_CERTIFICATES,
     REFUSED,
@@ -47,6 +49,7 @@ from delivery.waiting import until
 
 ANY_ADDRESS = "0.0.0.0"  # noqa: S104  # what the engine means by no address
 ANY_ADDRESSES = (ANY_ADDRESS, "::")
+USER = "0"  # who changes it
 # Exit codes of a command in a container that ends just then: the engine could not start it (docker-run(1)), or it was
 # killed with its container. Nothing here does harm when it is done twice.
 UNDONE = (126, KILLED)
@@ -68,6 +71,7 @@ class Router:
 
     def __init__(self, client: DockerClient, names: EnvironmentNames, container: Container) -> None:
         self.client, self.names, self.container = client, names, container
+        self.shell: Shell | None = None  # for who asks often; none: each command is one of the engine's
         self.entry: Entry | None = None  # how users shall come in from the next change on; none: as they do
 
     @property
@@ -112,7 +116,7 @@ class Router:
         if text == current:
             self.check(sequence)
             return
-        self.container.put_archive(FOLDER, packed("next.cfg", text.encode()))
+        self._lay("next.cfg", text)
         if _structure(text) == _structure(current):
             commands = "; ".join(haproxy.weight_commands(backends))
             answer = self._fenced(sequence, f"{SEND} send {shlex.quote(commands)} && mv next.cfg haproxy.cfg")
@@ -129,7 +133,7 @@ class Router:
         current = self.file()
         remembered, entry = haproxy.remembered_in(current), haproxy.entry_in(current)
         text, now = (haproxy.configuration(parts, remembered, entry) for parts in (backends, instead_of))
-        self.container.put_archive(FOLDER, packed("back.cfg", text.encode()))
+        self._lay("back.cfg", text)
         commands = "; ".join(haproxy.weight_commands(backends))
         reload = "" if _structure(text) == _structure(now) else " && kill -USR2 1"
         return f"{SEND} send {shlex.quote(commands)} && cp back.cfg back.new && mv back.new haproxy.cfg{reload}"
@@ -158,6 +162,11 @@ class Router:
 
     def file(self) -> str:
         """Return the configuration it starts from, also when it does not run."""
+        if self.shell:
+            with suppress(Transient):
+                code, output, _ = self._execute("cat", FILE)
+                if not code:
+                    return output
         chunks, _ = self.container.get_archive(FILE)
         with tarfile.open(fileobj=io.BytesIO(b"".join(chunks))) as archive:
             content = archive.extractfile("haproxy.cfg")
@@ -219,6 +228,14 @@ class Router:
         if not until(lambda: self.runtime("show info"), seconds=START_SECONDS, every=0.05):
             raise self._fault("does not answer")
 
+    def _lay(self, name: str, text: str) -> None:
+        """Lay a file beside the one it starts from."""
+        if self.shell and len(text) < LONGEST_BYTES:
+            with suppress(Transient):
+                if not self._execute("sh", "-c", LAY, "sh", name, text)[0]:
+                    return
+        self.container.put_archive(FOLDER, packed(name, text.encode()))
+
     def _fault(self, problem: str) -> Rejected:
         log = self.container.logs(tail=10).decode(errors="replace")
         return Rejected(f"the router of {self.names.environment} {problem}; the end of its log:\n{log}")
@@ -247,7 +264,7 @@ class Router:
     def _execute(self, *argv: str) -> tuple[int, str, str]:
         """Run a command inside and return its exit code, output and errors; Transient when the router does not run."""
         try:
-            code, output, errors = run_in(self.container, argv, user="0")
+            code, output, errors = self.shell.run(argv) if self.shell else run_in(self.container, argv, user=USER)
         except APIError as error:
             raise Transient(f"the router of {self.names.environment} does not run: {error.explanation}") from error
         except (TimeoutError, ConnectionError) as error:

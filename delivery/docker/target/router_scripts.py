@@ -36,6 +36,8 @@ until now=$(answers) && [ "$now" != "$before" ]; do
     sleep 0.05
 done
 """
+# $1 name of a file, $2 what stands in it
+LAY = f"""printf %s "$2" >{FOLDER}/"$1" """
 LOOK = f"""{SEND}
 cat {FOLDER}/fence 2>/dev/null || echo 0
 printf '{BETWEEN}'
