@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from delivery.ports.cells import CellResult
+from delivery.ports.leases import Takeover
 from delivery.ports.observation import EndedConnections
 from delivery.releases.change import Commit, compare
 from delivery.report.html import report_html
@@ -14,9 +15,15 @@ from delivery.report.markdown import change_markdown, report_markdown
 from delivery.report.record import DeliveryRecord, ReleaseFigures
 from delivery.spec.matrix import Cell
 from tests.delivery.report.records import make_figures, make_record
-from tests.delivery.values import make_release, make_revision
+from tests.delivery.values import NOON, make_release, make_revision
 
 HOSTILE = '<script>alert("1")</script> | `x` [a](http://example.org) & *b*'
+OLD_KEYS = {
+    "takeovers": "thefts",
+    "taken_from": "robbed",
+    "taken_from_name": "robbed_name",
+    "fallbacks": "retreats",
+}
 FAILED = CellResult(
     cell=Cell(suite="api", axes={"node": "22|x"}),
     outcome="failed",
@@ -68,6 +75,16 @@ def test_the_short_report_says_what_happened() -> None:
     assert "* production: stage 3.5 s, shift 1.0 s" in text
     assert "* production: 2 tables, 9 rows came back; RPO 0.10 s, RTO 1.50 s" in text
     assert "* the whole report: `/store/runs/r1/report.html`" in text
+
+
+def test_a_record_that_an_older_version_kept_is_read() -> None:
+    took = Takeover(environment="production", taken_from="r0", by="r1", taken_from_name="shop 1", at=NOON, sequence=2)
+    record = make_record(takeovers=(took,))
+    kept = record.model_dump_json()
+    for new, old in OLD_KEYS.items():
+        assert f'"{new}":' in kept
+        kept = kept.replace(f'"{new}":', f'"{old}":')
+    assert DeliveryRecord.model_validate_json(kept) == record
 
 
 def test_the_steps_of_the_critical_path_are_marked() -> None:
