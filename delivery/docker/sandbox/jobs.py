@@ -28,6 +28,7 @@ def run_job(bed: Bed, job: Job, **options: Any) -> JobResult:
         prepare_folder(container, REPORTS)
     started = time.monotonic()
     container.start()
+    job.begun()  # what it raises ends the bed, and the container with it
     return end_of(container, job, started)
 
 
