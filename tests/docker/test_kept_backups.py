@@ -21,6 +21,7 @@ from delivery.errors import Misconfigured, Rejected
 from delivery.home import Home
 from delivery.ports.database import DatabaseAccess
 from delivery.spec.database import Database
+from tests.delivery.values import make_app
 from tests.support.images import image_of
 from tests.support.platforms import own_platform
 
@@ -99,18 +100,13 @@ def test_a_backup_is_kept_outside_of_the_environment_for_its_owner_alone(place, 
 
 
 def test_the_proof_is_of_the_backup_that_is_kept_and_a_damaged_one_is_none(place, kept):
-    folder = place.home.backups / "shop" / "production" / kept.name
-    whole = (folder / "look.json").read_bytes()
-    (folder / "look.json").write_bytes(whole.replace(b'"rows":500', b'"rows":501', 1))
-    damaged = place.keeper.prove(kept.name, "run-1")
-    (folder / "look.json").write_bytes(whole)
-    dump = (folder / "database.dump").read_bytes()
-    (folder / "database.dump").write_bytes(dump[:2000])
+    dump = place.home.backups / "shop" / "production" / kept.name / "database.dump"
+    whole = dump.read_bytes()
+    dump.write_bytes(whole[:2000])
     with pytest.raises(Rejected, match="the backup could not be restored"):
         place.keeper.prove(kept.name, "run-1")
-    (folder / "database.dump").write_bytes(dump)
+    dump.write_bytes(whole)
 
-    assert "table public.task: 501 in the database, 500 in the copy" in damaged.differences
     assert place.keeper.folder.all()[0].proven == "damaged"
 
 
@@ -248,7 +244,5 @@ def test_secrets_of_the_database_stand_in_no_label_and_no_argument(place):
 
 
 def test_a_database_that_headway_yaml_does_not_have_is_told(place):
-    from tests.delivery.values import make_app
-
-    with pytest.raises(Misconfigured, match="headway.yaml has none"):
+    with pytest.raises(Misconfigured, match=r"headway\.yaml has none"):
         DockerDatabase(make_app(), place.names, place.home, None).ensure()

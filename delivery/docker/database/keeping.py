@@ -89,7 +89,11 @@ class Keeper:
             started = time.monotonic()
             copy = _start_copy(bed, self.image, access)
             lay(copy, _files(folder), backup.VOLUME)
-            backup.restore(copy, access)
+            try:
+                backup.restore(copy, access)
+            except Rejected as error:
+                self.folder.keep_proof(folder, _damaged(kept, str(error)))
+                raise
             after = backup.look(copy)
             rto = time.monotonic() - started
             damaged = backup.damage(copy, after, look.token)
@@ -176,6 +180,19 @@ def _start_copy(bed: Bed, image: str, access: DatabaseAccess) -> Container:
     copy = bed.start("restore", image, env=environment, volumes=volume, shm_size="256m")
     wait_until(partial(accepts_queries, copy, access), copy, backup.START_SECONDS)
     return copy
+
+
+def _damaged(kept: KeptBackup, problem: str) -> BackupProof:
+    """Return what is known of a backup that did not come back at all."""
+    return BackupProof(
+        outcome="fail",
+        differences=(problem,),
+        tables=0,
+        rows=0,
+        size_bytes=kept.size_bytes,
+        rpo_seconds=kept.rpo_seconds,
+        rto_seconds=0,
+    )
 
 
 def _files(folder: Path) -> list[Path]:

@@ -19,7 +19,7 @@ def open_folder(app: App, environment: Environment, place: Place, *, sequence: i
     files = Files(target.folder / place.app / place.environment)
     return OpenEnvironment(
         target=FolderHost(files, sequence),
-        jobs=FolderJobs(),
+        jobs=FolderJobs(files),
         database=FolderDatabase(app, files),
-        backups=FolderBackups(files),
+        backups=FolderBackups(app, files, place.environment),
     )
