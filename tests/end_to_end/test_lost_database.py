@@ -29,6 +29,7 @@ while (my $client = $server->accept) {
     close $client;
 }
 """
+DOCKERFILE = 'FROM postgres:15-alpine\nCOPY server.pl /\nEXPOSE 8000\nCMD ["perl", "/server.pl"]\n'
 FILE = """\
 app: counter
 images: {web: {}}
@@ -48,9 +49,7 @@ environments:
 def counter(shared: Project, tmp_path: Path) -> Project:
     project = Project(shared.home, tmp_path / "app", shared.server_port)
     project.folder.mkdir()
-    (project.folder / "Dockerfile").write_text(
-        'FROM postgres:15-alpine\nCOPY server.pl /\nCMD ["perl", "/server.pl"]\n'
-    )
+    (project.folder / "Dockerfile").write_text(DOCKERFILE)
     (project.folder / "server.pl").write_text(SERVER)
     (project.folder / "headway.yaml").write_text(FILE)
     project.git("init", "-q", "-b", "main")

@@ -9,8 +9,10 @@ from delivery.changes.journal import Entry
 from delivery.changes.lease import LeaseBook
 from delivery.errors import Rejected
 from delivery.memory.behaviour import Program, memory_place
+from delivery.releases.order import Built
 from delivery.spec.database import MOST_MIGRATION_SECONDS, Migration
 from flows.recover import recover
+from flows.release import put_live
 from tasks.database import migrate_database
 from tests.flows.platform import MEMORY
 
@@ -133,9 +135,6 @@ def test_who_takes_the_environment_ends_the_migration_it_was_taken_from(platform
         robbed = asyncio.ensure_future(platform.putting_live(platform.release(2), "run-2"))
         await asyncio.to_thread(platform.until, lambda: place.migrating)
         order = platform.order("run-3").model_copy(update={"steal": "run-2"})
-        from delivery.releases.order import Built
-        from flows.release import put_live
-
         thief = put_live(order, Built(images=()), platform.release(3), "production", None, return_state=True)
         return await asyncio.gather(robbed, thief)
 
