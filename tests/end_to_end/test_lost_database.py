@@ -17,19 +17,35 @@ pytestmark = [
     pytest.mark.timeout(HANGS_SECONDS),
 ]
 # It says how many rows there are, over a connection of its own each time, and is unwell when it cannot.
-SERVER = r"""
-use strict; use IO::Socket::INET;
-$SIG{PIPE} = 'IGNORE';
-my $server = IO::Socket::INET->new(LocalPort => 8000, Listen => 16, ReuseAddr => 1) or die $!;
-while (my $client = $server->accept) {
-    while (my $line = <$client>) { last if $line =~ /^\r?$/; }
-    my $rows = `psql -XqAtw -c 'select count(*) from task' 2>&1`;
-    my $status = $? ? '503 Service Unavailable' : '200 OK';
-    print $client "HTTP/1.1 $status\r\nContent-Length: ", length $rows, "\r\nConnection: close\r\n\r\n$rows";
-    close $client;
-}
+SERVER = """
+import os, psycopg
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+class Count(BaseHTTPRequestHandler):
+    def do_GET(self):
+        try:
+            with psycopg.connect(os.environ["DATABASE_URL"], connect_timeout=2) as connection:
+                status, said = 200, str(connection.execute("select count(*) from task").fetchone()[0])
+        except psycopg.Error as error:
+            status, said = 503, str(error)
+        self.send_response(status)
+        self.end_headers()
+        self.wfile.write(said.encode())
+
+ThreadingHTTPServer(("", 8000), Count).serve_forever()
 """
-DOCKERFILE = 'FROM postgres:15-alpine\nCOPY server.pl /\nEXPOSE 8000\nCMD ["perl", "/server.pl"]\n'
+MIGRATE = """
+import os, psycopg
+with psycopg.connect(os.environ["DATABASE_URL"]) as connection:
+    connection.execute("create table if not exists task as select generate_series(1, 500) as id")
+"""
+DOCKERFILE = """\
+FROM python:3.11-slim
+RUN pip install --no-cache-dir "psycopg[binary]==3.*"
+COPY server.py migrate.py /
+EXPOSE 8000
+CMD ["python", "/server.py"]
+"""
 FILE = """\
 app: counter
 images: {web: {}}
@@ -38,7 +54,7 @@ database:
   name: counter
   migrate:
     image: web
-    command: [psql, -c, "create table if not exists task as select generate_series(1, 500) as id"]
+    command: [python, /migrate.py]
 scan: {when_inconclusive: allow}
 environments:
   production: {target: {port: PORT}, watch: {seconds: 1}}
@@ -50,7 +66,8 @@ def counter(shared: Project, tmp_path: Path) -> Project:
     project = Project(shared.home, tmp_path / "app", shared.server_port)
     project.folder.mkdir()
     (project.folder / "Dockerfile").write_text(DOCKERFILE)
-    (project.folder / "server.pl").write_text(SERVER)
+    (project.folder / "server.py").write_text(SERVER)
+    (project.folder / "migrate.py").write_text(MIGRATE)
     (project.folder / "headway.yaml").write_text(FILE)
     project.git("init", "-q", "-b", "main")
     project.describe(FILE.partition("environments:\n")[2])
@@ -76,8 +93,7 @@ def test_the_application_is_back_with_every_row_of_the_backup_after_its_volume_w
     client.containers.get(name).remove(force=True)
     client.volumes.get(name).remove()
     assert rows(counter) != "500"
-    counter.commit("Change nothing")
-    (counter.folder / "server.pl").write_text(SERVER + "# later\n")
+    (counter.folder / "server.py").write_text(SERVER + "# later\n")
     counter.commit("Change something")
     refused = counter.headway("run")
 

@@ -4,16 +4,21 @@ import asyncio
 from datetime import UTC, datetime
 
 import pytest
+from pydantic import ValidationError
 
 from delivery.changes.journal import Entry
 from delivery.changes.lease import LeaseBook
+from delivery.docker.sandbox.bed import outlasting
 from delivery.errors import Rejected
 from delivery.memory.behaviour import Program, memory_place
 from delivery.releases.order import Built
 from delivery.spec.database import MOST_MIGRATION_SECONDS, Migration
+from delivery.spec.suites import MOST_SUITE_SECONDS, Suite
 from flows.recover import recover
 from flows.release import put_live
+from tasks.checks import run_check
 from tasks.database import migrate_database
+from tasks.tests import run_acceptance, run_test_cell
 from tests.flows.platform import MEMORY
 
 pytestmark = [pytest.mark.prefect, pytest.mark.xdist_group("prefect")]
@@ -100,9 +105,27 @@ def test_a_migration_whose_time_is_over_is_ended_and_the_environment_is_free(pla
     assert platform.put_live(3).state.is_completed()
 
 
-def test_a_migration_may_take_as_long_as_the_file_says():
-    assert migrate_database.timeout_seconds > MOST_MIGRATION_SECONDS
-    assert Migration(image="web", timeout_seconds=MOST_MIGRATION_SECONDS).timeout_seconds == MOST_MIGRATION_SECONDS
+@pytest.mark.parametrize(
+    ("step", "most_seconds"),
+    [
+        (migrate_database, MOST_MIGRATION_SECONDS),
+        (run_test_cell, MOST_SUITE_SECONDS),
+        (run_acceptance, MOST_SUITE_SECONDS),
+        (run_check, MOST_SUITE_SECONDS),
+    ],
+    ids=["migration", "cell", "acceptance", "check"],
+)
+def test_what_the_file_gives_a_time_may_take_it(step, most_seconds):
+    assert step.timeout_seconds > most_seconds
+    assert outlasting(most_seconds).total_seconds() > most_seconds
+
+
+def test_a_time_that_no_step_outlasts_is_no_time():
+    for refused in (MOST_MIGRATION_SECONDS + 1, 0):
+        with pytest.raises(ValidationError):
+            Migration(image="web", timeout_seconds=refused)
+    with pytest.raises(ValidationError):
+        Suite(image="web", timeout_seconds=MOST_SUITE_SECONDS + 1)
 
 
 def test_a_migration_of_a_cancelled_run_is_ended_before_the_lease_goes(platform, place):

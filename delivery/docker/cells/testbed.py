@@ -16,7 +16,7 @@ from delivery.docker.cells.compose_bed import run_compose_cell
 from delivery.docker.database.database import accepts_queries, start_in_memory
 from delivery.docker.engine.limits import limits_of
 from delivery.docker.engine.logs import save_log
-from delivery.docker.sandbox.bed import Bed, image_defaults, open_bed
+from delivery.docker.sandbox.bed import Bed, image_defaults, open_bed, outlasting
 from delivery.docker.sandbox.jobs import run_job
 from delivery.docker.sandbox.probe import start_probe, wait_for_part, wait_until
 from delivery.docker.target.instances import NO_HEALTHCHECK
@@ -68,7 +68,8 @@ def run_cell(
     if job.suite.compose:
         return run_compose_cell(job, home=home, run_id=run_id, host=host)
     try:
-        with open_bed(home, run_id, "cell", host=host, stand_ins=app.stand_ins) as bed:
+        lives = outlasting(job.suite.timeout_seconds)
+        with open_bed(home, run_id, "cell", host=host, stand_ins=app.stand_ins, lives=lives) as bed:
             try:
                 bed.add_network()
                 return _run_suite(bed, job, _bring_up(bed, job))

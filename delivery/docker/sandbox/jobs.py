@@ -10,7 +10,7 @@ from delivery.docker.engine.logs import save_log
 from delivery.docker.engine.names import EnvironmentNames
 from delivery.docker.engine.outcome import prepare_folder, wait_for_end
 from delivery.docker.images.bases import resolve_base
-from delivery.docker.sandbox.bed import Bed, engine_errors, image_defaults, open_bed
+from delivery.docker.sandbox.bed import Bed, engine_errors, image_defaults, open_bed, outlasting
 from delivery.docker.sandbox.reports import copy_out
 from delivery.home import Home
 from delivery.log_files import last_lines
@@ -54,6 +54,7 @@ class DockerJobs:
 
     def run(self, job: Job) -> JobResult:
         """Run `job` to its end; its container is gone then."""
-        with open_bed(self.home, job.run, job.name, host=self.host, stand_ins=self.stand_ins) as bed:
+        lives = outlasting(job.timeout_seconds)
+        with open_bed(self.home, job.run, job.name, host=self.host, stand_ins=self.stand_ins, lives=lives) as bed:
             bed.network = self.names.backbone
             return run_job(bed, job, shm_size="512m")
