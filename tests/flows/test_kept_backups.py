@@ -3,6 +3,8 @@
 from datetime import timedelta
 
 import pytest
+from prefect.client.orchestration import get_client
+from prefect.states import Cancelled
 
 from delivery.errors import Misconfigured, Rejected, ReleaseUnhealthy
 from delivery.memory.behaviour import memory_place
@@ -10,6 +12,7 @@ from flows.backup import backup, kept_backups
 from flows.remove import find_remains, remove
 from flows.restore import drop_database, restore, use_database
 from flows.verify_backup import verify_backups
+from tasks.recover import unended_runs
 from tests.flows.platform import MEMORY
 
 pytestmark = [pytest.mark.prefect, pytest.mark.xdist_group("prefect")]
@@ -47,6 +50,7 @@ def test_every_migration_of_a_database_with_data_has_a_backup_before_it(platform
     assert seen.index("back up") < seen.index("stage")
 
 
+@pytest.mark.long
 def test_who_wants_none_before_a_migration_says_so(platform, place):
     policy = {"target": MEMORY, "backups": {"before_migration": False}}
     platform.describe(database={"migrate": {"image": "web"}}, environments={"production": policy})
@@ -56,6 +60,7 @@ def test_who_wants_none_before_a_migration_says_so(platform, place):
     assert kept_backups("shop") == []
 
 
+@pytest.mark.long
 def test_a_backup_that_fails_stops_the_migration_it_was_for(platform, place):
     def fail(verb):
         if verb == "back up":
@@ -71,6 +76,7 @@ def test_a_backup_that_fails_stops_the_migration_it_was_for(platform, place):
     assert platform.live() == platform.release(1)
 
 
+@pytest.mark.long
 def test_as_many_are_kept_as_the_file_says_and_none_of_other_reasons_goes_for_them(platform, place):
     by_hand, _ = platform.run(backup, WHERE).error
     for _ in range(3):
@@ -80,6 +86,7 @@ def test_as_many_are_kept_as_the_file_says_and_none_of_other_reasons_goes_for_th
     assert kept_backups("shop")[-1].name == by_hand.name
 
 
+@pytest.mark.long
 def test_a_backup_is_restored_beside_the_database_in_use(platform, place):
     kept, _ = platform.run(backup, WHERE).error
     place.databases["app"] = ("after",)
@@ -141,6 +148,7 @@ def test_an_older_lease_changes_no_database(platform, place):
     assert place.databases["app"] == ("a", "b", "c")
 
 
+@pytest.mark.long
 def test_a_database_beside_the_one_in_use_is_dropped_and_that_one_never(platform, place):
     place.databases["other"] = ()
 
@@ -152,6 +160,9 @@ def test_a_database_beside_the_one_in_use_is_dropped_and_that_one_never(platform
 
 
 def test_a_removed_environment_leaves_its_backups_unless_they_are_named(platform, place):
+    with get_client(sync_client=True) as client:  # the server is that of all tests
+        for run in unended_runs(client):
+            client.set_flow_run_state(run.id, Cancelled(), force=True)
     platform.run(backup, WHERE)
     [remains] = find_remains("shop").environments
     gone = {"app": "shop", "environments": ["production"]}
@@ -166,6 +177,7 @@ def test_a_removed_environment_leaves_its_backups_unless_they_are_named(platform
     assert place.backups == {}
 
 
+@pytest.mark.long
 def test_the_night_keeps_what_is_old_when_nothing_newer_is_proven(platform, place):
     kept, _ = platform.run(backup, WHERE).error
     old = kept.model_copy(update={"at": kept.at - timedelta(days=400)})
