@@ -22,7 +22,7 @@ def asked_for(monkeypatch: pytest.MonkeyPatch) -> list[tuple[object, ...]]:
 
     async def take(*arguments: object) -> object:
         started.append(("backup", *arguments))
-        return backup(where="/home/backups/shop/production/b0"), PROOF
+        return backup(where="backups/shop/production/b0"), PROOF
 
     async def restore(*arguments: object) -> object:
         started.append(("restore", *arguments))
@@ -58,7 +58,7 @@ def test_a_backup_says_what_is_in_it_and_where_it_is(headway: Headway, asked_for
     assert asked_for == [("backup", "shop", "staging")]
     assert "backup b0 of staging: 1 table, 2 rows, 0.0 kB" in ended.out
     assert "RPO 0.10 s, RTO 0.20 s" in ended.out
-    assert "kept in /home/backups/shop/production/b0" in ended.out
+    assert "kept in backups/shop/production/b0" in ended.out
 
 
 def test_backups_are_shown_with_their_proof(headway: Headway, asked_for: list[tuple[object, ...]]) -> None:
