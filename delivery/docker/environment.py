@@ -6,13 +6,14 @@ from delivery.changes.kept import BackupFolder
 from delivery.docker.database import beside, database
 from delivery.docker.database.keeping import Keeper
 from delivery.docker.database.migration_end import end_migration
+from delivery.docker.database.passwords import read_password
 from delivery.docker.engine.client import connect
 from delivery.docker.engine.names import EnvironmentNames
 from delivery.docker.images.bases import resolve_base
 from delivery.docker.sandbox.bed import engine_errors
 from delivery.docker.sandbox.jobs import DockerJobs
 from delivery.docker.target.docker_host import DockerHost
-from delivery.errors import Misconfigured
+from delivery.errors import Misconfigured, Rejected
 from delivery.home import Home
 from delivery.ports.backups import BackupProof, KeptBackup, Reason, Restored
 from delivery.ports.database import DatabaseAccess, Ended
@@ -96,7 +97,13 @@ class DockerBackups:
 
     def take(self, run: str, reason: Reason) -> KeptBackup | None:
         """Dump it, and keep the dump with what was in the database at its moment."""
-        if self.own.app.database is None or (access := self.own.find()) is None:
+        if self.own.app.database is None:
+            return None
+        access = self.own.find()
+        if access is None and read_password(self.own.home, self.own.names):
+            where = f"{self.own.names.environment} of {self.own.names.app}"
+            raise Rejected(f"the database of {where} is gone, so nothing was backed up\n  next: headway run")
+        if access is None:
             return None
         return self.own.keeper().take(access, run, reason)
 

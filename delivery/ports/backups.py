@@ -195,7 +195,7 @@ class Backups(Protocol):
     def take(self, run: str, reason: Reason) -> KeptBackup | None:
         """Keep a backup of the database as it is now; none when there is no database.
 
-        Raises Rejected when a program fails; then nothing is kept of it.
+        Raises Rejected when a program fails, or a database that there was is gone; then nothing is kept of it.
         """
         ...
 

@@ -14,7 +14,7 @@ from delivery.docker.database.migration_end import end_migration
 from delivery.docker.database.passwords import password_file
 from delivery.docker.engine.client import connect
 from delivery.docker.engine.names import EnvironmentNames
-from delivery.docker.environment import DockerDatabase
+from delivery.docker.environment import DockerBackups, DockerDatabase
 from delivery.docker.images.bases import resolve_base
 from delivery.docker.sandbox.bed import open_bed
 from delivery.errors import Misconfigured, Rejected
@@ -27,6 +27,7 @@ from tests.support.platforms import own_platform
 
 pytestmark = [pytest.mark.docker, pytest.mark.xdist_group("kept-backups")]
 DATABASE = Database(name="shop")
+APP = make_app().model_copy(update={"database": DATABASE})
 FILL = """create table task (id serial primary key, title text not null);
 insert into task (title) select 'task ' || n from generate_series(1, 500) n;
 comment on database shop is 'of the shop'; alter database shop set lock_timeout = '7s';"""
@@ -130,6 +131,9 @@ def test_a_backup_comes_back_beside_the_live_database_and_never_over_it(place, k
 
 
 def test_a_restored_database_is_put_behind_the_application_and_the_one_before_is_kept(place, kept):
+    if "before" not in beside.list_names(place.container, place.access):
+        place.restore(kept.name, "before")
+        place.sql("insert into task (title) values ('after the backup')")
     with open_bed(place.home, "run-1", "users") as bed:
         user = bed.start(
             "user",
@@ -177,6 +181,8 @@ def test_a_container_that_was_lost_is_made_again_with_the_password_it_had(place)
     before = place.access
     place.lose()
 
+    with pytest.raises(Rejected, match="is gone, so nothing was backed up"):
+        DockerBackups(DockerDatabase(APP, place.names, place.home, None)).take("run-1", "by schedule")
     assert holds_data(place.names)
     assert place.ensure() == before
     assert place.sql("select count(*) from task") == "500"
