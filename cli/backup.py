@@ -9,7 +9,7 @@ from cli.asking import ask_for
 from cli.output import print_json, print_table, say, warn
 from cli.project import AppName, ProjectFolder, app_here, choose_app
 from cli.session import running
-from cli.steal import Steal, Yes, choose_victim
+from cli.steal import Steal, Yes, choose_holder
 from delivery.counting import counted
 from delivery.errors import Misconfigured
 
@@ -88,8 +88,8 @@ def restore(
         warn(f"{environment} of {name} uses what backup {backup} holds from then on; what came after it is not in it")
         warn("the database in use now is kept beside it under another name; connections to it end")
         ask_for(environment, what="the environment's name", where="headway restore --over-live", yes=yes)
-    victim = choose_victim(name, [environment], yes=yes) if steal else None
-    restored, replaced = asyncio.run(flow(name, environment, backup, into, victim))
+    holder = choose_holder(name, [environment], yes=yes) if steal else None
+    restored, replaced = asyncio.run(flow(name, environment, backup, into, holder))
     if as_json:
         print_json({"restored": restored.model_dump(), "replaced": replaced.model_dump() if replaced else None})
         return

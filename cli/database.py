@@ -10,7 +10,7 @@ from cli.backup import Where
 from cli.output import print_json, say, warn
 from cli.project import AppName, ProjectFolder, choose_app
 from cli.session import running
-from cli.steal import Steal, Yes, choose_victim
+from cli.steal import Steal, Yes, choose_holder
 
 database = typer.Typer(help="The databases beside each other in an environment.", no_args_is_help=True)
 DatabaseName = Annotated[str, typer.Argument(help="Name of a database, as `headway database list` shows it.")]
@@ -53,8 +53,8 @@ def use(
     owner = choose_app(app, project)
     warn(f"{environment} of {owner} uses the database {name} from then on; the one in use is kept under another name")
     ask_for(environment, what="the environment's name", where="headway database use", yes=yes)
-    victim = choose_victim(owner, [environment], yes=yes) if steal else None
-    replaced = asyncio.run(use_database(owner, environment, name, victim))
+    holder = choose_holder(owner, [environment], yes=yes) if steal else None
+    replaced = asyncio.run(use_database(owner, environment, name, holder))
     say(f"{environment} of {owner} uses {name}; the database before is kept as {replaced.kept_as}", "green")
 
 

@@ -9,7 +9,7 @@ from flows.verify_backup import take_and_prove
 from tasks.backups import kept_backups
 from tasks.database import databases
 from tasks.heartbeat import enter, leave
-from tasks.known import known_places
+from tasks.known import known_environments
 
 __all__ = ["backup", "databases", "kept_backups"]
 
@@ -20,8 +20,10 @@ async def backup(app: str, environment: str) -> tuple[KeptBackup, BackupProof]:
     run = str(flow_run.id)
     enter(run, begins_again=False)
     try:
-        places = [one for one in await known_places() if (one.app.app, one.environment) == (app, environment)]
-        taken = await take_and_prove(places[0].app, environment, run, "by hand") if places else None
+        environments = [
+            one for one in await known_environments() if (one.app.app, one.environment) == (app, environment)
+        ]
+        taken = await take_and_prove(environments[0].app, environment, run, "by hand") if environments else None
         if taken is None:
             raise Misconfigured(
                 f"{environment} of {app}",

@@ -16,7 +16,7 @@ from flows.verify_backup import verify_backup
 from tasks.approval import check_still_approved
 from tasks.backups import take_backup
 from tasks.database import end_migration, migrate_database, start_database
-from tasks.place import (
+from tasks.environment import (
     confirm_release,
     keep_previous,
     remember,

@@ -9,7 +9,7 @@ from delivery.releases.release import Release
 from delivery.spec.app import App
 from flows.limits import one_by_one, raise_failures
 from tasks.backups import prove_backup, take_backup
-from tasks.known import known_places
+from tasks.known import known_environments
 
 
 @flow(name="verify backup", flow_run_name="verify backup of {order.app.app} {environment}", persist_result=True)
@@ -25,9 +25,9 @@ async def verify_backup(order: Order, environment: str, release: Release | None 
 @flow(name="verify backups", persist_result=False)
 async def verify_backups() -> list[BackupProof]:
     """Do so for every environment that has a database; runs every night. One that fails hides none of the others."""
-    places = await known_places()
+    environments = await known_environments()
     proofs, failures = await one_by_one(
-        take_and_prove(place.app, place.environment, str(flow_run.id), "by schedule") for place in places
+        take_and_prove(one.app, one.environment, str(flow_run.id), "by schedule") for one in environments
     )
     raise_failures(failures)
     return [kept[1] for kept in proofs if kept]

@@ -11,9 +11,9 @@ from delivery.ports.backups import BackupProof, KeptBackup, Reason, Restored
 from delivery.releases.order import Order
 from delivery.releases.release import Evidence, Release
 from delivery.spec.app import App, environment_of
-from tasks.known import current_places
+from tasks.environment import changing, journaled, open_environment, open_target
+from tasks.known import current_environments
 from tasks.notes import note
-from tasks.place import changing, journaled, open_environment, open_target
 from tasks.step import log, step
 
 
@@ -71,9 +71,9 @@ def restore_backup(order: Order, environment: str, release: Release, backup: str
 def kept_backups(app: str | None, environment: str | None = None) -> list[KeptBackup]:
     """Return the backups that are kept of all environments, or of those asked for, the newest first."""
     found: list[KeptBackup] = []
-    for place in current_places():
-        if app in (None, place.app.app) and environment in (None, place.environment) and place.app.database:
-            with open_environment(place.app, place.environment) as opened:
+    for known in current_environments():
+        if app in (None, known.app.app) and environment in (None, known.environment) and known.app.database:
+            with open_environment(known.app, known.environment) as opened:
                 found += opened.backups.kept()
     return sorted(found, key=lambda one: one.at, reverse=True)
 

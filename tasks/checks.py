@@ -10,8 +10,8 @@ from delivery.spec.checks import Check, CheckResult, CommandCheck, HttpCheck
 from delivery.spec.suites import MOST_SUITE_SECONDS
 from delivery.testing.checks import run_command
 from delivery.testing.judging import check_tests
+from tasks.environment import open_environment, open_target
 from tasks.notes import note
-from tasks.place import open_environment, open_target
 from tasks.step import log, step
 from tasks.tests import AROUND_SECONDS, keep_files, run_suite
 

@@ -16,9 +16,9 @@ from delivery.releases.order import Order
 from delivery.releases.release import Release
 from delivery.spec.database import MOST_MIGRATION_SECONDS
 from delivery.waiting import until
-from tasks.known import current_places
+from tasks.environment import changing, journaled, load_settings, open_environment
+from tasks.known import current_environments
 from tasks.notes import note
-from tasks.place import changing, journaled, load_place, open_environment
 from tasks.step import log, step
 
 ENDING_SECONDS = 600
@@ -61,7 +61,7 @@ def _migrate(order: Order, environment: str, release: Release, opened: OpenEnvir
     assert order.app.database
     assert order.app.database.migrate
     migration, log_file = order.app.database.migrate, Home.current().work / order.run / "migrate.log"
-    secrets = load_place(order.app, environment, with_secrets=True).parts.get("database.migrate")
+    secrets = load_settings(order.app, environment, with_secrets=True).parts.get("database.migrate")
     access = opened.database.find()
     if access is None:  # a new one would be empty
         raise Rejected(f"the database of {environment} is gone since it was started")
@@ -95,7 +95,7 @@ def describe_live(app: str, environment: str, run: str, steal: str | None = None
 
     Raises Misconfigured where nothing was ever released, or there is no database.
     """
-    known = {(place.app.app, place.environment): place.app for place in current_places()}
+    known = {(one.app.app, one.environment): one.app for one in current_environments()}
     described = known.get((app, environment))
     last = Journal(current_store(), app, environment).last()
     if described is None or last is None:
@@ -166,9 +166,9 @@ def is_well(order: Order, environment: str, *, patient: bool) -> bool:
 
 def databases(app: str, environment: str) -> tuple[str, ...]:
     """Return the databases beside each other in an environment, that of the application first."""
-    for place in current_places():
-        if (place.app.app, place.environment) == (app, environment):
-            with open_environment(place.app, environment) as opened:
+    for known in current_environments():
+        if (known.app.app, known.environment) == (app, environment):
+            with open_environment(known.app, environment) as opened:
                 return opened.database.beside()
     raise Misconfigured(f"{environment} of {app}", "nothing was released there")
 

@@ -11,13 +11,13 @@ from pydantic import SecretStr
 from delivery.errors import Misconfigured
 from delivery.home import Home
 from delivery.log_files import last_lines
-from delivery.memory.behaviour import MemoryPlace, memory_place
+from delivery.memory.behaviour import MemoryState, memory_state
 from delivery.memory.target import MemoryHost
 from delivery.ports.backups import BackupProof, KeptBackup, Reason, Restored
 from delivery.ports.database import DatabaseAccess, Ended
 from delivery.ports.environment import OpenEnvironment
 from delivery.ports.jobs import REPORTS, ImageDefaults, Job, JobResult, Reports
-from delivery.ports.place import Place
+from delivery.ports.settings import EnvironmentSettings
 from delivery.redaction import Redaction
 from delivery.spec.app import App
 from delivery.spec.environments import Environment
@@ -28,8 +28,8 @@ KILLED = 137  # 128 and SIGKILL
 class MemoryJobs:
     """Ends jobs as the place's behaviour says, with their logs and reports as a place leaves them."""
 
-    def __init__(self, place: MemoryPlace) -> None:
-        self.place = place
+    def __init__(self, state: MemoryState) -> None:
+        self.state = state
 
     def image_defaults(self, image: str) -> ImageDefaults:
         """Return nothing: no image runs anything by itself here."""
@@ -39,7 +39,7 @@ class MemoryJobs:
         """Ask the behaviour how `job` ends, and write what it printed and left."""
         started = time.monotonic()
         job.begun()
-        program = self.place.behaviour.run(job)
+        program = self.state.behaviour.run(job)
         exit_code = self._given_up(job) if program.waits else program.exit_code
         job.log.parent.mkdir(parents=True, exist_ok=True)
         hide = Redaction([*job.secrets.values(), *job.hide])
@@ -56,55 +56,55 @@ class MemoryJobs:
 
     def _given_up(self, job: Job) -> int | None:
         """Wait until the job is given up, and return how a place kills; none when its time was over before."""
-        given_up = self.place.migrating.setdefault(job.run, threading.Event())
+        given_up = self.state.migrating.setdefault(job.run, threading.Event())
         return KILLED if given_up.wait(job.timeout_seconds) else None
 
 
 class MemoryDatabase:
     """Remembers that there is a database, with which password it was made, and the rows that are in it."""
 
-    def __init__(self, app: App, place: MemoryPlace) -> None:
-        self.app, self.place = app, place
+    def __init__(self, app: App, state: MemoryState) -> None:
+        self.app, self.state = app, state
 
     def find(self) -> DatabaseAccess | None:
         """Return what was remembered."""
-        return self.place.database
+        return self.state.database
 
     def holds_data(self) -> bool:
         """Whether one is remembered."""
-        return self.place.database is not None
+        return self.state.database is not None
 
     def ensure(self, *, anew: bool = False) -> DatabaseAccess:
         """Remember one from now on."""
-        if self.place.database is None:
+        if self.state.database is None:
             name = self.app.database.name if self.app.database else "app"
-            self.place.database = DatabaseAccess(name=name, password=SecretStr(token_hex(16)))
-        self.place.databases.setdefault(self.place.database.name, ())
-        return self.place.database
+            self.state.database = DatabaseAccess(name=name, password=SecretStr(token_hex(16)))
+        self.state.databases.setdefault(self.state.database.name, ())
+        return self.state.database
 
     def beside(self) -> tuple[str, ...]:
         """Return what is remembered, the application's first."""
-        live = self.place.database.name if self.place.database else ""
-        return tuple(sorted(self.place.databases, key=lambda name: (name != live, name)))
+        live = self.state.database.name if self.state.database else ""
+        return tuple(sorted(self.state.databases, key=lambda name: (name != live, name)))
 
     def use(self, name: str) -> str:
         """Change the rows of both."""
         live = self._check_beside(name)
         kept_as = f"{live}_until_{token_hex(4)}"
-        self.place.databases[kept_as] = self.place.databases[live]
-        self.place.databases[live] = self.place.databases.pop(name)
-        self.place.behaviour.during(f"use {name}")
+        self.state.databases[kept_as] = self.state.databases[live]
+        self.state.databases[live] = self.state.databases.pop(name)
+        self.state.behaviour.during(f"use {name}")
         return kept_as
 
     def drop(self, name: str) -> None:
         """Forget one."""
         self._check_beside(name)
-        del self.place.databases[name]
+        del self.state.databases[name]
 
     def end_migration(self, run: str) -> Ended:
         """Wake the migration that waits, and tell the behaviour."""
-        self.place.behaviour.during("end migration")
-        waiting = self.place.migrating.pop(run, None)
+        self.state.behaviour.during("end migration")
+        waiting = self.state.migrating.pop(run, None)
         if waiting is None:
             return Ended()
         waiting.set()
@@ -121,22 +121,22 @@ class MemoryDatabase:
 class MemoryBackups:
     """Keeps the rows of a database; whether one comes back as it was is what the place's behaviour says."""
 
-    def __init__(self, app: App, place: MemoryPlace, environment: str) -> None:
-        self.app, self.place, self.environment = app, place, environment
+    def __init__(self, app: App, state: MemoryState, environment: str) -> None:
+        self.app, self.state, self.environment = app, state, environment
 
     def take(self, run: str, reason: Reason) -> KeptBackup | None:
         """Keep the rows as they are."""
-        if self.place.database is None:
+        if self.state.database is None:
             return None
-        self.place.behaviour.during("back up")
-        rows = self.place.databases.get(self.place.database.name, ())
+        self.state.behaviour.during("back up")
+        rows = self.state.databases.get(self.state.database.name, ())
         at = datetime.now(UTC)
         name = f"{at:%Y%m%d-%H%M%S-%f}-{token_hex(2)}"
         kept = KeptBackup(
             name=name,
             app=self.app.app,
             environment=self.environment,
-            database=self.place.database.name,
+            database=self.state.database.name,
             at=at,
             reason=reason,
             run=run,
@@ -146,17 +146,17 @@ class MemoryBackups:
             rpo_seconds=0.1,
             where="memory",
         )
-        self.place.backups[name] = kept, rows
+        self.state.backups[name] = kept, rows
         return kept
 
     def kept(self) -> tuple[KeptBackup, ...]:
         """Return what is kept, the newest first."""
-        return tuple(kept for _, (kept, _) in sorted(self.place.backups.items(), reverse=True))
+        return tuple(kept for _, (kept, _) in sorted(self.state.backups.items(), reverse=True))
 
     def prove(self, name: str, run: str) -> BackupProof:
         """Return a proof, with the differences that the behaviour tells of."""
         kept, rows = self._find(name)
-        differences = self.place.behaviour.differences()
+        differences = self.state.behaviour.differences()
         proof = BackupProof(
             outcome="fail" if differences else "pass",
             differences=differences,
@@ -166,36 +166,38 @@ class MemoryBackups:
             rpo_seconds=kept.rpo_seconds,
             rto_seconds=0.2,
         )
-        self.place.backups[kept.name] = kept.model_copy(update={"proof": proof}), rows
+        self.state.backups[kept.name] = kept.model_copy(update={"proof": proof}), rows
         return proof
 
     def restore(self, name: str, into: str, run: str) -> Restored:
         """Put the rows into a new database."""
         kept, rows = self._find(name)
-        MemoryDatabase(self.app, self.place).ensure(anew=True)
-        if into in self.place.databases:
+        MemoryDatabase(self.app, self.state).ensure(anew=True)
+        if into in self.state.databases:
             raise Misconfigured(f"database {into}", "is there already", "another name")
-        self.place.databases[into] = rows
+        self.state.databases[into] = rows
         return Restored(backup=kept.name, database=into, tables=1, rows=len(rows), seconds=0.1)
 
     def forget(self, name: str) -> None:
         """Forget it."""
-        self.place.backups.pop(name, None)
+        self.state.backups.pop(name, None)
 
     def _find(self, name: str) -> tuple[KeptBackup, tuple[str, ...]]:
         known = self.kept()
         matching = known[:1] if name == "latest" else [one for one in known if one.name.startswith(name)]
         if len(matching) != 1:
             raise Misconfigured(f"backup {name}", "is not kept", ", ".join(one.name for one in known) or "none is kept")
-        return self.place.backups[matching[0].name]
+        return self.state.backups[matching[0].name]
 
 
-def open_memory(app: App, environment: Environment, place: Place, *, sequence: int, home: Home) -> OpenEnvironment:
+def open_memory(
+    app: App, environment: Environment, settings: EnvironmentSettings, *, sequence: int, home: Home
+) -> OpenEnvironment:
     """Return an environment that this process knows by its name."""
-    own = memory_place(place.app, place.environment)
+    own = memory_state(settings.app, settings.environment)
     return OpenEnvironment(
-        target=MemoryHost(place, sequence),
+        target=MemoryHost(settings, sequence),
         jobs=MemoryJobs(own),
         database=MemoryDatabase(app, own),
-        backups=MemoryBackups(app, own, place.environment),
+        backups=MemoryBackups(app, own, settings.environment),
     )

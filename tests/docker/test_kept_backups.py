@@ -16,7 +16,7 @@ from delivery.docker.engine.client import connect
 from delivery.docker.engine.names import EnvironmentNames
 from delivery.docker.environment import DockerBackups, DockerDatabase
 from delivery.docker.images.bases import resolve_base
-from delivery.docker.sandbox.bed import open_bed
+from delivery.docker.sandbox.sandbox import open_sandbox
 from delivery.errors import Misconfigured, Rejected
 from delivery.home import Home
 from delivery.ports.database import DatabaseAccess
@@ -134,8 +134,8 @@ def test_a_restored_database_is_put_behind_the_application_and_the_one_before_is
     if "before" not in beside.list_names(place.container, place.access):
         place.restore(kept.name, "before")
         place.sql("insert into task (title) values ('after the backup')")
-    with open_bed(place.home, "run-1", "users") as bed:
-        user = bed.start(
+    with open_sandbox(place.home, "run-1", "users") as sandbox:
+        user = sandbox.start(
             "user",
             place.image,
             ["sh", "-c", "psql -c 'select pg_sleep(600)'"],
@@ -155,8 +155,8 @@ def test_a_restored_database_is_put_behind_the_application_and_the_one_before_is
 
 
 def test_what_the_database_still_does_for_a_migration_that_was_given_up_is_ended(place):
-    with open_bed(place.home, "run-7", "migrate") as bed:
-        working = bed.start(
+    with open_sandbox(place.home, "run-7", "migrate") as sandbox:
+        working = sandbox.start(
             "migrate",
             place.image,
             ["psql", "-c", "select pg_sleep(600)"],

@@ -7,7 +7,7 @@ from prefect.client.orchestration import get_client
 from prefect.states import Cancelled
 
 from delivery.errors import Misconfigured, Rejected, ReleaseUnhealthy
-from delivery.memory.behaviour import memory_place
+from delivery.memory.behaviour import memory_state
 from flows.backup import backup, kept_backups
 from flows.remove import find_remains, remove
 from flows.restore import drop_database, restore, use_database
@@ -25,7 +25,7 @@ def place(platform):
     policy = {"target": MEMORY, "watch": {"seconds": 0.1}, "backups": {"keep": 2}}
     platform.describe(database={"migrate": {"image": "web"}}, environments={"production": policy})
     platform.put_live(1)
-    place = memory_place("shop", "production")
+    place = memory_state("shop", "production")
     place.databases["app"] = ("a", "b", "c")
     return place
 

@@ -8,9 +8,9 @@ from pydantic import ValidationError
 
 from delivery.changes.journal import Entry
 from delivery.changes.lease import LeaseBook
-from delivery.docker.sandbox.bed import outlasting
+from delivery.docker.sandbox.sandbox import outlasting
 from delivery.errors import Rejected
-from delivery.memory.behaviour import Program, memory_place
+from delivery.memory.behaviour import Program, memory_state
 from delivery.releases.order import Built
 from delivery.spec.database import MOST_MIGRATION_SECONDS, Migration
 from delivery.spec.suites import MOST_SUITE_SECONDS, Suite
@@ -31,7 +31,7 @@ def place(platform, monkeypatch):
     migrate = {"image": "web", "timeout_seconds": 60}
     platform.describe(database={"migrate": migrate}, environments={"production": {"target": MEMORY}})
     platform.put_live(1)
-    return memory_place("shop", "production")
+    return memory_state("shop", "production")
 
 
 def lines(platform, sequence):

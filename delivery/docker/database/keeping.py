@@ -16,8 +16,8 @@ from delivery.docker.database import backup
 from delivery.docker.database.database import accepts_queries, server_env
 from delivery.docker.database.transfer import fetch, lay
 from delivery.docker.engine.names import EnvironmentNames
-from delivery.docker.sandbox.bed import Bed, open_bed
 from delivery.docker.sandbox.probe import wait_until
+from delivery.docker.sandbox.sandbox import Sandbox, open_sandbox
 from delivery.errors import Misconfigured, Rejected
 from delivery.home import Home
 from delivery.ports.backups import (
@@ -57,9 +57,9 @@ class Keeper:
 
         A large object of our own is written just before, and removed again. Raises Rejected when a program fails.
         """
-        with self.folder.adding() as (name, folder), open_bed(self.home, run, "backup", host=self.host) as bed:
+        with self.folder.adding() as (name, folder), open_sandbox(self.home, run, "backup", host=self.host) as sandbox:
             at, token = datetime.now(UTC), secrets.token_hex(16)
-            source = self._client(bed, "dump", access)
+            source = self._client(sandbox, "dump", access)
             states, rpo = _back_up(source, token)
             fetch(source, FILES, folder)
             tables, rows = counted_states(states)
@@ -85,9 +85,9 @@ class Keeper:
         look = self.folder.look(folder)
         # Nobody connects to it from elsewhere; its user is called as the one that was dumped.
         access = DatabaseAccess(name=kept.database, password=SecretStr(secrets.token_hex(16)))
-        with open_bed(self.home, run, "backup", host=self.host) as bed:
+        with open_sandbox(self.home, run, "backup", host=self.host) as sandbox:
             started = time.monotonic()
-            copy = _start_copy(bed, self.image, access)
+            copy = _start_copy(sandbox, self.image, access)
             lay(copy, _files(folder), backup.VOLUME)
             try:
                 backup.restore(copy, access)
@@ -126,8 +126,8 @@ class Keeper:
                 f"headway database drop {into} removes it" if into != there[0] else "",
             )
         started, look = time.monotonic(), self.folder.look(folder)
-        with open_bed(self.home, run, "restore", host=self.host) as bed:
-            client = self._client(bed, "restore", access)
+        with open_sandbox(self.home, run, "restore", host=self.host) as sandbox:
+            client = self._client(sandbox, "restore", access)
             lay(client, _files(folder), backup.VOLUME)
             try:
                 backup.run(client, postgres.roles_argv(), "the roles could not be restored")
@@ -148,10 +148,10 @@ class Keeper:
         seconds = round(time.monotonic() - started, 3)
         return Restored(backup=kept.name, database=into, tables=tables, rows=rows, seconds=seconds)
 
-    def _client(self, bed: Bed, role: str, access: DatabaseAccess) -> Container:
+    def _client(self, sandbox: Sandbox, role: str, access: DatabaseAccess) -> Container:
         """Start a container with the server's programs beside the environment's database."""
-        volume = {bed.add_volume(): {"bind": backup.VOLUME, "mode": "rw"}}
-        return bed.start(
+        volume = {sandbox.add_volume(): {"bind": backup.VOLUME, "mode": "rw"}}
+        return sandbox.start(
             role,
             self.image,
             ["sleep", "infinity"],
@@ -173,11 +173,11 @@ def _back_up(source: Container, token: str) -> tuple[tuple[TableState, ...], flo
             backup.sql(source, postgres.remove_sentinel_script(token), "the sentinel could not be removed")
 
 
-def _start_copy(bed: Bed, image: str, access: DatabaseAccess) -> Container:
+def _start_copy(sandbox: Sandbox, image: str, access: DatabaseAccess) -> Container:
     """Start an empty server that can be reached by nobody, and return it when it answers."""
-    volume = {bed.add_volume(): {"bind": backup.VOLUME, "mode": "rw"}}
+    volume = {sandbox.add_volume(): {"bind": backup.VOLUME, "mode": "rw"}}
     environment = {**server_env(access), **access.client_env(), "PGHOST": "127.0.0.1"}
-    copy = bed.start("restore", image, env=environment, volumes=volume, shm_size="256m")
+    copy = sandbox.start("restore", image, env=environment, volumes=volume, shm_size="256m")
     wait_until(partial(accepts_queries, copy, access), copy, backup.START_SECONDS)
     return copy
 
