@@ -5,7 +5,23 @@ from typing import Annotated
 
 import typer
 
-from cli import approve, check, discover, doctor, logs, plan, platform, recover, remove, rollback, run, secret, status
+from cli import (
+    approve,
+    backup,
+    check,
+    database,
+    discover,
+    doctor,
+    logs,
+    plan,
+    platform,
+    recover,
+    remove,
+    rollback,
+    run,
+    secret,
+    status,
+)
 from cli.output import complain
 from delivery.errors import HeadwayError, Interrupted
 from delivery.full_disk import in_words, storage_trouble
@@ -27,6 +43,10 @@ app.command("reject")(approve.reject)
 app.command("logs")(logs.logs)
 app.add_typer(secret.secret, name="secret")
 app.command("rollback")(rollback.rollback)
+app.command("backup")(backup.backup)
+app.command("backups")(backup.backups)
+app.command("restore")(backup.restore)
+app.add_typer(database.database, name="database")
 app.command("recover")(recover.recover)
 app.command("remove")(remove.remove)
 app.command("up")(platform.up)

@@ -2,6 +2,7 @@
 
 from cli.asking import ask
 from cli.output import say, warn
+from delivery.counting import counted
 from delivery.home import Home
 
 WHERE = "headway down --purge"
@@ -21,7 +22,9 @@ def purge(home: Home, *, yes: bool) -> None:
         warn(f"  {volume.environment} of {volume.app}: {volume.keeps}: volume {volume.name}{size}")
     for run in losses.runs:
         warn(f"  a delivery is under way and ends with it: {run}")
-    if losses.volumes:
+    if losses.backups:
+        warn(f"  {counted(losses.backups, 'backup')} in {home.backups}: copy the folder to keep them")
+    elif losses.volumes:
         warn("no backup of it is kept: what shall stay must be dumped before")
     ask("Destroy all of it?", where=WHERE, otherwise="nothing was destroyed: the platform is as it was", yes=yes)
     say(f"removed: {', '.join(purge_platform(home))}")

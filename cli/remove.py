@@ -20,6 +20,7 @@ def remove(
     app: Annotated[str | None, typer.Argument(help="The application; none: the one whose folder this is.")] = None,
     environment: Annotated[list[str] | None, typer.Option(help="Only this one; may be given several times.")] = None,
     project: ProjectFolder = None,
+    backups: Annotated[bool, typer.Option("--backups", help="Also the backups that are kept of it.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print what was removed as data.")] = False,
 ) -> None:
@@ -37,10 +38,10 @@ def remove(
         warn(f"there is nothing of {what} on this platform; applications here: {known}")
     else:
         check_nobody_uses(remains)
-        _show(remains)
+        _show(remains, backups=backups)
         stays = f"nothing was removed: {what} stays as it is"
         ask(f"Remove {what}?", where="headway remove", otherwise=stays, yes=yes)
-    removed = asyncio.run(flow(app, [one.environment for one in remains.environments])) if remains else []
+    removed = asyncio.run(flow(app, [one.environment for one in remains.environments], backups)) if remains else []
     if as_json:
         print_json({"app": app, "removed": removed})
     elif remains:
@@ -48,7 +49,7 @@ def remove(
         say(f"its reports, releases' evidence and history stay in {Home.current().store}")
 
 
-def _show(remains: Remains) -> None:
+def _show(remains: Remains, *, backups: bool) -> None:
     """Say what is about to go: on stderr, for the output may be data."""
     warn(f"this removes for good, of {remains.app}:")
     for one in remains.environments:
@@ -57,8 +58,14 @@ def _show(remains: Remains) -> None:
     if remains.repositories:
         more = f" and {len(remains.repositories) - SHOWN} more" if len(remains.repositories) > SHOWN else ""
         warn(f"  {'images':<12} {', '.join(remains.repositories[:SHOWN])}{more}")
-    if any(belonging.keeps for one in remains.environments for belonging in one.belongings):
-        warn("no backup of it is kept: what shall stay must be dumped before")
+    kept = [one for one in remains.environments if one.backups]
+    for one in kept:
+        many = counted(one.backups, "backup")
+        warn(
+            f"{many} of {one.environment} {'go' if backups else 'stay'}{'' if backups else ', in ' + one.backups_where}"
+        )
+    if not kept and any(belonging.keeps for one in remains.environments for belonging in one.belongings):
+        warn("no backup of it is kept: headway backup keeps one, and removing the application does not remove it")
 
 
 def _lines(one: EnvironmentRemains) -> list[str]:

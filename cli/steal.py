@@ -13,7 +13,7 @@ from delivery.errors import Misconfigured, Rejected
 from delivery.home import Home
 
 Steal = Annotated[bool, typer.Option("--steal", help="Take the environment from the run that holds it.")]
-Yes = Annotated[bool, typer.Option("--yes", help="With --steal: do not ask.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 
 
 def choose_holder(app: str, environments: Sequence[str], *, yes: bool) -> str | None:

@@ -80,6 +80,16 @@ class Home:
         return self.state / "leases"
 
     @property
+    def backups(self) -> Path:
+        """The backups that are kept, one folder an environment: outside of all environments and their engines."""
+        return self.state / "backups"
+
+    @property
+    def passwords(self) -> Path:
+        """The passwords of the environments' databases, which outlive their containers."""
+        return self.root / "passwords"
+
+    @property
     def up(self) -> Path:
         """The file that is there while the platform shall run, from `headway up` to `headway down`."""
         return self.root / "up"

@@ -1,5 +1,7 @@
 """Phase 7: blue-green into an environment; leaves it as it was when anything goes wrong."""
 
+from contextlib import suppress
+
 from prefect import flow
 
 from delivery.errors import Rejected, ReleaseUnhealthy
@@ -12,7 +14,8 @@ from flows.checks import accept, check
 from flows.holding import holding
 from flows.verify_backup import verify_backup
 from tasks.approval import check_still_approved
-from tasks.database import migrate_database, start_database
+from tasks.backups import take_backup
+from tasks.database import end_migration, migrate_database, start_database
 from tasks.environment import (
     confirm_release,
     keep_previous,
@@ -51,13 +54,26 @@ async def put_live(
 async def _prepare_database(order: Order, environment: str, release: Release, sequence: int) -> None:
     """Bring the environment's database up to date, its backup proven where the policy asks for it."""
     database, policy = order.app.database, environment_of(order.app, environment)
-    had_data = await start_database(order, environment)
+    had_data = await start_database(order, environment, release, sequence)
+    migrates = database is not None and database.migrate is not None
     if had_data and policy.prove_backup:
         await verify_backup(order, environment)
-    if database and database.migrate:
-        await migrate_database(order, environment, release, sequence)
+    elif had_data and migrates and policy.backups.before_migration:
+        await take_backup(order.app, environment, order.run, "before a migration")
+    if migrates:
+        await _migrate(order, environment, release, sequence)
     if policy.prove_backup and not had_data:  # of the first schema: before anybody depends on it
         await verify_backup(order, environment, release)
+
+
+async def _migrate(order: Order, environment: str, release: Release, sequence: int) -> None:
+    """Migrate; a migration that did not end by itself is ended before anybody else gets the environment."""
+    try:
+        await migrate_database(order, environment, release, sequence)
+    except BaseException:  # of a cancelled run it goes on, and so it does when its lease was taken
+        with suppress(Exception):  # why it was given up says more; the journal knows what recovery has to end
+            await end_migration(order, environment, release, sequence)
+        raise
 
 
 async def blue_green(

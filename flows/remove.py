@@ -13,8 +13,10 @@ __all__ = ["check_nobody_uses", "find_remains", "remove"]
 
 
 @flow(name="remove", flow_run_name="remove {app}", persist_result=False)
-async def remove(app: str, environments: list[str]) -> list[str]:
+async def remove(app: str, environments: list[str], backups: bool = False) -> list[str]:
     """Remove these environments of `app`, and its images when no other stays; return the names of what was removed.
+
+    Kept backups of their databases stay, unless `backups` is on.
 
     Every environment is held until all are done. Rejected, with nothing removed, while a run uses one of them. What is
     left half done, by a kill or by what runs them not answering any more, is finished by recovery.
@@ -25,7 +27,7 @@ async def remove(app: str, environments: list[str]) -> list[str]:
         remains = await asyncio.to_thread(find_remains, app, environments)
         leases = await take_leases(remains, run)
         try:
-            removed = await remove_environments(leases, run)
+            removed = await remove_environments(leases, run, backups=backups)
         finally:
             for lease in leases:
                 await give_back(lease)

@@ -7,15 +7,20 @@ from delivery.home import Home
 from delivery.releases.order import Built, Order
 from delivery.releases.release import Release
 from delivery.spec.checks import Check, CheckResult, CommandCheck, HttpCheck
+from delivery.spec.suites import MOST_SUITE_SECONDS
 from delivery.testing.checks import run_command
 from delivery.testing.judging import check_tests
 from tasks.environment import open_environment, open_target
 from tasks.notes import note
 from tasks.step import log, step
-from tasks.tests import keep_files, run_suite
+from tasks.tests import AROUND_SECONDS, keep_files, run_suite
 
 
-@step(timeout_seconds=7200, name="check {environment} {check.at}: {check.label}", keep=False)
+@step(
+    timeout_seconds=MOST_SUITE_SECONDS + AROUND_SECONDS,
+    name="check {environment} {check.at}: {check.label}",
+    keep=False,
+)
 def run_check(order: Order, built: Built | None, environment: str, release: Release, check: Check) -> CheckResult:
     """Return when the check passed.
 

@@ -122,9 +122,10 @@ def let_go(lease: Lease) -> None:
 
 
 @contextmanager
-def _journaled(
+def journaled(
     order: Order, environment: str, verb: Verb, release: Release, sequence: int, detail: str = ""
 ) -> Iterator[None]:
+    """Write down what is meant before the body and what became of it after; Rejected when the lease is over."""
     journal = Journal(current_store(), order.app.app, environment)
 
     def write(stage: str, text: str) -> None:
@@ -164,7 +165,7 @@ def _check_lease(order: Order, environment: str, sequence: int) -> None:
 def stage_release(order: Order, environment: str, release: Release, sequence: int) -> SlotState:
     """Run the release in the idle slot, without live traffic, until it is healthy."""
     with changing(order, environment, sequence) as target:
-        with _journaled(order, environment, "stage", release, sequence):
+        with journaled(order, environment, "stage", release, sequence):
             slot = target.stage(order.app, release)
         _tell_ended(target)
     log().info("staged %s with %s", slot.colour, counted(len(slot.instances), "instance"))
@@ -175,7 +176,7 @@ def stage_release(order: Order, environment: str, release: Release, sequence: in
 def shift_release(order: Order, environment: str, release: Release, percent: int, sequence: int) -> TargetState:
     """Send a share of new requests to the release, and read back the version that is served."""
     with changing(order, environment, sequence) as target:
-        with _journaled(order, environment, "shift", release, sequence, f"{percent} %"):
+        with journaled(order, environment, "shift", release, sequence, f"{percent} %"):
             target.guard(release)
             return target.shift(release, percent)
 
@@ -206,7 +207,7 @@ def withdraw_release(order: Order, environment: str, release: Release, sequence:
     """Leave the environment as if the release had never been staged."""
     with changing(order, environment, sequence) as target:
         target.give_up()  # of a cancelled run, whose thread may still wait for a healthy release
-        with _journaled(order, environment, "withdraw", release, sequence):
+        with journaled(order, environment, "withdraw", release, sequence):
             state = target.withdraw(release)
         _tell_ended(target)
     try:
@@ -221,7 +222,7 @@ def keep_previous(order: Order, environment: str, release: Release, sequence: in
     """Give the release all traffic for good, and leave what it replaced ready to come back."""
     with changing(order, environment, sequence) as target:
         _warn_of_losses(order, environment, target)
-        with _journaled(order, environment, "settle", release, sequence):
+        with journaled(order, environment, "settle", release, sequence):
             state = target.settle(release)
     note(order.run, "state", environment, state)
     return state
@@ -232,7 +233,7 @@ def retire_previous(order: Order, environment: str, release: Release, sequence: 
     """Remove what the release replaced, after proof that it gets no requests any more."""
     with changing(order, environment, sequence) as target:
         _warn_of_losses(order, environment, target)
-        with _journaled(order, environment, "retire", release, sequence):
+        with journaled(order, environment, "retire", release, sequence):
             state = target.retire(release)
         _tell_ended(target)
     note(order.run, "state", environment, state)

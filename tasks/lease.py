@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from blocks.artifact_store import current_store
-from delivery.changes.journal import Decision, Entry, Journal, decide_recovery
+from delivery.changes.journal import BEGIN_CHANGE, Decision, Entry, Journal, decide_recovery
 from delivery.changes.lease import RENEW_SECONDS, Lease, LeaseBook
 from delivery.errors import HeadwayError, Rejected, Transient
 from delivery.home import Home
@@ -105,4 +105,4 @@ def left_to_do(journal: Journal) -> tuple[Decision, Release | None]:
 
 
 def _begins_change(entry: Entry) -> bool:
-    return entry.verb in ("stage", "remove") and entry.stage == "intent"
+    return entry.verb in BEGIN_CHANGE and entry.stage == "intent"

@@ -29,7 +29,7 @@ from delivery.platform.orchestrator import Orchestrator
 from delivery.ports.heartbeats import Heartbeat, Heartbeats
 from delivery.releases.order import Order
 from delivery.spec.app import App
-from tasks.environment import open_target
+from tasks.environment import open_environment
 from tasks.heartbeat import heartbeats
 from tasks.known import KnownEnvironment
 from tasks.lease import lease_book, left_to_do, renewed
@@ -85,22 +85,38 @@ def _end_change(app: App, environment: str, lease: Lease, run: str) -> str:
         journal.write(Entry.model_validate(fields))
 
     note("intent")
-    with open_target(app, environment, lease.sequence) as target:
+    with open_environment(app, environment, lease.sequence) as opened:
+        target = opened.target
         match decision:
             case "retire":
                 target.retire(release)
             case "remove":
                 target.remove()
                 remove_settings(app.app, environment)
+            case "end-migration":
+                target.claim()  # whoever began it and only slept can begin none any more
+                opened.database.end_migration(_migrating_run(journal))
             case _:
                 target.withdraw(release)
     note("done")
+    if decision == "end-migration":  # its release was never staged: there is no history of it here
+        return f"the migration to {release.fingerprint} is ended"
     happening = {"retire": "released", "remove": "removed"}.get(decision, "withdrawn")
     entry = HistoryEntry.model_validate(
         {"at": datetime.now(UTC), "run": run, "happening": happening, "release": release}
     )
     Archive(store).add_history(environment, entry)
     return f"{decision} of {release.fingerprint} done"
+
+
+def _migrating_run(journal: Journal) -> str:
+    """Return the run whose migration began last."""
+    sequence = journal.last_sequence() or 0
+    while sequence:
+        if begun := [entry for entry in journal.entries(sequence) if entry.verb == "migrate"]:
+            return begun[-1].run
+        sequence -= 1
+    return ""
 
 
 def free_unchanged(environments: list[KnownEnvironment], run: str) -> None:

@@ -21,7 +21,7 @@ from delivery.ports.belongings import Belonging
 from delivery.ports.remains import EnvironmentRemains, Remains
 from delivery.releases.order import Order
 from delivery.spec.configuration import FILE, load_app
-from tasks.environment import open_target
+from tasks.environment import open_environment
 from tasks.known import current_environments
 from tasks.lease import lease_book, renewed
 from tasks.notes import last_notes
@@ -72,14 +72,17 @@ def take_leases(remains: Remains, run: str) -> list[Lease]:
 
 
 @step(timeout_seconds=900, retries=0, name="remove environments", keep=False)
-def remove_environments(leases: Sequence[Lease], run: str) -> list[str]:
-    """Remove what the leased environments have, their databases and settings included, and return the names of it."""
+def remove_environments(leases: Sequence[Lease], run: str, *, backups: bool = False) -> list[str]:
+    """Remove what the leased environments have, their databases and settings included, and return the names of it.
+
+    Kept backups stay, unless `backups` is on.
+    """
     removed: list[str] = []
     with ExitStack() as held:
         for lease in leases:
             held.enter_context(renewed(lease))
         for lease in leases:
-            removed += [f"{one.kind} {one.name}" for one in _remove(lease, run)]
+            removed += [f"{one.kind} {one.name}" for one in _remove(lease, run, backups=backups)]
             log().warning("removed %s of %s", lease.environment, lease.app)
     return removed
 
@@ -102,15 +105,19 @@ def _look(app: str, environment: str) -> EnvironmentRemains:
     if known is None:  # described by nothing that can be read: what carries its labels is all that is known
         found = opening.open_services().inventory.belongings(app, environment)
         return EnvironmentRemains(environment=environment, belongings=found, settings=settings)
-    with open_target(known.app, environment) as target:
-        live = target.observe().live
-        fingerprint = live.release.fingerprint if live and live.release else ""
+    with open_environment(known.app, environment) as opened:
+        live, kept = opened.target.observe().live, opened.backups.kept()
         return EnvironmentRemains(
-            environment=environment, live=fingerprint, belongings=target.belongings(), settings=settings
+            environment=environment,
+            live=live.release.fingerprint if live and live.release else "",
+            belongings=opened.target.belongings(),
+            backups=len(kept),
+            backups_where=kept[0].where.rpartition("/")[0] if kept else "",
+            settings=settings,
         )
 
 
-def _remove(lease: Lease, run: str) -> tuple[Belonging, ...]:
+def _remove(lease: Lease, run: str, *, backups: bool) -> tuple[Belonging, ...]:
     app, environment, store = lease.app, lease.environment, current_store()
     journal = Journal(store, app, environment)
     last = journal.last()
@@ -127,8 +134,11 @@ def _remove(lease: Lease, run: str) -> tuple[Belonging, ...]:
         removed = inventory.belongings(app, environment)
         inventory.remove(app, environment)
     else:
-        with open_target(known.app, environment, lease.sequence) as target:
-            removed = target.remove()
+        with open_environment(known.app, environment, lease.sequence) as opened:
+            removed = opened.target.remove()
+            for kept in opened.backups.kept() if backups else ():
+                opened.backups.forget(kept.name)
+                removed = (*removed, Belonging(kind="backup", name=kept.name))
     remove_settings(app, environment)
     if last is not None:
         entry = HistoryEntry(at=datetime.now(UTC), run=run, happening="removed", release=last.release)

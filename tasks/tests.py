@@ -9,6 +9,7 @@ from delivery.home import Home
 from delivery.ports.cells import CellResult
 from delivery.releases.order import Built, Order
 from delivery.spec.matrix import Cell, cells_of
+from delivery.spec.suites import MOST_SUITE_SECONDS
 from delivery.testing.acceptance import accept
 from delivery.testing.cell_run import CellRun
 from delivery.testing.judging import CellFailed, check_tests
@@ -18,8 +19,10 @@ from tasks.notes import note
 from tasks.sources import laid_out
 from tasks.step import log, step
 
+AROUND_SECONDS = 3600  # what is built, started and migrated around a suite, whose own time counts
 
-@step(timeout_seconds=7200, name="{cell.name}", keep=True)
+
+@step(timeout_seconds=MOST_SUITE_SECONDS + AROUND_SECONDS, name="{cell.name}", keep=True)
 def run_test_cell(order: Order, built: Built, cell: Cell) -> CellResult:
     """Run one cell in an environment of its own and keep its log and JUnit.
 
@@ -64,7 +67,7 @@ def check_results(order: Order, results: list[CellResult]) -> None:
         raise Rejected(f"{refusal}\n  logs: {where}") from refusal
 
 
-@step(timeout_seconds=7200, name="accept {environment} by {suite}", keep=False)
+@step(timeout_seconds=MOST_SUITE_SECONDS + AROUND_SECONDS, name="accept {environment} by {suite}", keep=False)
 def run_acceptance(order: Order, built: Built, environment: str, suite: str) -> CellResult:
     """Run a suite against the environment itself; Rejected when it does not pass."""
     place = Home.current().work / order.run / "acceptance" / environment / suite

@@ -12,8 +12,23 @@ from delivery.model import Model
 from delivery.ports.store import Store
 from delivery.releases.release import Release
 
-Verb = Literal["stage", "shift", "watch", "withdraw", "settle", "retire", "migrate", "remove"]
-Decision = Literal["withdraw", "retire", "remove", "nothing"]
+BEGIN_CHANGE = ("migrate", "stage", "remove")
+
+Verb = Literal[
+    "start-database",
+    "migrate",
+    "end-migration",
+    "stage",
+    "shift",
+    "watch",
+    "withdraw",
+    "settle",
+    "retire",
+    "restore",
+    "use-database",
+    "remove",
+]
+Decision = Literal["withdraw", "retire", "remove", "end-migration", "nothing"]
 
 
 class Entry(Model):
@@ -82,13 +97,17 @@ def decide_recovery(entries: list[Entry]) -> tuple[Decision, Release | None]:
 
     A release that was about to be settled, or what it replaced to be retired, had passed every watch: it is finished.
     One that is settled stands beside what it replaced, which is not half done. Everything else that was staged is
-    withdrawn, because nobody can vouch for it. An environment whose removal began is removed.
+    withdrawn, because nobody can vouch for it. An environment whose removal began is removed. A migration that is not
+    known to have ended is ended: it may go on without whoever began it.
     """
     if not entries:
         return "nothing", None
     release = entries[-1].release
     if entries[-1].verb == "remove":
         return "nothing" if entries[-1].stage == "done" else "remove", release
+    migrations = [entry for entry in entries if entry.verb in ("migrate", "end-migration")]
+    if migrations and migrations[-1].stage != "done":
+        return "end-migration", migrations[-1].release
     ended = {(entry.verb, entry.stage) for entry in entries if entry.release.fingerprint == release.fingerprint}
     if ("retire", "done") in ended or ("withdraw", "done") in ended:
         return "nothing", release

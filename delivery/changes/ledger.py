@@ -15,6 +15,7 @@ LABEL_RELEASE = "headway.release"
 LABEL_HIDDEN = "headway.hidden"
 LABEL_SEQUENCE = "headway.sequence"
 LABEL_SANDBOX = "headway.bed"  # the word of old, by which what an older version left is found
+LABEL_IMAGE = "headway.image"
 
 
 def run_labels(platform: str, run: str, role: str, *, lives: timedelta = timedelta(hours=2)) -> dict[str, str]:

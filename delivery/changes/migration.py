@@ -1,6 +1,6 @@
 """A migration as a job beside an environment, and what its end means."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from pydantic import SecretStr
@@ -12,6 +12,9 @@ from delivery.spec.database import Migration
 from delivery.spec.variables import fill
 
 NAME = "migrate"
+SESSION = (
+    "headway-migrate-"  # and the run: what PostgreSQL calls its sessions, where its driver knows libpq's variables
+)
 
 
 def migration_job(
@@ -23,8 +26,9 @@ def migration_job(
     log: Path,
     env: Mapping[str, str] | None = None,
     secrets: Mapping[str, SecretStr] | None = None,
+    begun: Callable[[], None] = lambda: None,
 ) -> Job:
-    """Return the job that brings a schema up to date.
+    """Return the job that brings a schema up to date; `begun` is called once it runs, and ends it by raising.
 
     `env` goes over the variables it has by itself, `secrets` over all; neither they nor the password are in its log.
     """
@@ -35,10 +39,11 @@ def migration_job(
         run=run,
         log=log,
         command=None if migration.command is None else tuple(migration.command),
-        env={**standard_variables(access), **own, **(env or {})},
+        env={**standard_variables(access), "PGAPPNAME": f"{SESSION}{run}", **own, **(env or {})},
         secrets=secrets or {},
         hide=(access.password,),
         timeout_seconds=migration.timeout_seconds,
+        begun=begun,
     )
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from delivery.docker.cells.testbed import run_cell
+from delivery.docker.database.passwords import forget_password
 from delivery.docker.engine import sweep
 from delivery.docker.engine.client import connect
 from delivery.docker.engine.names import EnvironmentNames
@@ -167,6 +168,7 @@ class DockerInventory:
     def remove(self, app: str, environment: str) -> None:
         """Remove containers, networks and volumes of the environment."""
         removal.remove_belongings(connect(), self._names(app, environment))
+        forget_password(self.home, self._names(app, environment))
 
     def repositories(self, app: str) -> list[str]:
         """Return the folders of the registry's volume that are the application's."""

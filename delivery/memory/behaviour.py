@@ -1,9 +1,11 @@
 """What stands in the environments that this process knows, and how it behaves there."""
 
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from delivery.ports.backups import KeptBackup
 from delivery.ports.database import DatabaseAccess
 from delivery.ports.jobs import Job
 from delivery.ports.slots import Colour
@@ -12,11 +14,15 @@ from delivery.releases.release import Release
 
 @dataclass(frozen=True)
 class Program:
-    """How a job ends: its exit code, or none when it never does by itself, what it prints and the files it leaves."""
+    """How a job ends: its exit code, or none when it never does by itself, what it prints and the files it leaves.
+
+    One that `waits` never ends by itself either, and does take its time: until that is over or it is given up.
+    """
 
     exit_code: int | None = 0
     prints: str = ""
     files: Mapping[str, bytes] = field(default_factory=dict)
+    waits: bool = False
 
 
 @dataclass
@@ -49,6 +55,9 @@ class MemoryState:
     sequence: int = 0
     behaviour: Behaviour = field(default_factory=Behaviour)
     database: DatabaseAccess | None = None
+    databases: dict[str, tuple[str, ...]] = field(default_factory=dict)  # name → rows; the application's among them
+    backups: dict[str, tuple[KeptBackup, tuple[str, ...]]] = field(default_factory=dict)  # they outlive the rest
+    migrating: dict[str, threading.Event] = field(default_factory=dict)  # run → set when its migration is given up
 
 
 _STATES: dict[tuple[str, str], MemoryState] = {}

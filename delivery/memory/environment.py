@@ -1,23 +1,28 @@
 """An environment in memory: jobs that end as they are told to, a database that is only a name, backups of that."""
 
+import threading
 import time
+from datetime import UTC, datetime
 from fnmatch import fnmatch
 from secrets import token_hex
 
 from pydantic import SecretStr
 
+from delivery.errors import Misconfigured
 from delivery.home import Home
 from delivery.log_files import last_lines
 from delivery.memory.behaviour import MemoryState, memory_state
 from delivery.memory.target import MemoryHost
-from delivery.ports.backups import BackupProof
-from delivery.ports.database import DatabaseAccess
+from delivery.ports.backups import BackupProof, KeptBackup, Reason, Restored
+from delivery.ports.database import DatabaseAccess, Ended
 from delivery.ports.environment import OpenEnvironment
 from delivery.ports.jobs import REPORTS, ImageDefaults, Job, JobResult, Reports
 from delivery.ports.settings import EnvironmentSettings
 from delivery.redaction import Redaction
 from delivery.spec.app import App
 from delivery.spec.environments import Environment
+
+KILLED = 137  # 128 and SIGKILL
 
 
 class MemoryJobs:
@@ -32,7 +37,10 @@ class MemoryJobs:
 
     def run(self, job: Job) -> JobResult:
         """Ask the behaviour how `job` ends, and write what it printed and left."""
-        started, program = time.monotonic(), self.state.behaviour.run(job)
+        started = time.monotonic()
+        job.begun()
+        program = self.state.behaviour.run(job)
+        exit_code = self._given_up(job) if program.waits else program.exit_code
         job.log.parent.mkdir(parents=True, exist_ok=True)
         hide = Redaction([*job.secrets.values(), *job.hide])
         job.log.write_text(hide.text(program.prints))
@@ -44,11 +52,16 @@ class MemoryJobs:
                 (job.report_dir / name).write_bytes(program.files[name])
             reports.append(Reports(names=names, looked=f"looked for {pattern}"))
         seconds = time.monotonic() - started
-        return JobResult(program.exit_code, seconds, last_lines(job.log), tuple(reports))
+        return JobResult(exit_code, seconds, last_lines(job.log), tuple(reports))
+
+    def _given_up(self, job: Job) -> int | None:
+        """Wait until the job is given up, and return how a place kills; none when its time was over before."""
+        given_up = self.state.migrating.setdefault(job.run, threading.Event())
+        return KILLED if given_up.wait(job.timeout_seconds) else None
 
 
 class MemoryDatabase:
-    """Remembers that there is a database, and with which password it was made."""
+    """Remembers that there is a database, with which password it was made, and the rows that are in it."""
 
     def __init__(self, app: App, state: MemoryState) -> None:
         self.app, self.state = app, state
@@ -57,34 +70,124 @@ class MemoryDatabase:
         """Return what was remembered."""
         return self.state.database
 
-    def ensure(self) -> DatabaseAccess:
+    def holds_data(self) -> bool:
+        """Whether one is remembered."""
+        return self.state.database is not None
+
+    def ensure(self, *, anew: bool = False) -> DatabaseAccess:
         """Remember one from now on."""
         if self.state.database is None:
             name = self.app.database.name if self.app.database else "app"
             self.state.database = DatabaseAccess(name=name, password=SecretStr(token_hex(16)))
+        self.state.databases.setdefault(self.state.database.name, ())
         return self.state.database
+
+    def beside(self) -> tuple[str, ...]:
+        """Return what is remembered, the application's first."""
+        live = self.state.database.name if self.state.database else ""
+        return tuple(sorted(self.state.databases, key=lambda name: (name != live, name)))
+
+    def use(self, name: str) -> str:
+        """Change the rows of both."""
+        live = self._check_beside(name)
+        kept_as = f"{live}_until_{token_hex(4)}"
+        self.state.databases[kept_as] = self.state.databases[live]
+        self.state.databases[live] = self.state.databases.pop(name)
+        self.state.behaviour.during(f"use {name}")
+        return kept_as
+
+    def drop(self, name: str) -> None:
+        """Forget one."""
+        self._check_beside(name)
+        del self.state.databases[name]
+
+    def end_migration(self, run: str) -> Ended:
+        """Wake the migration that waits, and tell the behaviour."""
+        self.state.behaviour.during("end migration")
+        waiting = self.state.migrating.pop(run, None)
+        if waiting is None:
+            return Ended()
+        waiting.set()
+        return Ended(containers=1)
+
+    def _check_beside(self, name: str) -> str:
+        live, *others = self.beside() or ("",)
+        if name not in others:
+            found = "is the one that the application uses" if name == live else "is not there"
+            raise Misconfigured(f"database {name}", found, ", ".join(others) or "none but that")
+        return live
 
 
 class MemoryBackups:
-    """Proves a backup as the place's behaviour says."""
+    """Keeps the rows of a database; whether one comes back as it was is what the place's behaviour says."""
 
-    def __init__(self, state: MemoryState) -> None:
-        self.state = state
+    def __init__(self, app: App, state: MemoryState, environment: str) -> None:
+        self.app, self.state, self.environment = app, state, environment
 
-    def prove(self, run: str) -> BackupProof | None:
-        """Return a proof of two small tables, which differ where the behaviour says so."""
+    def take(self, run: str, reason: Reason) -> KeptBackup | None:
+        """Keep the rows as they are."""
         if self.state.database is None:
             return None
+        self.state.behaviour.during("back up")
+        rows = self.state.databases.get(self.state.database.name, ())
+        at = datetime.now(UTC)
+        name = f"{at:%Y%m%d-%H%M%S-%f}-{token_hex(2)}"
+        kept = KeptBackup(
+            name=name,
+            app=self.app.app,
+            environment=self.environment,
+            database=self.state.database.name,
+            at=at,
+            reason=reason,
+            run=run,
+            size_bytes=100,
+            tables=1,
+            rows=len(rows),
+            rpo_seconds=0.1,
+            where="memory",
+        )
+        self.state.backups[name] = kept, rows
+        return kept
+
+    def kept(self) -> tuple[KeptBackup, ...]:
+        """Return what is kept, the newest first."""
+        return tuple(kept for _, (kept, _) in sorted(self.state.backups.items(), reverse=True))
+
+    def prove(self, name: str, run: str) -> BackupProof:
+        """Return a proof, with the differences that the behaviour tells of."""
+        kept, rows = self._find(name)
         differences = self.state.behaviour.differences()
-        return BackupProof(
+        proof = BackupProof(
             outcome="fail" if differences else "pass",
             differences=differences,
-            tables=2,
-            rows=3,
-            size_bytes=100,
-            rpo_seconds=0.1,
+            tables=kept.tables,
+            rows=kept.rows,
+            size_bytes=kept.size_bytes,
+            rpo_seconds=kept.rpo_seconds,
             rto_seconds=0.2,
         )
+        self.state.backups[kept.name] = kept.model_copy(update={"proof": proof}), rows
+        return proof
+
+    def restore(self, name: str, into: str, run: str) -> Restored:
+        """Put the rows into a new database."""
+        kept, rows = self._find(name)
+        MemoryDatabase(self.app, self.state).ensure(anew=True)
+        if into in self.state.databases:
+            raise Misconfigured(f"database {into}", "is there already", "another name")
+        self.state.databases[into] = rows
+        return Restored(backup=kept.name, database=into, tables=1, rows=len(rows), seconds=0.1)
+
+    def forget(self, name: str) -> None:
+        """Forget it."""
+        self.state.backups.pop(name, None)
+
+    def _find(self, name: str) -> tuple[KeptBackup, tuple[str, ...]]:
+        known = self.kept()
+        matching = known[:1] if name == "latest" else [one for one in known if one.name.startswith(name)]
+        if len(matching) != 1:
+            raise Misconfigured(f"backup {name}", "is not kept", ", ".join(one.name for one in known) or "none is kept")
+        return self.state.backups[matching[0].name]
 
 
 def open_memory(
@@ -96,5 +199,5 @@ def open_memory(
         target=MemoryHost(settings, sequence),
         jobs=MemoryJobs(own),
         database=MemoryDatabase(app, own),
-        backups=MemoryBackups(own),
+        backups=MemoryBackups(app, own, settings.environment),
     )

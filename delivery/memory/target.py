@@ -51,6 +51,10 @@ class MemoryHost:
             settled_at=self.state.settled_at,
         )
 
+    def claim(self) -> None:
+        """Obey the lease, which changes nothing else."""
+        self._obey("claim")
+
     def stage(self, app: App, release: Release) -> SlotState:
         """Put `release` into the idle slot."""
         self._obey("stage")
@@ -192,6 +196,7 @@ class MemoryHost:
         for values in (self.state.releases, self.state.services, self.state.weights):
             values.clear()
         self.state.settled, self.state.settled_at, self.state.database = "", None, None
+        self.state.databases.clear()
 
     def _settle(self, release: Release) -> None:
         colour = self._colour_of(release)

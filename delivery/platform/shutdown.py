@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 from delivery.changes.heartbeat import FolderHeartbeats
+from delivery.changes.kept import RECORD
 from delivery.changes.lease import LeaseBook
 from delivery.changes.ledger import LABEL_PLATFORM
 from delivery.docker.engine.client import connect
@@ -36,6 +37,7 @@ class Losses(Model):
     """What a purge destroys that nobody can make again, and what it ends."""
 
     volumes: tuple[KeptVolume, ...] = ()
+    backups: int = 0
     runs: tuple[str, ...] = ()
 
 
@@ -53,7 +55,8 @@ def find_losses(home: Home) -> Losses:
             "no Docker engine answers, so it is not known which databases would be destroyed",
             next_step=f"headway up, then again; where Docker is gone for good, remove the folder {home.root} yourself",
         )
-    return Losses(volumes=tuple(find_volumes(home)), runs=runs)
+    backups = list(home.backups.glob(f"*/*/[!.]*/{RECORD}")) if home.backups.is_relative_to(home.root) else []
+    return Losses(volumes=tuple(find_volumes(home)), backups=len(backups), runs=runs)
 
 
 def _has_identity(home: Home) -> bool:

@@ -1,6 +1,7 @@
 """What makes a backup a backup: it was restored elsewhere, and what came back is what was there."""
 
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from typing import Literal, Protocol
 
 from pydantic import Field
@@ -9,6 +10,8 @@ from delivery.model import Model
 
 Key = tuple[str, str, bool]  # kind, name, and whether it is about how it is defined
 SENTINEL = "sentinel"
+Reason = Literal["by hand", "before a migration", "by schedule"]
+NOT_OF_A_DATABASE = ("role", SENTINEL)  # roles belong to a server, which has others by now; the other is ours
 
 
 class TableState(Model):
@@ -135,12 +138,86 @@ def prove(
     )
 
 
+class KeptBackup(Model):
+    """A backup that is kept outside of its environment, so that what is lost there is not lost with it."""
+
+    name: str = Field(description="the moment it was taken, and something that makes it the only one of that moment")
+    app: str
+    environment: str
+    database: str = Field(description="what the database was called")
+    at: datetime
+    reason: Reason
+    run: str = Field(description="the run that took it")
+    size_bytes: int
+    tables: int
+    rows: int
+    rpo_seconds: float = Field(description="from the newest row that is in it to its end")
+    where: str = Field("", description="the folder it is kept in, or what a place calls that")
+    proof: BackupProof | None = Field(None, description="what its restore showed; none: it was not restored yet")
+
+    @property
+    def proven(self) -> str:
+        """Whether it can be restored as it was, in a word."""
+        return {None: "not proven", "pass": "proven", "fail": "damaged"}[self.proof.outcome if self.proof else None]
+
+
+class Restored(Model):
+    """A database that a backup was restored into, beside the one that is in use."""
+
+    backup: str
+    database: str
+    tables: int
+    rows: int
+    seconds: float
+
+
+def lacking(backup: tuple[TableState, ...], restored: tuple[TableState, ...]) -> tuple[str, ...]:
+    """Return what a restored database does not hold as the backup does, one line each: rows, whatever holds them.
+
+    How everything is defined is what the proof of a backup compares, on a server of its own.
+    """
+    was, now = (
+        tuple(one for one in states if not one.definition and one.kind not in NOT_OF_A_DATABASE)
+        for states in (backup, restored)
+    )
+    return compare(was, now)
+
+
+def counted_states(states: tuple[TableState, ...]) -> tuple[int, int]:
+    """Return how many tables there are in a look, and how many rows in them."""
+    tables = [state for state in states if state.kind == "table" and not state.definition]
+    return len(tables), sum(state.rows for state in tables)
+
+
 class Backups(Protocol):
-    """Backups of an environment's database."""
+    """Backups of an environment's database, kept where losing the environment does not lose them."""
 
-    def prove(self, run: str) -> BackupProof | None:
-        """Back up, restore elsewhere and compare; none when there is no database. What was made for it is removed.
+    def take(self, run: str, reason: Reason) -> KeptBackup | None:
+        """Keep a backup of the database as it is now; none when there is no database.
 
-        Raises Rejected when a program fails.
+        Raises Rejected when a program fails, or a database that there was is gone; then nothing is kept of it.
         """
+        ...
+
+    def kept(self) -> tuple[KeptBackup, ...]:
+        """Return what is kept, the newest first; also when the environment has lost everything else."""
+        ...
+
+    def prove(self, name: str, run: str) -> BackupProof:
+        """Restore a kept backup elsewhere, compare it with what was there when it was taken, and keep what that showed.
+
+        What was made for it is removed. Raises Rejected when a program fails, Misconfigured when there is no such one.
+        """
+        ...
+
+    def restore(self, name: str, into: str, run: str) -> Restored:
+        """Restore a kept backup into a new database `into`, beside the one that the application uses.
+
+        Raises Misconfigured when there is no such backup or there is such a database, Rejected when a program fails or
+        the rows differ; then the new database is gone again.
+        """
+        ...
+
+    def forget(self, name: str) -> None:
+        """Remove a kept backup for good; nothing happens when it is gone already."""
         ...

@@ -49,6 +49,18 @@ class DatabaseAccess:
         }
 
 
+@dataclass(frozen=True)
+class Ended:
+    """What was ended of a migration that was given up."""
+
+    containers: int = 0
+    sessions: int = 0
+
+    def __bool__(self) -> bool:
+        """Whether there was anything."""
+        return bool(self.containers or self.sessions)
+
+
 def standard_variables(access: DatabaseAccess | None) -> dict[str, str]:
     """Return the variables every container of an application with a database gets: an address, and those of libpq."""
     return {"DATABASE_URL": access.url.get_secret_value(), **access.client_env()} if access else {}
@@ -61,9 +73,34 @@ class EnvironmentDatabase(Protocol):
         """Return how the environment's database is reached, or none when it has none yet."""
         ...
 
-    def ensure(self) -> DatabaseAccess:
-        """Return how it is reached, running and answering; its data outlives whatever runs it.
+    def holds_data(self) -> bool:
+        """Whether there is data of a database, also when nothing runs it just now."""
+        ...
 
-        Raises Rejected when it does not answer, Misconfigured when its image does not fit the data that is kept.
+    def ensure(self, *, anew: bool = False) -> DatabaseAccess:
+        """Return how it is reached, running and letting its user in; its data outlives whatever runs it.
+
+        It is reached as before when what runs it was lost, and runs from the image that headway.yaml names now. Raises
+        Rejected when it does not answer or refuses its user, Misconfigured when its image or name does not fit the data
+        that is kept, or when its data is gone and an empty one is not what was asked for: `anew`.
         """
+        ...
+
+    def beside(self) -> tuple[str, ...]:
+        """Return the databases beside each other, that of the application first; none when nothing runs them."""
+        ...
+
+    def use(self, name: str) -> str:
+        """Put the database `name` behind the application, and return what the one before is called from then on.
+
+        Connections to both end. Raises Misconfigured when there is no such database.
+        """
+        ...
+
+    def drop(self, name: str) -> None:
+        """Remove a database that the application does not use; Misconfigured for the one that it does."""
+        ...
+
+    def end_migration(self, run: str) -> Ended:
+        """End what a migration of `run` still does: its container and its sessions in the database are gone then."""
         ...

@@ -1,6 +1,6 @@
 """Jobs: programs that run to their end beside an environment: migrations, command checks, acceptance suites."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -42,7 +42,7 @@ class Job:
 
     `command` and `entrypoint` are none when the image's own are right. `secrets` go over `env`; neither they nor what
     `hide` holds are in the log. `reports` are globs of files it leaves, each with the most bytes that are taken: they
-    come to `report_dir`.
+    come to `report_dir`. `begun` is called once it runs: when that raises, the job is ended, and it is raised again.
     """
 
     name: str
@@ -57,6 +57,7 @@ class Job:
     timeout_seconds: float = 600
     reports: Mapping[str, int] = field(default_factory=dict)
     report_dir: Path = Path()
+    begun: Callable[[], None] = field(default=lambda: None, repr=False, compare=False)
 
     def revealed(self) -> dict[str, str]:
         """Return all variables: hand them to the place and nowhere else."""

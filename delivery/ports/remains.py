@@ -12,6 +12,8 @@ class EnvironmentRemains(Model):
     environment: str
     live: str = Field("", description="fingerprint of the release that is live; empty: none")
     belongings: tuple[Belonging, ...] = ()
+    backups: int = Field(0, description="backups of its database that are kept outside of it")
+    backups_where: str = Field("", description="the folder they are in, or what a place calls that")
     settings: str = Field("", description="name of the block with its secrets and addresses; empty: there is none")
 
     @property

@@ -43,6 +43,13 @@ class Target(Protocol):
         """Tell what is live, what is staged, weights and health; changes nothing."""
         ...
 
+    def claim(self) -> None:
+        """Have every older lease refused from now on; Rejected when a newer one was obeyed.
+
+        It stands before what is changed beside the target, as a database: what is refused there is refused here.
+        """
+        ...
+
     def stage(self, app: App, release: Release) -> SlotState:
         """Run `release` in the idle slot without live traffic and return when it is healthy.
 

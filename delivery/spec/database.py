@@ -7,6 +7,7 @@ from pydantic import Discriminator, Field, Tag
 from delivery.model import Model
 from delivery.spec.parts import Files, Secrets
 
+MOST_MIGRATION_SECONDS = 86400
 DATABASE_PATTERN = r"^[a-z_][a-z0-9_]{0,62}$"
 Folders = Annotated[
     Annotated[str, Tag("folder")] | Annotated[tuple[str, ...], Field(min_length=1), Tag("folders")],
@@ -27,7 +28,9 @@ class Migration(Model):
     files: Folders | None = Field(
         None, description="folder of the migrations, or a list of them; what is in them is part of the release"
     )
-    timeout_seconds: int = Field(600, ge=1, description="after it the migration failed")
+    timeout_seconds: int = Field(
+        600, ge=1, le=MOST_MIGRATION_SECONDS, description="after it the migration failed, and is ended"
+    )
 
     @property
     def folders(self) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from delivery.model import Model, Name
+from delivery.spec.backups import BackupPolicy
 from delivery.spec.checks import Check
 from delivery.spec.entry import Address, Certificate, Network
 from delivery.spec.parts import Files
@@ -92,6 +93,7 @@ class Environment(Model):
     secrets: dict[str, str] = Field({}, description="variable: name of the Prefect secret block that holds it")
     busy: Literal["queue", "supersede", "reject"] = Field("queue", description="while another change holds it")
     prove_backup: bool = Field(False, description="restore a backup before a release may migrate the database")
+    backups: BackupPolicy = Field(BackupPolicy(), description="which backups of the database are taken and kept")
     keep_warm_seconds: float = Field(
         0, ge=0, le=172800, description="after the last watch, how long what was replaced stands ready to come back"
     )

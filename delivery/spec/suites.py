@@ -8,6 +8,8 @@ from delivery.model import Model, Name
 from delivery.spec.images import Image
 from delivery.spec.parts import Files
 
+MOST_SUITE_SECONDS = 86400
+
 Tool = Literal["command", "jest", "vitest", "node", "pytest", "newman", "playwright", "cypress"]
 
 
@@ -33,7 +35,9 @@ class Suite(Model):
         le=64,
         description="cells the tests are spread over: HEADWAY_SHARD counts from 1, HEADWAY_SHARD_INDEX from 0",
     )
-    timeout_seconds: int = Field(600, ge=1, description="after it the cell is stopped and did not pass")
+    timeout_seconds: int = Field(
+        600, ge=1, le=MOST_SUITE_SECONDS, description="after it the cell is stopped and did not pass"
+    )
 
     @model_validator(mode="after")
     def _one_way_to_run(self) -> Self:

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from delivery.model import Model
-from delivery.spec import checks, database, entry, environments, health, images, scan, services, shift, suites
+from delivery.spec import backups, checks, database, entry, environments, health, images, scan, services, shift, suites
 from delivery.spec.app import App
 from delivery.spec.variables import DATABASE_FACTS
 from tests.architecture.sources import text
@@ -27,6 +27,7 @@ SECTIONS: dict[str, type[Model]] = {
     "environments.NAME": environments.Environment,
     "environments.NAME.target": environments.DockerTarget,
     "environments.NAME.target.tls": entry.Certificate,
+    "environments.NAME.backups": backups.BackupPolicy,
     "environments.NAME.approval": environments.Approval,
     "environments.NAME.shift": shift.Step,
     "environments.NAME.watch": environments.Watch,

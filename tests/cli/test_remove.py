@@ -30,7 +30,7 @@ def asked_for(monkeypatch: pytest.MonkeyPatch) -> list[Started]:
     """Return what the flow was started with; a platform has the shop alone."""
     started: list[Started] = []
 
-    async def flow(app: str, environments: list[str]) -> list[str]:
+    async def flow(app: str, environments: list[str], backups: bool) -> list[str]:
         started.append((app, environments))
         return ["volume headway-1-shop-production-database"]
 
@@ -64,7 +64,7 @@ def test_what_would_be_lost_is_named_before_anything_goes(
         "  production   secrets and addresses: block shop-production",
         "  production   2 containers",
         "  images       shop/web",
-        "no backup of it is kept: what shall stay must be dumped before",
+        "no backup of it is kept: headway backup keeps one, and removing the application does not remove it",
         "error: nothing was removed: shop stays as it is",
     ]
 

@@ -4,8 +4,8 @@ import threading
 
 import pytest
 
-from delivery.docker.database import backup
 from delivery.docker.database.database import ensure_database, ensure_network, find_database
+from delivery.docker.database.keeping import Keeper
 from delivery.docker.engine.client import connect
 from delivery.docker.engine.names import EnvironmentNames
 from delivery.docker.images.bases import resolve_base
@@ -40,7 +40,7 @@ def place(tmp_path_factory):
         names = EnvironmentNames(home.identity, "shop", "production")
         image = resolve_base(DATABASE.image, cache=home.cache).used
         ensure_network(connect(), names)
-        ensure_database(DATABASE, names, image=image)
+        ensure_database(DATABASE, names, image=image, home=home)
         sql(names, f"{TABLE}; {FILL};")
         yield home, names, image
 
@@ -63,7 +63,8 @@ def sql(names, script):
 
 def prove(place):
     home, names, image = place
-    return backup.prove_backup(DATABASE, names, find_database(names), image=image, home=home, run_id="run-1")
+    keeper = Keeper(names, home, None, image)
+    return keeper.prove(keeper.take(find_database(names), "run-1", "by hand").name, "run-1")
 
 
 def test_a_backup_is_proven_and_nothing_of_ours_stays(place):

@@ -80,7 +80,7 @@ def folder_of(names):
 def test_an_image_that_moved_its_data_folder_keeps_its_data_in_the_volume(home):
     names = environment(home, "moved")
     with image_of(DATABASE.image, {}, changes=MOVED) as image:
-        ensure_database(DATABASE, names, image=image)
+        ensure_database(DATABASE, names, image=image, home=home)
 
         assert folder_of(names) == ("/var/lib/postgresql", 0)
 
@@ -101,19 +101,19 @@ def test_a_database_in_memory_starts_with_the_folder_and_the_user_of_its_image(h
 def test_a_kept_database_is_never_left_aside_for_an_empty_one(home):
     names, client = environment(home, "kept"), connect()
     old = resolve_base(DATABASE.image, cache=home.cache).used
-    ensure_database(DATABASE, names, image=old)
+    ensure_database(DATABASE, names, image=old, home=home)
     newer = DATABASE.model_copy(update={"image": "postgres:18"})
     with (
         image_of(DATABASE.image, {}, changes=[*MOVED, "ENV PG_MAJOR=18"]) as upgraded,
         image_of(DATABASE.image, {}, changes=MOVED) as moved,
     ):
         with pytest.raises(Misconfigured) as beside:
-            ensure_database(newer, names, image=upgraded)
+            ensure_database(newer, names, image=upgraded, home=home)
         client.containers.get(names.database).remove(force=True)
         with pytest.raises(Misconfigured) as anew:
-            ensure_database(newer, names, image=upgraded)
+            ensure_database(newer, names, image=upgraded, home=home)
         with pytest.raises(Misconfigured) as elsewhere:
-            ensure_database(newer, names, image=moved)
+            ensure_database(newer, names, image=moved, home=home)
     made = client.containers.list(all=True, filters={"name": names.database})
     volume = replace(database_image(client, old), folder="/v", mount="/v")
     left = client.containers.run(

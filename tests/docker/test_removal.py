@@ -46,7 +46,7 @@ def shop(home):
     image = resolve_base(Database().image, cache=home.cache).used
     for app, environment in (("shop", "production"), ("shop", "staging"), ("shoppe", "production")):
         names = EnvironmentNames(home.identity, app, environment)
-        ensure_database(Database(), names, image=image)
+        ensure_database(Database(), names, image=image, home=home)
         if (app, environment) == ("shop", "production"):
             ensure_backing(client, names, APP, home, None)
     return home

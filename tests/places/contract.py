@@ -249,6 +249,15 @@ class TargetContract:
         assert state.live.release == first
         assert state.live.weight == 100
 
+    def test_a_lease_that_is_claimed_refuses_older_ones_also_before_the_first_release(self, app, target, release):
+        target(3).claim()
+
+        with pytest.raises(Rejected, match="lease 3"):
+            target(2).claim()
+        with pytest.raises(Rejected, match="lease 3"):
+            target(2).stage(app, release(1))
+        assert target(3).observe().live is None
+
     def test_a_lease_that_is_over_changes_nothing(self, app, target, release):
         first, second = release(1), release(2)
         self.put_live(app, target, first, 5)

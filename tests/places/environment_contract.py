@@ -5,15 +5,18 @@ prints `hello` and ends well (`good`), that ends with 3 (`bad`), that never ends
 TOKEN, which is secret, and PLACE (`talking`), and that leaves /reports/found.xml (`reporting`).
 """
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
 from pydantic import SecretStr
 
 from delivery.changes.migration import check_migration, migration_job
-from delivery.errors import Rejected
+from delivery.errors import Misconfigured, Rejected
 from delivery.ports.jobs import REPORTS
 from delivery.spec.database import Migration
+from delivery.waiting import until
 
 TOKEN = "n0-0ne-may-read-th1s"
 
@@ -60,7 +63,11 @@ class JobsContract:
 class DatabaseContract:
     def test_there_is_no_database_before_one_is_asked_for(self, opened):
         assert opened.database.find() is None
-        assert opened.backups.prove("run-1") is None
+        assert not opened.database.holds_data()
+        assert opened.backups.take("run-1", "by hand") is None
+        assert opened.backups.kept() == ()
+        with pytest.raises(Misconfigured, match="none is kept"):
+            opened.backups.prove("latest", "run-1")
 
     def test_a_database_is_found_again_with_the_access_it_was_made_with(self, opened):
         made = opened.database.ensure()
@@ -72,10 +79,56 @@ class DatabaseContract:
     def test_its_backup_is_proven(self, opened):
         opened.database.ensure()
 
-        proof = opened.backups.prove("run-1")
+        kept = opened.backups.take("run-1", "by hand")
+        proof = opened.backups.prove(kept.name, "run-1")
 
+        assert [(one.name, one.proof, one.proven) for one in opened.backups.kept()] == [(kept.name, proof, "proven")]
         assert (proof.outcome, proof.differences) == ("pass", ())
         assert proof.rto_seconds > 0
+
+    def test_a_kept_backup_comes_back_beside_the_live_database_and_may_take_its_place(self, opened):
+        live = opened.database.ensure().name
+        kept = opened.backups.take("run-1", "by schedule")
+
+        restored = opened.backups.restore(kept.name, "restored", "run-1")
+
+        assert (restored.backup, restored.database, restored.rows) == (kept.name, "restored", kept.rows)
+        assert opened.database.beside() == (live, "restored")
+        with pytest.raises(Misconfigured, match="restored"):
+            opened.backups.restore(kept.name, "restored", "run-1")
+        with pytest.raises(Misconfigured, match=live):
+            opened.backups.restore(kept.name, live, "run-1")
+
+        kept_as = opened.database.use("restored")
+
+        assert opened.database.beside() == (live, kept_as)
+        with pytest.raises(Misconfigured, match="uses"):
+            opened.database.drop(live)
+        opened.database.drop(kept_as)
+        opened.backups.forget(kept.name)
+        assert opened.database.beside() == (live,)
+        assert kept.name not in [one.name for one in opened.backups.kept()]
+
+    def test_a_migration_that_was_given_up_is_ended(self, opened, job, tmp_path):
+        access, endless, begun = opened.database.ensure(), job("endless"), threading.Event()
+        migration = Migration(image=endless.image, command=list(endless.command), timeout_seconds=300)
+        work = migration_job(migration, access, endless.image, run="run-2", log=tmp_path / "log", begun=begun.set)
+
+        with ThreadPoolExecutor(1) as pool:
+            running = pool.submit(opened.jobs.run, work)
+            begun.wait()
+            ended = until(lambda: opened.database.end_migration("run-2"), seconds=60, every=0.1)
+
+        assert ended.containers == 1
+        assert running.result().exit_code not in (0, None)
+        assert not opened.database.end_migration("run-2")
+
+    def test_a_job_that_may_not_begin_any_more_is_ended(self, opened, job):
+        def refuse():
+            raise Rejected("the lease is over")
+
+        with pytest.raises(Rejected, match="the lease is over"):
+            opened.jobs.run(replace(job("endless"), begun=refuse))
 
     def test_a_migration_that_fails_is_told_with_its_last_lines(self, opened, job, tmp_path):
         access, bad = opened.database.ensure(), job("bad")

@@ -11,7 +11,7 @@ from tests.places.environment_contract import DatabaseContract, JobsContract
 PROGRAMS = {
     "good": Program(prints="hello\n"),
     "bad": Program(exit_code=3, prints="hello\n"),
-    "endless": Program(exit_code=None),
+    "endless": Program(waits=True),
     "reporting": Program(files={"found.xml": b"<testsuites/>"}),
 }
 

@@ -123,7 +123,8 @@ class TestFolderDatabase(DatabaseContract):
         data = Data.model_validate_json(files.database.read_bytes())
         write(files.database, data.model_copy(update={"tables": {"orders": Table(rows=("a", "b"))}}))
 
-        proof = opened.backups.prove("run-1")
+        kept = opened.backups.take("run-1", "by hand")
+        proof = opened.backups.prove(kept.name, "run-1")
 
         assert (proof.outcome, proof.tables, proof.rows) == ("pass", 1, 2)
 

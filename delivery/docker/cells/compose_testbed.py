@@ -20,7 +20,7 @@ from delivery.docker.engine.logs import OPTIONS, save_log
 from delivery.docker.engine.outcome import prepare_folder
 from delivery.docker.images.build_client import find_compose
 from delivery.docker.sandbox.jobs import end_of
-from delivery.docker.sandbox.sandbox import Sandbox, image_defaults, open_sandbox
+from delivery.docker.sandbox.sandbox import Sandbox, image_defaults, open_sandbox, outlasting
 from delivery.errors import CommandFailed, Interrupted, Misconfigured, Rejected, Transient
 from delivery.home import Home
 from delivery.log_files import last_lines
@@ -93,7 +93,8 @@ def run_compose_cell(job: CellRun, *, home: Home, run_id: str, host: str | None 
     document = program.choose_images(document, delivered, f"headway-{home.identity}-build:{token}")
     try:
         with _sources_of_its_own(stage, document, home.work / run_id / f"compose-{token}") as document:
-            with open_sandbox(home, run_id, "cell", host=host, stand_ins=job.app.stand_ins) as sandbox:
+            lives = outlasting(job.suite.timeout_seconds)
+            with open_sandbox(home, run_id, "cell", host=host, stand_ins=job.app.stand_ins, lives=lives) as sandbox:
                 try:
                     return _run_suite(sandbox, stage, program.isolate(document, sandbox.name, sandbox.labels, OPTIONS))
                 finally:

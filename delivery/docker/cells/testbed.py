@@ -18,7 +18,7 @@ from delivery.docker.engine.limits import limits_of
 from delivery.docker.engine.logs import save_log
 from delivery.docker.sandbox.jobs import run_job
 from delivery.docker.sandbox.probe import start_probe, wait_for_part, wait_until
-from delivery.docker.sandbox.sandbox import Sandbox, image_defaults, open_sandbox
+from delivery.docker.sandbox.sandbox import Sandbox, image_defaults, open_sandbox, outlasting
 from delivery.docker.target.instances import NO_HEALTHCHECK
 from delivery.docker.target.volumes import own_new_folders
 from delivery.errors import Misconfigured, Rejected
@@ -68,7 +68,8 @@ def run_cell(
     if job.suite.compose:
         return run_compose_cell(job, home=home, run_id=run_id, host=host)
     try:
-        with open_sandbox(home, run_id, "cell", host=host, stand_ins=app.stand_ins) as sandbox:
+        lives = outlasting(job.suite.timeout_seconds)
+        with open_sandbox(home, run_id, "cell", host=host, stand_ins=app.stand_ins, lives=lives) as sandbox:
             try:
                 sandbox.add_network()
                 return _run_suite(sandbox, job, _bring_up(sandbox, job))

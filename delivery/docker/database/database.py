@@ -8,42 +8,66 @@ from docker.errors import APIError, NotFound
 from docker.models.containers import Container
 from pydantic import SecretStr
 
-from delivery.changes.ledger import LABEL_APP, LABEL_ENVIRONMENT, environment_labels
+from delivery.changes.ledger import LABEL_APP, LABEL_ENVIRONMENT, LABEL_IMAGE, environment_labels
 from delivery.docker.database.database_image import check_kept_data, check_same_version, database_image
+from delivery.docker.database.logins import check_login, set_password
+from delivery.docker.database.passwords import keep_password, password_file, read_password
 from delivery.docker.engine.client import connect
 from delivery.docker.engine.names import EnvironmentNames
 from delivery.docker.sandbox.probe import wait_until
 from delivery.docker.sandbox.sandbox import Sandbox, engine_errors
 from delivery.errors import Misconfigured
+from delivery.home import Home
 from delivery.ports.database import ALIAS, DatabaseAccess
 from delivery.programs import postgres
 from delivery.spec.database import Database
 
 ROLE = "database"
 START_SECONDS = 60
+STOP_SECONDS = 60
 IN_MEMORY = ["postgres", "-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off"]
 
 
 def ensure_database(
-    database: Database, names: EnvironmentNames, *, image: str, host: str | None = None
+    database: Database, names: EnvironmentNames, *, image: str, home: Home, host: str | None = None, anew: bool = False
 ) -> DatabaseAccess:
-    """Return access to the environment's database, running and answering; its data outlives its container.
+    """Return access to the environment's database, running and letting its user in; its data outlives its container.
 
-    Raises Rejected with the end of its log when it does not answer, and Misconfigured when the image is not for the
-    data that is kept.
+    A container that was lost is made again with the password it had, and one of another image than `database` names is
+    replaced. Raises Rejected with the end of its log when it does not answer, and Misconfigured when image or name are
+    not for the data that is kept, when that is gone and not wanted `anew`, or when the password is refused.
     """
     client = connect(host)
     with engine_errors():
         ensure_network(client, names)
+        unknown = False
         if container := _existing(client, names):
             check_same_version(client, container, database_image(client, image), database.image)
+            check_same_name(database, _access(container), names)
+            keep_password(home, names, _access(container))
+            if _is_of_another_image(container, database, image):
+                container.stop(timeout=STOP_SECONDS)
+                container.remove(v=True)
+                container = _create(client, database, names, image, _access(container))
         else:
-            container = _create(client, database, names, image)
+            access, unknown = _access_of_kept(client, database, names, image, home, anew=anew)
+            keep_password(home, names, access)
+            container = _create(client, database, names, image, access)
         if container.status != "running":
             container.start()
         access = _access(container)
         wait_until(lambda: accepts_queries(container, access), container, START_SECONDS)
+        if unknown:
+            set_password(container, access)
+        check_login(container, access, names, password_file(home, names))
     return access
+
+
+def holds_data(names: EnvironmentNames, *, host: str | None = None) -> bool:
+    """Tell whether the environment has a database, in a container or only in a volume."""
+    client = connect(host)
+    with engine_errors():
+        return _existing(client, names) is not None or _has_volume(client, names.database)
 
 
 def find_database(names: EnvironmentNames, *, host: str | None = None) -> DatabaseAccess | None:
@@ -86,7 +110,7 @@ def _existing(client: DockerClient, names: EnvironmentNames) -> Container | None
 
 
 def _access(container: Container) -> DatabaseAccess:
-    """Read back what the database was made with: the container is the only place that keeps the password."""
+    """Read back what the database was made with."""
     env: Mapping[str, str] = dict(line.partition("=")[::2] for line in container.attrs["Config"]["Env"])
     try:
         return DatabaseAccess(
@@ -133,20 +157,56 @@ def _check_owner(labels: Mapping[str, str], names: EnvironmentNames) -> None:
         )
 
 
-def _create(client: DockerClient, database: Database, names: EnvironmentNames, image: str) -> Container:
-    """Create the container; a volume that is there from before needs the password it was made with."""
+def check_same_name(database: Database, access: DatabaseAccess, names: EnvironmentNames) -> None:
+    """Return when the database that is kept is called as headway.yaml says; Misconfigured otherwise."""
+    if database.name != access.name:
+        raise Misconfigured(
+            f"database.name: {database.name}",
+            f"the database of {names.environment} is called {access.name}",
+            access.name,
+            f"keep the name; it is that of all environments, and of their backups; nothing was changed in "
+            f"{names.environment}",
+        )
+
+
+def _is_of_another_image(container: Container, database: Database, image: str) -> bool:
+    """Tell whether headway.yaml names another image than when the container was made; a tag that moved is the same."""
+    asked = container.labels.get(LABEL_IMAGE)
+    return asked != database.image if asked else container.attrs["Config"]["Image"] != image
+
+
+def _access_of_kept(
+    client: DockerClient, database: Database, names: EnvironmentNames, image: str, home: Home, *, anew: bool
+) -> tuple[DatabaseAccess, bool]:
+    """Return how a database without a container is reached, and whether its volume knows another password."""
+    kept, has_volume = read_password(home, names), _has_volume(client, names.database)
+    if kept and not has_volume and not anew:
+        raise Misconfigured(
+            f"database of {names.environment} of {names.app}",
+            f"its data is gone: there is no volume {names.database} any more",
+            next_step="headway backups, and headway restore BACKUP --over-live puts one in its place; an empty "
+            f"database is made where {password_file(home, names)} is removed",
+        )
+    if has_volume:
+        check_kept_data(client, database_image(client, image), names.database, database.image)
+    if kept:
+        check_same_name(database, kept, names)
+        return kept, False
+    return DatabaseAccess(name=database.name, password=SecretStr(secrets.token_hex(24))), has_volume
+
+
+def _create(
+    client: DockerClient, database: Database, names: EnvironmentNames, image: str, access: DatabaseAccess
+) -> Container:
+    """Create the container on the volume of its data, which is made when there is none."""
     labels = environment_labels(names.platform, names.app, names.environment, ROLE)
     about = database_image(client, image)
-    kept = _has_volume(client, names.database)
     client.volumes.create(names.database, labels=labels)
-    if kept:
-        check_kept_data(client, about, names.database, database.image)
-    access = DatabaseAccess(name=database.name, password=SecretStr(secrets.token_hex(24)))
     try:
         return client.containers.create(
             image,
             name=names.database,
-            labels=labels,
+            labels=labels | {LABEL_IMAGE: database.image},
             environment=server_env(access),
             volumes={names.database: {"bind": about.mount, "mode": "rw"}},
             restart_policy={"Name": "unless-stopped"},  # type: ignore[arg-type]  # the stubs know two of four

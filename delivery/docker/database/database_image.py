@@ -114,6 +114,7 @@ def _upgrade(where: str, found: str, asked: str, version: str) -> Misconfigured:
         f"database.image: {asked}",
         f"is PostgreSQL {version}, and {where} holds a database of PostgreSQL {found}",
         f"an image of PostgreSQL {found}",
-        f"to go over to {version}, dump the database with pg_dump, or upgrade the volume with pg_upgrade, by hand; "
+        f"headway backup keeps one first; to go over to {version}, dump with pg_dump and restore there, or "
+        "upgrade the volume with pg_upgrade, by hand; "
         "nothing was changed",
     )

@@ -8,7 +8,7 @@ import contextlib
 import io
 import socket
 import struct
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import cast
 
 from docker import APIClient, DockerClient
@@ -30,15 +30,24 @@ KILLED = 137  # 128 and SIGKILL
 _AFTER_A_LINE = 'read -r _; exec "$@"'
 
 
-def run_in(container: Container, argv: Sequence[str], *, user: str = "", seconds: float = 60) -> tuple[int, str, str]:
-    """Run a command inside and return its exit code, output and errors.
+def run_in(
+    container: Container,
+    argv: Sequence[str],
+    *,
+    user: str = "",
+    seconds: float = 60,
+    env: Mapping[str, str] | None = None,
+) -> tuple[int, str, str]:
+    """Run a command inside, with `env` over the container's variables; return its exit code, output and errors.
 
     Raises APIError when the container does not run, TimeoutError when it says nothing for `seconds`.
     """
     assert container.client
     api = container.client.api
     wrapped = ["sh", "-c", _AFTER_A_LINE, "sh", *argv]
-    created = api.exec_create(container.id, wrapped, stdin=True, stdout=True, stderr=True, user=user)["Id"]
+    created = api.exec_create(
+        container.id, wrapped, stdin=True, stdout=True, stderr=True, user=user, environment=dict(env or {})
+    )["Id"]
     wrapper = api.exec_start(created, socket=True)
     connection = cast(socket.socket, getattr(wrapper, "_sock", wrapper))
     connection.settimeout(seconds)

@@ -11,7 +11,7 @@ from delivery.docker.engine.names import EnvironmentNames
 from delivery.docker.engine.outcome import prepare_folder, wait_for_end
 from delivery.docker.images.bases import resolve_base
 from delivery.docker.sandbox.reports import copy_out
-from delivery.docker.sandbox.sandbox import Sandbox, engine_errors, image_defaults, open_sandbox
+from delivery.docker.sandbox.sandbox import Sandbox, engine_errors, image_defaults, open_sandbox, outlasting
 from delivery.home import Home
 from delivery.log_files import last_lines
 from delivery.ports.jobs import REPORTS, ImageDefaults, Job, JobResult
@@ -28,6 +28,7 @@ def run_job(sandbox: Sandbox, job: Job, **options: Any) -> JobResult:
         prepare_folder(container, REPORTS)
     started = time.monotonic()
     container.start()
+    job.begun()  # what it raises ends the sandbox, and the container with it
     return end_of(container, job, started)
 
 
@@ -53,6 +54,9 @@ class DockerJobs:
 
     def run(self, job: Job) -> JobResult:
         """Run `job` to its end; its container is gone then."""
-        with open_sandbox(self.home, job.run, job.name, host=self.host, stand_ins=self.stand_ins) as sandbox:
+        lives = outlasting(job.timeout_seconds)
+        with open_sandbox(
+            self.home, job.run, job.name, host=self.host, stand_ins=self.stand_ins, lives=lives
+        ) as sandbox:
             sandbox.network = self.names.backbone
             return run_job(sandbox, job, shm_size="512m")

@@ -26,6 +26,7 @@ from delivery.ports.jobs import ImageDefaults
 from delivery.releases.release import BaseImage
 from delivery.spec.stand_ins import StandIns
 
+LIVES = timedelta(hours=2)
 STOPPED = ("exited", "dead", "removing")
 
 
@@ -108,6 +109,11 @@ class Sandbox:
         return container
 
 
+def outlasting(seconds: float) -> timedelta:
+    """Return for how long a sandbox lives in which something may take so many seconds: no sweep takes it before."""
+    return max(LIVES, timedelta(seconds=seconds) + timedelta(hours=1))
+
+
 def image_defaults(client: DockerClient, image: str) -> ImageDefaults:
     """Return what an image that the engine has runs by itself, and with which variables."""
     config = client.images.get(image).attrs["Config"]
@@ -123,7 +129,7 @@ def open_sandbox(
     *,
     host: str | None = None,
     stand_ins: StandIns = "when-missing",
-    lives: timedelta = timedelta(hours=2),
+    lives: timedelta = LIVES,
 ) -> Iterator[Sandbox]:
     """Open a sandbox and remove everything in it at the end, whatever happens, even to this process.
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 
 from delivery.docker.database.database import ensure_network
+from delivery.docker.database.passwords import forget_password
 from delivery.docker.sandbox.sandbox import engine_errors
 from delivery.docker.target.backing import ensure_backing
 from delivery.docker.target.diagnosis import check_exposed
@@ -79,6 +80,14 @@ class DockerHost(HostLook):
         if self._guard:
             self._guard.close()
         super().close()
+
+    def claim(self) -> None:
+        """Make the lease's sequence the highest one the router obeyed; before the first release it is made for that."""
+        router = self._find_router()
+        if router is None:
+            ensure_network(self.client, self.names)
+            router = ensure_router(self.client, self.names, self.target, self.home)
+        router.check(self.sequence)
 
     def stage(self, app: App, release: Release) -> SlotState:
         """Run `release` in the idle slot, weight 0, until every instance is healthy and serves it."""
@@ -203,6 +212,7 @@ class DockerHost(HostLook):
             router.check(self.sequence)
         found = self.belongings()
         remove_belongings(self.client, self.names)
+        forget_password(self.home, self.names)
         return found
 
     def _settle(self, release: Release) -> tuple[Router, Colour]:

@@ -21,7 +21,7 @@ def open_folder(
     files = Files(target.folder / settings.app / settings.environment)
     return OpenEnvironment(
         target=FolderHost(files, sequence),
-        jobs=FolderJobs(),
+        jobs=FolderJobs(files),
         database=FolderDatabase(app, files),
-        backups=FolderBackups(files),
+        backups=FolderBackups(app, files, settings.environment),
     )

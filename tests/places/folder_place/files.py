@@ -53,6 +53,7 @@ class Data(Model):
     name: str
     password: str = Field(repr=False)
     tables: dict[str, Table] = {}
+    beside: dict[str, dict[str, Table]] = Field({}, description="name → tables of other databases")
 
 
 class Files:
@@ -61,6 +62,7 @@ class Files:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.state, self.database = folder / "state.json", folder / "database.json"
+        self.backups = folder.parent / f"{folder.name}.backups"
 
     def read(self) -> State:
         """Return what stands there now."""
@@ -78,6 +80,10 @@ class Files:
             changed = alter(found.model_copy(update={"sequence": sequence}))
             write(self.state, changed)
         return changed
+
+    def process(self, run: str) -> Path:
+        """Return the file with the number of the process that does a job of `run`."""
+        return self.folder / "processes" / run
 
     def image(self, image: ImageRef) -> ImageFile:
         """Return what the instances of an image do."""

@@ -10,21 +10,34 @@ from delivery.log_files import last_lines
 from delivery.ports.jobs import ImageDefaults, Job, JobResult, Reports
 from delivery.programs.run import run
 from delivery.redaction import Redaction
+from tests.places.folder_place.files import Files
+
+SAYING_WHO = ("sh", "-c", 'echo $$ >"$0"; exec "$@"')  # its number goes to the file that is named behind
 
 
 class FolderJobs:
     """Starts a job's command as a process; its image says nothing here."""
 
+    def __init__(self, files: Files) -> None:
+        self.files = files
+
     def image_defaults(self, image: str) -> ImageDefaults:
         return ImageDefaults()
 
     def run(self, job: Job) -> JobResult:
-        argv, started = (*(job.entrypoint or ()), *(job.command or ("true",))), time.monotonic()
+        job.begun()
+        process = self.files.process(job.run)
+        process.parent.mkdir(parents=True, exist_ok=True)
+        argv, started = (
+            (*SAYING_WHO, str(process), *(job.entrypoint or ()), *(job.command or ("true",))),
+            time.monotonic(),
+        )
         with TemporaryDirectory() as folder:
             (Path(folder) / "reports").mkdir()
             try:
                 code = self._run(job, argv, Path(folder))
             finally:
+                process.unlink(missing_ok=True)
                 Redaction([*job.secrets.values(), *job.hide]).file(job.log)
             reports = tuple(_copied(job, Path(folder), pattern, most) for pattern, most in job.reports.items())
         return JobResult(code, time.monotonic() - started, last_lines(job.log), reports)

@@ -40,6 +40,9 @@ class FolderHost:
     def observe(self) -> TargetState:
         return self._told(self.files.read())
 
+    def claim(self) -> None:
+        self.files.change(self.sequence, lambda state: state)
+
     def stage(self, app: App, release: Release) -> SlotState:
         instances = {name: service.instances for name, service in app.services.items()}
         slot = self._told(self._change(partial(_staged, release=release, instances=instances))).slot_of(release)

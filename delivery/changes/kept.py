@@ -1,0 +1,150 @@
+"""The backups of an environment in a folder of their own: whole or not there at all, and for their owner alone."""
+
+import os
+import secrets
+import shutil
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from delivery.errors import Misconfigured
+from delivery.home import Home
+from delivery.model import Model
+from delivery.ports.backups import BackupProof, KeptBackup, TableState
+from delivery.spec.backups import BackupPolicy
+
+RECORD, PROOF, LOOK = "backup.json", "proof.json", "look.json"
+UNFINISHED = "."  # what such a folder begins with
+STALE_SECONDS = 86400.0  # nobody is a day over one backup
+SHOWN = 5
+
+
+class Look(Model):
+    """What was in the database at the moment of its backup, and the token of what was written just before."""
+
+    token: str
+    states: tuple[TableState, ...]
+
+
+class BackupFolder:
+    """The kept backups of one environment."""
+
+    def __init__(self, home: Home, app: str, environment: str) -> None:
+        self.app, self.environment = app, environment
+        self.folder = home.backups / app / environment
+
+    @contextmanager
+    def adding(self) -> Iterator[tuple[str, Path]]:
+        """Yield the name of a new backup and a folder for its files; it is kept once the body ends well.
+
+        Then `write_record` was called and all of it is on the disk. Of a body that fails nothing stays.
+        """
+        moment = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
+        name = f"{moment}-{secrets.token_hex(2)}"
+        self._forget_unfinished()
+        unfinished = self.folder / f"{UNFINISHED}{name}"
+        unfinished.mkdir(parents=True, mode=0o700)
+        self.folder.chmod(0o700)
+        try:
+            yield name, unfinished
+            for file in unfinished.iterdir():
+                _sync(file)
+            _sync(unfinished)
+            unfinished.rename(self.folder / name)
+            _sync(self.folder)
+        except BaseException:
+            shutil.rmtree(unfinished, ignore_errors=True)
+            raise
+
+    def write_record(self, folder: Path, backup: KeptBackup, look: Look) -> None:
+        """Write down what a new backup is of."""
+        write_private(folder / RECORD, backup.model_dump_json(indent=2, exclude={"where", "proof"}).encode())
+        write_private(folder / LOOK, look.model_dump_json().encode())
+
+    def all(self) -> tuple[KeptBackup, ...]:
+        """Return what is kept, the newest first."""
+        found = [self._read(record.parent) for record in self.folder.glob(f"[!{UNFINISHED}]*/{RECORD}")]
+        return tuple(sorted((one for one in found if one), key=lambda one: (one.at, one.name), reverse=True))
+
+    def find(self, name: str) -> tuple[KeptBackup, Path]:
+        """Return a backup and its folder; `name` may be shortened, `latest` is the newest. Misconfigured otherwise."""
+        known = self.all()
+        matching = known[:1] if name == "latest" else [one for one in known if one.name.startswith(name)]
+        if len(matching) != 1:
+            found = "is not kept" if not matching else "fits several"
+            allowed = ", ".join(one.name for one in known[:SHOWN]) or "none is kept"
+            raise Misconfigured(
+                f"backup {name} of {self.environment} of {self.app}",
+                found,
+                allowed,
+                "headway backups shows all of them",
+            )
+        return matching[0], self.folder / matching[0].name
+
+    def look(self, folder: Path) -> Look:
+        """Return what was in the database that the backup in `folder` is of."""
+        return Look.model_validate_json((folder / LOOK).read_bytes())
+
+    def keep_proof(self, folder: Path, proof: BackupProof) -> None:
+        """Write down what a restore showed."""
+        write_private(folder / PROOF, proof.model_dump_json(indent=2).encode())
+
+    def forget(self, name: str) -> None:
+        """Remove a backup; first it is none any more, then its files go."""
+        gone = self.folder / f"{UNFINISHED}{name}"
+        try:
+            (self.folder / name).rename(gone)
+        except FileNotFoundError:
+            return
+        shutil.rmtree(gone, ignore_errors=True)
+
+    def _read(self, folder: Path) -> KeptBackup | None:
+        try:
+            kept = KeptBackup.model_validate_json((folder / RECORD).read_bytes())
+            proof = folder / PROOF
+            proven = BackupProof.model_validate_json(proof.read_bytes()) if proof.exists() else None
+        except FileNotFoundError:  # removed meanwhile
+            return None
+        return kept.model_copy(update={"where": str(folder), "proof": proven})
+
+    def _forget_unfinished(self) -> None:
+        """Remove what a process that died left of a backup."""
+        for folder in self.folder.glob(f"{UNFINISHED}*"):
+            if folder.is_dir() and folder.stat().st_mtime < time.time() - STALE_SECONDS:
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+def expired(kept: Sequence[KeptBackup], policy: BackupPolicy, now: datetime) -> list[KeptBackup]:
+    """Return the backups that are kept no longer: too old, or with enough newer ones for the same reason.
+
+    The newest of all, and the newest that was proven, always stay: of an application that nobody delivers any more too.
+    """
+    newest_first = sorted(kept, key=lambda one: (one.at, one.name), reverse=True)
+    proven = [one for one in newest_first if one.proof and one.proof.outcome == "pass"]
+    stay = {one.name for one in (*newest_first[:1], *proven[:1])}
+    gone = []
+    for reason in {one.reason for one in kept}:
+        own = [one for one in newest_first if one.reason == reason]
+        gone += own[policy.keep :]
+        gone += [one for one in own[: policy.keep] if one.at < now - timedelta(days=policy.keep_days)]
+    return [one for one in gone if one.name not in stay]
+
+
+def write_private(path: Path, content: bytes) -> None:
+    """Put `content` into a file that is whole at every moment and that its owner alone may read."""
+    beside = path.with_name(f"{path.name}.{secrets.token_hex(4)}.new")
+    with open(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    beside.replace(path)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,60 @@
+"""The databases beside each other on an environment's server: which there are, and which one the application uses."""
+
+from datetime import UTC, datetime
+
+from docker import DockerClient
+from docker.errors import NotFound
+from docker.models.containers import Container
+
+from delivery.docker.database.logins import run_script
+from delivery.docker.engine.names import EnvironmentNames
+from delivery.errors import Misconfigured, Rejected
+from delivery.ports.database import DatabaseAccess
+from delivery.programs import postgres_change
+
+MOST_ATTEMPTS = 10  # a session may begin between the end of all sessions and the change of a name
+LONGEST_NAME = 63  # NAMEDATALEN of PostgreSQL, without its last byte
+
+
+def list_names(container: Container, access: DatabaseAccess) -> tuple[str, ...]:
+    """Return the databases of the server, that of the application first."""
+    found = run_script(container, access, postgres_change.names_script(), "the databases are not known").split()
+    return tuple(sorted(found, key=lambda name: (name != access.name, name)))
+
+
+def use_database(container: Container, access: DatabaseAccess, names: EnvironmentNames, name: str) -> str:
+    """Call the database `name` as the application's, and return what the one before is called from then on."""
+    _check_there(container, access, names, name)
+    kept_as = f"{access.name[: LONGEST_NAME - 22]}_until_{datetime.now(UTC):%Y%m%d%H%M%S}"
+    script = postgres_change.swap_script(access.name, kept_as, name)
+    for left in reversed(range(MOST_ATTEMPTS)):
+        try:
+            run_script(container, access, script, f"{name} could not be put in the place of {access.name}")
+            break
+        except Rejected:
+            if not left:
+                raise
+    return kept_as
+
+
+def drop_database(container: Container, access: DatabaseAccess, names: EnvironmentNames, name: str) -> None:
+    """Remove a database that the application does not use."""
+    _check_there(container, access, names, name)
+    run_script(container, access, postgres_change.drop_script(name), f"{name} could not be removed")
+
+
+def _check_there(container: Container, access: DatabaseAccess, names: EnvironmentNames, name: str) -> None:
+    others = list_names(container, access)[1:]
+    if name not in others:
+        found = "is the one that the application uses" if name == access.name else "is not there"
+        where = f"database {name} of {names.environment} of {names.app}"
+        raise Misconfigured(where, found, ", ".join(others) or "none but that", "headway restore BACKUP --into NAME")
+
+
+def running_container(client: DockerClient, names: EnvironmentNames) -> Container | None:
+    """Return the container of the environment's database when it runs."""
+    try:
+        container = client.containers.get(names.database)
+    except NotFound:
+        return None
+    return container if container.status == "running" else None

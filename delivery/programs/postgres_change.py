@@ -1,0 +1,106 @@
+"""What changes a PostgreSQL server beside the data of an application: other databases, sessions, a password."""
+
+from collections.abc import Iterable
+
+from delivery.programs.postgres import DUMP, MAINTENANCE
+from delivery.programs.postgres_look import PINNED
+
+NEW_PASSWORD = "NEW_PASSWORD"  # noqa: S105  # the name of a variable
+_SEE = f"PGOPTIONS='{PINNED}'"
+# What is the database's own stands in statements that name it: made anew under another name. What is in it follows,
+# event triggers last, as in a restore under the old name.
+_RESTORE_INTO = f"""
+set -e
+export {_SEE}
+cd /backup
+pg_restore --list --create "$2" >list
+own='^[0-9]+; [0-9]+ [0-9]+ (DATABASE|DATABASE PROPERTIES|(ACL|COMMENT|SECURITY LABEL) - DATABASE) '
+late='^[0-9]+; [0-9]+ [0-9]+ (COMMENT - )?EVENT TRIGGER '
+grep -E "$own" list >own
+grep -vE "$own" list | grep -vE "$late" >first || true
+grep -E "$late" list >late || true
+about='(CREATE|ALTER) DATABASE|(COMMENT|SECURITY LABEL .*|GRANT .*|REVOKE .*) ON DATABASE|ALTER ROLE .* IN DATABASE'
+pg_restore --create --no-tablespaces --use-list=own --file=- "$2" |
+  sed -E -e "/^.connect /d" -e "s/^($about) \\"?$0\\"?([ ;])/\\1 \\"$1\\"\\4/" >own.sql
+psql -Xq -v ON_ERROR_STOP=1 -d {MAINTENANCE} -f own.sql
+restore() {{ pg_restore --exit-on-error --no-password --no-tablespaces --dbname="$into" "$@"; }}
+into=$1
+restore --use-list=first "$2"
+[ ! -s late ] || restore --use-list=late "$2"
+"""
+
+
+def login_argv(user: str, database: str, host: str) -> list[str]:
+    """Return the command that logs in over the network and asks a question; PGPASSWORD holds the password.
+
+    Not over the loopback: images of PostgreSQL let everybody in there (pg_hba.conf, `trust`).
+    """
+    return ["psql", "-XqAtw", "-h", host, "-U", user, "-d", database, "-c", "select 1"]
+
+
+def admin_argv(script: str, user: str, database: str = MAINTENANCE) -> list[str]:
+    """Return the call that runs a script within the server's own container, over its socket, up to its first error."""
+    feed = f'printf "%s" "$0" | {_SEE} psql -XqAtw -v ON_ERROR_STOP=1 -U "$1" -d "$2"'
+    return ["sh", "-c", feed, script, user, database]
+
+
+def restore_into_argv(was: str, into: str, dump: str = DUMP) -> list[str]:
+    """Return the call that makes a new database `into` from the dump of `was`, up to the first error."""
+    return ["sh", "-c", _RESTORE_INTO, was, into, dump]
+
+
+def in_database(name: str) -> str:
+    r"""Return the line of psql after which a script goes on in another database."""
+    return f'\\connect "{name}"\n'
+
+
+def names_script() -> str:
+    """Return SQL that prints every database that is somebody's."""
+    return "select datname from pg_database where not datistemplate and datname <> 'postgres' order by datname;\n"
+
+
+def swap_script(live: str, kept_as: str, name: str) -> str:
+    """Return SQL that calls `live` `kept_as` and `name` as `live` was called, both or neither.
+
+    A database is renamed only without sessions, so those of both are ended; who connects meanwhile waits for the end.
+    """
+    renamed = "".join(f'alter database "{was}" rename to "{now}";\n' for was, now in ((live, kept_as), (name, live)))
+    return f"{_end_sessions(live, name)}begin;\n{renamed}commit;\n"
+
+
+def drop_script(name: str) -> str:
+    """Return SQL that removes a database with its sessions; nothing happens when there is none."""
+    drop = f'drop database if exists "{name}";\n'
+    return f"\\connect {MAINTENANCE}\nset client_min_messages = error;\n{_end_sessions(name)}{drop}"
+
+
+def _end_sessions(*names: str) -> str:
+    listed = ", ".join(f"'{name}'" for name in names)
+    return (
+        "select pg_terminate_backend(pid) from pg_stat_activity "  # noqa: S608  # names of databases
+        f"where datname in ({listed}) and pid <> pg_backend_pid();\n"
+    )
+
+
+def migration_sessions_script(called: str, ended: Iterable[str], living: Iterable[str]) -> str:
+    """Return SQL that ends the sessions of a migration and prints how many it found.
+
+    They are those that are `called` so, of the addresses that were `ended`, and of addresses where nobody is any
+    more: not one of `living`.
+    """
+    return (
+        "select count(pg_terminate_backend(pid)) from pg_stat_activity "  # noqa: S608  # addresses, and a run's id
+        "where backend_type = 'client backend' and pid <> pg_backend_pid() and ("
+        f"application_name = '{called}' or host(client_addr) = any({_array(ended)}) "
+        f"or host(client_addr) <> all({_array(living)}));\n"
+    )
+
+
+def password_script() -> str:
+    """Return a script that gives the user it runs as the password that a variable holds: it stands in no argument."""
+    return f"\\set password `printf %s \"${NEW_PASSWORD}\"`\nalter role current_user password :'password';\n"
+
+
+def _array(addresses: Iterable[str]) -> str:
+    listed = ", ".join(f"'{address}'" for address in sorted(addresses))
+    return f"array[{listed}]::text[]"
