@@ -73,8 +73,12 @@ def run(
         with _lock:
             _running.discard(process)
     done = Completed(argv=tuple(argv), returncode=process.returncode, stdout=stdout, stderr=stderr)
+    return _accepted(done, accept)
+
+
+def _accepted(done: Completed, accept: Sequence[int]) -> Completed:
     if _stopping.is_set() and done.returncode < 0:
-        raise Interrupted(f"{argv[0]} was stopped")
+        raise Interrupted(f"{done.argv[0]} was stopped")
     if done.returncode not in accept:
         raise CommandFailed(done.argv, done.returncode, done.last_lines())
     return done

@@ -109,18 +109,11 @@ def wait_for(condition):
         time.sleep(0.1)
 
 
-def test_the_suite_meets_what_it_depends_on_and_its_report_is_read(run, source):
-    (source / "data").mkdir()
-    (source / "data" / "greeting").write_text("hello")
-    (source / "own.env").write_text("FROM_FILE=yes\n")
+def everything():
+    """A database, a migration, a server, a suite that needs both, and two that nobody asked for."""
     postgres = {"image": "postgres:15-alpine", "environment": {"POSTGRES_PASSWORD": "p", "PGPASSWORD": "p"}}
-    script = f"""set -e
-    test "$NODE $FROM_FILE $OWN" = "22 yes mine"
-    test "$(cat /data/greeting)" = hello; ! touch /data/x 2>/dev/null; touch /scratch/made
-    test "$(wget -q -O - http://web:8080/index.html)" = "for 22"
-    echo all is well; {WRITES_A_REPORT}"""
     serves = "mkdir w && echo for ${NODE} >w/index.html && exec httpd -f -p 8080 -h w"
-    services = {
+    return {
         "db": {
             **postgres,
             "volumes": ["kept:/kept"],
@@ -146,8 +139,19 @@ def test_the_suite_meets_what_it_depends_on_and_its_report_is_read(run, source):
         "report": {"image": "nowhere.invalid/never:1", "depends_on": ["tests"]},
     }
 
+
+def test_the_suite_meets_what_it_depends_on_and_its_report_is_read(run, source):
+    (source / "data").mkdir()
+    (source / "data" / "greeting").write_text("hello")
+    (source / "own.env").write_text("FROM_FILE=yes\n")
+    script = f"""set -e
+    test "$NODE $FROM_FILE $OWN" = "22 yes mine"
+    test "$(cat /data/greeting)" = hello; ! touch /data/x 2>/dev/null; touch /scratch/made
+    test "$(wget -q -O - http://web:8080/index.html)" = "for 22"
+    echo all is well; {WRITES_A_REPORT}"""
+
     result = run(
-        services,
+        everything(),
         rest={"volumes": {"kept": {"name": "fixed"}}},
         command=["sh", "-c", script],
         axes={"node": ["22"]},

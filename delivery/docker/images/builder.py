@@ -3,6 +3,8 @@
 import logging
 import shutil
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from uuid import uuid4
@@ -71,28 +73,16 @@ def build_image(
     check_disk(key)
     builder = builder or find_builder()
     log = home.logs / run_id / f"build-{name}.log"
-    tag = f"headway-{home.identity}-build:{uuid4().hex[:12]}"
-    with TemporaryDirectory(prefix="headway-build-") as folder:
+    with TemporaryDirectory(prefix="headway-build-") as folder, _tag(home) as tag:
         with reported(f"{key}: looking at the engine"):
             engine = Engine.of(connect(), builder)
         resolve = resolver(home, image.bases, stand_ins)
         prepared, file = _prepare(dockerfile, image, key, Path(folder), resolve, engine)
-        order = BuildOrder(
-            context=context,
-            dockerfile=file,
-            tag=tag,
-            target=image.target,
-            args=buildkit.without_inline_cache(image.build_args),
-            labels=_labels(repository, revision, origin),
-            contexts=dict(prepared.contexts),
-            secrets=dict(prepared.secrets),
-            cache=f"{repository}:{CACHE_TAG}" if _exports_cache(builder) else None,
-        )
-        try:
-            built = _build(builder, order, Path(folder), log, key, tell)
-            ref = push(built, repository, revision.sha[:12], home)
-        finally:
-            _untag(tag)
+        cache = f"{repository}:{CACHE_TAG}" if _exports_cache(builder) else None
+        labels = _labels(repository, revision, origin)
+        order = _order(image, prepared, context, file, tag=tag, labels=labels, cache=cache)
+        built = _build(builder, order, Path(folder), log, key, tell)
+        ref = push(built, repository, revision.sha[:12], home)
     return BuiltImage(
         name=name,
         ref=ref,
@@ -174,6 +164,29 @@ def _exports_cache(builder: Builder) -> bool:
         return ["driver-type", CONTAINERD_STORE] in (connect().info().get("DriverStatus") or [])
 
 
+def _order(
+    image: Image,
+    prepared: Prepared,
+    context: Path,
+    dockerfile: Path,
+    *,
+    tag: str,
+    labels: dict[str, str],
+    cache: str | None,
+) -> BuildOrder:
+    return BuildOrder(
+        context=context,
+        dockerfile=dockerfile,
+        tag=tag,
+        target=image.target,
+        args=buildkit.without_inline_cache(image.build_args),
+        labels=labels,
+        contexts=dict(prepared.contexts),
+        secrets=dict(prepared.secrets),
+        cache=cache,
+    )
+
+
 def _labels(repository: str, revision: Revision, origin: str) -> dict[str, str]:
     """Return the image's labels; `created` is the commit's time, so that equal sources give equal images."""
     values = {
@@ -251,8 +264,14 @@ def _build_classic(order: BuildOrder, log: Path, progress: Progress) -> tuple[st
     return "".join(output), int(bool(error))
 
 
-def _untag(tag: str) -> None:
+@contextmanager
+def _tag(home: Home) -> Iterator[str]:
+    """Yield the name an image is built under, and take it away at the end: the registry has the image then."""
+    tag = f"headway-{home.identity}-build:{uuid4().hex[:12]}"
     try:
-        connect().images.remove(tag, noprune=True)
-    except (DockerException, OSError) as error:
-        _log.debug("%s stays: %s", tag, error)
+        yield tag
+    finally:
+        try:
+            connect().images.remove(tag, noprune=True)
+        except (DockerException, OSError) as error:
+            _log.debug("%s stays: %s", tag, error)

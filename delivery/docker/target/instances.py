@@ -136,15 +136,14 @@ def create_instance(
 
     Its label says which variables are `hidden`, so that whoever reads its log leaves their values out.
     """
-    labels = {
-        **environment_labels(names.platform, names.app, names.environment, ROLE),
+    labels = environment_labels(names.platform, names.app, names.environment, ROLE) | {
         LABEL_SLOT: colour,
         LABEL_SERVICE: f"{service}/{number}",
         LABEL_HIDDEN: ",".join(sorted(hidden)),
         LABEL_SEQUENCE: str(sequence),
         **_described(release, file),
     }
-    alias = names.instance_alias(colour, service, number)
+    own = client.api.create_endpoint_config(aliases=[names.instance_alias(colour, service, number)])
     container = client.containers.create(
         image,
         file.command,
@@ -152,7 +151,7 @@ def create_instance(
         labels=labels,
         environment=dict(env),
         network=names.backbone,
-        networking_config={names.backbone: client.api.create_endpoint_config(aliases=[alias])},
+        networking_config={names.backbone: own},
         restart_policy={"Name": "unless-stopped"},  # type: ignore[arg-type]  # the stubs know two of four
         init=file.init,
         volumes=ensure_volumes(client, names, file.volumes),
