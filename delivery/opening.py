@@ -7,6 +7,7 @@ from typing import Protocol
 from delivery.home import Home
 from delivery.ports.environment import OpenEnvironment, Services
 from delivery.ports.place import Place
+from delivery.ports.registry import Registry
 from delivery.spec.app import App
 from delivery.spec.environments import Environment
 
@@ -46,17 +47,19 @@ def open_environment(app: App, environment: Environment, place: Place, *, sequen
     return opened(app, environment, place, sequence=sequence, home=Home.current())
 
 
-def open_services() -> Services:
-    """Return what this platform builds, scans, tests and cleans up with."""
+def open_services(registry: Registry | None = None) -> Services:
+    """Return what this platform builds, scans, tests and cleans up with; no registry: its own."""
     from delivery.docker import services
+    from delivery.docker.images.registry_state import own_registry
 
     home = Home.current()
+    registry = registry or own_registry(home)
     return Services(
-        builder=services.DockerBuilder(home),
-        scanner=services.TrivyScanner(home),
-        testbeds=services.DockerTestbeds(home),
+        builder=services.DockerBuilder(home, registry),
+        scanner=services.TrivyScanner(home, registry),
+        testbeds=services.DockerTestbeds(home, registry),
         orphans=services.DockerOrphans(home),
-        inventory=services.DockerInventory(home),
+        inventory=services.DockerInventory(home, registry),
     )
 
 

@@ -34,13 +34,12 @@ def migrate_database(order: Order, environment: str, release: Release, sequence:
     if order.app.database is None or order.app.database.migrate is None:
         return
     migration, log_file = order.app.database.migrate, Home.current().work / order.run / "migrate.log"
-    ours = release.images.get(migration.image)
     secrets = load_place(order.app, environment, with_secrets=True).parts.get("database.migrate")
     with open_environment(order.app, environment) as opened:
         access = opened.database.find()
         if access is None:  # a new one would be empty
             raise Rejected(f"the database of {environment} is gone since it was started")
-        image = str(ours or migration.image)
+        image = opened.image(release, migration.image)
         job = migration_job(migration, access, image, run=order.run, log=log_file, secrets=secrets)
         ended = opened.jobs.run(job)
     check_migration(migration, ended)

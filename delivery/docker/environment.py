@@ -3,6 +3,7 @@
 from delivery.docker.database import backup, database
 from delivery.docker.engine.names import EnvironmentNames
 from delivery.docker.images.bases import resolve_base
+from delivery.docker.images.registry_state import own_registry
 from delivery.docker.sandbox.jobs import DockerJobs
 from delivery.docker.target.docker_host import DockerHost
 from delivery.errors import Misconfigured
@@ -67,5 +68,6 @@ def open_docker(app: App, environment: Environment, place: Place, *, sequence: i
         jobs=DockerJobs(names, home, host, app.stand_ins),
         database=own,
         backups=DockerBackups(own),
+        registry=place.registry or own_registry(home),
         host=host,
     )

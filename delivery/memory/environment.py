@@ -15,9 +15,12 @@ from delivery.ports.database import DatabaseAccess
 from delivery.ports.environment import OpenEnvironment
 from delivery.ports.jobs import REPORTS, ImageDefaults, Job, JobResult, Reports
 from delivery.ports.place import Place
+from delivery.ports.registry import Registry
 from delivery.redaction import Redaction
 from delivery.spec.app import App
 from delivery.spec.environments import Environment
+
+REGISTRY = Registry.at("memory")  # nothing is pulled from it
 
 
 class MemoryJobs:
@@ -95,4 +98,5 @@ def open_memory(app: App, environment: Environment, place: Place, *, sequence: i
         jobs=MemoryJobs(own),
         database=MemoryDatabase(app, own),
         backups=MemoryBackups(own),
+        registry=place.registry or REGISTRY,
     )

@@ -56,7 +56,7 @@ def image(home):
 
     yield get
     for ref in made.values():
-        connect().images.remove(str(ref), force=True)
+        connect().images.remove(f"{registry.address}/{ref}", force=True)
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from delivery.home import Home
 from delivery.ports.environment import OpenEnvironment
 from delivery.ports.place import Place
+from delivery.ports.registry import Registry
 from delivery.spec.app import App
 from delivery.spec.environments import Environment
 from tests.places.folder_place.config import FolderTarget
@@ -22,4 +23,5 @@ def open_folder(app: App, environment: Environment, place: Place, *, sequence: i
         jobs=FolderJobs(),
         database=FolderDatabase(app, files),
         backups=FolderBackups(files),
+        registry=place.registry or Registry.at("folder"),
     )
