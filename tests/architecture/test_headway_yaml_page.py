@@ -19,7 +19,7 @@ SECTIONS: dict[str, type[Model]] = {
     "services.NAME": services.Service,
     "services.health": health.Health,
     "backing.NAME": services.Backing,
-    "database": database.Database,
+    "database": database.ContainerDatabase,
     "database.migrate": database.Migration,
     "suites.NAME": suites.Suite,
     "scan": scan.ScanPolicy,

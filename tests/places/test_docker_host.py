@@ -25,7 +25,7 @@ from delivery.ports.place import Place
 from delivery.releases.release import Release
 from delivery.spec.app import App
 from delivery.spec.checks import CommandCheck
-from delivery.spec.database import Database
+from delivery.spec.database import ContainerDatabase
 from delivery.spec.environments import Watch
 from delivery.testing.checks import run_command
 from tests.delivery.values import NOON, make_revision
@@ -583,7 +583,7 @@ def test_the_password_that_a_database_was_given_is_in_no_log(place, home, releas
     with hosts(app, place, home) as target:
         put_live(app, target, release(1))
         host = target(1)
-        host.app = app.model_copy(update={"database": Database()})
+        host.app = app.model_copy(update={"database": ContainerDatabase()})
         line, *_ = host.logs(LogWish(part="web"))
 
     assert line.text == "*** good 1"

@@ -18,7 +18,7 @@ from delivery.ports.backups import BackupProof, TableState, differs_in_definitio
 from delivery.ports.database import DatabaseAccess
 from delivery.programs import postgres
 from delivery.programs.postgres_look import parse_definitions, parse_look
-from delivery.spec.database import Database
+from delivery.spec.database import ContainerDatabase
 
 VOLUME = "/backup"
 START_SECONDS = 60
@@ -28,7 +28,7 @@ MOST_DAMAGED = 3  # tables of which a row is taken
 
 
 def prove_backup(
-    database: Database,
+    database: ContainerDatabase,
     names: EnvironmentNames,
     access: DatabaseAccess,
     *,

@@ -17,7 +17,7 @@ from delivery.docker.sandbox.probe import wait_until
 from delivery.errors import Misconfigured
 from delivery.ports.database import ALIAS, DatabaseAccess
 from delivery.programs import postgres
-from delivery.spec.database import Database
+from delivery.spec.database import ContainerDatabase
 
 ROLE = "database"
 START_SECONDS = 60
@@ -25,7 +25,7 @@ IN_MEMORY = ["postgres", "-c", "fsync=off", "-c", "synchronous_commit=off", "-c"
 
 
 def ensure_database(
-    database: Database, names: EnvironmentNames, *, image: str, host: str | None = None
+    database: ContainerDatabase, names: EnvironmentNames, *, image: str, host: str | None = None
 ) -> DatabaseAccess:
     """Return access to the environment's database, running and answering; its data outlives its container.
 
@@ -133,7 +133,7 @@ def _check_owner(labels: Mapping[str, str], names: EnvironmentNames) -> None:
         )
 
 
-def _create(client: DockerClient, database: Database, names: EnvironmentNames, image: str) -> Container:
+def _create(client: DockerClient, database: ContainerDatabase, names: EnvironmentNames, image: str) -> Container:
     """Create the container; a volume that is there from before needs the password it was made with."""
     labels = environment_labels(names.platform, names.app, names.environment, ROLE)
     about = database_image(client, image)
