@@ -13,7 +13,8 @@ from delivery.ports.database import DatabaseAccess
 from delivery.ports.environment import OpenEnvironment
 from delivery.ports.place import Place
 from delivery.spec.app import App
-from delivery.spec.environments import DockerTarget, Environment
+from delivery.spec.docker_target import DockerTarget
+from delivery.spec.environments import Environment
 
 
 class DockerDatabase:

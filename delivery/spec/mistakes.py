@@ -9,10 +9,10 @@ from pydantic_core import ErrorDetails
 from delivery.model import FOLDER_PATTERN, HOST_AND_PORT_PATTERN, HOST_PATTERN, NAME_PATTERN, PATH_PATTERN
 from delivery.spec.app import App
 from delivery.spec.database import DATABASE_PATTERN, Database
-from delivery.spec.environments import TargetConfig
 from delivery.spec.kinds import classes_of
 from delivery.spec.parts import MEMORY_PATTERN
 from delivery.spec.shift import ShiftPlan, Step
+from delivery.spec.targets import TargetConfig
 from delivery.spec.yaml_text import short
 
 _RULES = {

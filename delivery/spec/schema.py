@@ -5,9 +5,9 @@ from typing import Any
 from delivery.model import OWN_KEYS, Model
 from delivery.spec.app import App
 from delivery.spec.database import Database
-from delivery.spec.environments import TargetConfig
 from delivery.spec.kinds import classes_of
 from delivery.spec.shift import PRESETS, Canary, Linear, ShiftPlan
+from delivery.spec.targets import TargetConfig
 
 
 def app_schema() -> dict[str, Any]:

@@ -7,7 +7,19 @@ import pytest
 import yaml
 
 from delivery.model import Model
-from delivery.spec import checks, database, entry, environments, health, images, scan, services, shift, suites
+from delivery.spec import (
+    checks,
+    database,
+    docker_target,
+    entry,
+    environments,
+    health,
+    images,
+    scan,
+    services,
+    shift,
+    suites,
+)
 from delivery.spec.app import App
 from delivery.spec.variables import DATABASE_FACTS
 from tests.architecture.sources import text
@@ -25,7 +37,7 @@ SECTIONS: dict[str, type[Model]] = {
     "scan": scan.ScanPolicy,
     "scan.waivers": scan.Waiver,
     "environments.NAME": environments.Environment,
-    "environments.NAME.target": environments.DockerTarget,
+    "environments.NAME.target": docker_target.DockerTarget,
     "environments.NAME.target.tls": entry.Certificate,
     "environments.NAME.approval": environments.Approval,
     "environments.NAME.shift": shift.Step,

@@ -3,6 +3,7 @@
 import secrets
 
 import pytest
+from pydantic import ValidationError
 
 from delivery import opening
 from delivery.ports.jobs import Job
@@ -133,3 +134,10 @@ def test_the_kind_is_taken_by_headway_yaml_and_written_back_whole(app):
 
     assert App.model_validate(written) == app
     assert written["environments"]["production"]["target"]["folder"].endswith("environments")
+
+
+def test_a_target_brings_its_own_checks_of_an_environment(app):
+    environments = {"production": {"target": {"kind": "folder", "folder": "here"}}}
+
+    with pytest.raises(ValidationError, match=r"production\.target\.folder: found here; allowed: an absolute path"):
+        App.model_validate(app.model_dump() | {"environments": environments})
