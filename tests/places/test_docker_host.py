@@ -16,6 +16,7 @@ from delivery.docker.images.registry import ensure_registry
 from delivery.docker.sandbox.jobs import DockerJobs
 from delivery.docker.target import host_look
 from delivery.docker.target.docker_host import DockerHost
+from delivery.docker.target.instances import list_instances
 from delivery.docker.target.metrics import RouterMetrics
 from delivery.docker.target.standing import pause_environments, purge_environments, resume_environments
 from delivery.errors import Misconfigured, Rejected, ReleaseUnhealthy
@@ -161,6 +162,11 @@ class TestDockerHost(TargetContract):
     def serve_something_else(self, live, release):
         [answer] = live.target(0).ask("/stray", release, "web")
         assert answer.status == 200
+
+    def what_instances_may_use(self, live, release):
+        found = list_instances(connect(), live.target(0).names)
+        given = [one.container.attrs["HostConfig"] for one in found if one.release == release]
+        return [(one["NanoCpus"] / 1e9 or None, one["Memory"] or None) for one in given]
 
     def test_each_instance_of_a_service_is_asked(self, app, live, release):
         super().test_each_instance_of_a_service_is_asked(app, live, release)

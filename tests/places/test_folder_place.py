@@ -9,6 +9,7 @@ from delivery import opening
 from delivery.ports.jobs import Job
 from delivery.ports.place import Place
 from delivery.spec.app import App
+from delivery.spec.parts import memory_bytes
 from tests.delivery.values import make_release
 from tests.places.contract import Live, TargetContract
 from tests.places.environment_contract import DatabaseContract, JobsContract
@@ -75,6 +76,11 @@ class TestFolderHost(TargetContract):
     def serve_something_else(self, live, release):
         path = live.target(0).files.image_path(release.images["web"])
         write(path, ImageFile(serves="sha256:" + "0" * 64))
+
+    def what_instances_may_use(self, live, release):
+        host = live.target(0)
+        services = host.files.read().slots[host.observe().slot_of(release).colour].services.values()
+        return [(one.cpus, one.memory and memory_bytes(one.memory)) for one in services for _ in range(one.instances)]
 
     @pytest.fixture
     def live(self, app, place, target, release):
