@@ -15,7 +15,7 @@ from delivery.docker.images.registry_state import look_at_registry
 from delivery.errors import Rejected, Transient
 from delivery.home import Home
 from delivery.platform.duties import registry_is_missing, restore_registry
-from delivery.ports.place import Place
+from delivery.ports.settings import EnvironmentSettings
 from delivery.releases.release import Release
 from tests.delivery.values import make_app, make_release
 from tests.places.images import make_image
@@ -226,9 +226,9 @@ def test_a_release_kept_with_the_old_port_runs_from_where_the_registry_moved_to(
     with lost_port(home):
         moved = ensure_registry(home).address
     app = make_app(environments={"production": {}})
-    place, environment = Place(app="shop", environment="production"), app.environments["production"]
+    settings, environment = EnvironmentSettings(app="shop", environment="production"), app.environments["production"]
 
-    with closing(open_docker(app, environment, place, sequence=1, home=home).target) as target:
+    with closing(open_docker(app, environment, settings, sequence=1, home=home).target) as target:
         staged = target.stage(app, release)
         seen = target.observe().slots
     remove_platform(home)

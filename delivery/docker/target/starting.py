@@ -12,7 +12,7 @@ from delivery.docker.images.registry_state import own_registry
 from delivery.docker.target.instances import Instance, create_instance
 from delivery.home import Home
 from delivery.ports.database import SECRET_VARIABLES, standard_variables
-from delivery.ports.place import Place
+from delivery.ports.settings import EnvironmentSettings
 from delivery.ports.slots import Colour
 from delivery.releases.release import Release
 from delivery.spec.app import App
@@ -30,7 +30,7 @@ class Starter:
     host: str | None
     app: App
     environment: Environment
-    place: Place
+    settings: EnvironmentSettings
 
     def start(self, release: Release, colour: Colour, services: Sequence[str], sequence: int) -> list[Instance]:
         """Return the instances of `services`, all created before the first one starts."""
@@ -46,7 +46,7 @@ class Starter:
                 image=self.image(release, service),
                 image_check=self.app.runs_image_check(service),
                 env=self._env(release, service),
-                hidden={*SECRET_VARIABLES, *self.place.revealed_to(service)},
+                hidden={*SECRET_VARIABLES, *self.settings.revealed_to(service)},
                 sequence=sequence,
             )
             for service in services
@@ -59,7 +59,7 @@ class Starter:
     def image(self, release: Release, service: str) -> str:
         """Return what the engine has for a service: of the release, or what headway.yaml names."""
         name = self.app.service_image(service)
-        registry = self.place.registry or own_registry(self.home)
+        registry = self.settings.registry or own_registry(self.home)
         asked = registry.reference(release.images[name]) if name in release.images else name
         return resolve_base(asked, cache=self.home.cache, host=self.host, stand_ins=self.app.stand_ins).used
 
@@ -81,7 +81,7 @@ class Starter:
         facts = access.facts() if access else {}
         image = release.images.get(self.app.service_image(service))
         ours = {
-            "HEADWAY_ENVIRONMENT": self.place.environment,
+            "HEADWAY_ENVIRONMENT": self.settings.environment,
             "HEADWAY_REVISION": release.revision.sha,
             "HEADWAY_DIGEST": image.digest if image else "",
         }
@@ -89,6 +89,6 @@ class Starter:
             **standard_variables(access),
             **ours,
             **fill(f"headway.yaml: services.{service}.env", self.app.services[service].env, facts),
-            **fill(f"headway.yaml: environments.{self.place.environment}.env", self.environment.env, facts),
-            **self.place.revealed_to(service),
+            **fill(f"headway.yaml: environments.{self.settings.environment}.env", self.environment.env, facts),
+            **self.settings.revealed_to(service),
         }
