@@ -7,7 +7,7 @@ from docker import DockerClient
 
 from delivery.docker.engine.packing import packed
 from delivery.docker.images.bases import resolve_base
-from delivery.releases.release import ImageRef
+from delivery.releases.release import ImageRef, without_registry
 
 APPLICATION = Path(__file__).with_name("application.py")
 BASE = "python:3.11-alpine"
@@ -37,7 +37,7 @@ class Images:
         """Return the same image by its digest, which only a registry gives it."""
         image = self.client.images.get(self.name(kind, number))
         digests = [name.partition("@")[2] for name in image.attrs["RepoDigests"] if name.startswith(self.repository)]
-        return ImageRef(repository=self.repository, digest=digests[0])
+        return ImageRef(repository=without_registry(self.repository), digest=digests[0])
 
     def remove(self) -> None:
         """Remove what was made."""

@@ -6,6 +6,7 @@ from prefect.blocks.core import Block
 from prefect.blocks.fields import SecretDict
 from pydantic import Field, SecretStr
 
+from delivery.ports.registry import Registry
 from delivery.ports.settings import EnvironmentSettings
 
 
@@ -17,6 +18,9 @@ class DeliveryEnvironment(Block):
     _description = "Secrets and addresses of one environment of an application."
 
     docker_host: str | None = Field(None, description="DOCKER_HOST of this environment; none: as headway.yaml says")
+    registry: str | None = Field(
+        None, description="host:port or host:port/prefix that its images are pulled from; none: the platform's"
+    )
     secrets: SecretDict = Field(SecretDict({}), description="variable → value, given to every service")
     # By name: to load prefect-aws takes every process of the platform most of a second.
     aws_credentials: str | None = Field(None, description="name of the AWS Credentials block for what runs on AWS")
@@ -25,7 +29,10 @@ class DeliveryEnvironment(Block):
         """Hand out what the steps may know of the environment."""
         values = self.secrets.get_secret_value()
         secrets = {variable: SecretStr(str(value)) for variable, value in values.items()}
-        return EnvironmentSettings(app=app, environment=environment, docker_host=self.docker_host, secrets=secrets)
+        registry = Registry.at(self.registry) if self.registry else None
+        return EnvironmentSettings(
+            app=app, environment=environment, docker_host=self.docker_host, registry=registry, secrets=secrets
+        )
 
 
 def has_settings(app: str, environment: str) -> bool:

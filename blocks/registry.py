@@ -1,10 +1,11 @@
 """The registry that images are pushed to and pulled from."""
 
-from functools import cache
 from typing import cast
 
 from prefect.blocks.core import Block
 from pydantic import Field
+
+from delivery.ports.registry import Registry
 
 NAME = "headway"
 
@@ -19,7 +20,10 @@ class ImageRegistry(Block):
     address: str = Field(description="host:port, or host:port/prefix")
 
 
-@cache
-def current_registry() -> str:
-    """Return the address this platform's block names; loaded once in a process."""
+def current_registry() -> Registry:
+    """Return the registry that this platform's block names whenever it is asked: `headway up` may have moved it."""
+    return Registry(_address)
+
+
+def _address() -> str:
     return cast(ImageRegistry, ImageRegistry.load(NAME, _sync=True)).address  # type: ignore[call-arg]

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from delivery.home import Home
 from delivery.ports.environment import OpenEnvironment, Services
+from delivery.ports.registry import Registry
 from delivery.ports.settings import EnvironmentSettings
 from delivery.spec.app import App
 from delivery.spec.environments import Environment
@@ -48,17 +49,19 @@ def open_environment(
     return opened(app, environment, settings, sequence=sequence, home=Home.current())
 
 
-def open_services() -> Services:
-    """Return what this platform builds, scans, tests and cleans up with."""
+def open_services(registry: Registry | None = None) -> Services:
+    """Return what this platform builds, scans, tests and cleans up with; no registry: its own."""
     from delivery.docker import services
+    from delivery.docker.images.registry_state import own_registry
 
     home = Home.current()
+    registry = registry or own_registry(home)
     return Services(
-        builder=services.DockerBuilder(home),
-        scanner=services.TrivyScanner(home),
-        testbeds=services.DockerTestbeds(home),
+        builder=services.DockerBuilder(home, registry),
+        scanner=services.TrivyScanner(home, registry),
+        testbeds=services.DockerTestbeds(home, registry),
         orphans=services.DockerOrphans(home),
-        inventory=services.DockerInventory(home),
+        inventory=services.DockerInventory(home, registry),
     )
 
 

@@ -1,7 +1,6 @@
 """Build the images of a revision, and those its suites need."""
 
-from blocks.registry import current_registry
-from delivery import opening, progress
+from delivery import progress
 from delivery.ports.builder import BuildRequest
 from delivery.progress import Tell
 from delivery.releases.order import Order
@@ -9,6 +8,7 @@ from delivery.releases.release import BuiltImage
 from delivery.spec.images import Image
 from tasks.images import note_stand_ins
 from tasks.notes import note
+from tasks.services import open_services
 from tasks.sources import laid_out, origin_of
 from tasks.step import log, step
 
@@ -40,12 +40,12 @@ def _build(order: Order, name: str, told: str, key: str, image: Image) -> BuiltI
         key=key,
         image=image,
         revision=order.revision,
-        repository=f"{current_registry()}/{order.app.app}/{name}",
+        repository=f"{order.app.app}/{name}",
         run=order.run,
         origin=origin_of(order),
         stand_ins=order.app.stand_ins,
     )
-    return opening.open_services().builder.build(request, _tell(told))
+    return open_services().builder.build(request, _tell(told))
 
 
 def _tell(name: str) -> Tell:

@@ -8,16 +8,13 @@ from delivery.errors import Misconfigured
 from delivery.ports.tls import ServerCertificate, read_certificate, without_certificate
 from delivery.spec.app import App, environment_of
 from delivery.spec.entry import Certificate
-from delivery.spec.environments import DockerTarget
 
 
 def load_certificates(app: App, environment: str) -> tuple[ServerCertificate, ...]:
     """Return the certificates of the environment's HTTPS entry; Misconfigured when one cannot be shown to users."""
     target, now = environment_of(app, environment).target, datetime.now(UTC)
-    if not isinstance(target, DockerTarget):
-        return ()
-    where = f"headway.yaml: environments.{environment}.target.tls"
-    places = {f"{where}[{number}]": one for number, one in enumerate(target.tls)}
+    where = f"headway.yaml: environments.{environment}.target"
+    places = {f"{where}.{key}": one for key, one in target.certificates().items()}
     return tuple(read_certificate(there, _pem_of(there, one), now) for there, one in places.items())
 
 

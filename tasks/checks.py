@@ -62,13 +62,12 @@ def _ask(order: Order, environment: str, release: Release, alone: Release | None
 
 def _run(order: Order, environment: str, release: Release, check: CommandCheck, address: str) -> str:
     place = Home.current().work / order.run / "checks" / environment / str(time.monotonic_ns())
-    ours = release.images.get(check.image)
     with open_environment(order.app, environment) as opened:
         problem = run_command(
             opened.jobs,
             check,
             environment,
-            image=str(ours or check.image),
+            image=opened.image(release, check.image),
             base_url=address,
             run=order.run,
             log=place / "log.txt",

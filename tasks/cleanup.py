@@ -2,9 +2,9 @@
 
 import shutil
 
-from delivery import opening
 from delivery.home import Home
 from delivery.programs.run import stop_all
+from tasks.services import open_services
 from tasks.step import log, step
 
 
@@ -18,7 +18,7 @@ def remove_traces(run: str) -> None:
     """Remove what the run still has in containers, networks and volumes, and its sources; its logs stay."""
     home = Home.current()
     try:
-        opening.open_services().orphans.remove_run(run)
+        open_services().orphans.remove_run(run)
     except Exception as error:  # the sweep finds by its labels what could not be removed now
         log().warning("not everything of this run was removed: %s", error)
     shutil.rmtree(home.work / run / "source", ignore_errors=True)

@@ -65,7 +65,7 @@ def _migrate(order: Order, environment: str, release: Release, opened: OpenEnvir
     access = opened.database.find()
     if access is None:  # a new one would be empty
         raise Rejected(f"the database of {environment} is gone since it was started")
-    image = str(release.images.get(migration.image) or migration.image)
+    image = opened.image(release, migration.image)
     describe = partial(migration_job, run=order.run, log=log_file, secrets=secrets, begun=opened.target.claim)
     try:
         ended = opened.jobs.run(describe(migration, access, image))

@@ -9,6 +9,7 @@ from functools import partial
 
 from blocks.artifact_store import current_store
 from blocks.environment import DeliveryEnvironment, block_name
+from blocks.registry import current_registry
 from delivery import opening
 from delivery.changes.archive import Archive, Happening, HistoryEntry
 from delivery.changes.journal import Entry, Journal, Verb
@@ -52,7 +53,8 @@ def load_settings(app: App, environment: str, *, with_secrets: bool = False) -> 
     else:
         assert isinstance(block, DeliveryEnvironment)
         settings = block.settings(app.app, environment)
-    settings = replace(settings, certificates=partial(load_certificates, app, environment))
+    registry = settings.registry or current_registry()
+    settings = replace(settings, registry=registry, certificates=partial(load_certificates, app, environment))
     return with_named_secrets(app, settings) if with_secrets else settings
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 
-from delivery import opening
 from delivery.errors import Misconfigured, all_of
 from delivery.ports.builder import Builder
 from delivery.releases.order import Order
@@ -11,6 +10,7 @@ from delivery.spec.images import Image
 from delivery.spec.named_images import images_of_environment, images_of_tests
 from tasks.environment import image_host
 from tasks.notes import note
+from tasks.services import open_services
 from tasks.sources import laid_out
 from tasks.step import step
 
@@ -27,7 +27,7 @@ def find_images(order: Order) -> None:
     for environment in (*order.stops, order.environment):
         host = image_host(order.app, environment)
         wanted[host] = (*wanted.get(host, ()), *images_of_environment(order.app, environment))
-    problems, builder = list[Misconfigured](), opening.open_services().builder
+    problems, builder = list[Misconfigured](), open_services().builder
     for host, names in wanted.items():
         found, missing = builder.find(names, host=host, stand_ins=order.app.stand_ins)
         note_stand_ins(order.run, found)

@@ -4,8 +4,6 @@ from contextlib import suppress
 from datetime import UTC, datetime
 
 from blocks.artifact_store import current_store
-from blocks.registry import current_registry
-from delivery import opening
 from delivery.changes.archive import Archive
 from delivery.counting import counted
 from delivery.ports.cells import CellResult
@@ -16,6 +14,7 @@ from delivery.scanning.findings import ScanReport, count_findings
 from delivery.spec.configuration import configuration_hash
 from tasks.images import STAND_INS
 from tasks.notes import last_notes, note
+from tasks.services import open_services
 from tasks.sources import laid_out
 from tasks.step import log, step
 
@@ -37,7 +36,7 @@ def publish_release(order: Order, built: Built, reports: list[ScanReport], resul
     for evidence in (*_bases(order.run, release), *_evidence(release, reports, results)):
         with suppress(FileExistsError):  # kept by an earlier attempt
             archive.add_evidence(release, evidence)
-    ref = opening.open_services().builder.publish(release, current_registry(), order.run)
+    ref = open_services().builder.publish(release, order.run)
     log().info("published release %s as %s", release.fingerprint, ref)
     return release
 

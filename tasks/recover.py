@@ -18,7 +18,6 @@ from prefect.states import AwaitingRetry, Cancelled, Crashed
 
 from blocks.artifact_store import current_store
 from blocks.environment import remove_settings
-from delivery import opening
 from delivery.changes.archive import Archive, HistoryEntry
 from delivery.changes.heartbeat import CRASHED, end_leases_of_the_dead
 from delivery.changes.journal import Entry, Journal
@@ -34,6 +33,7 @@ from tasks.heartbeat import heartbeats
 from tasks.known import KnownEnvironment
 from tasks.lease import lease_book, left_to_do, renewed
 from tasks.report import report_crash
+from tasks.services import open_services
 from tasks.step import log, step
 
 MOST_ATTEMPTS = 2
@@ -201,7 +201,7 @@ def sweep_orphans() -> list[str]:
 def _sweep(home: Home) -> list[str]:
     with get_client(sync_client=True) as client:
         living = {str(run.id) for run in unended_runs(client)} | heartbeats().alive()
-    removed = opening.open_services().orphans.sweep(living)
+    removed = open_services().orphans.sweep(living)
     for orphan in removed:
         log().warning("removed %s %s: %s", orphan.kind, orphan.name, orphan.why)
     return [orphan.name for orphan in removed]

@@ -10,8 +10,6 @@ from prefect.client.schemas.objects import FlowRun
 
 from blocks.artifact_store import current_store
 from blocks.environment import has_settings, remove_settings
-from blocks.registry import current_registry
-from delivery import opening
 from delivery.changes.archive import Archive, HistoryEntry
 from delivery.changes.journal import Entry, Journal
 from delivery.changes.lease import Lease
@@ -26,6 +24,7 @@ from tasks.known import current_environments
 from tasks.lease import lease_book, renewed
 from tasks.notes import last_notes
 from tasks.recover import unended_runs
+from tasks.services import open_services
 from tasks.step import log, step
 
 WAIT = "wait for its end, or cancel it in the UI"
@@ -33,7 +32,7 @@ WAIT = "wait for its end, or cancel it in the UI"
 
 def find_remains(app: str, environments: Sequence[str] | None = None) -> Remains:
     """Return what the platform has of `app`, or of some of its environments alone; nothing is changed."""
-    inventory = opening.open_services().inventory
+    inventory = open_services().inventory
     known = {one.environment for one in current_environments() if one.app.app == app}
     names = sorted(known | inventory.environments(app))
     found = [_look(app, name) for name in names if environments is None or name in environments]
@@ -93,7 +92,7 @@ def remove_images(remains: Remains) -> list[str]:
     if not remains.whole:
         return []
     home = Home.current()
-    opening.open_services().inventory.remove_images(remains.app, current_registry())
+    open_services().inventory.remove_images(remains.app)
     if home.project.exists() and _app_in(Path(home.project.read_text().strip())) == remains.app:
         home.project.unlink()
     return [f"images {name}" for name in remains.repositories]
@@ -103,7 +102,7 @@ def _look(app: str, environment: str) -> EnvironmentRemains:
     known = next((one for one in current_environments() if (one.app.app, one.environment) == (app, environment)), None)
     settings = f"{app}-{environment}" if has_settings(app, environment) else ""
     if known is None:  # described by nothing that can be read: what carries its labels is all that is known
-        found = opening.open_services().inventory.belongings(app, environment)
+        found = open_services().inventory.belongings(app, environment)
         return EnvironmentRemains(environment=environment, belongings=found, settings=settings)
     with open_environment(known.app, environment) as opened:
         live, kept = opened.target.observe().live, opened.backups.kept()
@@ -130,7 +129,7 @@ def _remove(lease: Lease, run: str, *, backups: bool) -> tuple[Belonging, ...]:
     write("intent")
     known = next((one for one in current_environments() if (one.app.app, one.environment) == (app, environment)), None)
     if known is None:
-        inventory = opening.open_services().inventory
+        inventory = open_services().inventory
         removed = inventory.belongings(app, environment)
         inventory.remove(app, environment)
     else:

@@ -4,12 +4,12 @@ from contextlib import suppress
 from datetime import UTC, datetime
 
 from blocks.artifact_store import current_store
-from delivery import opening
 from delivery.errors import Rejected
 from delivery.releases.order import Order
 from delivery.releases.release import BuiltImage
 from delivery.scanning.findings import ScanReport, check_database, check_scan
 from tasks.notes import note
+from tasks.services import open_services
 from tasks.step import log, step
 
 
@@ -20,14 +20,14 @@ def prepare_scanner(order: Order) -> None:
     Then every scan would be inconclusive, which is better known before minutes of building.
     """
     policy = order.app.scan
-    database = opening.open_services().scanner.prepare(policy, order.run)
+    database = open_services().scanner.prepare(policy, order.run)
     check_database(policy, database.built if database.volume else None, datetime.now(UTC), database.problem)
 
 
 @step(timeout_seconds=900, name="scan {image.name}")
 def scan_image(order: Order, image: BuiltImage) -> ScanReport:
     """Scan one image by digest and keep the whole report."""
-    report = opening.open_services().scanner.scan(image.name, image.ref, order.app.scan, order.run)
+    report = open_services().scanner.scan(image.name, image.ref, order.app.scan, order.run)
     note(order.run, "scan", image.name, report)
     return report
 
@@ -35,7 +35,7 @@ def scan_image(order: Order, image: BuiltImage) -> ScanReport:
 @step(timeout_seconds=300, name="sbom {image.name}")
 def keep_sbom(order: Order, image: BuiltImage) -> str:
     """Keep the image's CycloneDX SBOM and return where."""
-    content = opening.open_services().scanner.sbom(image.ref, order.run)
+    content = open_services().scanner.sbom(image.ref, order.run)
     key = f"runs/{order.run}/sbom/{image.name}.cdx.json"
     with suppress(FileExistsError):  # kept by an earlier attempt
         current_store().put(key, content)

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 from blocks.artifact_store import current_store
-from delivery import opening
 from delivery.errors import Misconfigured, Rejected
 from delivery.home import Home
 from delivery.ports.cells import CellResult
@@ -16,6 +15,7 @@ from delivery.testing.judging import CellFailed, check_tests
 from tasks.environment import open_environment
 from tasks.named_secrets import suite_secrets
 from tasks.notes import note
+from tasks.services import open_services
 from tasks.sources import laid_out
 from tasks.step import log, step
 
@@ -30,7 +30,7 @@ def run_test_cell(order: Order, built: Built, cell: Cell) -> CellResult:
     and a run that starts again repeats it, where cells that passed are kept.
     """
     place = Home.current().work / order.run / "cells" / cell.slug
-    result = opening.open_services().testbeds.run_cell(
+    result = open_services().testbeds.run_cell(
         order.app,
         cell,
         built.refs(),
@@ -83,16 +83,17 @@ def run_suite(
     order: Order, built: Built | None, environment: str, suite: str, place: Path, address: str | None = None
 ) -> CellResult:
     """Run all of a suite against the environment, at `address` or where its users come in; logs go to `place`."""
-    run = CellRun(
-        order.app,
-        cells_of(suite, order.app.suites[suite].model_copy(update={"shards": 1}))[0],
-        built.refs() if built else {},
-        order.run,
-        place / "log.txt",
-        place / "junit",
-        secrets=suite_secrets(order.app, suite),
-    )
+    secrets = suite_secrets(order.app, suite)
     with open_environment(order.app, environment) as opened:
+        run = CellRun(
+            order.app,
+            cells_of(suite, order.app.suites[suite].model_copy(update={"shards": 1}))[0],
+            opened.images(built.refs() if built else {}),
+            order.run,
+            place / "log.txt",
+            place / "junit",
+            secrets=secrets,
+        )
         try:
             base_url = address or opened.target.address()
         except Misconfigured as error:

@@ -10,6 +10,7 @@ from delivery.docker.database.passwords import read_password
 from delivery.docker.engine.client import connect
 from delivery.docker.engine.names import EnvironmentNames
 from delivery.docker.images.bases import resolve_base
+from delivery.docker.images.registry_state import own_registry
 from delivery.docker.sandbox.jobs import DockerJobs
 from delivery.docker.sandbox.sandbox import engine_errors
 from delivery.docker.target.docker_host import DockerHost
@@ -21,7 +22,8 @@ from delivery.ports.environment import OpenEnvironment
 from delivery.ports.settings import EnvironmentSettings
 from delivery.spec.app import App
 from delivery.spec.database import Database
-from delivery.spec.environments import DockerTarget, Environment
+from delivery.spec.docker_target import DockerTarget
+from delivery.spec.environments import Environment
 
 
 class DockerDatabase:
@@ -141,5 +143,6 @@ def open_docker(
         jobs=DockerJobs(names, home, host, app.stand_ins),
         database=own,
         backups=DockerBackups(own),
+        registry=settings.registry or own_registry(home),
         host=host,
     )

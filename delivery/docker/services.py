@@ -19,6 +19,7 @@ from delivery.ports.belongings import Belonging
 from delivery.ports.builder import BuildRequest, Looked
 from delivery.ports.cells import CellResult
 from delivery.ports.orphans import Orphan
+from delivery.ports.registry import Registry
 from delivery.ports.scanner import VulnerabilityDatabase
 from delivery.progress import Tell
 from delivery.releases.release import BaseImage, BuiltImage, ImageRef, Release
@@ -33,8 +34,8 @@ from delivery.spec.stand_ins import StandIns
 class DockerBuilder:
     """Builds with the machine's engine and pushes to the registry."""
 
-    def __init__(self, home: Home) -> None:
-        self.home = home
+    def __init__(self, home: Home, registry: Registry) -> None:
+        self.home, self.registry = home, registry
 
     def look(self, app: App, folder: Path) -> tuple[list[tuple[str, str]], Looked]:
         """Ask the engine, then the registries, for every image that the file and its Dockerfiles name."""
@@ -63,7 +64,7 @@ class DockerBuilder:
             request.name,
             request.image,
             request.revision,
-            repository=request.repository,
+            repository=self.registry.repository(request.repository),
             home=self.home,
             run_id=request.run,
             key=request.key,
@@ -72,16 +73,16 @@ class DockerBuilder:
             tell=tell,
         )
 
-    def publish(self, release: Release, registry: str, run: str) -> ImageRef:
+    def publish(self, release: Release, run: str) -> ImageRef:
         """Push the release's manifest as an image of one file."""
-        return pushing.publish_release(release, registry=registry, home=self.home, run_id=run)
+        return pushing.publish_release(release, registry=self.registry, home=self.home, run_id=run)
 
 
 class TrivyScanner:
     """Scans with Trivy in a container."""
 
-    def __init__(self, home: Home) -> None:
-        self.home = home
+    def __init__(self, home: Home, registry: Registry) -> None:
+        self.home, self.registry = home, registry
 
     def prepare(self, policy: ScanPolicy, run: str) -> VulnerabilityDatabase:
         """Bring up Trivy's image and its database."""
@@ -93,24 +94,24 @@ class TrivyScanner:
 
     def scan(self, name: str, ref: ImageRef, policy: ScanPolicy, run: str) -> ScanReport:
         """Scan an image by digest."""
-        return scanner.scan(name, ref, policy, self.home, run_id=run)
+        return scanner.scan(name, ref, policy, self.home, registry=self.registry, run_id=run)
 
     def sbom(self, ref: ImageRef, run: str) -> bytes:
         """Return the image's CycloneDX document."""
-        return scanner.sbom(ref, self.home, run_id=run)
+        return scanner.sbom(ref, self.home, registry=self.registry, run_id=run)
 
 
 class DockerTestbeds:
     """Runs cells in containers, networks and volumes of their own."""
 
-    def __init__(self, home: Home) -> None:
-        self.home = home
+    def __init__(self, home: Home, registry: Registry) -> None:
+        self.home, self.registry = home, registry
 
     def run_cell(
         self,
         app: App,
         cell: Cell,
-        images: Mapping[str, str],
+        images: Mapping[str, ImageRef],
         *,
         source: Path,
         run: str,
@@ -122,7 +123,7 @@ class DockerTestbeds:
         return run_cell(
             app,
             cell,
-            images,
+            {name: self.registry.reference(ref) for name, ref in images.items()},
             source=source,
             home=self.home,
             run_id=run,
@@ -154,8 +155,8 @@ class DockerOrphans:
 class DockerInventory:
     """Finds what applications have on the engine, and in the registry, by labels and names."""
 
-    def __init__(self, home: Home) -> None:
-        self.home = home
+    def __init__(self, home: Home, registry: Registry) -> None:
+        self.home, self.registry = home, registry
 
     def environments(self, app: str) -> set[str]:
         """Return the environments that anything is labelled with."""
@@ -174,9 +175,9 @@ class DockerInventory:
         """Return the folders of the registry's volume that are the application's."""
         return removal.find_repositories(self.home, app)
 
-    def remove_images(self, app: str, registry: str) -> None:
+    def remove_images(self, app: str) -> None:
         """Remove them, and the application's images from the engine."""
-        removal.remove_images(self.home, app, registry)
+        removal.remove_images(self.home, app, self.registry.address())
 
     def _names(self, app: str, environment: str) -> EnvironmentNames:
         return EnvironmentNames(self.home.identity, app, environment)

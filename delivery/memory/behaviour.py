@@ -10,6 +10,7 @@ from delivery.ports.database import DatabaseAccess
 from delivery.ports.jobs import Job
 from delivery.ports.slots import Colour
 from delivery.releases.release import Release
+from delivery.spec.services import Service
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ class MemoryState:
     """What runs in one environment."""
 
     releases: dict[Colour, Release] = field(default_factory=dict)
-    services: dict[Colour, dict[str, int]] = field(default_factory=dict)  # the instances of each
+    services: dict[Colour, dict[str, Service]] = field(default_factory=dict)  # as they were when it was staged
     weights: dict[Colour, int] = field(default_factory=dict)
     settled: str = ""
     settled_at: datetime | None = None

@@ -17,12 +17,14 @@ from delivery.ports.backups import BackupProof, KeptBackup, Reason, Restored
 from delivery.ports.database import DatabaseAccess, Ended
 from delivery.ports.environment import OpenEnvironment
 from delivery.ports.jobs import REPORTS, ImageDefaults, Job, JobResult, Reports
+from delivery.ports.registry import Registry
 from delivery.ports.settings import EnvironmentSettings
 from delivery.redaction import Redaction
 from delivery.spec.app import App
 from delivery.spec.environments import Environment
 
 KILLED = 137  # 128 and SIGKILL
+REGISTRY = Registry.at("memory")  # nothing is pulled from it
 
 
 class MemoryJobs:
@@ -200,4 +202,5 @@ def open_memory(
         jobs=MemoryJobs(own),
         database=MemoryDatabase(app, own),
         backups=MemoryBackups(app, own, settings.environment),
+        registry=settings.registry or REGISTRY,
     )

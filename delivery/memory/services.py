@@ -54,7 +54,7 @@ class MemoryPlatform:
     outcomes: dict[str, str] = field(default_factory=dict)
     remarks: dict[str, tuple[str, ...]] = field(default_factory=dict)
     built: list[BuiltImage] = field(default_factory=list)
-    manifests: dict[str, ImageRef] = field(default_factory=dict)  # `…/release:<fingerprint>` → the first one pushed
+    manifests: dict[str, ImageRef] = field(default_factory=dict)  # `app/release:<fingerprint>` → the first one pushed
     images: list[str] = field(default_factory=list)  # the repositories of the registry
     secrets: dict[str, dict[str, str]] = field(default_factory=dict)  # what each suite was given
     things: list[RunsThing] = field(default_factory=list)
@@ -118,16 +118,15 @@ class MemoryBuilder(_Service):
         self.platform.built.append(image)
         return image
 
-    def publish(self, release: Release, registry: str, run: str) -> ImageRef:
+    def publish(self, release: Release, run: str) -> ImageRef:
         """Keep the release's manifest, unless there is one already."""
         self.platform.asked("publish")
-        ref = self._push(f"{registry}/{release.app}/release", release.model_dump_json().encode())
+        ref = self._push(f"{release.app}/release", release.model_dump_json().encode())
         return self.platform.manifests.setdefault(f"{ref.repository}:{release.fingerprint}", ref)
 
     def _push(self, repository: str, content: bytes) -> ImageRef:
-        name = repository.partition("/")[2]
-        if name not in self.platform.images:
-            self.platform.images.append(name)
+        if repository not in self.platform.images:
+            self.platform.images.append(repository)
         return ImageRef(repository=repository, digest=f"sha256:{hashlib.sha256(content).hexdigest()}")
 
 
@@ -168,7 +167,7 @@ class MemoryTestbeds(_Service):
         self,
         app: App,
         cell: Cell,
-        images: Mapping[str, str],
+        images: Mapping[str, ImageRef],
         *,
         source: Path,
         run: str,
@@ -237,7 +236,7 @@ class MemoryInventory(_Service):
         """Return the repositories that begin with the application's name."""
         return [name for name in self.platform.images if name.startswith(f"{app}/")]
 
-    def remove_images(self, app: str, registry: str) -> None:
+    def remove_images(self, app: str) -> None:
         """Forget them."""
         self.platform.asked("remove images")
         self.platform.images = [name for name in self.platform.images if not name.startswith(f"{app}/")]

@@ -64,7 +64,7 @@ class MemoryHost:
         live = self.observe().live
         colour: Colour = "green" if live and live.colour == "blue" else "blue"
         self.state.releases[colour], self.state.weights[colour] = release, 0
-        self.state.services[colour] = {name: service.instances for name, service in app.services.items()}
+        self.state.services[colour] = dict(app.services)
         if release.fingerprint in self.state.behaviour.silent:
             seconds = max(service.start_seconds for service in app.services.values())
             if self._given_up.wait(seconds):
@@ -131,8 +131,8 @@ class MemoryHost:
             return (Answer(),)
         asked = self.state.releases[colour].fingerprint
         answer = Answer(status=self.state.behaviour.answers.get((asked, path), 200), body=asked.encode())
-        instances = self.state.services.get(colour, {}).get(service, 0) if service else 1
-        return (answer,) * instances
+        asked_one = self.state.services.get(colour, {}).get(service) if service else None
+        return (answer,) * (asked_one.instances if asked_one else 0 if service else 1)
 
     def logs(self, wish: LogWish) -> Iterator[LogLine]:
         """Yield what the behaviour tells that a service printed; without a word of it, which release it serves."""
@@ -250,7 +250,7 @@ class MemoryHost:
         healthy = self._is_healthy(release)
         instances = tuple(
             InstanceState(service=service, name=f"{colour}-{service}-{number}", digest=None, healthy=healthy)
-            for service, count in self.state.services.get(colour, {}).items()
-            for number in range(1, count + 1)
+            for service, file in self.state.services.get(colour, {}).items()
+            for number in range(1, file.instances + 1)
         )
         return SlotState(colour=colour, release=release, weight=self.state.weights.get(colour, 0), instances=instances)

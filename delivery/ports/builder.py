@@ -25,7 +25,7 @@ class Looked(NamedTuple):
 class BuildRequest:
     """An image to build from the files in `source`; `key` is where headway.yaml describes it.
 
-    `origin` is the address of the source's repository, `repository` where the image is pushed to.
+    `origin` is the address of the source's repository, `repository` what the image is called in the registry: app/name.
     """
 
     source: Path
@@ -75,6 +75,6 @@ class Builder(Protocol):
         """
         ...
 
-    def publish(self, release: Release, registry: str, run: str) -> ImageRef:
-        """Push the release's manifest as `…/release:<fingerprint>` and return it by digest; the first one stays."""
+    def publish(self, release: Release, run: str) -> ImageRef:
+        """Push the release's manifest as `app/release:<fingerprint>` and return it by digest; the first one stays."""
         ...

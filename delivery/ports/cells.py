@@ -7,6 +7,7 @@ from typing import Literal, Protocol
 from pydantic import Field, SecretStr
 
 from delivery.model import Model
+from delivery.releases.release import ImageRef
 from delivery.spec.app import App
 from delivery.spec.matrix import Cell
 
@@ -41,7 +42,7 @@ class Testbeds(Protocol):
         self,
         app: App,
         cell: Cell,
-        images: Mapping[str, str],
+        images: Mapping[str, ImageRef],
         *,
         source: Path,
         run: str,
@@ -51,7 +52,8 @@ class Testbeds(Protocol):
     ) -> CellResult:
         """Run `cell` and return what came out; nothing of it is left.
 
-        `images` maps the application's image names and `suite-<name>` to references. An environment that does not come
-        up is the result `error`; only the place's own troubles are raised, and Misconfigured for what can never work.
+        `images` maps the application's image names and `suite-<name>` to what was built. An environment that does not
+        come up is the result `error`; only the place's own troubles are raised, and Misconfigured for what can never
+        work.
         """
         ...

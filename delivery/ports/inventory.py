@@ -24,6 +24,6 @@ class Inventory(Protocol):
         """Return the application's repositories in the platform's registry."""
         ...
 
-    def remove_images(self, app: str, registry: str) -> None:
-        """Remove the application's repositories from `registry`; layers that others may share stay."""
+    def remove_images(self, app: str) -> None:
+        """Remove the application's repositories from the registry; layers that others may share stay."""
         ...

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from pydantic import SecretStr
 
+from delivery.ports.registry import Registry
 from delivery.ports.tls import ServerCertificate
 
 
@@ -13,12 +14,14 @@ class EnvironmentSettings:
     """One environment of one application.
 
     `secrets` are variables of every service, `parts` those of single parts, each under its key in headway.yaml.
+    `registry` has the images of its releases; none: the platform's own.
     `certificates` reads those of its HTTPS entry as they are now; Misconfigured when one cannot be shown to users.
     """
 
     app: str
     environment: str
     docker_host: str | None = None
+    registry: Registry | None = None
     secrets: Mapping[str, SecretStr] = field(default_factory=dict, repr=False)
     parts: Mapping[str, Mapping[str, SecretStr]] = field(default_factory=dict, repr=False)
     certificates: Callable[[], tuple[ServerCertificate, ...]] = field(default=tuple, repr=False)

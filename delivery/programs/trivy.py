@@ -23,7 +23,7 @@ class Parsed(NamedTuple):
     version: str
 
 
-def scan_argv(ref: ImageRef, *, vulnerabilities: bool, licences: bool) -> list[str]:
+def scan_argv(reference: str, *, vulnerabilities: bool, licences: bool) -> list[str]:
     """Look into an image in its registry; `vulnerabilities` needs a DATABASE.
 
     LAYERS is read first and written afterwards; scans at once need one each, since Trivy locks it.
@@ -34,13 +34,13 @@ def scan_argv(ref: ImageRef, *, vulnerabilities: bool, licences: bool) -> list[s
         *_image_argv("json"),
         *("--scanners", ",".join(scanners), "--image-config-scanners", "misconfig,secret"),
         *("--skip-check-update", *no_update),
-        str(ref),
+        reference,
     ]
 
 
-def sbom_argv(ref: ImageRef) -> list[str]:
+def sbom_argv(reference: str) -> list[str]:
     """Write what an image consists of as CycloneDX."""
-    return [*_image_argv("cyclonedx"), str(ref)]
+    return [*_image_argv("cyclonedx"), reference]
 
 
 def download_argv(repository: str | None) -> list[str]:

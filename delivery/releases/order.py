@@ -7,7 +7,7 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
 from delivery.model import Model
-from delivery.releases.release import BuiltImage, Revision
+from delivery.releases.release import BuiltImage, ImageRef, Revision
 from delivery.releases.run_names import delivery_name, rollback_name
 from delivery.spec.app import App, environment_of, passed_before
 from delivery.spec.environments import Environment
@@ -63,9 +63,9 @@ class Built(Model):
     images: tuple[BuiltImage, ...]
     suites: tuple[BuiltImage, ...] = ()
 
-    def refs(self) -> dict[str, str]:
-        """Return name → reference for everything that can be run."""
-        return {image.name: str(image.ref) for image in (*self.images, *self.suites)}
+    def refs(self) -> dict[str, ImageRef]:
+        """Return name → image for everything that can be run."""
+        return {image.name: image.ref for image in (*self.images, *self.suites)}
 
     def with_suites(self, more: tuple[BuiltImage, ...]) -> "Built":
         """Return this with the images of more suites."""

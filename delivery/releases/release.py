@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StringConstraints, field_validator
 
 from delivery.model import Digest, Model, hash_of
 
@@ -51,14 +51,30 @@ class BaseImage(Model):
         return f"{self.asked}: {what}" + (f"; it lacks {'; '.join(self.lacks)}" if self.lacks else "")
 
 
-class ImageRef(Model):
-    """An image that cannot change: a repository and a digest."""
+def without_registry(repository: str) -> str:
+    """Return `app/name` of `host:port/app/name` or `host:port/prefix/app/name`; what names no host stays as it is.
 
-    repository: str
+    A first part is a host when it has a dot or a port, or is localhost (distribution/reference, `splitDockerDomain`).
+    """
+    host, _, name = repository.partition("/")
+    is_host = bool(name) and (host == "localhost" or "." in host or ":" in host)
+    return "/".join(name.split("/")[-2:]) if is_host else repository
+
+
+class ImageRef(Model):
+    """An image that cannot change: its name, relative to whichever registry has it, and a digest."""
+
+    repository: str = Field(description="app/name; the registry of an environment says where that is")
     digest: Digest
 
+    @field_validator("repository")
+    @classmethod
+    def _wherever_it_is(cls, value: str) -> str:
+        """Read what an earlier Headway kept, in releases, journals and labels: the registry was part of it."""
+        return without_registry(value)
+
     def __str__(self) -> str:
-        """`repository@sha256:…`, as every Docker command takes it."""
+        """`app/name@sha256:…`; what an engine pulls is a registry's `reference`."""
         return f"{self.repository}@{self.digest}"
 
 

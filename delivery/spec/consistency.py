@@ -3,15 +3,13 @@
 from collections.abc import Collection, Iterator, Mapping
 
 from delivery.spec.keys import Keys
+from delivery.spec.target import TargetSettings
 from delivery.spec.variables import DATABASE_FACTS, placeholders
-
-LEAST_HOLD_SECONDS = 1.0  # for the failed checks of a service with the usual settings, and a look at the counters
-LOOK_SECONDS = 0.2
 
 
 def problems_of(app: Keys) -> list[str]:
     """Return what does not fit together, one line each."""
-    checks = (_unknown_names, _unknown_placeholders, _taken_twice, _ours, _without_way, _circles, _short_holds)
+    checks = (_unknown_names, _unknown_placeholders, _taken_twice, _ours, _without_way, _circles, _targets)
     return [line for check in checks for line in check(app)]
 
 
@@ -73,15 +71,6 @@ def _taken_twice(app: Keys) -> Iterator[str]:
     routes = [way.rstrip("/") for service in app.services.values() for way in service.ways]
     for way in _doubles(routes):
         yield f"services: the route {way if '/' in way else f'{way}/'} is given more than once"
-    ports: dict[tuple[str | None, str, int], str] = {}
-    for name, environment in app.environments.items():
-        target = environment.target
-        if target.kind != "docker":
-            continue
-        for key, port in (("port", target.port), ("https_port", target.https_port)):
-            first = ports.setdefault((target.host, target.bind, port), name) if port else name
-            if first != name:
-                yield f"environments.{name}.target.{key}: {port} is taken by environments.{first} already"
 
 
 def _ours(app: Keys) -> Iterator[str]:
@@ -124,28 +113,13 @@ def _circles(app: Keys) -> Iterator[str]:
         yield f"environments.{circle[0]}.after: a circle: {' → '.join(circle)}"
 
 
-def _short_holds(app: Keys) -> Iterator[str]:
-    """Yield steps that end before the router can have noticed that the new slot lost its health."""
-    least = _least_hold_seconds(app)
+def _targets(app: Keys) -> Iterator[str]:
+    """Yield what each environment's target, which knows what it can do, finds wrong with it."""
+    before: dict[str, TargetSettings] = {}
     for name, environment in app.environments.items():
-        if environment.target.kind != "docker":
-            continue  # a router in memory has no checks to wait for
-        for step in environment.shift.steps[:-1]:
-            if step.hold_seconds < least:
-                yield (
-                    f"environments.{name}.shift: the step of {step.percent} percent is too short to see lost health "
-                    f"(found hold_seconds {step.hold_seconds:g}); allowed: at least {least:g}"
-                )
-
-
-def _least_hold_seconds(app: Keys) -> float:
-    """Return how long the router takes to find a service down that refuses or answers 5xx; late answers take longer.
-
-    After the first failed check the next ones follow in half the interval.
-    """
-    checks = [service.checked for service in app.services.values() if service.port]
-    seconds = [one.interval_seconds * (1 + (one.failures - 1) / 2) + LOOK_SECONDS for one in checks]
-    return round(max([LEAST_HOLD_SECONDS, *seconds]), 2)
+        for problem in environment.target.problems(before, environment.shift, app.services):
+            yield f"environments.{name}.{problem}"
+        before[name] = environment.target
 
 
 def _known(where: str, found: Collection[str], allowed: Collection[str]) -> Iterator[str]:

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Discriminator, Field, Tag
 
 from delivery.model import Model
+from delivery.spec.kinds import ByKind
 from delivery.spec.parts import Files, Secrets
 
 MOST_MIGRATION_SECONDS = 86400
@@ -38,10 +39,16 @@ class Migration(Model):
         return tuple(filter(None, [self.files] if isinstance(self.files, str) else self.files or ()))
 
 
-class Database(Model):
-    """The application's PostgreSQL database."""
+class ContainerDatabase(Model):
+    """A PostgreSQL database whose server runs in a container beside the environment's services."""
 
+    # Never written: what was kept before has none, and the hash of the configuration is over what is written.
+    kind: Literal["container"] = Field("container", exclude=True, description="may be left out")
     engine: Literal["postgres"] = Field("postgres", description="the one that is known")
     image: str = Field("postgres:15-alpine", description="image of the server, in test cells as well")
     name: str = Field("app", pattern=DATABASE_PATTERN, description="name of the database")
     migrate: Migration | None = Field(None, description="none: the application sees to its schema itself")
+
+
+# Another kind is another class, and joins here: ContainerDatabase | RdsDatabase.
+Database = Annotated[ContainerDatabase, ByKind(left_out="container")]

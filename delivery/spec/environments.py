@@ -1,16 +1,15 @@
 """What stands in headway.yaml about an environment: where it is, what is asked there, how traffic moves."""
 
-from typing import Annotated, Literal, Self
+from typing import Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, field_validator
 
 from delivery.model import Model, Name
 from delivery.spec.backups import BackupPolicy
 from delivery.spec.checks import Check
-from delivery.spec.entry import Address, Certificate, Network
 from delivery.spec.parts import Files
-from delivery.spec.services import Port
 from delivery.spec.shift import ShiftPlan, as_plan
+from delivery.spec.targets import DEFAULT, TargetConfig
 
 
 class Approval(Model):
@@ -42,46 +41,10 @@ class Watch(Model):
     )
 
 
-class DockerTarget(Model):
-    """Releases run on a Docker host behind HAProxy."""
-
-    kind: Literal["docker"] = Field("docker", description="may be left out")
-    host: str | None = Field(None, description="DOCKER_HOST of the machine; none: the one Headway uses itself")
-    port: Port | None = Field(None, description="where the router listens; none: a free port, kept from then on")
-    bind: Address = Field("127.0.0.1", description="address the router listens on")
-    tls: tuple[Certificate, ...] = Field((), description="certificates of the HTTPS entry; none: HTTP alone")
-    https_port: Port | None = Field(None, description="where HTTPS is; none: a free port, kept from then on")
-    trusted_proxies: tuple[Network, ...] = Field((), description="networks whose X-Forwarded-* headers are believed")
-
-    @field_validator("tls", mode="before")
-    @classmethod
-    def _one_certificate(cls, value: object) -> object:
-        return (value,) if isinstance(value, dict) else value
-
-    @model_validator(mode="after")
-    def _a_port_for_something(self) -> Self:
-        if self.https_port is not None and not self.tls:
-            raise ValueError("https_port needs tls: the certificates that HTTPS shows")
-        if self.https_port is not None and self.https_port == self.port:
-            raise ValueError(f"https_port: {self.https_port} is the port of HTTP as well")
-        return self
-
-
-class MemoryTarget(Model):
-    """Releases run in this process; for trying pipelines out without Docker."""
-
-    kind: Literal["memory"] = Field(description="said, for the default is docker")
-
-
-TargetConfig = Annotated[DockerTarget | MemoryTarget, Field(discriminator="kind")]
-
-
 class Environment(Model):
     """A named place with a target and the policy for getting there."""
 
-    target: TargetConfig = Field(
-        DockerTarget(), description="where releases run: a Docker host when `kind` is left out"
-    )
+    target: TargetConfig = Field(DEFAULT, description="where releases run: a Docker host when `kind` is left out")
     after: Name | None = Field(None, description="the environment a release passes first")
     approval: Approval = Field(Approval(by="nobody"), description="who lets a release in; left out: nobody is asked")
     shift: ShiftPlan = Field(as_plan("AllAtOnce"), description="preset name or plan", validate_default=True)
@@ -103,8 +66,3 @@ class Environment(Model):
     @classmethod
     def _preset(cls, value: object) -> object:
         return value if isinstance(value, dict | ShiftPlan) else as_plan(str(value))
-
-    @field_validator("target", mode="before")
-    @classmethod
-    def _docker_unless_said(cls, value: object) -> object:
-        return {"kind": "docker", **value} if isinstance(value, dict) and "kind" not in value else value

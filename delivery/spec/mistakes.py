@@ -8,9 +8,11 @@ from pydantic_core import ErrorDetails
 
 from delivery.model import FOLDER_PATTERN, HOST_AND_PORT_PATTERN, HOST_PATTERN, NAME_PATTERN, PATH_PATTERN
 from delivery.spec.app import App
-from delivery.spec.database import DATABASE_PATTERN
+from delivery.spec.database import DATABASE_PATTERN, Database
+from delivery.spec.kinds import classes_of
 from delivery.spec.parts import MEMORY_PATTERN
 from delivery.spec.shift import ShiftPlan, Step
+from delivery.spec.targets import TargetConfig
 from delivery.spec.yaml_text import short
 
 _RULES = {
@@ -23,7 +25,8 @@ _RULES = {
     DATABASE_PATTERN: "lower-case letters, digits, underscores, beginning with no digit",
 }
 # Names of a union's members, which pydantic puts into the path of a key although they are not in the file.
-_TAGS = {("target", "docker"), ("target", "memory"), ("files", "folder"), ("files", "folders")}
+_TAGS = {("target", kind) for kind in classes_of(TargetConfig)} | {("database", kind) for kind in classes_of(Database)}
+_TAGS |= {("files", "folder"), ("files", "folders")}
 _TAGS |= {("env_file", "file"), ("env_file", "files")}
 _TAGS |= {("health", "short"), ("health", "settings"), ("health", "off")}
 KEYS = "keys with values"

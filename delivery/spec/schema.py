@@ -4,7 +4,10 @@ from typing import Any
 
 from delivery.model import OWN_KEYS, Model
 from delivery.spec.app import App
+from delivery.spec.database import Database
+from delivery.spec.kinds import classes_of
 from delivery.spec.shift import PRESETS, Canary, Linear, ShiftPlan
+from delivery.spec.targets import TargetConfig
 
 
 def app_schema() -> dict[str, Any]:
@@ -17,13 +20,20 @@ def app_schema() -> dict[str, Any]:
     decorated = {"type": "string", "pattern": r"^(CodeDeployDefault\.)?(ECS|Lambda)(AllAtOnce$|Canary|Linear)"}
     environment["shift"] |= {"default": "AllAtOnce", "anyOf": [{"enum": list(PRESETS)}, *plans, decorated]}
     del environment["shift"]["$ref"]
-    # `kind` may be left out: then the target is a Docker host.
-    targets = [{"$ref": "#/$defs/DockerTarget"}, {"$ref": "#/$defs/MemoryTarget"}]
-    environment["target"] = {"description": environment["target"]["description"], "anyOf": targets, "default": {}}
+    # `kind` may be left out: not as `oneOf` with a discriminator, which asks for it.
+    environment["target"] = _by_kind(environment["target"], TargetConfig) | {"default": {}}
+    properties = schema["properties"]
+    properties["database"] = _by_kind(properties["database"], Database)
+    properties["database"]["anyOf"].append({"type": "null"})
     for definition in (schema, *definitions.values()):
         if definition.get("additionalProperties") is False:
             definition["patternProperties"] = {f"^{OWN_KEYS}": {}}
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "headway.yaml"}
+
+
+def _by_kind(written: dict[str, Any], union: Any) -> dict[str, Any]:
+    classes = [{"$ref": f"#/$defs/{model.__name__}"} for model in classes_of(union).values()]
+    return {"description": written["description"], "anyOf": classes}
 
 
 def _described(model: type[Model]) -> dict[str, Any]:

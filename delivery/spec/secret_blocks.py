@@ -1,7 +1,6 @@
 """The secret blocks that a `headway.yaml` names: the one list, for whoever loads, checks or shows them."""
 
 from delivery.spec.app import App
-from delivery.spec.environments import DockerTarget
 
 
 def named_secrets(app: App) -> dict[str, str]:
@@ -9,9 +8,8 @@ def named_secrets(app: App) -> dict[str, str]:
     found: dict[str, str] = {}
     for name, environment in app.environments.items():
         found |= {f"environments.{name}.secrets.{key}": block for key, block in environment.secrets.items()}
-        certificates = environment.target.tls if isinstance(environment.target, DockerTarget) else ()
-        for number, one in enumerate(certificates):
-            found |= {f"environments.{name}.target.tls[{number}].secret": one.secret} if one.secret else {}
+        for key, one in environment.target.certificates().items():
+            found |= {f"environments.{name}.target.{key}.secret": one.secret} if one.secret else {}
     for name, suite in app.suites.items():
         found |= {f"suites.{name}.secrets.{key}": block for key, block in suite.secrets.items()}
     for part, secrets in app.secrets_of_parts().items():

@@ -21,6 +21,7 @@ from delivery.errors import Rejected
 from delivery.releases.release import Revision
 from delivery.spec.images import Image
 from tests.support.authority import Authority, https_server
+from tests.support.images import on_engine
 from tests.support.platforms import free_port, own_platform
 
 pytestmark = pytest.mark.docker
@@ -140,12 +141,12 @@ def build(tmp_path, home, authority, url, monkeypatch):
 def test_a_dockerfile_that_nobody_adapted_is_built_behind_the_authority(build, authority, tool):
     ref = build(tool)
 
-    content = b"".join(connect().images.get(str(ref)).save())
+    content = b"".join(connect().images.get(on_engine(ref)).save())
     with tarfile.open(fileobj=io.BytesIO(content)) as image:
         layers = [image.extractfile(name).read() for name in image.getnames() if name.endswith("layer.tar")]
     assert b"parcel" in _fetched(ref)
     assert not [one for one in (content, *layers) if authority.pem.splitlines()[5] in one]
-    assert "headway" not in json.dumps(connect().images.get(str(ref)).attrs["Config"]["Env"])
+    assert "headway" not in json.dumps(connect().images.get(on_engine(ref)).attrs["Config"]["Env"])
 
 
 @pytest.mark.parametrize("tool", ["pip", "uv", "npm", "apt", "curl"])
@@ -155,7 +156,7 @@ def test_the_authority_is_what_lets_it_be_built(build, tool):
 
 
 def _fetched(ref):
-    container = connect().containers.create(str(ref), ["true"])
+    container = connect().containers.create(on_engine(ref), ["true"])
     try:
         chunks, _ = container.get_archive("/fetched")
         with tarfile.open(fileobj=io.BytesIO(b"".join(chunks))) as archive:

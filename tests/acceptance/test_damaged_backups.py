@@ -4,7 +4,7 @@ import pytest
 
 from delivery.docker.images.bases import resolve_base
 from delivery.ports.backups import compare, differs_in_definitions
-from delivery.spec.database import Database
+from delivery.spec.database import ContainerDatabase
 from tests.support.backups import DAMAGES, NAMES, OWN_DAMAGES, two_servers
 from tests.support.platforms import own_platform
 
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.docker
 @pytest.fixture(scope="module")
 def servers(tmp_path_factory):
     with own_platform(tmp_path_factory.mktemp("platform")) as home:
-        with two_servers(home, resolve_base(Database().image, cache=home.cache).used) as backups:
+        with two_servers(home, resolve_base(ContainerDatabase().image, cache=home.cache).used) as backups:
             yield backups
 
 

@@ -145,7 +145,7 @@ def test_a_newer_engine_replaces_images_beside_the_dockerfile(tmp_path, source, 
         client = on(address)
 
         first = _build(source, home, STAGES, builder)
-        client.images.remove(str(first.ref), force=True)
+        client.images.remove(f"{REGISTRY}/{first.ref}", force=True)
         client.api.prune_builds(all=True)
         (source / "page").write_text(secrets.token_hex(8))
         again = _build(source, home, STAGES, builder)

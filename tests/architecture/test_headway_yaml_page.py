@@ -7,7 +7,20 @@ import pytest
 import yaml
 
 from delivery.model import Model
-from delivery.spec import backups, checks, database, entry, environments, health, images, scan, services, shift, suites
+from delivery.spec import (
+    backups,
+    checks,
+    database,
+    docker_target,
+    entry,
+    environments,
+    health,
+    images,
+    scan,
+    services,
+    shift,
+    suites,
+)
 from delivery.spec.app import App
 from delivery.spec.variables import DATABASE_FACTS
 from tests.architecture.sources import text
@@ -19,13 +32,13 @@ SECTIONS: dict[str, type[Model]] = {
     "services.NAME": services.Service,
     "services.health": health.Health,
     "backing.NAME": services.Backing,
-    "database": database.Database,
+    "database": database.ContainerDatabase,
     "database.migrate": database.Migration,
     "suites.NAME": suites.Suite,
     "scan": scan.ScanPolicy,
     "scan.waivers": scan.Waiver,
     "environments.NAME": environments.Environment,
-    "environments.NAME.target": environments.DockerTarget,
+    "environments.NAME.target": docker_target.DockerTarget,
     "environments.NAME.target.tls": entry.Certificate,
     "environments.NAME.backups": backups.BackupPolicy,
     "environments.NAME.approval": environments.Approval,

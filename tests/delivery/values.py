@@ -13,7 +13,7 @@ def make_revision(number: int = 1, subject: str = "Change something") -> Revisio
 
 
 def make_release(number: int = 1, *, app: str = "shop", migrations: str = "m1", configuration: str = "c1") -> Release:
-    image = ImageRef(repository=f"registry:5000/{app}/web", digest=f"sha256:{number:064x}")
+    image = ImageRef(repository=f"{app}/web", digest=f"sha256:{number:064x}")
     return Release(
         app=app,
         revision=make_revision(number),

@@ -12,12 +12,12 @@ from delivery.docker.images.bases import resolve_base
 from delivery.errors import Rejected
 from delivery.ports.backups import compare, differs_in_definitions
 from delivery.programs import postgres
-from delivery.spec.database import Database
+from delivery.spec.database import ContainerDatabase
 from tests.support.backups import DAMAGES, NAMES, OWN_DAMAGES, two_servers
 from tests.support.platforms import own_platform
 
 pytestmark = pytest.mark.docker
-DATABASE = Database(name="shop")
+DATABASE = ContainerDatabase(name="shop")
 TABLE = "create table task (id serial primary key, title text not null)"
 FILL = "insert into task (title) select 'task ' || n from generate_series(1, 500) n"
 # Whoever changes the schema outside of migrations is recorded, or stopped.

@@ -20,6 +20,7 @@ from delivery.docker.images.build_client import find_builder
 from delivery.docker.images.builder import build_image
 from delivery.docker.images.pushing import publish_release
 from delivery.docker.images.registry import ensure_registry
+from delivery.docker.images.registry_state import own_registry
 from delivery.docker.services import DockerBuilder
 from delivery.errors import Misconfigured, Rejected, Transient
 from delivery.ports.builder import BuildRequest
@@ -27,6 +28,7 @@ from delivery.programs.buildkit import Builder
 from delivery.releases.release import Release, Revision
 from delivery.spec.images import Image
 from tests.support.engine_proxy import engine_proxy
+from tests.support.images import on_engine
 from tests.support.platforms import free_port, own_platform
 
 pytestmark = pytest.mark.docker
@@ -103,7 +105,7 @@ def build(source, repository, home):
 
 
 def _read(reference, path):
-    container = connect().containers.create(str(reference))
+    container = connect().containers.create(on_engine(reference))
     try:
         chunks, _ = container.get_archive(path)
         with tarfile.open(fileobj=io.BytesIO(b"".join(chunks))) as archive:
@@ -125,16 +127,15 @@ def test_emoji_and_quotes_arrive_in_a_build_as_they_are(build, client):
 
 
 @pytest.mark.parametrize("client", [None, COMPOSE, CLASSIC], ids=["found", "compose", "classic"])
-def test_an_image_is_built_and_known_by_its_digest(build, source, client):
+def test_an_image_is_built_and_known_by_its_digest(build, source, registry, client):
     target = None if client is CLASSIC else "web"  # it would build the failing stage behind it as well
     dockerfile = DOCKERFILE.partition("FROM deps AS test")[0] if client is CLASSIC else DOCKERFILE
 
     built = build(dockerfile, client, target=target)
 
-    repository, digest = built.ref.repository, built.ref.digest
-    host, _, name = repository.partition("/")
+    name, digest = built.ref.repository, built.ref.digest
     manifest = httpx.get(
-        f"http://{host}/v2/{name}/manifests/{digest}",
+        f"http://{registry}/v2/{name}/manifests/{digest}",
         headers={"Accept": "application/vnd.docker.distribution.manifest.v2+json"},
     )
     assert manifest.headers["Docker-Content-Digest"] == digest
@@ -144,7 +145,7 @@ def test_an_image_is_built_and_known_by_its_digest(build, source, client):
 
 
 def test_the_image_tells_where_it_came_from(build, repository):
-    labels = connect().images.get(str(build().ref)).labels
+    labels = connect().images.get(on_engine(build().ref)).labels
 
     assert {key: value for key, value in labels.items() if key.startswith("org.opencontainers.image")} == {
         "org.opencontainers.image.title": repository.partition("/")[2],
@@ -169,11 +170,10 @@ def test_the_same_sources_give_the_same_image(build):
     assert build().ref == build().ref
 
 
-def test_no_working_tag_stays_behind(build, home):
+def test_no_working_tag_stays_behind(build, home, registry):
     built = build()
 
-    host, _, name = built.ref.repository.partition("/")
-    assert httpx.get(f"http://{host}/v2/{name}/tags/list").json()["tags"] == [REVISION.sha[:12]]
+    assert httpx.get(f"http://{registry}/v2/{built.ref.repository}/tags/list").json()["tags"] == [REVISION.sha[:12]]
     assert connect().images.list(f"headway-{home.identity}-build") == []
 
 
@@ -203,7 +203,7 @@ RUN env >/variables
 def _holds(ref, pem):
     """Whether a line of the certificate is anywhere in the image: files, configuration, history."""
     line = pem.splitlines()[5]
-    archive = b"".join(connect().images.get(str(ref)).save())
+    archive = b"".join(connect().images.get(on_engine(ref)).save())
     return line in archive or any(line in layer for layer in _unpacked(archive))
 
 
@@ -232,14 +232,14 @@ def test_the_machines_authority_reaches_the_build_and_no_layer(build, authority,
             "ca_certificate = /dev/headway/ca.crt",
         ]
     assert not _holds(built.ref, authority)
-    assert "headway" not in str(connect().images.get(str(built.ref)).attrs["Config"]["Env"])
+    assert "headway" not in str(connect().images.get(on_engine(built.ref)).attrs["Config"]["Env"])
 
 
 def test_nothing_of_what_the_build_was_given_stays_in_the_image(build, authority):
     built = build("FROM busybox:1.36\nRUN ls /dev/headway >/seen\n")
 
     assert _read(built.ref, "/seen").split() == ["apt.conf", "ca.crt", "truststore.p12", "wgetrc"]
-    archive = b"".join(connect().images.get(str(built.ref)).save())
+    archive = b"".join(connect().images.get(on_engine(built.ref)).save())
     assert not [layer for layer in _unpacked(archive) if b"dev/headway" in layer]
 
 
@@ -317,10 +317,10 @@ def test_a_suites_image_is_named_by_its_suite(source, repository, home):
             key="suites.api.build",
             image=image,
             revision=REVISION,
-            repository=repository,
+            repository=repository.partition("/")[2],
             run="test",
         )
-        return DockerBuilder(home).build(order, lambda _: None)
+        return DockerBuilder(home, own_registry(home)).build(order, lambda _: None)
 
     assert start(Image(context="web", target="web")).name == "suite-api"
     with pytest.raises(Misconfigured, match=r"suites\.api\.build\.dockerfile"):
@@ -431,10 +431,14 @@ def _release(ref, created):
 def test_a_release_is_an_image_that_holds_its_manifest(build, registry, home):
     release = _release(build().ref, REVISION.committed)
 
-    ref = publish_release(release, registry=registry, home=home, run_id="test")
-    assert connect().images.list(f"headway-{home.identity}-release") == connect().images.list(ref.repository) == []
+    ref = publish_release(release, registry=own_registry(home), home=home, run_id="test")
+    assert (
+        connect().images.list(f"headway-{home.identity}-release")
+        == connect().images.list(f"{registry}/{ref.repository}")
+        == []
+    )
 
-    image = connect().images.pull(str(ref))
+    image = connect().images.pull(f"{registry}/{ref}")
     with tarfile.open(fileobj=io.BytesIO(b"".join(image.save()))) as archive:
         layer = json.load(archive.extractfile("manifest.json"))[0]["Layers"][0]
         with tarfile.open(fileobj=archive.extractfile(layer)) as files:
@@ -442,4 +446,4 @@ def test_a_release_is_an_image_that_holds_its_manifest(build, registry, home):
     connect().images.remove(image.id, force=True)
     assert kept == release
     assert image.labels["headway.release"] == release.fingerprint
-    assert ref.repository == f"{registry}/{release.app}/release"
+    assert ref.repository == f"{release.app}/release"

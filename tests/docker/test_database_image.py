@@ -12,11 +12,11 @@ from delivery.docker.images.bases import resolve_base
 from delivery.docker.sandbox.probe import wait_until
 from delivery.docker.sandbox.sandbox import open_sandbox
 from delivery.errors import Misconfigured
-from delivery.spec.database import Database
+from delivery.spec.database import ContainerDatabase
 from tests.support.images import image_of
 from tests.support.platforms import own_platform
 
-DATABASE = Database(name="shop")
+DATABASE = ContainerDatabase(name="shop")
 # As the image of PostgreSQL 18 says it.
 STARTS = 'CMD ["postgres"]'
 MOVED = [STARTS, "ENV PGDATA=/var/lib/postgresql/18/docker", "VOLUME /var/lib/postgresql"]

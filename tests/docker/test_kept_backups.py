@@ -20,13 +20,13 @@ from delivery.docker.sandbox.sandbox import open_sandbox
 from delivery.errors import Misconfigured, Rejected
 from delivery.home import Home
 from delivery.ports.database import DatabaseAccess
-from delivery.spec.database import Database
+from delivery.spec.database import ContainerDatabase
 from tests.delivery.values import make_app
 from tests.support.images import image_of
 from tests.support.platforms import own_platform
 
 pytestmark = [pytest.mark.docker, pytest.mark.xdist_group("kept-backups")]
-DATABASE = Database(name="shop")
+DATABASE = ContainerDatabase(name="shop")
 APP = make_app().model_copy(update={"database": DATABASE})
 FILL = """create table task (id serial primary key, title text not null);
 insert into task (title) select 'task ' || n from generate_series(1, 500) n;
@@ -222,7 +222,7 @@ def test_a_changed_image_is_applied_and_the_data_stays(place):
         assert place.sql("select count(*) from task") == "500"
         place.ensure()
     with pytest.raises(Misconfigured, match="the database of production is called shop"):
-        ensure_database(Database(name="bank"), place.names, image=place.image, home=place.home)
+        ensure_database(ContainerDatabase(name="bank"), place.names, image=place.image, home=place.home)
 
 
 def test_a_lost_volume_is_told_and_a_backup_takes_its_place(place, kept):

@@ -1,12 +1,13 @@
 import secrets
 import socket
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 import pytest
 from docker.errors import NotFound
 
 from delivery.docker.engine.client import connect
 from delivery.docker.engine.packing import packed
+from delivery.docker.environment import open_docker
 from delivery.docker.images.bases import resolve_base
 from delivery.docker.images.pushing import push
 from delivery.docker.images.registry import ensure_registry, stop_registry
@@ -14,7 +15,11 @@ from delivery.docker.images.registry_state import look_at_registry
 from delivery.errors import Rejected, Transient
 from delivery.home import Home
 from delivery.platform.duties import registry_is_missing, restore_registry
-from tests.support.platforms import free_port
+from delivery.ports.settings import EnvironmentSettings
+from delivery.releases.release import Release
+from tests.delivery.values import make_app, make_release
+from tests.places.images import make_image
+from tests.support.platforms import free_port, remove_platform
 
 pytestmark = pytest.mark.docker
 CACHE = Home.current().cache
@@ -48,8 +53,7 @@ def taken_port():
 @contextmanager
 def lost_port(home):
     """Yield the port that the registry of `home` had, and that another program took while it stood still."""
-    port = free_port()
-    ensure_registry(home, preferred_port=port)
+    port = int(ensure_registry(home, preferred_port=free_port()).address.rpartition(":")[2])
     stop_registry(home)
     with socket.socket() as other:
         other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -210,7 +214,29 @@ def test_a_port_that_somebody_else_took_is_told_and_only_up_moves_the_registry(h
 
     assert "next: end that program; or headway up" in str(told.value)
     assert f"the registry is at {moved.address} now, for" in moved.news[0]
-    assert f"releases made before name 127.0.0.1:{port}" in moved.news[0]
+    assert moved.news[0].endswith(f"has port {port}; with the images of all releases that it had")
+
+
+def test_a_release_kept_with_the_old_port_runs_from_where_the_registry_moved_to(home):
+    old = ensure_registry(home, preferred_port=free_port()).address
+    web = make_image(old, CACHE, "good", 1)
+    kept = {"web": {"repository": f"{old}/{web.repository}", "digest": web.digest}}
+    release = Release.model_validate(make_release(1).model_dump() | {"images": kept})
+    connect().images.remove(f"{old}/{web}", force=True)
+    with lost_port(home):
+        moved = ensure_registry(home).address
+    app = make_app(environments={"production": {}})
+    settings, environment = EnvironmentSettings(app="shop", environment="production"), app.environments["production"]
+
+    with closing(open_docker(app, environment, settings, sequence=1, home=home).target) as target:
+        staged = target.stage(app, release)
+        seen = target.observe().slots
+    remove_platform(home)
+    connect().images.remove(f"{moved}/{web}", force=True)
+
+    assert moved != old
+    assert staged.healthy
+    assert [slot.release for slot in seen if slot.release] == [release]
 
 
 def test_a_push_to_a_dead_registry_says_so_and_starts_it_for_the_next_attempt(home):
@@ -225,7 +251,7 @@ def test_a_push_to_a_dead_registry_says_so_and_starts_it_for_the_next_attempt(ho
     connect().images.remove(f"{repository}:1")
 
     assert "its container was removed\n  next: headway up starts it again" in str(told.value)
-    assert ref.repository == repository
+    assert f"{registry.address}/{ref.repository}" == repository
 
 
 def test_an_image_that_the_registry_lost_is_no_base_image_that_cannot_be_had(home, monkeypatch):

@@ -17,7 +17,7 @@ from delivery.docker.target.removal import find_belongings, find_environments, f
 from delivery.errors import Rejected
 from delivery.ports.settings import EnvironmentSettings
 from delivery.spec.app import App
-from delivery.spec.database import Database
+from delivery.spec.database import ContainerDatabase
 from tests.support.platforms import free_port, own_platform
 
 pytestmark = pytest.mark.docker
@@ -43,10 +43,10 @@ def home(tmp_path_factory):
 def shop(home):
     """A shop with a database in each of two environments, and a shoppe with one."""
     client = connect()
-    image = resolve_base(Database().image, cache=home.cache).used
+    image = resolve_base(ContainerDatabase().image, cache=home.cache).used
     for app, environment in (("shop", "production"), ("shop", "staging"), ("shoppe", "production")):
         names = EnvironmentNames(home.identity, app, environment)
-        ensure_database(Database(), names, image=image, home=home)
+        ensure_database(ContainerDatabase(), names, image=image, home=home)
         if (app, environment) == ("shop", "production"):
             ensure_backing(client, names, APP, home, None)
     return home

@@ -200,7 +200,7 @@ def test_a_removed_database_is_fetched_again(home, registry):
 
 
 def test_an_image_that_is_not_in_the_registry_is_no_clean_image(home, registry, fresh):
-    missing = ImageRef(repository=f"{registry}/nothing", digest="sha256:" + "0" * 64)
+    missing = ImageRef(repository="nothing", digest="sha256:" + "0" * 64)
 
     with pytest.raises(Rejected, match="the platform's registry does not have it any more\n  next: headway run"):
         scanner.scan("backend", missing, fresh, home, run_id="test")
@@ -208,8 +208,10 @@ def test_an_image_that_is_not_in_the_registry_is_no_clean_image(home, registry, 
 
 def _lose_the_layers(home, ref):
     """Remove the image's layers from its registry, which has no more than its manifest and its configuration then."""
-    address, _, name = ref.repository.partition("/")
-    manifest = httpx.get(f"http://{address}/v2/{name}/manifests/{ref.digest}", headers={"Accept": MANIFEST}).json()
+    address = ensure_registry(home).address
+    manifest = httpx.get(
+        f"http://{address}/v2/{ref.repository}/manifests/{ref.digest}", headers={"Accept": MANIFEST}
+    ).json()
     registry = connect().containers.get(ensure_registry(home).container)
     for layer in manifest["layers"]:
         algorithm, _, digest = layer["digest"].partition(":")

@@ -35,7 +35,6 @@ from prefect.testing.utilities import prefect_test_harness
 from blocks import artifact_store
 from blocks.artifact_store import current_store
 from blocks.registration import register_blocks
-from blocks.registry import current_registry
 from delivery.memory import behaviour
 from delivery.platform.orchestrator import RESULTS_BLOCK, server_command
 from tests.flows.fakes import Containers
@@ -129,4 +128,3 @@ def platform(make_platform: Callable[[Path], contextmanager], tmp_path: Path) ->
 
 def _forget_blocks() -> None:
     current_store.cache_clear()
-    current_registry.cache_clear()

@@ -79,7 +79,7 @@ class Containers(MemoryPlatform):
 
     def stand_in(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Take the place of everything a platform builds, scans, tests and cleans up with."""
-        monkeypatch.setattr("delivery.opening.open_services", self.services)
+        monkeypatch.setattr("delivery.opening.open_services", lambda registry=None: self.services())
         monkeypatch.setattr("delivery.memory.behaviour.new_behaviour", self.behaviour)
         monkeypatch.setattr("tasks.report.report_html", DeliveryRecord.model_dump_json)  # pictures take a second
 

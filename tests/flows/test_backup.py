@@ -2,6 +2,7 @@
 
 import pytest
 
+from blocks.environment import DeliveryEnvironment, block_name
 from delivery.errors import Rejected
 from delivery.memory.behaviour import memory_state
 from flows.verify_backup import verify_backups
@@ -9,6 +10,7 @@ from tests.flows.platform import MEMORY
 
 pytestmark = [pytest.mark.prefect, pytest.mark.xdist_group("prefect")]
 
+REGISTRY = "registry:5000"  # of the platform's block
 PROVEN = {"target": MEMORY, "prove_backup": True}
 
 
@@ -26,9 +28,28 @@ def test_the_first_release_is_migrated_and_then_its_backup_is_proven(platform):
     run = platform.put_live(1)
 
     assert run.state.is_completed(), run.ended
-    assert platform.containers.databases["production"] == [str(platform.release(1).images["web"])]
+    assert platform.containers.databases["production"] == [f"{REGISTRY}/{web_of(platform)}"]
     assert platform.containers.calls["restore production"] == 1
     assert evidence_of(platform) == ["restore"]
+
+
+def web_of(platform):
+    return platform.release(1).images["web"]
+
+
+def test_a_release_runs_from_the_registry_that_its_environment_has(platform, elsewhere):
+    platform.put_live(1)
+
+    assert platform.containers.databases["production"] == [f"{elsewhere}/{web_of(platform)}"]
+
+
+@pytest.fixture
+def elsewhere():
+    """The address of a registry that production alone pulls its images from."""
+    name, address = block_name("shop", "production"), "registry.example.com/our"
+    DeliveryEnvironment(registry=address).save(name, overwrite=True, _sync=True)
+    yield address
+    DeliveryEnvironment.delete(name, _sync=True)
 
 
 def test_a_backup_that_cannot_be_restored_stops_the_migration(platform):

@@ -44,11 +44,16 @@ class Live:
 class TargetContract:
     """A subclass brings `app`, `release(number, **behaviour)`, `target(sequence)` of a new place, and `live`.
 
-    Each call of `target` opens another one. `serve_something_else` is how a release that is live goes astray there.
+    Each call of `target` opens another one. `serve_something_else` is how a release that is live goes astray there,
+    `what_instances_may_use` where the limits of what runs are read.
     """
 
     def serve_something_else(self, live: Live, release: Release) -> None:
         """From now on the instances of `release` serve another version."""
+        raise NotImplementedError
+
+    def what_instances_may_use(self, live: Live, release: Release) -> list[tuple[float | None, int | None]]:
+        """Return cores and bytes of memory that each instance of `release` may use, as the place itself tells."""
         raise NotImplementedError
 
     def put_live(self, app, target, release, sequence=1):
@@ -377,6 +382,14 @@ class TargetContract:
         assert {answer.status for answer in each} == {200}
         assert {answer.body for answer in each} == {answer.body for answer in live.target(2).ask("/", second)}
         assert [one.status for one in live.target(2).ask("/", live.first, "web")] == [200]
+
+    def test_each_instance_of_a_service_may_use_what_is_said_and_without_a_word_all_there_is(self, app, live, release):
+        limited = with_settings(app, instances=2, cpus=0.5, memory="64m", start_seconds=60)
+
+        assert live.target(2).stage(limited, release(2)).healthy
+
+        assert self.what_instances_may_use(live, release(2)) == [(0.5, 64 * 1024**2)] * 2
+        assert self.what_instances_may_use(live, live.first) == [(None, None)]
 
     def test_a_change_goes_on_with_a_target_that_is_opened_in_the_middle_of_it(self, app, live, release):
         first, second = live.first, release(2)

@@ -83,4 +83,4 @@ def make_image(registry: str, cache, kind: str, number: int) -> ImageRef:
     client.images.push(repository, f"{kind}-{number}")
     image.reload()
     digest = next(name.partition("@")[2] for name in image.attrs["RepoDigests"] if name.startswith(repository))
-    return ImageRef(repository=repository, digest=digest)
+    return ImageRef(repository="shop/web", digest=digest)

@@ -85,29 +85,23 @@ class InventoryContract:
 
 
 class PublishContract:
-    """Besides, a subclass brings `registry`, the address that images are pushed to."""
-
-    @pytest.fixture
-    def registry(self):
-        return "registry:5000"
-
-    def test_a_release_published_again_is_the_one_that_is_there(self, services, registry):
+    def test_a_release_published_again_is_the_one_that_is_there(self, services):
         release = make_release(1)
         later = release.model_copy(update={"created": release.created.replace(hour=13)})
         assert later.fingerprint == release.fingerprint
 
-        first, again = (services.builder.publish(one, registry, "run-1") for one in (release, later))
-        another = services.builder.publish(make_release(2), registry, "run-1")
+        first, again = (services.builder.publish(one, "run-1") for one in (release, later))
+        another = services.builder.publish(make_release(2), "run-1")
 
         assert first == again != another
-        assert first.repository == f"{registry}/shop/release"
+        assert first.repository == "shop/release"
 
-    def test_the_repositories_of_an_application_go_and_those_of_others_stay(self, services, registry):
-        services.builder.publish(make_release(1), registry, "run-1")
-        services.builder.publish(make_release(1, app="shoppe"), registry, "run-1")
+    def test_the_repositories_of_an_application_go_and_those_of_others_stay(self, services):
+        services.builder.publish(make_release(1), "run-1")
+        services.builder.publish(make_release(1, app="shoppe"), "run-1")
         assert services.inventory.repositories("shop") == ["shop/release"]
 
-        services.inventory.remove_images("shop", registry)
+        services.inventory.remove_images("shop")
 
         assert services.inventory.repositories("shop") == []
         assert services.inventory.repositories("shoppe") == ["shoppe/release"]

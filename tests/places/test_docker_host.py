@@ -16,6 +16,7 @@ from delivery.docker.images.registry import ensure_registry
 from delivery.docker.sandbox.jobs import DockerJobs
 from delivery.docker.target import host_look
 from delivery.docker.target.docker_host import DockerHost
+from delivery.docker.target.instances import list_instances
 from delivery.docker.target.lifecycle import pause_environments, purge_environments, resume_environments
 from delivery.docker.target.metrics import RouterMetrics
 from delivery.errors import Misconfigured, Rejected, ReleaseUnhealthy
@@ -25,7 +26,7 @@ from delivery.ports.settings import EnvironmentSettings
 from delivery.releases.release import Release
 from delivery.spec.app import App
 from delivery.spec.checks import CommandCheck
-from delivery.spec.database import Database
+from delivery.spec.database import ContainerDatabase
 from delivery.spec.environments import Watch
 from delivery.testing.checks import run_command
 from tests.delivery.values import NOON, make_revision
@@ -56,7 +57,7 @@ def image(home):
 
     yield get
     for ref in made.values():
-        connect().images.remove(str(ref), force=True)
+        connect().images.remove(f"{registry.address}/{ref}", force=True)
 
 
 @contextmanager
@@ -174,6 +175,11 @@ class TestDockerHost(TargetContract):
     def serve_something_else(self, live, release):
         [answer] = live.target(0).ask("/stray", release, "web")
         assert answer.status == 200
+
+    def what_instances_may_use(self, live, release):
+        found = list_instances(connect(), live.target(0).names)
+        given = [one.container.attrs["HostConfig"] for one in found if one.release == release]
+        return [(one["NanoCpus"] / 1e9 or None, one["Memory"] or None) for one in given]
 
     def test_each_instance_of_a_service_is_asked(self, app, live, release):
         super().test_each_instance_of_a_service_is_asked(app, live, release)
@@ -600,7 +606,7 @@ def test_the_password_that_a_database_was_given_is_in_no_log(settings, home, rel
     with hosts(app, settings, home) as target:
         put_live(app, target, release(1))
         host = target(1)
-        host.app = app.model_copy(update={"database": Database()})
+        host.app = app.model_copy(update={"database": ContainerDatabase()})
         line, *_ = host.logs(LogWish(part="web"))
 
     assert line.text == "*** good 1"

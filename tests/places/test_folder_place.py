@@ -3,11 +3,13 @@
 import secrets
 
 import pytest
+from pydantic import ValidationError
 
 from delivery import opening
 from delivery.ports.jobs import Job
 from delivery.ports.settings import EnvironmentSettings
 from delivery.spec.app import App
+from delivery.spec.parts import memory_bytes
 from tests.delivery.values import make_release
 from tests.places.contract import Live, TargetContract
 from tests.places.environment_contract import DatabaseContract, JobsContract
@@ -75,6 +77,11 @@ class TestFolderHost(TargetContract):
         path = live.target(0).files.image_path(release.images["web"])
         write(path, ImageFile(serves="sha256:" + "0" * 64))
 
+    def what_instances_may_use(self, live, release):
+        host = live.target(0)
+        services = host.files.read().slots[host.observe().slot_of(release).colour].services.values()
+        return [(one.cpus, one.memory and memory_bytes(one.memory)) for one in services for _ in range(one.instances)]
+
     @pytest.fixture
     def live(self, app, settings, target, release):
         self.put_live(app, target, release(1))
@@ -134,3 +141,10 @@ def test_the_kind_is_taken_by_headway_yaml_and_written_back_whole(app):
 
     assert App.model_validate(written) == app
     assert written["environments"]["production"]["target"]["folder"].endswith("environments")
+
+
+def test_a_target_brings_its_own_checks_of_an_environment(app):
+    environments = {"production": {"target": {"kind": "folder", "folder": "here"}}}
+
+    with pytest.raises(ValidationError, match=r"production\.target\.folder: found here; allowed: an absolute path"):
+        App.model_validate(app.model_dump() | {"environments": environments})

@@ -3,6 +3,7 @@ import pytest
 from delivery.memory.behaviour import Behaviour, memory_state
 from delivery.memory.target import MemoryHost
 from delivery.ports.settings import EnvironmentSettings
+from delivery.spec.parts import memory_bytes
 from tests.delivery.values import make_app, make_release
 from tests.places.contract import WATCH, Live, TargetContract
 
@@ -11,6 +12,11 @@ class TestMemory(TargetContract):
     def serve_something_else(self, live, release):
         behaviour = memory_state(live.settings.app, live.settings.environment).behaviour
         behaviour.serves_another_version.add(release.fingerprint)
+
+    def what_instances_may_use(self, live, release):
+        settings = memory_state(live.settings.app, live.settings.environment)
+        services = settings.services[live.target(0).observe().slot_of(release).colour].values()
+        return [(one.cpus, one.memory and memory_bytes(one.memory)) for one in services for _ in range(one.instances)]
 
     @pytest.fixture
     def settings(self, request):

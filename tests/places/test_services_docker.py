@@ -99,9 +99,9 @@ class TestInventoryOnAnEngine(InventoryContract):
 class TestPublishingOnAnEngine(PublishContract):
     """The whole contract on a real engine and its registry."""
 
-    @pytest.fixture
+    @pytest.fixture(autouse=True)
     def registry(self, home):
-        return ensure_registry(home, preferred_port=free_port()).address
+        ensure_registry(home, preferred_port=free_port())
 
 
 class TestTestbedsOnAnEngine(TestbedsContract):

@@ -21,7 +21,7 @@ def _changed(**changes):
     return json.dumps({**json.loads(text), **changes}).encode(), ref
 
 
-IMAGE = ImageRef(repository="127.0.0.1:5000/shop/web", digest="sha256:" + "9d" * 32)
+IMAGE = "127.0.0.1:5000/shop/web@sha256:" + "9d" * 32
 COMMON = [
     *("--image-src", "remote", "--cache-dir", "/cache", "--cache-backend", "fs"),
     *("--offline-scan", "--skip-version-check", "--disable-telemetry"),
@@ -32,7 +32,7 @@ def test_a_scan_reads_the_image_from_its_registry_by_digest():
     assert trivy.scan_argv(IMAGE, vulnerabilities=True, licences=True) == [
         *("trivy", "image", "--quiet", "--format", "json", "--output", "/tmp/report.json", *COMMON),
         *("--scanners", "secret,vuln,license", "--image-config-scanners", "misconfig,secret"),
-        *("--skip-check-update", "--skip-db-update", "--skip-java-db-update", str(IMAGE)),
+        *("--skip-check-update", "--skip-db-update", "--skip-java-db-update", IMAGE),
     ]
 
 
@@ -45,7 +45,7 @@ def test_without_a_database_vulnerabilities_are_not_looked_for():
 
 def test_the_bill_of_materials_is_cyclonedx():
     assert trivy.sbom_argv(IMAGE) == [
-        *("trivy", "image", "--quiet", "--format", "cyclonedx", "--output", "/tmp/report.json", *COMMON, str(IMAGE))
+        *("trivy", "image", "--quiet", "--format", "cyclonedx", "--output", "/tmp/report.json", *COMMON, IMAGE)
     ]
 
 

@@ -10,6 +10,13 @@ from pathlib import Path
 from delivery.docker.engine.client import connect
 from delivery.docker.images.bases import resolve_base
 from delivery.home import Home
+from delivery.releases.release import ImageRef
+
+
+def on_engine(ref: ImageRef) -> str:
+    """Return under which name, with whatever registry, this machine's engine has an image that was pushed."""
+    names = (name for image in connect().api.images() for name in image["RepoDigests"] or ())
+    return next(name for name in names if name.endswith(f"/{ref}"))
 
 
 @contextmanager

@@ -20,7 +20,7 @@ from delivery.errors import Misconfigured
 from delivery.home import Home
 from delivery.ports.database import ALIAS, DatabaseAccess
 from delivery.programs import postgres
-from delivery.spec.database import Database
+from delivery.spec.database import ContainerDatabase
 
 ROLE = "database"
 START_SECONDS = 60
@@ -29,7 +29,13 @@ IN_MEMORY = ["postgres", "-c", "fsync=off", "-c", "synchronous_commit=off", "-c"
 
 
 def ensure_database(
-    database: Database, names: EnvironmentNames, *, image: str, home: Home, host: str | None = None, anew: bool = False
+    database: ContainerDatabase,
+    names: EnvironmentNames,
+    *,
+    image: str,
+    home: Home,
+    host: str | None = None,
+    anew: bool = False,
 ) -> DatabaseAccess:
     """Return access to the environment's database, running and letting its user in; its data outlives its container.
 
@@ -157,7 +163,7 @@ def _check_owner(labels: Mapping[str, str], names: EnvironmentNames) -> None:
         )
 
 
-def check_same_name(database: Database, access: DatabaseAccess, names: EnvironmentNames) -> None:
+def check_same_name(database: ContainerDatabase, access: DatabaseAccess, names: EnvironmentNames) -> None:
     """Return when the database that is kept is called as headway.yaml says; Misconfigured otherwise."""
     if database.name != access.name:
         raise Misconfigured(
@@ -169,14 +175,14 @@ def check_same_name(database: Database, access: DatabaseAccess, names: Environme
         )
 
 
-def _is_of_another_image(container: Container, database: Database, image: str) -> bool:
+def _is_of_another_image(container: Container, database: ContainerDatabase, image: str) -> bool:
     """Tell whether headway.yaml names another image than when the container was made; a tag that moved is the same."""
     asked = container.labels.get(LABEL_IMAGE)
     return asked != database.image if asked else container.attrs["Config"]["Image"] != image
 
 
 def _access_of_kept(
-    client: DockerClient, database: Database, names: EnvironmentNames, image: str, home: Home, *, anew: bool
+    client: DockerClient, database: ContainerDatabase, names: EnvironmentNames, image: str, home: Home, *, anew: bool
 ) -> tuple[DatabaseAccess, bool]:
     """Return how a database without a container is reached, and whether its volume knows another password."""
     kept, has_volume = read_password(home, names), _has_volume(client, names.database)
@@ -196,7 +202,7 @@ def _access_of_kept(
 
 
 def _create(
-    client: DockerClient, database: Database, names: EnvironmentNames, image: str, access: DatabaseAccess
+    client: DockerClient, database: ContainerDatabase, names: EnvironmentNames, image: str, access: DatabaseAccess
 ) -> Container:
     """Create the container on the volume of its data, which is made when there is none."""
     labels = environment_labels(names.platform, names.app, names.environment, ROLE)

@@ -34,7 +34,7 @@ from delivery.programs import buildkit
 from delivery.programs.buildkit import Builder, BuildOrder, Progress
 from delivery.programs.run import run
 from delivery.progress import Tell, told
-from delivery.releases.release import BuiltImage, Revision
+from delivery.releases.release import BuiltImage, Revision, without_registry
 from delivery.spec.images import Image
 from delivery.spec.stand_ins import StandIns
 
@@ -190,7 +190,7 @@ def _order(
 def _labels(repository: str, revision: Revision, origin: str) -> dict[str, str]:
     """Return the image's labels; `created` is the commit's time, so that equal sources give equal images."""
     values = {
-        "title": repository.partition("/")[2],
+        "title": without_registry(repository),
         "revision": revision.sha,
         "version": revision.short,
         "created": revision.committed.isoformat() if revision.committed else "",

@@ -16,7 +16,7 @@ from delivery.dockerfiles.naming import problems_with, read_for
 from delivery.errors import Misconfigured
 from delivery.ports.builder import Looked
 from delivery.spec.app import App
-from delivery.spec.environments import DockerTarget
+from delivery.spec.docker_target import DockerTarget
 from delivery.spec.named_images import foreign_image_keys
 from delivery.spec.stand_ins import StandIns, stricter
 

@@ -16,12 +16,13 @@ from delivery.docker.images.registry import ensure_registry
 from delivery.docker.images.registry_state import registry_error
 from delivery.errors import HeadwayError, Rejected, Transient
 from delivery.home import Home
+from delivery.ports.registry import Registry
 from delivery.programs.buildkit import says_disk_full
-from delivery.releases.release import ImageRef, Release
+from delivery.releases.release import ImageRef, Release, without_registry
 
 
 def push(image: Image, repository: str, tag: str, home: Home | None = None) -> ImageRef:
-    """Push the image and return it by the digest the registry was told.
+    """Push the image to `host:port/app/name` and return it by the digest the registry was told.
 
     Raises Transient when the registry does not take it, Rejected when the disk is full. The platform's own registry,
     that of `home`, is started again when that is why.
@@ -34,12 +35,12 @@ def push(image: Image, repository: str, tag: str, home: Home | None = None) -> I
                     raise Rejected(f"pushing {repository}:{tag}: {disk_message(free_bytes())}")
                 raise _not_taken(f"{repository}:{tag}", event["error"].strip(), home or Home.current())
             if digest := event.get("aux", {}).get("Digest"):
-                return ImageRef(repository=repository, digest=digest)
+                return ImageRef(repository=without_registry(repository), digest=digest)
         # An engine that keeps images in containerd does not say it while it pushes.
         known = (name.partition("@") for name in connect().images.get(f"{repository}:{tag}").attrs["RepoDigests"])
         for name, _, digest in known:
             if name == repository:
-                return ImageRef(repository=repository, digest=digest)
+                return ImageRef(repository=without_registry(repository), digest=digest)
     raise Transient(f"pushing {repository}:{tag}: the registry confirmed no digest")
 
 
@@ -55,12 +56,12 @@ def _not_taken(name: str, said: str, home: Home) -> Transient | Rejected:
     return Transient(f"pushing {trouble}")
 
 
-def publish_release(release: Release, *, registry: str, home: Home, run_id: str) -> ImageRef:
-    """Push the release's manifest as a tiny image `…/release:<fingerprint>` and return it by digest.
+def publish_release(release: Release, *, registry: Registry, home: Home, run_id: str) -> ImageRef:
+    """Push the release's manifest as a tiny image `app/release:<fingerprint>` and return it by digest.
 
     The first one stays: the same release published again is the one that is there.
     """
-    repository, tag = f"{registry}/{release.app}/release", release.fingerprint
+    repository, tag = registry.repository(f"{release.app}/release"), release.fingerprint
     local = f"headway-{home.identity}-release"
     name = f"{local}:{uuid4().hex[:12]}"
     with reported(f"publishing release {release.fingerprint} of run {run_id}"):
@@ -86,7 +87,7 @@ def _in_registry(repository: str, tag: str) -> ImageRef | None:
         found = connect().images.get_registry_data(f"{repository}:{tag}")
     except APIError:
         return None
-    return ImageRef(repository=repository, digest=str(found.id))
+    return ImageRef(repository=without_registry(repository), digest=str(found.id))
 
 
 def _labels(release: Release) -> dict[str, str]:

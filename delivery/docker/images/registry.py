@@ -84,7 +84,7 @@ def _news(before: RegistryRecord | None, now: RegistryRecord, *, lost: bool) -> 
     gone = f"the registry's images are gone, with its volume: {AGAIN}"
     moved = (
         f"the registry is at {now.address} now, for {holder_of(before.port)} has port {before.port}; "
-        f"releases made before name {before.address}: those the Docker engine has lost cannot be rolled back to"
+        "with the images of all releases that it had"
     )
     return tuple(text for text, is_so in ((gone, lost), (moved, before.port != now.port)) if is_so)
 

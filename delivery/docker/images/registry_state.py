@@ -11,9 +11,10 @@ from docker.models.containers import Container
 from pydantic import ValidationError
 
 from delivery.docker.engine.client import connect
-from delivery.errors import Rejected, Transient
+from delivery.errors import Misconfigured, Rejected, Transient
 from delivery.home import Home
 from delivery.model import Model
+from delivery.ports.registry import Registry
 
 PROBE_SECONDS = 3
 UP = "headway up starts it again, with the images it has"
@@ -60,6 +61,17 @@ def read_record(home: Home) -> RegistryRecord | None:
 def write_record(home: Home, record: RegistryRecord) -> None:
     """Keep where it is."""
     _path(home).write_text(record.model_dump_json())
+
+
+def own_registry(home: Home) -> Registry:
+    """Return the platform's own registry, wherever it is when it is asked; Misconfigured when there never was one."""
+
+    def address() -> str:
+        if (record := read_record(home)) is None:
+            raise Misconfigured("the platform's registry", "it was never started", next_step="headway up")
+        return record.address
+
+    return Registry(address)
 
 
 def look_at_registry(home: Home, client: DockerClient | None = None) -> RegistryState:

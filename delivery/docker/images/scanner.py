@@ -25,13 +25,14 @@ from delivery.docker.engine.packing import packed
 from delivery.docker.images.bases import resolve_base
 from delivery.docker.images.certificates import own_bundle
 from delivery.docker.images.registry import ensure_registry
-from delivery.docker.images.registry_state import registry_error
+from delivery.docker.images.registry_state import own_registry, registry_error
 from delivery.docker.images.scanned_layers import ScannedLayers
 from delivery.errors import Interrupted, Transient
 from delivery.home import Home
+from delivery.ports.registry import Registry
 from delivery.ports.scanner import VulnerabilityDatabase
 from delivery.programs import trivy
-from delivery.releases.release import ImageRef
+from delivery.releases.release import ImageRef, without_registry
 from delivery.scanning.findings import ScanReport, database_status
 from delivery.spec.scan import ScanPolicy
 
@@ -75,15 +76,18 @@ def last_known(policy: ScanPolicy, home: Home) -> VulnerabilityDatabase | None:
         return None
 
 
-def scan(name: str, ref: ImageRef, policy: ScanPolicy, home: Home, *, run_id: str) -> ScanReport:
-    """Return what is in the image called `name`; the image is read from its registry by digest.
+def scan(
+    name: str, ref: ImageRef, policy: ScanPolicy, home: Home, *, run_id: str, registry: Registry | None = None
+) -> ScanReport:
+    """Return what is in the image called `name`; the image is read by digest from `registry`, or the platform's own.
 
     Raises Transient when the scanner could not look, Rejected when its report cannot be used.
     """
     database = prepare(policy, home, run_id=run_id)
-    argv = trivy.scan_argv(ref, vulnerabilities=bool(database.volume), licences=bool(policy.forbidden_licences))
+    reference = (registry or own_registry(home)).reference(ref)
+    argv = trivy.scan_argv(reference, vulnerabilities=bool(database.volume), licences=bool(policy.forbidden_licences))
     with reported(f"scanning {name}"):
-        ended = _look(argv, ref, home, run_id, database.volume)
+        ended = _look(argv, reference, home, run_id, database.volume)
     parsed = trivy.parse_report(ended.output, ref)
     now = datetime.now(UTC)
     return ScanReport(
@@ -100,26 +104,28 @@ def scan(name: str, ref: ImageRef, policy: ScanPolicy, home: Home, *, run_id: st
     )
 
 
-def sbom(ref: ImageRef, home: Home, *, run_id: str) -> bytes:
+def sbom(ref: ImageRef, home: Home, *, run_id: str, registry: Registry | None = None) -> bytes:
     """Return what the image consists of as CycloneDX JSON; Transient when the scanner could not look."""
+    reference = (registry or own_registry(home)).reference(ref)
     with reported(f"listing what is in {ref}"):
-        content = _look(trivy.sbom_argv(ref), ref, home, run_id, None).output
+        content = _look(trivy.sbom_argv(reference), reference, home, run_id, None).output
     if json.loads(content).get("bomFormat") != "CycloneDX":
         raise Transient(f"{ref}: the scanner wrote no CycloneDX document")
     return content
 
 
-def _look(argv: Sequence[str], ref: ImageRef, home: Home, run_id: str, volume: str | None) -> _Ended:
-    asked = argv[: argv.index(str(ref))]
-    layers = ScannedLayers(_kept(home, " ".join([IMAGE, ref.repository, *asked])).with_suffix(".layers"))
-    with _trivy(argv, ref.repository, home, run_id, volume) as container:
+def _look(argv: Sequence[str], reference: str, home: Home, run_id: str, volume: str | None) -> _Ended:
+    asked, repository = argv[: argv.index(reference)], reference.partition("@")[0]
+    # By its name alone: a registry that moved has the same layers.
+    layers = ScannedLayers(_kept(home, " ".join([IMAGE, without_registry(repository), *asked])).with_suffix(".layers"))
+    with _trivy(argv, repository, home, run_id, volume) as container:
         if known := layers.content():
             container.put_archive("/", packed(trivy.LAYERS.lstrip("/"), known))
         ended = _finish(container, trivy.OUTPUT, SCAN_SECONDS)
         if ended.code != 0 or not ended.output:
             layers.forget()  # were it at fault, the next attempt would end as this one did
-            said = f"{ref}: the scanner ended with exit code {ended.code}: {ended.log[-600:]}"
-            raise registry_error(str(ref), ended.log, home) or Transient(said)
+            said = f"{reference}: the scanner ended with exit code {ended.code}: {ended.log[-600:]}"
+            raise registry_error(reference, ended.log, home) or Transient(said)
         layers.keep(_read(container, trivy.LAYERS))
     return ended
 

@@ -37,7 +37,8 @@ from delivery.programs import haproxy
 from delivery.programs.haproxy_values import COLOURS
 from delivery.releases.release import Release
 from delivery.spec.app import App
-from delivery.spec.environments import DockerTarget, Environment, Watch
+from delivery.spec.docker_target import DockerTarget
+from delivery.spec.environments import Environment, Watch
 from delivery.traffic.guard import Guard
 from delivery.traffic.verdict import prepare
 from delivery.traffic.watching import Clock, TrafficWatch

@@ -10,7 +10,7 @@ from delivery.ports.settings import EnvironmentSettings
 from delivery.programs import haproxy
 from delivery.programs.haproxy_values import Entry
 from delivery.spec.app import App
-from delivery.spec.environments import DockerTarget
+from delivery.spec.docker_target import DockerTarget
 from delivery.spec.health import LOCAL_HOST
 
 _log = logging.getLogger(__name__)

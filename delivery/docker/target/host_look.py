@@ -31,7 +31,8 @@ from delivery.redaction import Redaction
 from delivery.releases.release import Release
 from delivery.spec.answer import Answer
 from delivery.spec.app import App
-from delivery.spec.environments import DockerTarget, Environment
+from delivery.spec.docker_target import DockerTarget
+from delivery.spec.environments import Environment
 
 
 class HostLook:

@@ -15,7 +15,7 @@ from delivery.docker.target.router_scripts import FILE, FOLDER
 from delivery.errors import Misconfigured
 from delivery.home import Home
 from delivery.programs import haproxy, haproxy_values
-from delivery.spec.environments import DockerTarget
+from delivery.spec.docker_target import DockerTarget
 
 IMAGE = "haproxy:2.6"
 # `-S`: the master tells of every process of a router, those too that a reload has replaced (management guide 9.4).

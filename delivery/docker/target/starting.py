@@ -8,6 +8,7 @@ from docker import DockerClient
 from delivery.docker.database.database import find_database
 from delivery.docker.engine.names import EnvironmentNames
 from delivery.docker.images.bases import resolve_base
+from delivery.docker.images.registry_state import own_registry
 from delivery.docker.target.instances import Instance, create_instance
 from delivery.home import Home
 from delivery.ports.database import SECRET_VARIABLES, standard_variables
@@ -58,7 +59,8 @@ class Starter:
     def image(self, release: Release, service: str) -> str:
         """Return what the engine has for a service: of the release, or what headway.yaml names."""
         name = self.app.service_image(service)
-        asked = str(release.images[name]) if name in release.images else name
+        registry = self.settings.registry or own_registry(self.home)
+        asked = registry.reference(release.images[name]) if name in release.images else name
         return resolve_base(asked, cache=self.home.cache, host=self.host, stand_ins=self.app.stand_ins).used
 
     def levels(self) -> list[list[str]]:

@@ -35,7 +35,9 @@ def test_images_and_suites_are_found_by_name() -> None:
         return BuiltImage(name=name, ref=ImageRef(repository=f"r/{name}", digest=f"sha256:{1:064x}"), builder="b")
 
     built = Built(images=(image("web"),), suites=(image("suite-unit"),))
-    assert built.refs() == {name: f"r/{name}@sha256:{1:064x}" for name in ("web", "suite-unit")}
+    assert built.refs() == {
+        name: ImageRef(repository=f"r/{name}", digest=f"sha256:{1:064x}") for name in ("web", "suite-unit")
+    }
 
 
 def test_flows_that_take_an_order_do_not_describe_all_of_an_application() -> None:

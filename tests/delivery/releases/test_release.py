@@ -35,7 +35,7 @@ def test_the_same_content_is_the_same_release_whoever_made_it_and_when() -> None
 
 
 def test_an_image_is_a_repository_and_a_digest() -> None:
-    assert str(make_release(1).images["web"]) == f"registry:5000/shop/web@sha256:{1:064x}"
+    assert str(make_release(1).images["web"]) == f"shop/web@sha256:{1:064x}"
 
 
 def test_a_tag_is_no_digest() -> None:

@@ -267,3 +267,9 @@ def test_a_step_is_held_until_the_limits_of_a_health_check_are_over() -> None:
     [said] = problems(services={"web": web}, environments={"live": {"shift": shift}})
 
     assert said.endswith("too short to see lost health (found hold_seconds 5); allowed: at least 8.2")
+
+
+def test_what_a_router_cannot_do_is_asked_of_no_other_kind_of_target() -> None:
+    environment = {"target": {"kind": "memory"}, "shift": {"canary": {"percent": 10, "hold_seconds": 0}}}
+
+    assert problems(environments={"one": environment, "two": environment}) == []

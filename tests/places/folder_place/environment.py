@@ -2,6 +2,7 @@
 
 from delivery.home import Home
 from delivery.ports.environment import OpenEnvironment
+from delivery.ports.registry import Registry
 from delivery.ports.settings import EnvironmentSettings
 from delivery.spec.app import App
 from delivery.spec.environments import Environment
@@ -24,4 +25,5 @@ def open_folder(
         jobs=FolderJobs(files),
         database=FolderDatabase(app, files),
         backups=FolderBackups(app, files, settings.environment),
+        registry=settings.registry or Registry.at("folder"),
     )

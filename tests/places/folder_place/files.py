@@ -13,13 +13,14 @@ from delivery.errors import Rejected
 from delivery.model import Model
 from delivery.ports.slots import Colour
 from delivery.releases.release import ImageRef, Release
+from delivery.spec.services import Service
 
 
 class RunningSlot(Model):
     """A release in a slot."""
 
     release: Release
-    instances: dict[str, int] = Field(description="of each service")
+    services: dict[str, Service] = Field(description="as they were when it was staged")
     weight: int = 0
 
 

@@ -15,6 +15,7 @@ from delivery.releases.release import Release
 from delivery.spec.answer import Answer
 from delivery.spec.app import App
 from delivery.spec.environments import Watch
+from delivery.spec.services import Service
 from delivery.traffic.verdict import judge
 from tests.places.folder_place.files import Files, ImageFile, RunningSlot, State
 
@@ -44,8 +45,8 @@ class FolderHost:
         self.files.change(self.sequence, lambda state: state)
 
     def stage(self, app: App, release: Release) -> SlotState:
-        instances = {name: service.instances for name, service in app.services.items()}
-        slot = self._told(self._change(partial(_staged, release=release, instances=instances))).slot_of(release)
+        services = dict(app.services)
+        slot = self._told(self._change(partial(_staged, release=release, services=services))).slot_of(release)
         assert slot
         if any(image.silent for image in self._images(release)):
             seconds = max(service.start_seconds for service in app.services.values())
@@ -98,17 +99,18 @@ class FolderHost:
             return (Answer(),)
         asked = state.slots[colour]
         answer = Answer(status=200, body=asked.release.fingerprint.encode())
-        return (answer,) * (asked.instances.get(service, 0) if service else 1)
+        one = asked.services.get(service) if service else None
+        return (answer,) * (one.instances if one else 0 if service else 1)
 
     def logs(self, wish: LogWish) -> Iterator[LogLine]:
         state = self.files.read()
         live = self._told(state).live
         running = state.slots.get(wish.slot or (live.colour if live else "blue"))
-        parts = running.instances if running else {}
+        parts = running.services if running else {}
         if running is None or wish.part not in parts:
             raise Misconfigured(f"logs of {wish.part}", f"nothing of it runs in {self.url}", ", ".join(parts) or "none")
         lines = [f"serving {running.release.fingerprint}"] if wish.tail != 0 else []
-        for number in range(1, parts[wish.part] + 1):
+        for number in range(1, parts[wish.part].instances + 1):
             yield from (LogLine(source=f"{wish.part}-{number}", text=line) for line in lines)
 
     def address(self, release: Release | None = None) -> str:
@@ -179,8 +181,8 @@ class FolderHost:
         healthy = all(image.healthy and not image.silent for image in self._images(running.release))
         instances = tuple(
             InstanceState(service=service, name=f"{colour}-{service}-{number}", digest=None, healthy=healthy)
-            for service, count in running.instances.items()
-            for number in range(1, count + 1)
+            for service, file in running.services.items()
+            for number in range(1, file.instances + 1)
         )
         return SlotState(colour=colour, release=running.release, weight=running.weight, instances=instances)
 
@@ -198,11 +200,11 @@ def _with(state: State, release: Release) -> State:
     return state
 
 
-def _staged(state: State, release: Release, instances: dict[str, int]) -> State:
+def _staged(state: State, release: Release, services: dict[str, Service]) -> State:
     if any(running.release.fingerprint == release.fingerprint for running in state.slots.values()):
         return state
     live = max(state.slots, key=lambda colour: state.slots[colour].weight, default="green")
-    running = RunningSlot(release=release, instances=instances)
+    running = RunningSlot(release=release, services=services)
     return state.model_copy(update={"slots": {**state.slots, other(live): running}})
 
 
