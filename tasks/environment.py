@@ -60,8 +60,7 @@ def load_settings(app: App, environment: str, *, with_secrets: bool = False) -> 
 
 def image_host(app: App, environment: str) -> str | None:
     """Return where the environment's images are looked for; none: on this machine."""
-    with open_environment(app, environment) as opened:
-        return opened.host
+    return load_settings(app, environment).docker_host or environment_of(app, environment).target.image_host()
 
 
 @contextmanager

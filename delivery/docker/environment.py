@@ -144,5 +144,4 @@ def open_docker(
         database=own,
         backups=DockerBackups(own),
         registry=settings.registry or own_registry(home),
-        host=host,
     )

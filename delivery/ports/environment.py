@@ -20,7 +20,7 @@ from delivery.releases.release import ImageRef, Release
 class OpenEnvironment:
     """All that a place does for one environment, opened for the holder of a lease; `target` is closed at the end.
 
-    `registry` has the images of its releases; `host` says where images are looked for; none: on this machine.
+    `registry` has the images of its releases.
     """
 
     target: Target
@@ -28,7 +28,6 @@ class OpenEnvironment:
     database: EnvironmentDatabase
     backups: Backups
     registry: Registry
-    host: str | None = None
 
     def image(self, release: Release, name: str) -> str:
         """Return what runs for a name of headway.yaml: the release's own image, or what the name itself refers to."""

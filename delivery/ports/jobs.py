@@ -8,6 +8,7 @@ from typing import Protocol
 from pydantic import SecretStr
 
 REPORTS = "/reports"  # a folder that every job finds, writable for whatever user it runs as
+BROWSER_SHM_BYTES = 512 * 1024 * 1024  # Docker gives 64 MiB, in which a browser's pages crash
 MAX_REPORT_BYTES = 64_000_000  # of all files that one glob names
 
 
@@ -41,8 +42,9 @@ class Job:
     """One program, run once in a container or task of its own.
 
     `command` and `entrypoint` are none when the image's own are right. `secrets` go over `env`; neither they nor what
-    `hide` holds are in the log. `reports` are globs of files it leaves, each with the most bytes that are taken: they
-    come to `report_dir`. `begun` is called once it runs: when that raises, the job is ended, and it is raised again.
+    `hide` holds are in the log. `shm_bytes` is the size of /dev/shm; none: what the place gives. `reports` are globs of
+    files it leaves, each with the most bytes that are taken: they come to `report_dir`. `begun` is called once it runs:
+    when that raises, the job is ended, and it is raised again.
     """
 
     name: str
@@ -55,6 +57,7 @@ class Job:
     secrets: Mapping[str, SecretStr] = field(default_factory=dict, repr=False)
     hide: tuple[SecretStr, ...] = field(default=(), repr=False)
     timeout_seconds: float = 600
+    shm_bytes: int | None = None
     reports: Mapping[str, int] = field(default_factory=dict)
     report_dir: Path = Path()
     begun: Callable[[], None] = field(default=lambda: None, repr=False, compare=False)

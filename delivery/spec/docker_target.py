@@ -45,6 +45,10 @@ class DockerTarget(TargetSettings):
         yield from self._taken_ports(before)
         yield from _short_holds(shift, services)
 
+    def image_host(self) -> str | None:
+        """Return the host."""
+        return self.host
+
     def certificates(self) -> dict[str, Certificate]:
         """Return those of `tls`."""
         return {f"tls[{number}]": one for number, one in enumerate(self.tls)}

@@ -20,6 +20,10 @@ class TargetSettings(Model):
         """
         yield from ()
 
+    def image_host(self) -> str | None:
+        """Return where images are looked for, unless the environment's block says it; none: on this machine."""
+        return None
+
     def certificates(self) -> dict[str, Certificate]:
         """Return key below the target → certificate of its HTTPS entry."""
         return {}

@@ -10,7 +10,7 @@ from pydantic import SecretStr
 
 from delivery.log_files import last_lines
 from delivery.ports.cells import CellResult
-from delivery.ports.jobs import MAX_REPORT_BYTES, REPORTS, ImageDefaults, Job, JobResult, Reports
+from delivery.ports.jobs import BROWSER_SHM_BYTES, MAX_REPORT_BYTES, REPORTS, ImageDefaults, Job, JobResult, Reports
 from delivery.redaction import Redaction
 from delivery.spec.app import App
 from delivery.spec.matrix import Cell
@@ -105,6 +105,7 @@ class CellRun:
             env={**variables, **tool.env, **self.made},
             secrets=self.secrets,
             timeout_seconds=self.suite.timeout_seconds,
+            shm_bytes=BROWSER_SHM_BYTES,
             reports=reports,
             report_dir=self.report_dir,
         )

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from delivery.ports.jobs import Job, Jobs
+from delivery.ports.jobs import BROWSER_SHM_BYTES, Job, Jobs
 from delivery.spec.checks import CommandCheck
 
 NAME = "check"
@@ -23,5 +23,6 @@ def run_command(
         command=None if check.command is None else tuple(check.command),
         env={"BASE_URL": base_url, "HEADWAY_ENVIRONMENT": environment},
         timeout_seconds=check.timeout_seconds,
+        shm_bytes=BROWSER_SHM_BYTES,
     )
     return jobs.run(job).problem(check.timeout_seconds)

@@ -1,4 +1,5 @@
 import secrets
+from dataclasses import replace
 
 import pytest
 
@@ -6,7 +7,7 @@ from delivery.docker.database.database import ensure_network
 from delivery.docker.engine.client import connect
 from delivery.docker.engine.names import EnvironmentNames
 from delivery.docker.environment import open_docker
-from delivery.ports.jobs import Job
+from delivery.ports.jobs import BROWSER_SHM_BYTES, Job
 from delivery.ports.settings import EnvironmentSettings
 from delivery.spec.app import App
 from tests.places.environment_contract import DatabaseContract, JobsContract
@@ -61,6 +62,13 @@ def job(tmp_path):
 
 class TestJobsInContainers(JobsContract):
     """The whole contract on a real engine."""
+
+    @pytest.mark.parametrize(("asked", "kilobytes"), [(None, "65536"), (BROWSER_SHM_BYTES, "524288")])
+    def test_a_job_has_the_shared_memory_that_it_asks_for(self, opened, job, asked, kilobytes):
+        looking = replace(job("good"), command=("df", "-k", "/dev/shm"), shm_bytes=asked)
+
+        assert opened.jobs.run(looking).exit_code == 0
+        assert looking.log.read_text().splitlines()[-1].split()[1] == kilobytes
 
 
 class TestDatabaseInContainers(DatabaseContract):

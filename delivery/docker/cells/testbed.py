@@ -157,7 +157,7 @@ def _run_suite(sandbox: Sandbox, job: CellRun, surroundings: Surroundings) -> Ce
     """Run the suite to its end and return what it left behind."""
     image = sandbox.image(job.suite_image)
     tool = job.tool(surroundings.facts, image_defaults(sandbox.client, image))
-    return job.ended(run_job(sandbox, job.job("suite", image, tool, surroundings.variables), shm_size="512m"), tool)
+    return job.ended(run_job(sandbox, job.job("suite", image, tool, surroundings.variables)), tool)
 
 
 def _save_logs(sandbox: Sandbox, job: CellRun) -> None:

@@ -23,6 +23,8 @@ def run_job(sandbox: Sandbox, job: Job, **options: Any) -> JobResult:
     """Run `job` in a container of `sandbox`, with the engine's `options`, and return how it ended."""
     if job.entrypoint:
         options["entrypoint"] = list(job.entrypoint)
+    if job.shm_bytes:
+        options["shm_size"] = job.shm_bytes
     container = sandbox.create(job.name, job.image, job.command, env=job.revealed(), **options)
     if job.reports:
         prepare_folder(container, REPORTS)
@@ -59,4 +61,4 @@ class DockerJobs:
             self.home, job.run, job.name, host=self.host, stand_ins=self.stand_ins, lives=lives
         ) as sandbox:
             sandbox.network = self.names.backbone
-            return run_job(sandbox, job, shm_size="512m")
+            return run_job(sandbox, job)
