@@ -30,6 +30,7 @@ app.command("rollback")(rollback.rollback)
 app.command("recover")(recover.recover)
 app.command("remove")(remove.remove)
 app.command("up")(platform.up)
+app.command("ui")(platform.ui)
 app.command("down")(platform.down)
 app.command("doctor")(doctor.doctor)
 

@@ -61,7 +61,7 @@ def ensure_registry(
     Rejected with the end of its log when it does not answer, or when another program has its port and it may not move.
     """
     client = connect(host)
-    home.root.mkdir(parents=True, exist_ok=True)
+    home.ensure()
     with FileLock(home.root / "registry.lock"):
         before, lost = read_record(home), not has_volume(client, home)
         container = _existing(client, home)
