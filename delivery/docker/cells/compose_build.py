@@ -22,7 +22,7 @@ from delivery.programs.run import run
 
 
 def have_images(
-    bed: Bed, compose: Compose, document: Document, *, key: str, folder: Path, env: Mapping[str, str], log: Path
+    bed: Bed, compose: Compose, document: Document, *, key: str, folder: Path, env: Mapping[str, str | None], log: Path
 ) -> Document:
     """Build what is to be built and return the document in which every image is one that the engine has.
 
