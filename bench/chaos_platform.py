@@ -29,7 +29,7 @@ from delivery.home import Home
 from delivery.model import hash_of
 from delivery.platform.engine import engine_version
 from delivery.platform.orchestrator import Orchestrator
-from delivery.ports.place import Place
+from delivery.ports.settings import EnvironmentSettings
 from delivery.ports.store import FolderStore
 from delivery.releases.release import ImageRef, Release, Revision
 from delivery.spec.app import App
@@ -146,8 +146,8 @@ class ChaosPlatform:
             entry = HistoryEntry(at=datetime.now(UTC), run="settle", happening="released", release=release)
             archive.add_history(ENVIRONMENT, entry)
         lease = self.leases.take(name, ENVIRONMENT, holder="settle", reason="first release")
-        place = Place(app=name, environment=ENVIRONMENT)
-        host = DockerHost(app, app.environments[ENVIRONMENT], target, place, sequence=lease.sequence, home=self.home)
+        settings = EnvironmentSettings(app=name, environment=ENVIRONMENT)
+        host = DockerHost(app, app.environments[ENVIRONMENT], target, settings, sequence=lease.sequence, home=self.home)
         fields = {"app": name, "environment": ENVIRONMENT, "sequence": lease.sequence, "run": "settle"}
         verbs: dict[str, Callable[[], object]] = {
             "stage": lambda: host.stage(app, releases[0]),

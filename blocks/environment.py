@@ -6,7 +6,7 @@ from prefect.blocks.core import Block
 from prefect.blocks.fields import SecretDict
 from pydantic import Field, SecretStr
 
-from delivery.ports.place import Place
+from delivery.ports.settings import EnvironmentSettings
 
 
 class DeliveryEnvironment(Block):
@@ -21,11 +21,11 @@ class DeliveryEnvironment(Block):
     # By name: to load prefect-aws takes every process of the platform most of a second.
     aws_credentials: str | None = Field(None, description="name of the AWS Credentials block for what runs on AWS")
 
-    def place(self, app: str, environment: str) -> Place:
+    def settings(self, app: str, environment: str) -> EnvironmentSettings:
         """Hand out what the steps may know of the environment."""
         values = self.secrets.get_secret_value()
         secrets = {variable: SecretStr(str(value)) for variable, value in values.items()}
-        return Place(app=app, environment=environment, docker_host=self.docker_host, secrets=secrets)
+        return EnvironmentSettings(app=app, environment=environment, docker_host=self.docker_host, secrets=secrets)
 
 
 def has_settings(app: str, environment: str) -> bool:

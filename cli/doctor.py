@@ -121,7 +121,7 @@ def _registry(home: Home) -> list[Finding]:
 
 def _stopped(home: Home) -> list[Finding]:
     """Return each container of an environment that does not run although it shall."""
-    from delivery.docker.target.standing import find_fallen, last_reason
+    from delivery.docker.target.lifecycle import find_exited, last_reason
 
     if not home.up.exists():  # `headway down` stopped them
         return []
@@ -133,7 +133,7 @@ def _stopped(home: Home) -> list[Finding]:
             found=f"{one.name} does not run: {last_reason(one)}",
             next_step=step.replace("NAME", one.name),
         )
-        for one in find_fallen(home)
+        for one in find_exited(home)
     ]
 
 

@@ -45,7 +45,7 @@ def ui(as_json: Annotated[bool, typer.Option("--json", help="Print data.")] = Fa
 def bring_up(*, quiet: bool = False) -> Orchestrator:
     """Make sure everything of the platform runs, saying what took how long."""
     from delivery.docker.images.registry import ensure_registry
-    from delivery.docker.target.standing import resume_environments
+    from delivery.docker.target.lifecycle import resume_environments
     from delivery.platform.engine import ensure_engine
 
     home = Home.current()

@@ -8,7 +8,7 @@ import typer
 from cli.output import say
 from cli.project import AppName, ProjectFolder, choose_app
 from cli.session import running
-from cli.steal import Steal, Yes, choose_victim
+from cli.steal import Steal, Yes, choose_holder
 from delivery.releases.run_names import rollback_name
 
 
@@ -30,13 +30,13 @@ def rollback(
     from flows.runs import start
 
     name = choose_app(app, project)
-    victim = choose_victim(name, [environment], yes=yes) if steal else None
+    holder = choose_holder(name, [environment], yes=yes) if steal else None
     parameters = {
         "app": name,
         "environment": environment,
         "release": release,
         "override": override,
-        "steal": victim,
+        "steal": holder,
     }
     started = start("rollback/local", parameters, rollback_name(name, environment))
     if not as_json:

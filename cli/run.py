@@ -11,7 +11,7 @@ from cli.output import say
 from cli.platform import bring_up
 from cli.project import check_project, find_folder, remember_project
 from cli.session import orchestrator
-from cli.steal import Steal, Yes, choose_victim
+from cli.steal import Steal, Yes, choose_holder
 from delivery.releases.run_names import delivery_name
 from delivery.spec.app import passed_before
 
@@ -35,7 +35,7 @@ def run(
     folder = find_folder(folder)
     app, found = check_project(folder, revision, environment, allow_dirty=allow_dirty)
     way = [environment, *reversed(passed_before(app, environment))]
-    victim = choose_victim(app.app, way, yes=yes) if steal else None
+    holder = choose_holder(app.app, way, yes=yes) if steal else None
     prefect = bring_up(quiet=as_json)
     remember_project(prefect.home, folder)
 
@@ -44,7 +44,7 @@ def run(
     from flows.runs import start
 
     ready = time.time()
-    parameters = {"project": str(folder.resolve()), "revision": found.sha, "environment": environment, "steal": victim}
+    parameters = {"project": str(folder.resolve()), "revision": found.sha, "environment": environment, "steal": holder}
     started = start("deliver/local", parameters, delivery_name(app.app, found.short, environment))
     if not follow:
         say(f"{started.name}: run {started.id[:8]}, {prefect.run_url(started.id)}")

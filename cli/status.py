@@ -74,5 +74,5 @@ def _say_more(view: "EnvironmentView") -> None:
         say(f"{view.environment} of {view.app}: {beside} stands beside it, without traffic")
     if view.busy:
         say(view.lease.describe(), "yellow")
-    if view.lease.was_stolen and view.lease.theft:
-        say(view.lease.theft.describe(), "yellow")
+    if view.lease.was_taken_over and view.lease.takeover:
+        say(view.lease.takeover.describe(), "yellow")

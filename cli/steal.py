@@ -16,7 +16,7 @@ Steal = Annotated[bool, typer.Option("--steal", help="Take the environment from 
 Yes = Annotated[bool, typer.Option("--yes", help="With --steal: do not ask.")]
 
 
-def choose_victim(app: str, environments: Sequence[str], *, yes: bool) -> str | None:
+def choose_holder(app: str, environments: Sequence[str], *, yes: bool) -> str | None:
     """Return the run that holds the first of `environments` that is held, once the user agreed; none when none is.
 
     Raises Rejected when the user does not agree, Misconfigured when there is nobody to ask.
@@ -26,12 +26,12 @@ def choose_victim(app: str, environments: Sequence[str], *, yes: bool) -> str | 
     if not held:
         warn(f"nobody holds {' or '.join(environments)} of {app}: there is nothing to steal")
         return None
-    victim = held[0].holder
+    holder = held[0].holder
     for lease in held:
-        warn(lease.describe() if lease.holder == victim else f"{lease.describe()}; it is waited for")
+        warn(lease.describe() if lease.holder == holder else f"{lease.describe()}; it is waited for")
     warn("the run is stopped, and what it leaves half done is ended first")
     if not yes and not sys.stdin.isatty():
         raise Misconfigured("--steal", "there is no terminal to ask on", "--steal --yes")
     if not yes and not typer.confirm(f"Take it from {held[0].held_by}?", err=True):
         raise Rejected(f"nothing was stolen: {held[0].describe()}")
-    return victim
+    return holder

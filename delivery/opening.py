@@ -6,7 +6,7 @@ from typing import Protocol
 
 from delivery.home import Home
 from delivery.ports.environment import OpenEnvironment, Services
-from delivery.ports.place import Place
+from delivery.ports.settings import EnvironmentSettings
 from delivery.spec.app import App
 from delivery.spec.environments import Environment
 
@@ -15,7 +15,7 @@ class Open(Protocol):
     """How a place opens an environment that headway.yaml puts there, for the holder of lease `sequence`."""
 
     def __call__(
-        self, app: App, environment: Environment, place: Place, *, sequence: int, home: Home
+        self, app: App, environment: Environment, settings: EnvironmentSettings, *, sequence: int, home: Home
     ) -> OpenEnvironment:
         """Return the environment, open."""
         ...
@@ -40,10 +40,12 @@ PLACES: dict[str, Callable[[], Open]] = {
 }
 
 
-def open_environment(app: App, environment: Environment, place: Place, *, sequence: int) -> OpenEnvironment:
+def open_environment(
+    app: App, environment: Environment, settings: EnvironmentSettings, *, sequence: int
+) -> OpenEnvironment:
     """Return an environment for the holder of lease `sequence`; whoever opened it closes its target."""
     opened = PLACES[environment.target.kind]()
-    return opened(app, environment, place, sequence=sequence, home=Home.current())
+    return opened(app, environment, settings, sequence=sequence, home=Home.current())
 
 
 def open_services() -> Services:

@@ -9,8 +9,8 @@ from delivery.changes.lease import LEASE_SECONDS, RENEW_SECONDS, Lease
 from delivery.errors import Rejected
 from delivery.releases.order import Order
 from delivery.spec.app import environment_of
+from tasks.environment import let_go
 from tasks.lease import give_back, renew, take_lease
-from tasks.place import let_go
 from tasks.recover import end_earlier_change
 
 

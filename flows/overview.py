@@ -7,9 +7,9 @@ from delivery.errors import HeadwayError
 from delivery.model import Model
 from delivery.ports.slots import TargetState
 from delivery.spec.app import App
-from tasks.known import current_places
+from tasks.environment import open_target
+from tasks.known import current_environments
 from tasks.lease import lease_book
-from tasks.place import open_target
 
 
 class EnvironmentView(Model):
@@ -25,7 +25,7 @@ class EnvironmentView(Model):
 
 def environments() -> list[EnvironmentView]:
     """Return every environment this platform has changed."""
-    return [look_at(place.app, place.environment) for place in current_places()]
+    return [look_at(one.app, one.environment) for one in current_environments()]
 
 
 def look_at(app: App, environment: str) -> EnvironmentView:
@@ -43,4 +43,4 @@ def look_at(app: App, environment: str) -> EnvironmentView:
 
 def app_names() -> list[str]:
     """Return the applications this platform has delivered."""
-    return sorted({place.app.app for place in current_places()})
+    return sorted({one.app.app for one in current_environments()})

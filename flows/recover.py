@@ -5,8 +5,8 @@ from prefect.runtime import flow_run
 
 from flows.limits import one_by_one, raise_failures
 from tasks.heartbeat import enter, leave
-from tasks.known import known_places
-from tasks.recover import free_unchanged, recover_place, recover_runs, revive_keeper, sweep_orphans
+from tasks.known import known_environments
+from tasks.recover import free_unchanged, recover_environment, recover_runs, revive_keeper, sweep_orphans
 from tasks.warm import retire_kept
 
 
@@ -28,10 +28,10 @@ async def recover() -> list[str]:
 
 
 async def _recover(run: str) -> list[str]:
-    places = await known_places()
-    ended, failures = await one_by_one(recover_place(place, run) for place in places)
-    free_unchanged(places, run)
-    retired, more = await one_by_one(retire_kept(place, run) for place in places)
+    environments = await known_environments()
+    ended, failures = await one_by_one(recover_environment(one, run) for one in environments)
+    free_unchanged(environments, run)
+    retired, more = await one_by_one(retire_kept(one, run) for one in environments)
     done = [*filter(None, [*ended, *retired]), *await recover_runs(), *await sweep_orphans()]
     raise_failures([*failures, *more])
     return done

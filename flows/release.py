@@ -13,7 +13,7 @@ from flows.holding import holding
 from flows.verify_backup import verify_backup
 from tasks.approval import check_still_approved
 from tasks.database import migrate_database, start_database
-from tasks.place import (
+from tasks.environment import (
     confirm_release,
     keep_previous,
     remember,

@@ -12,7 +12,7 @@ from flows.ending import ends_in_words
 from flows.holding import holding
 from flows.release import blue_green
 from flows.report import reported
-from tasks.place import remember
+from tasks.environment import remember
 from tasks.rollback import call_run, choose_release
 
 

@@ -4,7 +4,7 @@ from pydantic import SecretStr
 
 from delivery.spec.app import App
 from tasks import secret_blocks
-from tasks.known import current_places
+from tasks.known import current_environments
 from tasks.secret_blocks import SecretView, missing_secrets
 
 __all__ = ["SecretView", "missing_secrets", "overview", "remove", "store"]
@@ -12,7 +12,7 @@ __all__ = ["SecretView", "missing_secrets", "overview", "remove", "store"]
 
 def overview(here: App | None) -> list[SecretView]:
     """Return every secret with who uses it: the applications of this platform, and that of the folder as it is now."""
-    apps = {place.app.app: place.app for place in current_places()}
+    apps = {one.app.app: one.app for one in current_environments()}
     if here:
         apps[here.app] = here
     return secret_blocks.overview(apps.values())

@@ -8,7 +8,7 @@ from delivery.releases.order import Order
 from delivery.releases.release import Release
 from flows.limits import one_by_one, raise_failures
 from tasks.database import prove_backup
-from tasks.known import known_places
+from tasks.known import known_environments
 
 
 @flow(name="verify backup", flow_run_name="verify backup of {order.app.app} {environment}", persist_result=True)
@@ -23,9 +23,9 @@ async def verify_backup(order: Order, environment: str, release: Release | None 
 @flow(name="verify backups", persist_result=False)
 async def verify_backups() -> list[BackupProof]:
     """Do so for every environment that has a database; runs every night. One that fails hides none of the others."""
-    places = await known_places()
+    environments = await known_environments()
     proofs, failures = await one_by_one(
-        prove_backup(place.app, place.environment, str(flow_run.id)) for place in places
+        prove_backup(one.app, one.environment, str(flow_run.id)) for one in environments
     )
     raise_failures(failures)
     return [proof for proof in proofs if proof]

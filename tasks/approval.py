@@ -11,8 +11,8 @@ from delivery.releases.change import Change, Commit, compare
 from delivery.releases.order import Order
 from delivery.releases.release import Evidence, Release
 from delivery.report.markdown import change_markdown
+from tasks.environment import open_target
 from tasks.notes import note
-from tasks.place import open_target
 from tasks.sources import repository_of
 from tasks.step import show, step
 

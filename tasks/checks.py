@@ -9,8 +9,8 @@ from delivery.releases.release import Release
 from delivery.spec.checks import Check, CheckResult, CommandCheck, HttpCheck
 from delivery.testing.checks import run_command
 from delivery.testing.judging import check_tests
+from tasks.environment import open_environment, open_target
 from tasks.notes import note
-from tasks.place import open_environment, open_target
 from tasks.step import log, step
 from tasks.tests import keep_files, run_suite
 

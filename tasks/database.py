@@ -12,8 +12,8 @@ from delivery.ports.backups import BackupProof
 from delivery.releases.order import Order
 from delivery.releases.release import Evidence, Release
 from delivery.spec.app import App
+from tasks.environment import load_settings, open_environment, open_target
 from tasks.notes import note
-from tasks.place import load_place, open_environment, open_target
 from tasks.step import log, step
 
 
@@ -35,7 +35,7 @@ def migrate_database(order: Order, environment: str, release: Release, sequence:
         return
     migration, log_file = order.app.database.migrate, Home.current().work / order.run / "migrate.log"
     ours = release.images.get(migration.image)
-    secrets = load_place(order.app, environment, with_secrets=True).parts.get("database.migrate")
+    secrets = load_settings(order.app, environment, with_secrets=True).parts.get("database.migrate")
     with open_environment(order.app, environment) as opened:
         access = opened.database.find()
         if access is None:  # a new one would be empty

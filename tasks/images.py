@@ -9,8 +9,8 @@ from delivery.releases.order import Order
 from delivery.releases.release import BaseImage
 from delivery.spec.images import Image
 from delivery.spec.named_images import images_of_environment, images_of_tests
+from tasks.environment import image_host
 from tasks.notes import note
-from tasks.place import image_host
 from tasks.sources import laid_out
 from tasks.step import step
 

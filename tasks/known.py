@@ -14,7 +14,7 @@ from delivery.spec.app import App
 from tasks.step import log, step
 
 
-class KnownPlace(Model):
+class KnownEnvironment(Model):
     """An environment with the file it was last described by."""
 
     app: App
@@ -22,26 +22,26 @@ class KnownPlace(Model):
 
 
 @step(timeout_seconds=60, keep=False)
-def known_places() -> list[KnownPlace]:
+def known_environments() -> list[KnownEnvironment]:
     """Return every environment that a release was ever staged in."""
-    return current_places()
+    return current_environments()
 
 
-def current_places() -> list[KnownPlace]:
+def current_environments() -> list[KnownEnvironment]:
     """Return the environments the journal speaks of that no other platform changed last."""
     leases = LeaseBook.of(Home.current())
-    found = read_places(current_store())
-    return [place for place in found if leases.is_ours(leases.read(place.app.app, place.environment))]
+    found = read_environments(current_store())
+    return [one for one in found if leases.is_ours(leases.read(one.app.app, one.environment))]
 
 
-def read_places(store: Store) -> list[KnownPlace]:
+def read_environments(store: Store) -> list[KnownEnvironment]:
     """Return the environments the journal speaks of and that were not removed since, in order of name."""
     names = sorted({(key.split("/")[1], key.split("/")[2]) for key in store.keys("journal")})
-    places = (_place(store, app, environment) for app, environment in names)
-    return [place for place in places if place]
+    environments = (_known(store, app, environment) for app, environment in names)
+    return [one for one in environments if one]
 
 
-def _place(store: Store, app: str, environment: str) -> KnownPlace | None:
+def _known(store: Store, app: str, environment: str) -> KnownEnvironment | None:
     last = Journal(store, app, environment).last()
     if last is None or (last.verb, last.stage) == ("remove", "done"):
         return None
@@ -52,4 +52,4 @@ def _place(store: Store, app: str, environment: str) -> KnownPlace | None:
     except ValidationError as error:  # kept by another version of Headway: the other environments are looked after
         log().error("what is kept of %s cannot be read, %s is not looked after: %s", app, environment, error)
         return None
-    return KnownPlace(app=described, environment=environment) if environment in described.environments else None
+    return KnownEnvironment(app=described, environment=environment) if environment in described.environments else None

@@ -39,9 +39,9 @@ async def take_lease(
             taken = await asyncio.to_thread(
                 lease_book().take, app, environment, holder=holder, reason=reason, name=name, policy=policy, steal=steal
             )
-            if taken.was_stolen and taken.theft and taken.theft.by == holder:
-                log().warning("%s", taken.theft.describe())
-                note(holder, "thefts", environment, taken.theft)
+            if taken.was_taken_over and taken.takeover and taken.takeover.by == holder:
+                log().warning("%s", taken.takeover.describe())
+                note(holder, "thefts", environment, taken.takeover)
             return taken
         except Transient as busy:
             if str(busy) != said:

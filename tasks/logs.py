@@ -8,13 +8,13 @@ from delivery.ports.logs import LogLine, LogWish
 from delivery.redaction import Redaction
 from delivery.spec.app import App
 from delivery.spec.secret_blocks import named_secrets
-from tasks.known import current_places
-from tasks.place import load_place, open_target
+from tasks.environment import load_settings, open_target
+from tasks.known import current_environments
 
 
 def lines(app: str, environment: str, wish: LogWish) -> Iterator[LogLine]:
     """Yield what a part of the environment printed; Misconfigured when nothing was ever released there."""
-    known = {(place.app.app, place.environment): place.app for place in current_places()}
+    known = {(one.app.app, one.environment): one.app for one in current_environments()}
     if (app, environment) not in known:
         there = ", ".join(f"{name} ({where})" for name, where in known)
         raise Misconfigured(f"{environment} of {app}", "nothing was released there", there or "none yet")
@@ -28,5 +28,5 @@ def lines(app: str, environment: str, wish: LogWish) -> Iterator[LogLine]:
 def _redaction(app: App, environment: str) -> Redaction:
     """Return what takes out the secrets of the environment and all others that the file names and that are there."""
     named = (load_secret(name) for name in sorted(set(named_secrets(app).values())))
-    own = load_place(app, environment).secrets.values()
+    own = load_settings(app, environment).secrets.values()
     return Redaction([*own, *(secret for secret in named if secret)])

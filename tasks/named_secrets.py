@@ -7,20 +7,20 @@ from pydantic import SecretStr
 
 from blocks.secret_block import load_secret
 from delivery.errors import Misconfigured, all_of
-from delivery.ports.place import Place
+from delivery.ports.settings import EnvironmentSettings
 from delivery.spec.app import App, environment_of
 
 
-def with_named_secrets(app: App, place: Place) -> Place:
-    """Return the place with the secrets of its environment and of every part that runs there.
+def with_named_secrets(app: App, settings: EnvironmentSettings) -> EnvironmentSettings:
+    """Return the settings with the secrets of its environment and of every part that runs there.
 
     What the environment gives a variable wins over the block that the part names. Raises Misconfigured, with all of
     them, when there are some that are not there.
     """
     blocks = _Blocks()
-    secrets, parts = blocks.of_environment(app, place)
+    secrets, parts = blocks.of_environment(app, settings)
     blocks.check()
-    return replace(place, secrets=secrets, parts=parts)
+    return replace(settings, secrets=secrets, parts=parts)
 
 
 def suite_secrets(app: App, suite: str) -> dict[str, SecretStr]:
@@ -31,11 +31,11 @@ def suite_secrets(app: App, suite: str) -> dict[str, SecretStr]:
     return found
 
 
-def check_secrets(app: App, places: Iterable[Place], suites: Iterable[str]) -> None:
+def check_secrets(app: App, places: Iterable[EnvironmentSettings], suites: Iterable[str]) -> None:
     """Return when every secret that these environments and suites need is there; Misconfigured with all missing."""
     blocks = _Blocks()
-    for place in places:
-        blocks.of_environment(app, place)
+    for settings in places:
+        blocks.of_environment(app, settings)
     for suite in suites:
         blocks.of_suite(app, suite)
     blocks.check()
@@ -55,10 +55,12 @@ class _Blocks:
     def of_suite(self, app: App, suite: str) -> dict[str, SecretStr]:
         return self._named(f"suites.{suite}.secrets", app.suites[suite].secrets)
 
-    def of_environment(self, app: App, place: Place) -> tuple[dict[str, SecretStr], dict[str, dict[str, SecretStr]]]:
-        where = f"environments.{place.environment}.secrets"
-        named = environment_of(app, place.environment).secrets
-        everywhere = {**place.secrets, **self._named(where, named)}
+    def of_environment(
+        self, app: App, settings: EnvironmentSettings
+    ) -> tuple[dict[str, SecretStr], dict[str, dict[str, SecretStr]]]:
+        where = f"environments.{settings.environment}.secrets"
+        named = environment_of(app, settings.environment).secrets
+        everywhere = {**settings.secrets, **self._named(where, named)}
         parts = {}
         for key, secrets in app.secrets_of_parts().items():
             inherited = {variable: everywhere[variable] for variable in secrets if variable in everywhere}
@@ -73,7 +75,7 @@ class _Blocks:
                     self._miss(
                         f"{key}.secrets.{variable}",
                         f"{where} gives it no value",
-                        f"name a secret there, as {variable}: {app.app}-{place.environment}-{_as_name(variable)}",
+                        f"name a secret there, as {variable}: {app.app}-{settings.environment}-{_as_name(variable)}",
                     )
         return everywhere, parts
 

@@ -24,9 +24,9 @@ from delivery.spec.app import passed_before
 from delivery.spec.configuration import FILE, app_name, configuration_hash, load_project
 from delivery.spec.matrix import suites_to_run
 from tasks.certificates import certificate_problems
+from tasks.environment import load_settings, open_target
 from tasks.named_secrets import check_secrets
 from tasks.notes import note
-from tasks.place import load_place, open_target
 from tasks.sources import laid_out, source_of
 from tasks.step import log, step
 
@@ -46,7 +46,7 @@ def take_order(project: str | None, revision: str, environment: str, run: str, s
     app = load_project(source)
     stops = (*passed_before(app, environment), environment)
     # A secret that is not there is told now, not after the tests.
-    check_secrets(app, [load_place(app, stop) for stop in stops], suites_to_run(app, stops))
+    check_secrets(app, [load_settings(app, stop) for stop in stops], suites_to_run(app, stops))
     for problem in [problem for stop in stops for problem in certificate_problems(app, stop)]:
         log().warning(problem)
     log().info("checked out %s (%s)", found.short, found.subject)

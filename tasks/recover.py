@@ -29,10 +29,10 @@ from delivery.platform.orchestrator import Orchestrator
 from delivery.ports.heartbeats import Heartbeat, Heartbeats
 from delivery.releases.order import Order
 from delivery.spec.app import App
+from tasks.environment import open_target
 from tasks.heartbeat import heartbeats
-from tasks.known import KnownPlace
+from tasks.known import KnownEnvironment
 from tasks.lease import lease_book, left_to_do, renewed
-from tasks.place import open_target
 from tasks.report import report_crash
 from tasks.step import log, step
 
@@ -45,10 +45,10 @@ PAGE = 200
 REPORT_SECONDS = 8.0
 
 
-@step(timeout_seconds=900, retries=0, name="recover {place.environment} of {place.app.app}", keep=False)
-def recover_place(place: KnownPlace, run: str) -> str | None:
+@step(timeout_seconds=900, retries=0, name="recover {known.environment} of {known.app.app}", keep=False)
+def recover_environment(known: KnownEnvironment, run: str) -> str | None:
     """Finish or withdraw what an abandoned lease began; return what was done, or none when there was nothing to do."""
-    book, app, environment = lease_book(), place.app.app, place.environment
+    book, app, environment = lease_book(), known.app.app, known.environment
     end_leases_of_the_dead(book, heartbeats())
     abandoned = book.read(app, environment)
     if not abandoned.is_abandoned(datetime.now(UTC)) or not book.is_ours(abandoned):
@@ -58,7 +58,7 @@ def recover_place(place: KnownPlace, run: str) -> str | None:
     except Transient:
         return None  # another run was faster
     with renewed(lease):
-        done = _end_change(place.app, environment, lease, run)
+        done = _end_change(known.app, environment, lease, run)
     book.give_back(lease)  # not when that failed: the lease runs out and the next recovery tries again
     log().warning("%s of %s, left by %s: %s", environment, app, abandoned.holder, done)
     return done
@@ -103,9 +103,9 @@ def _end_change(app: App, environment: str, lease: Lease, run: str) -> str:
     return f"{decision} of {release.fingerprint} done"
 
 
-def free_unchanged(places: list[KnownPlace], run: str) -> None:
+def free_unchanged(environments: list[KnownEnvironment], run: str) -> None:
     """Free what was left by runs that died before they changed anything, in environments that no journal speaks of."""
-    book, known = lease_book(), {(place.app.app, place.environment) for place in places}
+    book, known = lease_book(), {(one.app.app, one.environment) for one in environments}
     for lease in book.all():
         is_left = lease.is_abandoned(datetime.now(UTC)) and book.is_ours(lease)
         if not is_left or (lease.app, lease.environment) in known:

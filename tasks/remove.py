@@ -21,10 +21,10 @@ from delivery.ports.belongings import Belonging
 from delivery.ports.remains import EnvironmentRemains, Remains
 from delivery.releases.order import Order
 from delivery.spec.configuration import FILE, load_app
-from tasks.known import current_places
+from tasks.environment import open_target
+from tasks.known import current_environments
 from tasks.lease import lease_book, renewed
 from tasks.notes import last_notes
-from tasks.place import open_target
 from tasks.recover import unended_runs
 from tasks.step import log, step
 
@@ -34,7 +34,7 @@ WAIT = "wait for its end, or cancel it in the UI"
 def find_remains(app: str, environments: Sequence[str] | None = None) -> Remains:
     """Return what the platform has of `app`, or of some of its environments alone; nothing is changed."""
     inventory = opening.open_services().inventory
-    known = {place.environment for place in current_places() if place.app.app == app}
+    known = {one.environment for one in current_environments() if one.app.app == app}
     names = sorted(known | inventory.environments(app))
     found = [_look(app, name) for name in names if environments is None or name in environments]
     whole = len(found) == len(names)
@@ -97,12 +97,12 @@ def remove_images(remains: Remains) -> list[str]:
 
 
 def _look(app: str, environment: str) -> EnvironmentRemains:
-    place = next((one for one in current_places() if (one.app.app, one.environment) == (app, environment)), None)
+    known = next((one for one in current_environments() if (one.app.app, one.environment) == (app, environment)), None)
     settings = f"{app}-{environment}" if has_settings(app, environment) else ""
-    if place is None:  # described by nothing that can be read: what carries its labels is all that is known
+    if known is None:  # described by nothing that can be read: what carries its labels is all that is known
         found = opening.open_services().inventory.belongings(app, environment)
         return EnvironmentRemains(environment=environment, belongings=found, settings=settings)
-    with open_target(place.app, environment) as target:
+    with open_target(known.app, environment) as target:
         live = target.observe().live
         fingerprint = live.release.fingerprint if live and live.release else ""
         return EnvironmentRemains(
@@ -121,13 +121,13 @@ def _remove(lease: Lease, run: str) -> tuple[Belonging, ...]:
             journal.write(Entry.model_validate(last.model_dump() | fields | {"detail": ""}))
 
     write("intent")
-    place = next((one for one in current_places() if (one.app.app, one.environment) == (app, environment)), None)
-    if place is None:
+    known = next((one for one in current_environments() if (one.app.app, one.environment) == (app, environment)), None)
+    if known is None:
         inventory = opening.open_services().inventory
         removed = inventory.belongings(app, environment)
         inventory.remove(app, environment)
     else:
-        with open_target(place.app, environment, lease.sequence) as target:
+        with open_target(known.app, environment, lease.sequence) as target:
             removed = target.remove()
     remove_settings(app, environment)
     if last is not None:

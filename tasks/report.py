@@ -10,11 +10,11 @@ from prefect.utilities.urls import url_for
 
 from blocks.artifact_store import current_store
 from delivery.changes.journal import Journal, spent_seconds
-from delivery.changes.lease import Theft
+from delivery.changes.lease import Takeover
 from delivery.ports.backups import BackupProof
 from delivery.ports.belongings import Losses
 from delivery.ports.cells import CellResult
-from delivery.ports.observation import EndedConnections, Observation, Retreat
+from delivery.ports.observation import EndedConnections, Fallback, Observation
 from delivery.ports.slots import TargetState
 from delivery.releases.approval import Decision
 from delivery.releases.order import Order
@@ -108,7 +108,7 @@ def _record(
         acceptance=tuple(last_notes(run, "acceptance", CellResult)),
         checks=tuple(result for _, result in read_notes(run, "checks", CheckResult)),
         decisions=tuple(last_notes(run, "decisions", Decision)),
-        thefts=tuple(last_notes(run, "thefts", Theft)),
+        takeovers=tuple(last_notes(run, "thefts", Takeover)),
         backups=tuple(_backup(name, proof) for name, proof in read_notes(run, "backup", BackupProof)),
         losses=tuple(f"{name}: {line}" for name, lost in read_notes(run, "losses", Losses) for line in lost.lines),
         unproven=_volumes(orders[0].app) if orders else (),
@@ -146,7 +146,7 @@ def _releases(run: str, app: str) -> tuple[ReleaseFigures, ...]:
     """Return what was seen in each environment, in the order they were released into."""
     states = dict(read_notes(run, "state", TargetState))
     seen = read_notes(run, "watch", Observation)
-    back = read_notes(run, "retreat", Retreat)
+    back = read_notes(run, "retreat", Fallback)
     cut = read_notes(run, "ended", EndedConnections)
     names = Counter([*(name for name, _ in [*seen, *back, *cut]), *states])
     return tuple(
@@ -154,7 +154,7 @@ def _releases(run: str, app: str) -> tuple[ReleaseFigures, ...]:
             environment=name,
             url=states[name].url if name in states else None,
             observations=tuple(observation for where, observation in seen if where == name),
-            retreats=tuple(retreat for where, retreat in back if where == name),
+            fallbacks=tuple(fallback for where, fallback in back if where == name),
             ended=tuple(ended for where, ended in cut if where == name),
             spent_seconds=_spent(app, name, run, [observation for where, observation in seen if where == name]),
         )

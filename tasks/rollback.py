@@ -12,9 +12,9 @@ from delivery.errors import Misconfigured
 from delivery.releases.order import Order
 from delivery.releases.release import Release
 from delivery.spec.app import environment_of
-from tasks.known import current_places
+from tasks.environment import open_target
+from tasks.known import current_environments
 from tasks.notes import note
-from tasks.place import open_target
 from tasks.step import log, step
 
 
@@ -28,7 +28,7 @@ def choose_release(
     withdrawn here before it ever was live.
     """
     archive = Archive(current_store())
-    known = {(place.app.app, place.environment): place.app for place in current_places()}
+    known = {(one.app.app, one.environment): one.app for one in current_environments()}
     if (app, environment) not in known:
         allowed = ", ".join(f"{name} ({where})" for name, where in known)
         raise Misconfigured(f"{environment} of {app}", "nothing was released there", allowed or "none yet")

@@ -12,9 +12,9 @@ from delivery.spec.matrix import Cell, cells_of
 from delivery.testing.acceptance import accept
 from delivery.testing.cell_run import CellRun
 from delivery.testing.judging import CellFailed, check_tests
+from tasks.environment import open_environment
 from tasks.named_secrets import suite_secrets
 from tasks.notes import note
-from tasks.place import open_environment
 from tasks.sources import laid_out
 from tasks.step import log, step
 

@@ -9,17 +9,17 @@ from delivery.errors import Transient
 from delivery.ports.slots import TargetState
 from delivery.releases.release import Release
 from delivery.spec.app import environment_of
-from tasks.known import KnownPlace
+from tasks.environment import open_target
+from tasks.known import KnownEnvironment
 from tasks.lease import lease_book, left_to_do, renewed
-from tasks.place import open_target
 from tasks.step import log, step
 
 
-@step(timeout_seconds=900, retries=0, name="retire what {place.environment} of {place.app.app} kept", keep=False)
-def retire_kept(place: KnownPlace, run: str) -> str | None:
+@step(timeout_seconds=900, retries=0, name="retire what {known.environment} of {known.app.app} kept", keep=False)
+def retire_kept(known: KnownEnvironment, run: str) -> str | None:
     """Retire the slot that was kept for `keep_warm_seconds`; return what was done, or none when it is not time yet."""
-    app, environment = place.app.app, place.environment
-    if not _is_over(place) or lease_book().read(app, environment).holder is not None:
+    app, environment = known.app.app, known.environment
+    if not _is_over(known) or lease_book().read(app, environment).holder is not None:
         return None
     if left_to_do(Journal(current_store(), app, environment))[0] != "nothing":
         return None
@@ -28,25 +28,25 @@ def retire_kept(place: KnownPlace, run: str) -> str | None:
     except Transient:
         return None  # somebody changes it just now, and retires it as well
     with renewed(lease):
-        done = _retire(place, lease, run)
+        done = _retire(known, lease, run)
     lease_book().give_back(lease)  # not when that failed: the lease runs out and recovery finishes it
     return done
 
 
-def _is_over(place: KnownPlace) -> bool:
+def _is_over(known: KnownEnvironment) -> bool:
     """Whether something was kept, and for long enough; where nothing is ever kept the target is not even asked."""
-    seconds = environment_of(place.app, place.environment).keep_warm_seconds
+    seconds = environment_of(known.app, known.environment).keep_warm_seconds
     if not seconds:
         return False
-    with open_target(place.app, place.environment) as target:
+    with open_target(known.app, known.environment) as target:
         state = target.observe()
     since = state.settled_at
     return state.kept is not None and since is not None and datetime.now(UTC) >= since + timedelta(seconds=seconds)
 
 
-def _retire(place: KnownPlace, lease: Lease, run: str) -> str | None:
+def _retire(known: KnownEnvironment, lease: Lease, run: str) -> str | None:
     journal = Journal(current_store(), lease.app, lease.environment)
-    with open_target(place.app, place.environment, lease.sequence) as target:
+    with open_target(known.app, known.environment, lease.sequence) as target:
         state = target.observe()  # once more: now nobody else changes it
         release = _settled(state)
         if release is None:

@@ -12,10 +12,10 @@ from delivery.changes.processes import nobody
 from delivery.errors import HeadwayError, Rejected, Transient
 from delivery.home import Home
 from delivery.ports.heartbeats import Whereabouts
-from delivery.ports.leases import LEASE_SECONDS, RENEW_SECONDS, Lease, Theft
+from delivery.ports.leases import LEASE_SECONDS, RENEW_SECONDS, Lease, Takeover
 from delivery.releases.run_names import called
 
-__all__ = ["LEASE_SECONDS", "RENEW_SECONDS", "Lease", "LeaseBook", "LeaseRules", "Theft"]
+__all__ = ["LEASE_SECONDS", "RENEW_SECONDS", "Lease", "LeaseBook", "LeaseRules", "Takeover"]
 
 # What becomes of a lease (none: it stays as it is), and what whoever asked is told instead of it.
 Ruling = tuple[Lease | None, HeadwayError | None]
@@ -71,9 +71,9 @@ class LeaseRules(ABC):
         """
 
         def rule(lease: Lease) -> Ruling:
-            now, theft = datetime.now(UTC), lease.theft
+            now, takeover = datetime.now(UTC), lease.takeover
             if lease.is_held(now) and lease.holder == steal != holder:
-                theft = _theft(lease, holder, name, now)
+                takeover = _takeover(lease, holder, name, now)
             elif lease.is_held(now) and lease.holder != holder:
                 return _refused(lease, holder, name, policy)
             taken = Lease(
@@ -85,7 +85,7 @@ class LeaseRules(ABC):
                 reason=reason,
                 taken=now,
                 expires=now + timedelta(seconds=self.lease_seconds),
-                theft=theft,
+                takeover=takeover,
                 where=self.here,
                 platform=self.platform(),
             )
@@ -135,7 +135,7 @@ class LeaseRules(ABC):
         def rule(current: Lease) -> Ruling:
             if not _is_that(current, lease):
                 return None, None
-            kept = {"app", "environment", "sequence", "theft", "platform"}
+            kept = {"app", "environment", "sequence", "takeover", "platform"}
             return Lease.model_validate(current.model_dump(include=kept)), None
 
         self._change(lease.app, lease.environment, rule)
@@ -207,13 +207,13 @@ def _refused(lease: Lease, holder: str, name: str, policy: str) -> Ruling:
     return None, busy
 
 
-def _theft(lease: Lease, holder: str, name: str, now: datetime) -> Theft:
+def _takeover(lease: Lease, holder: str, name: str, now: datetime) -> Takeover:
     assert lease.holder is not None
-    return Theft(
+    return Takeover(
         environment=lease.environment,
-        robbed=lease.holder,
+        taken_from=lease.holder,
         by=holder,
-        robbed_name=lease.holder_name,
+        taken_from_name=lease.holder_name,
         by_name=name,
         at=now,
         sequence=lease.sequence,
@@ -223,7 +223,7 @@ def _theft(lease: Lease, holder: str, name: str, now: datetime) -> Theft:
 
 
 def _lost(current: Lease, sequence: int) -> Rejected:
-    theft = current.theft
-    if theft and theft.sequence == sequence:
-        return Rejected(f"stolen by {called(theft.by_name, theft.by)}: {theft.describe()}")
+    takeover = current.takeover
+    if takeover and takeover.sequence == sequence:
+        return Rejected(f"stolen by {called(takeover.by_name, takeover.by)}: {takeover.describe()}")
     return Rejected(f"the lease was lost: {current.describe()}")

@@ -14,7 +14,7 @@ LABEL_SERVICE_FILE = "headway.service-file"
 LABEL_RELEASE = "headway.release"
 LABEL_HIDDEN = "headway.hidden"
 LABEL_SEQUENCE = "headway.sequence"
-LABEL_BED = "headway.bed"
+LABEL_SANDBOX = "headway.bed"  # the word of old, by which what an older version left is found
 
 
 def run_labels(platform: str, run: str, role: str, *, lives: timedelta = timedelta(hours=2)) -> dict[str, str]:

@@ -27,7 +27,7 @@ _VARIANT = re.compile(
     r"|tpl|in|j2|heroku|fly|render|railway|dockerignore|devcontainer|docs?|fedora|centos|nanoserver|x86|multiarch"
     r"|cross|playwright|cypress|storybook)([._-]|$)"
 )
-_PLACES = {
+_STATES = {
     "docker",
     ".docker",
     "build",
@@ -198,7 +198,7 @@ def _context(path: Path, root: Path) -> Path:
     best = candidates[counts.index(most)] if most else folder
     if best == folder and folder != root and not most and copies_everything(file):
         holds_sources = any(is_file(folder / name) for name in MANIFESTS)
-        if not holds_sources and _PLACES & set((below(folder, root) or "").lower().split("/")):
+        if not holds_sources and _STATES & set((below(folder, root) or "").lower().split("/")):
             return next((one for one in candidates[1:] if any(is_file(one / name) for name in MANIFESTS)), root)
     return best
 
@@ -209,7 +209,7 @@ def _name(path: Path, image: ImageDraft, root: Path) -> str:
     if kind and not _PRODUCTION.match(kind) and not _VARIANT.search(kind):
         return kind
     folder = path.parent
-    while folder != root and folder.name.lower() in _PLACES:
+    while folder != root and folder.name.lower() in _STATES:
         folder = folder.parent
     return folder.name if folder != root else "web"
 

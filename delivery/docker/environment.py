@@ -10,7 +10,7 @@ from delivery.home import Home
 from delivery.ports.backups import BackupProof
 from delivery.ports.database import DatabaseAccess
 from delivery.ports.environment import OpenEnvironment
-from delivery.ports.place import Place
+from delivery.ports.settings import EnvironmentSettings
 from delivery.spec.app import App
 from delivery.spec.environments import DockerTarget, Environment
 
@@ -55,15 +55,17 @@ class DockerBackups:
         )
 
 
-def open_docker(app: App, environment: Environment, place: Place, *, sequence: int, home: Home) -> OpenEnvironment:
+def open_docker(
+    app: App, environment: Environment, settings: EnvironmentSettings, *, sequence: int, home: Home
+) -> OpenEnvironment:
     """Return an environment on the Docker host that its block or headway.yaml names; no host: this machine."""
     target = environment.target
     assert isinstance(target, DockerTarget)
-    host = place.docker_host or target.host
-    names = EnvironmentNames(home.identity, place.app, place.environment)
+    host = settings.docker_host or target.host
+    names = EnvironmentNames(home.identity, settings.app, settings.environment)
     own = DockerDatabase(app, names, home, host)
     return OpenEnvironment(
-        target=DockerHost(app, environment, target, place, sequence=sequence, home=home),
+        target=DockerHost(app, environment, target, settings, sequence=sequence, home=home),
         jobs=DockerJobs(names, home, host, app.stand_ins),
         database=own,
         backups=DockerBackups(own),

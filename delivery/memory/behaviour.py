@@ -38,7 +38,7 @@ class Behaviour:
 
 
 @dataclass
-class MemoryPlace:
+class MemoryState:
     """What runs in one environment."""
 
     releases: dict[Colour, Release] = field(default_factory=dict)
@@ -51,20 +51,20 @@ class MemoryPlace:
     database: DatabaseAccess | None = None
 
 
-_PLACES: dict[tuple[str, str], MemoryPlace] = {}
+_STATES: dict[tuple[str, str], MemoryState] = {}
 
 
-def memory_place(app: str, environment: str) -> MemoryPlace:
+def memory_state(app: str, environment: str) -> MemoryState:
     """Return what this process knows of an environment, to look at or to make it misbehave."""
     key = app, environment
-    if key not in _PLACES:
-        _PLACES[key] = MemoryPlace(behaviour=new_behaviour(app, environment))
-    return _PLACES[key]
+    if key not in _STATES:
+        _STATES[key] = MemoryState(behaviour=new_behaviour(app, environment))
+    return _STATES[key]
 
 
 def environments_of(app: str) -> set[str]:
     """Return the environments of an application that this process knows."""
-    return {environment for owner, environment in _PLACES if owner == app}
+    return {environment for owner, environment in _STATES if owner == app}
 
 
 def new_behaviour(app: str, environment: str) -> Behaviour:

@@ -8,13 +8,13 @@ from pydantic import SecretStr
 
 from delivery.home import Home
 from delivery.log_files import last_lines
-from delivery.memory.behaviour import MemoryPlace, memory_place
+from delivery.memory.behaviour import MemoryState, memory_state
 from delivery.memory.target import MemoryHost
 from delivery.ports.backups import BackupProof
 from delivery.ports.database import DatabaseAccess
 from delivery.ports.environment import OpenEnvironment
 from delivery.ports.jobs import REPORTS, ImageDefaults, Job, JobResult, Reports
-from delivery.ports.place import Place
+from delivery.ports.settings import EnvironmentSettings
 from delivery.redaction import Redaction
 from delivery.spec.app import App
 from delivery.spec.environments import Environment
@@ -23,8 +23,8 @@ from delivery.spec.environments import Environment
 class MemoryJobs:
     """Ends jobs as the place's behaviour says, with their logs and reports as a place leaves them."""
 
-    def __init__(self, place: MemoryPlace) -> None:
-        self.place = place
+    def __init__(self, state: MemoryState) -> None:
+        self.state = state
 
     def image_defaults(self, image: str) -> ImageDefaults:
         """Return nothing: no image runs anything by itself here."""
@@ -32,7 +32,7 @@ class MemoryJobs:
 
     def run(self, job: Job) -> JobResult:
         """Ask the behaviour how `job` ends, and write what it printed and left."""
-        started, program = time.monotonic(), self.place.behaviour.run(job)
+        started, program = time.monotonic(), self.state.behaviour.run(job)
         job.log.parent.mkdir(parents=True, exist_ok=True)
         hide = Redaction([*job.secrets.values(), *job.hide])
         job.log.write_text(hide.text(program.prints))
@@ -50,32 +50,32 @@ class MemoryJobs:
 class MemoryDatabase:
     """Remembers that there is a database, and with which password it was made."""
 
-    def __init__(self, app: App, place: MemoryPlace) -> None:
-        self.app, self.place = app, place
+    def __init__(self, app: App, state: MemoryState) -> None:
+        self.app, self.state = app, state
 
     def find(self) -> DatabaseAccess | None:
         """Return what was remembered."""
-        return self.place.database
+        return self.state.database
 
     def ensure(self) -> DatabaseAccess:
         """Remember one from now on."""
-        if self.place.database is None:
+        if self.state.database is None:
             name = self.app.database.name if self.app.database else "app"
-            self.place.database = DatabaseAccess(name=name, password=SecretStr(token_hex(16)))
-        return self.place.database
+            self.state.database = DatabaseAccess(name=name, password=SecretStr(token_hex(16)))
+        return self.state.database
 
 
 class MemoryBackups:
     """Proves a backup as the place's behaviour says."""
 
-    def __init__(self, place: MemoryPlace) -> None:
-        self.place = place
+    def __init__(self, state: MemoryState) -> None:
+        self.state = state
 
     def prove(self, run: str) -> BackupProof | None:
         """Return a proof of two small tables, which differ where the behaviour says so."""
-        if self.place.database is None:
+        if self.state.database is None:
             return None
-        differences = self.place.behaviour.differences()
+        differences = self.state.behaviour.differences()
         return BackupProof(
             outcome="fail" if differences else "pass",
             differences=differences,
@@ -87,11 +87,13 @@ class MemoryBackups:
         )
 
 
-def open_memory(app: App, environment: Environment, place: Place, *, sequence: int, home: Home) -> OpenEnvironment:
+def open_memory(
+    app: App, environment: Environment, settings: EnvironmentSettings, *, sequence: int, home: Home
+) -> OpenEnvironment:
     """Return an environment that this process knows by its name."""
-    own = memory_place(place.app, place.environment)
+    own = memory_state(settings.app, settings.environment)
     return OpenEnvironment(
-        target=MemoryHost(place, sequence),
+        target=MemoryHost(settings, sequence),
         jobs=MemoryJobs(own),
         database=MemoryDatabase(app, own),
         backups=MemoryBackups(own),

@@ -16,8 +16,8 @@ from delivery.ports.builder import BuildRequest, Looked
 from delivery.ports.cells import CellResult
 from delivery.ports.environment import Services
 from delivery.ports.orphans import Orphan
-from delivery.ports.place import Place
 from delivery.ports.scanner import VulnerabilityDatabase
+from delivery.ports.settings import EnvironmentSettings
 from delivery.progress import Tell
 from delivery.releases.release import BaseImage, BuiltImage, ImageRef, Release
 from delivery.scanning.findings import Finding, ScanReport
@@ -243,4 +243,4 @@ class MemoryInventory(_Service):
         self.platform.images = [name for name in self.platform.images if not name.startswith(f"{app}/")]
 
     def _host(self, app: str, environment: str) -> MemoryHost:
-        return MemoryHost(Place(app=app, environment=environment), sequence=0)
+        return MemoryHost(EnvironmentSettings(app=app, environment=environment), sequence=0)

@@ -10,11 +10,11 @@ from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
 
 from delivery.errors import Misconfigured, Rejected, ReleaseUnhealthy
-from delivery.memory.behaviour import memory_place
+from delivery.memory.behaviour import memory_state
 from delivery.ports.belongings import Belonging
 from delivery.ports.logs import LogLine, LogWish
-from delivery.ports.observation import EndedConnections, Observation, Retreat, SlotCounts, TrafficSample
-from delivery.ports.place import Place
+from delivery.ports.observation import EndedConnections, Fallback, Observation, SlotCounts, TrafficSample
+from delivery.ports.settings import EnvironmentSettings
 from delivery.ports.slots import Colour, InstanceState, SlotState, TargetState, other
 from delivery.releases.release import Release
 from delivery.spec.answer import Answer
@@ -28,10 +28,10 @@ COLOURS: tuple[Colour, Colour] = ("blue", "green")
 class MemoryHost:
     """One environment in memory, for the holder of lease `sequence`."""
 
-    def __init__(self, place: Place, sequence: int) -> None:
-        self.place, self.sequence = memory_place(place.app, place.environment), sequence
-        self.url = f"memory://{place.app}/{place.environment}"
-        self.retreat: Retreat | None = None
+    def __init__(self, settings: EnvironmentSettings, sequence: int) -> None:
+        self.state, self.sequence = memory_state(settings.app, settings.environment), sequence
+        self.url = f"memory://{settings.app}/{settings.environment}"
+        self.fallback: Fallback | None = None
         self.ended: tuple[EndedConnections, ...] = ()
         self._given_up = threading.Event()
 
@@ -47,8 +47,8 @@ class MemoryHost:
         return TargetState(
             slots=tuple(self._slot(colour) for colour in COLOURS),
             url=self.url,
-            sequence=self.place.sequence,
-            settled_at=self.place.settled_at,
+            sequence=self.state.sequence,
+            settled_at=self.state.settled_at,
         )
 
     def stage(self, app: App, release: Release) -> SlotState:
@@ -59,9 +59,9 @@ class MemoryHost:
             return there
         live = self.observe().live
         colour: Colour = "green" if live and live.colour == "blue" else "blue"
-        self.place.releases[colour], self.place.weights[colour] = release, 0
-        self.place.services[colour] = {name: service.instances for name, service in app.services.items()}
-        if release.fingerprint in self.place.behaviour.silent:
+        self.state.releases[colour], self.state.weights[colour] = release, 0
+        self.state.services[colour] = {name: service.instances for name, service in app.services.items()}
+        if release.fingerprint in self.state.behaviour.silent:
             seconds = max(service.start_seconds for service in app.services.values())
             if self._given_up.wait(seconds):
                 raise Rejected(f"release {release.fingerprint} was not healthy yet when it was given up")
@@ -73,8 +73,8 @@ class MemoryHost:
         """Give `release` its share."""
         self._obey("shift")
         colour = self._colour_of(release)
-        share = percent if other(colour) in self.place.releases else 100
-        self.place.weights |= {colour: share, other(colour): 100 - share}
+        share = percent if other(colour) in self.state.releases else 100
+        self.state.weights |= {colour: share, other(colour): 100 - share}
         self._check_version(release, colour)
         return self.observe()
 
@@ -86,20 +86,20 @@ class MemoryHost:
     def confirm(self, release: Release) -> None:
         """Return when `release` has all traffic and nothing was wrong with it since this was opened."""
         self._obey("confirm")
-        if self.retreat:
-            raise ReleaseUnhealthy(self.retreat.reason)
+        if self.fallback:
+            raise ReleaseUnhealthy(self.fallback.reason)
         colour = self._colour_of(release)
-        if self.place.weights[colour] < 100:
+        if self.state.weights[colour] < 100:
             raise ReleaseUnhealthy(self._go_back(colour, f"release {release.fingerprint} does not have all traffic"))
         self._check_version(release, colour)
 
     def watch(self, release: Release, window: Watch, seconds: float) -> Observation:
         """Judge the traffic the behaviour tells of; takes no time."""
         self._obey("watch")
-        behaviour, colour = self.place.behaviour, self._colour_of(release)
-        percent = self.place.weights[colour]
+        behaviour, colour = self.state.behaviour, self._colour_of(release)
+        percent = self.state.weights[colour]
         live = self._counts(release, behaviour.requests * percent // 100)
-        before = self.place.releases.get(other(colour))
+        before = self.state.releases.get(other(colour))
         baseline = self._counts(before, behaviour.requests * (100 - percent) // 100) if before else SlotCounts()
         verdict, reason = judge(window, live, baseline)
         if percent >= behaviour.dies_at_percent.get(release.fingerprint, 101):
@@ -125,19 +125,19 @@ class MemoryHost:
         colour = self._colour_of(release) if release else live.colour if live else None
         if colour is None:
             return (Answer(),)
-        asked = self.place.releases[colour].fingerprint
-        answer = Answer(status=self.place.behaviour.answers.get((asked, path), 200), body=asked.encode())
-        instances = self.place.services.get(colour, {}).get(service, 0) if service else 1
+        asked = self.state.releases[colour].fingerprint
+        answer = Answer(status=self.state.behaviour.answers.get((asked, path), 200), body=asked.encode())
+        instances = self.state.services.get(colour, {}).get(service, 0) if service else 1
         return (answer,) * instances
 
     def logs(self, wish: LogWish) -> Iterator[LogLine]:
         """Yield what the behaviour tells that a service printed; without a word of it, which release it serves."""
         live = self.observe().live
         colour = wish.slot or (live.colour if live else "blue")
-        parts = self.place.services.get(colour, {}) if colour in self.place.releases else ()
+        parts = self.state.services.get(colour, {}) if colour in self.state.releases else ()
         if wish.part not in parts:
             raise Misconfigured(f"logs of {wish.part}", f"nothing of it runs in {self.url}", ", ".join(parts) or "none")
-        lines = self.place.behaviour.printed.get(wish.part, [f"serving {self.place.releases[colour].fingerprint}"])
+        lines = self.state.behaviour.printed.get(wish.part, [f"serving {self.state.releases[colour].fingerprint}"])
         last = lines if wish.tail is None else lines[max(0, len(lines) - wish.tail) :]
         yield from (LogLine(source=f"{wish.part}-1", text=line) for line in last)
 
@@ -148,15 +148,15 @@ class MemoryHost:
     def give_up(self) -> None:
         """End a stage that waits, and tell the behaviour, which may wait in one as well."""
         self._given_up.set()
-        self.place.behaviour.during("give up")
+        self.state.behaviour.during("give up")
 
     def withdraw(self, release: Release) -> TargetState:
         """Leave the place as if `release` had never been staged; what had passed every watch stays."""
         self._given_up.clear()
         self._obey("withdraw")
-        for colour, found in list(self.place.releases.items()):
+        for colour, found in list(self.state.releases.items()):
             if found.fingerprint == release.fingerprint:
-                self._empty(other(colour) if self.place.settled == release.fingerprint else colour)
+                self._empty(other(colour) if self.state.settled == release.fingerprint else colour)
         return self.observe()
 
     def settle(self, release: Release) -> TargetState:
@@ -174,11 +174,11 @@ class MemoryHost:
 
     def losses(self, app: App) -> tuple[str, ...]:
         """Return what `Behaviour` says is lost."""
-        return self.place.behaviour.losses
+        return self.state.behaviour.losses
 
     def belongings(self) -> tuple[Belonging, ...]:
         """Return the slots that hold a release."""
-        return tuple(Belonging(kind="slot", name=f"{self.url}/{colour}") for colour in self.place.releases)
+        return tuple(Belonging(kind="slot", name=f"{self.url}/{colour}") for colour in self.state.releases)
 
     def remove(self) -> tuple[Belonging, ...]:
         """Empty both slots and forget what passed every watch."""
@@ -189,63 +189,63 @@ class MemoryHost:
 
     def clear(self) -> None:
         """Empty it, whoever holds its lease."""
-        for values in (self.place.releases, self.place.services, self.place.weights):
+        for values in (self.state.releases, self.state.services, self.state.weights):
             values.clear()
-        self.place.settled, self.place.settled_at, self.place.database = "", None, None
+        self.state.settled, self.state.settled_at, self.state.database = "", None, None
 
     def _settle(self, release: Release) -> None:
         colour = self._colour_of(release)
-        self.place.weights |= {colour: 100, other(colour): 0}
-        if self.place.settled != release.fingerprint:
-            self.place.settled, self.place.settled_at = release.fingerprint, datetime.now(UTC)
+        self.state.weights |= {colour: 100, other(colour): 0}
+        if self.state.settled != release.fingerprint:
+            self.state.settled, self.state.settled_at = release.fingerprint, datetime.now(UTC)
 
     def _go_back(self, colour: Colour, reason: str) -> str:
         """Give the other slot, when there is one, all traffic again; return why."""
         now = datetime.now(UTC)
-        if other(colour) in self.place.releases:
-            self.place.weights |= {colour: 0, other(colour): 100}
-        self.retreat = Retreat(reason=reason, first_sign=now, traffic_back=now)
+        if other(colour) in self.state.releases:
+            self.state.weights |= {colour: 0, other(colour): 100}
+        self.fallback = Fallback(reason=reason, first_sign=now, traffic_back=now)
         return reason
 
     def _empty(self, colour: Colour) -> None:
-        self.place.releases.pop(colour, None)
-        self.place.weights[colour] = 0
-        if other(colour) in self.place.releases:
-            self.place.weights[other(colour)] = 100
+        self.state.releases.pop(colour, None)
+        self.state.weights[colour] = 0
+        if other(colour) in self.state.releases:
+            self.state.weights[other(colour)] = 100
 
     def _obey(self, verb: str) -> None:
-        if self.sequence < self.place.sequence:
+        if self.sequence < self.state.sequence:
             raise Rejected(
-                f"{self.url} obeyed lease {self.place.sequence} already; this change holds lease {self.sequence}"
+                f"{self.url} obeyed lease {self.state.sequence} already; this change holds lease {self.sequence}"
             )
-        self.place.sequence = self.sequence
-        self.place.behaviour.during(verb)
+        self.state.sequence = self.sequence
+        self.state.behaviour.during(verb)
 
     def _colour_of(self, release: Release) -> Colour:
-        for colour, found in self.place.releases.items():
+        for colour, found in self.state.releases.items():
             if found.fingerprint == release.fingerprint:
                 return colour
         raise ReleaseUnhealthy(f"release {release.fingerprint} does not stand in any slot")
 
     def _is_healthy(self, release: Release) -> bool:
-        return release.fingerprint not in self.place.behaviour.never_healthy | self.place.behaviour.silent
+        return release.fingerprint not in self.state.behaviour.never_healthy | self.state.behaviour.silent
 
     def _check_version(self, release: Release, colour: Colour) -> None:
-        if release.fingerprint in self.place.behaviour.serves_another_version:
+        if release.fingerprint in self.state.behaviour.serves_another_version:
             raise ReleaseUnhealthy(self._go_back(colour, f"release {release.fingerprint} serves another version"))
 
     def _counts(self, release: Release, requests: int) -> SlotCounts:
-        percent = self.place.behaviour.error_percent.get(release.fingerprint, 0)
+        percent = self.state.behaviour.error_percent.get(release.fingerprint, 0)
         return SlotCounts(requests=requests, errors=round(requests * percent / 100))
 
     def _slot(self, colour: Colour) -> SlotState:
-        release = self.place.releases.get(colour)
+        release = self.state.releases.get(colour)
         if release is None:
             return SlotState(colour=colour, release=None, weight=0)
         healthy = self._is_healthy(release)
         instances = tuple(
             InstanceState(service=service, name=f"{colour}-{service}-{number}", digest=None, healthy=healthy)
-            for service, count in self.place.services.get(colour, {}).items()
+            for service, count in self.state.services.get(colour, {}).items()
             for number in range(1, count + 1)
         )
-        return SlotState(colour=colour, release=release, weight=self.place.weights.get(colour, 0), instances=instances)
+        return SlotState(colour=colour, release=release, weight=self.state.weights.get(colour, 0), instances=instances)

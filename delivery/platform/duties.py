@@ -11,7 +11,7 @@ from delivery.changes.lease import LeaseBook
 from delivery.docker.engine.client import connect
 from delivery.docker.images.registry import ensure_registry
 from delivery.docker.images.registry_state import PROBE_SECONDS, look_at_registry, read_record
-from delivery.docker.target.standing import LOOK_SECONDS, NOT_STARTED, Standing, find_fallen, start_fallen
+from delivery.docker.target.lifecycle import LOOK_SECONDS, NOT_STARTED, ExitedContainer, find_exited, start_exited
 from delivery.home import Home
 from delivery.platform.backoff import Backoff
 from delivery.platform.engine import engine_died, launch_engine
@@ -38,7 +38,7 @@ def duties_of(home: Home) -> list[Duty]:
         prefect.start_worker()
         return AGAIN
 
-    silence, fallen, recovery = Silence(prefect), Fallen(home), Recovery(home, prefect)
+    silence, exited, recovery = Silence(prefect), ExitedContainers(home), Recovery(home, prefect)
     return [
         Duty("Docker", lambda: engine_died(home), engine),
         Duty("Prefect server", lambda: not prefect.elsewhere and prefect.server.process() is None, server),
@@ -46,7 +46,7 @@ def duties_of(home: Home) -> list[Duty]:
         Duty("worker", lambda: prefect.worker.process() is None and prefect.answers(), worker),
         Duty("recovery", recovery.is_needed, recovery.start),
         Duty("registry", lambda: registry_is_missing(home), lambda: restore_registry(home), rounds=SLOW_ROUNDS),
-        Duty("containers", fallen.are_there, fallen.start, rounds=SLOW_ROUNDS, paces_itself=True),
+        Duty("containers", exited.are_there, exited.start, rounds=SLOW_ROUNDS, paces_itself=True),
     ]
 
 
@@ -93,7 +93,7 @@ class Silence:
         return f"none for {SILENT_SECONDS:g} s although it runs; see {self._prefect.server.log}"
 
 
-class Fallen:
+class ExitedContainers:
     """Containers of environments that nobody changes, that were stopped by somebody else.
 
     Each has pauses of its own: one that cannot be started keeps no other waiting.
@@ -101,13 +101,13 @@ class Fallen:
 
     def __init__(self, home: Home, now: Callable[[], float] = time.monotonic) -> None:
         self._home, self._leases, self._now = home, LeaseBook(home.leases), now
-        self._found: list[Standing] = []
+        self._found: list[ExitedContainer] = []
         self._pauses: dict[str, Backoff] = {}
         self._told: dict[str, str] = {}
 
     def are_there(self) -> bool:
         """Look at the engine first and at the leases then: what a change makes after this look is not touched."""
-        found = find_fallen(self._home)
+        found = find_exited(self._home)
         free = [one for one in found if one.environment is None or self._is_free(one.app, one.environment)]
         self._told = {one.id: self._told[one.id] for one in free if one.id in self._told}
         for identity in self._pauses.keys() - {one.id for one in free}:
@@ -121,7 +121,7 @@ class Fallen:
         """Start them; said is which were, and which cannot be, with the reason, unless that was said before."""
         for one in self._found:
             self._pauses[one.id].tried()
-        failed = start_fallen(self._found)
+        failed = start_exited(self._found)
         started = [one.name for one in self._found if one.id not in failed]
         said = [f"started again: {', '.join(started)}"] if started else []
         for one in self._found:

@@ -12,7 +12,7 @@ from delivery.docker.engine.client import connect
 from delivery.docker.engine.engine_state import await_engine
 from delivery.docker.engine.sweep import remove_labelled
 from delivery.docker.images.registry import stop_registry
-from delivery.docker.target.standing import KeptVolume, find_volumes, pause_environments, purge_environments
+from delivery.docker.target.lifecycle import KeptVolume, find_volumes, pause_environments, purge_environments
 from delivery.errors import Misconfigured, Rejected
 from delivery.home import Home
 from delivery.model import Model

@@ -8,7 +8,7 @@ much less than `LEASE_SECONDS`.
 from datetime import datetime
 from typing import Protocol
 
-from pydantic import Field
+from pydantic import AliasChoices, Field
 
 from delivery.model import Model
 from delivery.ports.heartbeats import Whereabouts
@@ -18,23 +18,27 @@ LEASE_SECONDS = 30.0
 RENEW_SECONDS = 5.0
 
 
-class Theft(Model):
-    """A lease that was taken from a holder who was alive."""
+class Takeover(Model):
+    """A lease that was taken from a holder who was alive; kept files may hold its older names."""
 
     environment: str
-    robbed: str = Field(description="the run that held it")
+    taken_from: str = Field(validation_alias=AliasChoices("taken_from", "robbed"), description="the run that held it")
     by: str = Field(description="the run that took it")
-    robbed_name: str = Field("", description="what the robbed run is called")
+    taken_from_name: str = Field(
+        "",
+        validation_alias=AliasChoices("taken_from_name", "robbed_name"),
+        description="what the run that held it is called",
+    )
     by_name: str = Field("", description="what the run that took it is called")
     at: datetime
     sequence: int = Field(ge=0, description="of the lease that ended by it")
-    since: datetime | None = Field(None, description="when the robbed run had taken it")
-    reason: str = Field("", description="what the robbed run was doing")
+    since: datetime | None = Field(None, description="when the run that held it had taken it")
+    reason: str = Field("", description="what the run that held it was doing")
 
     def describe(self) -> str:
         """Say who took what from whom, and when."""
-        robbed, thief = called(self.robbed_name, self.robbed), called(self.by_name, self.by)
-        return f"{self.environment} was stolen from {robbed} ({self.reason}) by {thief} at {_moment(self.at)}"
+        taken_from, taker = called(self.taken_from_name, self.taken_from), called(self.by_name, self.by)
+        return f"{self.environment} was stolen from {taken_from} ({self.reason}) by {taker} at {_moment(self.at)}"
 
 
 class Lease(Model):
@@ -50,14 +54,16 @@ class Lease(Model):
     expires: datetime | None = None
     superseded_by: str | None = Field(None, description="a newer run that asked the holder to give way")
     superseded_by_name: str = Field("", description="what that run is called")
-    theft: Theft | None = Field(None, description="the last one, kept until the next")
+    takeover: Takeover | None = Field(
+        None, validation_alias=AliasChoices("takeover", "theft"), description="the last one, kept until the next"
+    )
     where: Whereabouts | None = Field(None, description="host and boot of the process that took it")
     platform: str = Field("", description="identity of the platform that changed the environment last")
 
     @property
-    def was_stolen(self) -> bool:
+    def was_taken_over(self) -> bool:
         """Whether its last holder took it from a living one."""
-        return self.theft is not None and self.theft.sequence + 1 == self.sequence
+        return self.takeover is not None and self.takeover.sequence + 1 == self.sequence
 
     @property
     def held_by(self) -> str:

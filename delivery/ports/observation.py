@@ -99,7 +99,7 @@ class Observation(Model):
     samples: tuple[TrafficSample, ...] = ()
 
 
-class Retreat(Model):
+class Fallback(Model):
     """Traffic that went back to the other slot at once, because the release was at fault beyond doubt."""
 
     reason: str

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from delivery.ports.belongings import Belonging
 from delivery.ports.logs import LogLine, LogWish
-from delivery.ports.observation import EndedConnections, Observation, Retreat
+from delivery.ports.observation import EndedConnections, Fallback, Observation
 from delivery.ports.slots import SlotState, TargetState
 from delivery.releases.release import Release
 from delivery.spec.answer import Answer
@@ -22,7 +22,7 @@ class Target(Protocol):
     """
 
     @property
-    def retreat(self) -> Retreat | None:
+    def fallback(self) -> Fallback | None:
         """What made traffic go back, when it did since this target was opened."""
         ...
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 
 from delivery.counting import counted
 from delivery.ports.cells import CellResult
-from delivery.ports.observation import Retreat
+from delivery.ports.observation import Fallback
 from delivery.releases.change import Change
 from delivery.report.record import DeliveryRecord
 from delivery.report.timeline import critical_path
@@ -71,8 +71,8 @@ def _facts(record: DeliveryRecord) -> Iterable[str]:
         yield f"approval of {decision.environment}: {who}" + (
             f" – {_plain(decision.comment)}" if decision.comment else ""
         )
-    for theft in record.thefts:
-        yield _plain(theft.describe())
+    for takeover in record.takeovers:
+        yield _plain(takeover.describe())
     for base in record.substitutes:
         yield f"stand-in: {_plain(base.describe())}"
     for line in record.losses:
@@ -113,17 +113,17 @@ def _traffic(record: DeliveryRecord) -> Iterable[str]:
         yield f"{release.environment}: {release.counted()}"
         for ended in release.ended:
             yield f"{release.environment}: {_plain(ended.describe())}"
-        for retreat in release.retreats:
-            yield f"{release.environment}: {_went_back(retreat)}: {_plain(retreat.reason)}"
+        for fallback in release.fallbacks:
+            yield f"{release.environment}: {_went_back(fallback)}: {_plain(fallback.reason)}"
         if release.spent_seconds:
             parts = ", ".join(f"{verb} {seconds:.1f} s" for verb, seconds in release.spent_seconds.items())
             yield f"{release.environment}: {parts}"
 
 
-def _went_back(retreat: Retreat) -> str:
-    if retreat.seconds is None:
+def _went_back(fallback: Fallback) -> str:
+    if fallback.seconds is None:
         return "traffic was not put back at once"
-    return f"traffic went back {retreat.seconds:.2f} s after the first sign of a fault"
+    return f"traffic went back {fallback.seconds:.2f} s after the first sign of a fault"
 
 
 def _backups(record: DeliveryRecord) -> Iterable[str]:

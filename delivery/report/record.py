@@ -3,13 +3,13 @@
 from datetime import datetime
 from typing import Literal
 
-from pydantic import Field
+from pydantic import AliasChoices, Field
 
-from delivery.changes.lease import Theft
+from delivery.changes.lease import Takeover
 from delivery.counting import counted
 from delivery.model import Model
 from delivery.ports.cells import CellResult
-from delivery.ports.observation import EndedConnections, Observation, Retreat
+from delivery.ports.observation import EndedConnections, Fallback, Observation
 from delivery.releases.approval import Decision
 from delivery.releases.release import BaseImage, BuiltImage, Release, Revision
 from delivery.releases.run_names import app_of, delivery_name, rollback_name
@@ -62,7 +62,9 @@ class ReleaseFigures(Model):
     environment: str
     url: str | None = None
     observations: tuple[Observation, ...] = ()
-    retreats: tuple[Retreat, ...] = Field((), description="what made traffic go back at once")
+    fallbacks: tuple[Fallback, ...] = Field(
+        (), validation_alias=AliasChoices("fallbacks", "retreats"), description="what made traffic go back at once"
+    )
     ended: tuple[EndedConnections, ...] = Field((), description="what was cut when a slot was removed")
     spent_seconds: dict[str, float] = Field({}, description="what each verb took, watching included")
 
@@ -127,7 +129,11 @@ class DeliveryRecord(Model):
     acceptance: tuple[CellResult, ...] = ()
     checks: tuple[CheckResult, ...] = ()
     decisions: tuple[Decision, ...] = ()
-    thefts: tuple[Theft, ...] = Field((), description="environments that were taken from a run that held them")
+    takeovers: tuple[Takeover, ...] = Field(
+        (),
+        validation_alias=AliasChoices("takeovers", "thefts"),
+        description="environments that were taken from a run that held them",
+    )
     backups: tuple[BackupFigures, ...] = ()
     unproven: tuple[str, ...] = Field((), description="volumes, which no proof of a backup is about")
     losses: tuple[str, ...] = Field((), description="what instances wrote that is lost with each release")

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 from delivery.errors import ReleaseUnhealthy
-from delivery.ports.observation import Retreat, SlotCounts
+from delivery.ports.observation import Fallback, SlotCounts
 from delivery.traffic.verdict import burst, faults, which
 
 BLIND_SECONDS = 30.0  # a router or an engine that restarts is back before
@@ -33,15 +33,15 @@ class Sentinel(Protocol):
 
 
 class Guard:
-    """Sentinels over one release, each in a thread of its own; the first alarm calls `retreat`: traffic goes back."""
+    """Sentinels over one release, each in a thread of its own; the first alarm calls `fallback`: traffic goes back."""
 
-    def __init__(self, retreat: Callable[[], None]) -> None:
+    def __init__(self, fallback: Callable[[], None]) -> None:
         self.stopped = threading.Event()
-        self._retreat = retreat
+        self._fallback = fallback
         self._woken, self._lock = threading.Event(), threading.Lock()
         self._sentinels: Sequence[Sentinel] = ()
         self._threads: list[threading.Thread] = []
-        self.retreat: Retreat | None = None
+        self.fallback: Fallback | None = None
 
     def start(self, sentinels: Sequence[Sentinel]) -> None:
         """Post the sentinels."""
@@ -64,7 +64,7 @@ class Guard:
     def fault(self) -> str:
         """Why traffic went back, or nothing."""
         with self._lock:
-            return self.retreat.reason if self.retreat else ""
+            return self.fallback.reason if self.fallback else ""
 
     def raise_fault(self) -> None:
         """Raise ReleaseUnhealthy when traffic went back."""
@@ -75,8 +75,8 @@ class Guard:
     def unless_at_fault(self) -> Iterator[None]:
         """Keep alarms waiting while traffic is sent to the release; ReleaseUnhealthy when there was one before."""
         with self._lock:
-            if self.retreat:
-                raise ReleaseUnhealthy(self.retreat.reason)
+            if self.fallback:
+                raise ReleaseUnhealthy(self.fallback.reason)
             yield
 
     def wait(self, seconds: float) -> bool:
@@ -87,16 +87,16 @@ class Guard:
         """Put traffic back and remember why; `details` are asked after that. Later alarms change nothing."""
         now = datetime.now(UTC)
         with self._lock:
-            if self.retreat or self.stopped.is_set():
+            if self.fallback or self.stopped.is_set():
                 return
             problem = ""
             try:
-                self._retreat()
+                self._fallback()
             except Exception as error:  # the delivery hears of the fault and withdraws by itself
                 problem = f" (traffic was not put back at once: {error})"
             back = None if problem else datetime.now(UTC)
             text = f"{reason}{details()}{problem}"
-            self.retreat = Retreat(reason=text, first_sign=first_sign or now, traffic_back=back)
+            self.fallback = Fallback(reason=text, first_sign=first_sign or now, traffic_back=back)
         self._woken.set()
 
     def close(self) -> None:

@@ -49,7 +49,7 @@ class Place:
     instances: int = 2
     has_verdict: bool = True
     url: str = ""
-    standing: list[Any] = field(default_factory=lambda: [Instance(), Instance()])
+    running: list[Any] = field(default_factory=lambda: [Instance(), Instance()])
 
     def prepare(self, kind: str, number: int) -> Any:
         return kind, number
@@ -58,7 +58,7 @@ class Place:
         return Ending.of(None, began=0, ended=1)
 
     def containers(self, release: Any) -> list[Any]:
-        return self.standing
+        return self.running
 
     def things(self) -> set[str]:
         return set()
@@ -94,7 +94,7 @@ def cells(table: Any) -> list[list[str]]:
 def test_what_shall_die_at_half_of_the_traffic_is_killed_then() -> None:
     place = Place()
     assert hand(place, "dies", 50).acted(SOON)
-    assert [one.sent for one in place.standing] == [["SIGKILL"], ["SIGKILL"]]
+    assert [one.sent for one in place.running] == [["SIGKILL"], ["SIGKILL"]]
 
 
 def test_a_fault_whose_moment_does_not_come_did_not_act() -> None:
@@ -102,20 +102,20 @@ def test_a_fault_whose_moment_does_not_come_did_not_act() -> None:
     waiting = hand(place, "dies", 10)
     waiting.end()
     assert waiting.began is None
-    assert [one.sent for one in place.standing] == [[], []]
+    assert [one.sent for one in place.running] == [[], []]
 
 
 def test_half_of_the_instances_are_told_to_lie_before_they_get_traffic() -> None:
     place = Place()
     assert hand(place, "half-liar", 0).acted(SOON)
-    assert [one.sent for one in place.standing] == [["SIGUSR2"], ["SIGUSR1"]]
+    assert [one.sent for one in place.running] == [["SIGUSR2"], ["SIGUSR1"]]
 
 
 def test_instances_that_do_not_serve_yet_are_told_nothing() -> None:
-    place = Place(standing=[Instance(), Instance(log=b"")])
+    place = Place(running=[Instance(), Instance(log=b"")])
     waiting = hand(place, "half-liar", 0)
     waiting.end()
-    assert [one.sent for one in place.standing] == [[], []]
+    assert [one.sent for one in place.running] == [[], []]
 
 
 def test_a_release_that_is_at_fault_by_itself_is_so_from_its_first_request_on() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from cli.doctor import _disks, _git, _no_docker, _registry, _stopped, _when_docker_dies
 from delivery.docker.images.registry_state import RegistryRecord, write_record
-from delivery.docker.target.standing import Standing
+from delivery.docker.target.lifecycle import ExitedContainer
 from delivery.home import Home
 from delivery.platform.engine import HostFacts
 from delivery.programs.git_command import check_version
@@ -128,9 +128,12 @@ def test_a_command_in_a_full_home_says_so_and_is_no_traceback(headway, home, pro
 
 
 def test_a_container_that_cannot_be_started_is_told_of_with_its_environment_and_why(tmp_path, monkeypatch):
-    home, fallen = Home(tmp_path), Standing(id="1", name="headway-shop-router", app="shop", environment="production")
-    monkeypatch.setattr("delivery.docker.target.standing.find_fallen", lambda home: [fallen])
-    monkeypatch.setattr("delivery.docker.target.standing.last_reason", lambda one: "port is already allocated")
+    home, exited = (
+        Home(tmp_path),
+        ExitedContainer(id="1", name="headway-shop-router", app="shop", environment="production"),
+    )
+    monkeypatch.setattr("delivery.docker.target.lifecycle.find_exited", lambda home: [exited])
+    monkeypatch.setattr("delivery.docker.target.lifecycle.last_reason", lambda one: "port is already allocated")
     assert _stopped(home) == []
     home.up.touch()
 

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from delivery.docker.target.standing import KeptVolume
+from delivery.docker.target.lifecycle import KeptVolume
 from delivery.home import Home
 from delivery.platform.shutdown import Losses
 from tests.cli.conftest import Headway

@@ -29,7 +29,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
         "tasks.secret_blocks.save_secret", lambda name, value: kept.update({name: value.get_secret_value()})
     )
     monkeypatch.setattr("tasks.secret_blocks.remove_secret", kept.pop)
-    monkeypatch.setattr("flows.secret_blocks.current_places", list)
+    monkeypatch.setattr("flows.secret_blocks.current_environments", list)
     return kept
 
 

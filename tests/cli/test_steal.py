@@ -1,4 +1,4 @@
-"""Nobody is robbed by accident: the holder is shown, the user is asked, and only that run is named to the flow."""
+"""Nothing is taken from anybody by accident: holder shown, user asked, only that run named to the flow."""
 
 import sys
 from pathlib import Path
@@ -46,7 +46,7 @@ def terminal(monkeypatch: pytest.MonkeyPatch, *, answers: bool | None) -> list[s
 
 
 @pytest.mark.parametrize("verb", ["run", "rollback"])
-def test_the_holder_is_shown_and_robbed_once_the_user_agrees(
+def test_the_holder_is_shown_and_taken_from_once_the_user_agrees(
     headway: Headway,
     project: Project,
     book: LeaseBook,
@@ -109,7 +109,7 @@ def test_an_environment_on_the_way_can_be_stolen_and_other_holders_are_waited_fo
 
 
 @pytest.mark.parametrize("options", [["--steal"], []])
-def test_who_is_not_asked_for_or_holds_nothing_is_not_robbed(
+def test_nothing_is_taken_from_who_is_not_asked_for_or_holds_nothing(
     headway: Headway, project: Project, book: LeaseBook, started: list[dict[str, object]], options: list[str]
 ) -> None:
     if not options:

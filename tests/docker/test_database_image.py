@@ -9,8 +9,8 @@ from delivery.docker.database.database_image import _said, database_image
 from delivery.docker.engine.client import connect
 from delivery.docker.engine.names import EnvironmentNames
 from delivery.docker.images.bases import resolve_base
-from delivery.docker.sandbox.bed import open_bed
 from delivery.docker.sandbox.probe import wait_until
+from delivery.docker.sandbox.sandbox import open_sandbox
 from delivery.errors import Misconfigured
 from delivery.spec.database import Database
 from tests.support.images import image_of
@@ -88,8 +88,8 @@ def test_an_image_that_moved_its_data_folder_keeps_its_data_in_the_volume(home):
 @pytest.mark.docker
 @pytest.mark.parametrize("changes", [MOVED, [*MOVED, "USER 999"]], ids=["folder", "folder and user"])
 def test_a_database_in_memory_starts_with_the_folder_and_the_user_of_its_image(home, changes):
-    with image_of(DATABASE.image, {}, changes=changes) as image, open_bed(home, "run-1", "cell") as bed:
-        container, access = start_in_memory(bed, image, "shop")
+    with image_of(DATABASE.image, {}, changes=changes) as image, open_sandbox(home, "run-1", "cell") as sandbox:
+        container, access = start_in_memory(sandbox, image, "shop")
         wait_until(lambda: accepts_queries(container, access), container, 60)
 
         kept = container.exec_run(["sh", "-c", "stat -f -c %T $PGDATA"]).output.decode().strip()

@@ -8,7 +8,7 @@ from docker.errors import APIError
 
 from delivery.docker.engine.failures import reported
 from delivery.docker.images import pulling
-from delivery.docker.sandbox.bed import engine_errors
+from delivery.docker.sandbox.sandbox import engine_errors
 from delivery.errors import PlaceGone, Rejected
 
 NO_SPACE = "write /var/lib/docker/tmp/layer: no space left on device"

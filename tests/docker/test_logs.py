@@ -9,7 +9,7 @@ from pydantic import SecretStr
 from delivery.docker.engine import logs
 from delivery.docker.engine.client import connect
 from delivery.docker.engine.logs import save_log
-from delivery.docker.sandbox.bed import open_bed
+from delivery.docker.sandbox.sandbox import open_sandbox
 from delivery.home import Home
 from delivery.redaction import Redaction
 
@@ -29,8 +29,8 @@ class Prints:
 
 def test_a_log_is_kept_whole_whatever_the_engine_does_with_others(tmp_path):
     settings = connect().info().get("LoggingDriver")
-    with open_bed(Home.current(), "run-logs", "cell", lives=timedelta(minutes=5)) as bed:
-        container = bed.start("suite", "busybox:1.36", ["sh", "-c", PRINTS.format(60_000)])
+    with open_sandbox(Home.current(), "run-logs", "cell", lives=timedelta(minutes=5)) as sandbox:
+        container = sandbox.start("suite", "busybox:1.36", ["sh", "-c", PRINTS.format(60_000)])
         container.wait()
         missing = save_log(container, tmp_path / "log.txt")
         kept = container.attrs["HostConfig"]["LogConfig"]

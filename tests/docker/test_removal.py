@@ -15,7 +15,7 @@ from delivery.docker.target.backing import ensure_backing
 from delivery.docker.target.docker_host import DockerHost
 from delivery.docker.target.removal import find_belongings, find_environments, find_repositories, remove_images
 from delivery.errors import Rejected
-from delivery.ports.place import Place
+from delivery.ports.settings import EnvironmentSettings
 from delivery.spec.app import App
 from delivery.spec.database import Database
 from tests.support.platforms import free_port, own_platform
@@ -53,9 +53,9 @@ def shop(home):
 
 
 def target(home, environment, sequence=1):
-    place = Place(app="shop", environment=environment)
+    settings = EnvironmentSettings(app="shop", environment=environment)
     described = APP.environments[environment]
-    return closing(DockerHost(APP, described, described.target, place, sequence=sequence, home=home))
+    return closing(DockerHost(APP, described, described.target, settings, sequence=sequence, home=home))
 
 
 def names_of(home, app, environment):

@@ -28,7 +28,7 @@ def fault_after(answers, **health):
             guard.stopped.set()
         return left.pop(0) if left else WELL
 
-    router = SimpleNamespace(visitor=lambda *_: SimpleNamespace(get=get, close=lambda: None))
+    router = SimpleNamespace(http_probe=lambda *_: SimpleNamespace(get=get, close=lambda: None))
     container = SimpleNamespace(name="web-1")
     instance = SimpleNamespace(service="web", server="green-1", file=service, container=container)
     HealthSentinel(router, instance).watch(guard)

@@ -59,7 +59,7 @@ def test_the_same_commit_again_is_told_and_builds_nothing(live: Project) -> None
 def test_a_bad_commit_is_stopped_and_leaves_nothing(
     live: Project, fault: str, code: int, outcome: str, reason: str
 ) -> None:
-    before, served = standing(live), live.served_revision()
+    before, served = running(live), live.served_revision()
     live.apply_fault(fault)
     with load_on(live.url(), workers=2) as counts:
         done = live.headway("run")
@@ -69,10 +69,10 @@ def test_a_bad_commit_is_stopped_and_leaves_nothing(
     assert outcome in done.stderr
     assert reason in done.stderr + done.stdout
     assert live.served_revision() == served
-    assert standing(live) == before
+    assert running(live) == before
 
 
-def standing(project: Project) -> set[str]:
+def running(project: Project) -> set[str]:
     """Return what the platform runs; which of its two slots staging is in says nothing of what was left behind."""
     return {re.sub(r"-staging-(blue|green)", "-staging", thing) for thing in project.things()}
 

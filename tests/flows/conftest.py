@@ -103,9 +103,9 @@ def new_platform(root: Path, loop: asyncio.Runner, store_block: UUID) -> Iterato
     containers, folder = Containers(), {"folder": str(root / "home" / "store")}
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("HEADWAY_HOME", str(root / "home"))
-        patch.setattr(behaviour, "_PLACES", {})
+        patch.setattr(behaviour, "_STATES", {})
         # A thread of the test before may open it after its run let go, and lease numbers are the same in every test.
-        patch.setattr("tasks.place._UNDER_CHANGE", {})
+        patch.setattr("tasks.environment._UNDER_CHANGE", {})
         containers.stand_in(patch)
         with get_client(sync_client=True) as client:
             client.update_block_document(store_block, BlockDocumentUpdate(data=folder))

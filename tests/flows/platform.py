@@ -29,9 +29,9 @@ from delivery.changes.journal import Journal
 from delivery.changes.lease import LeaseBook
 from delivery.errors import Misconfigured
 from delivery.home import Home
-from delivery.memory.behaviour import Behaviour, memory_place
+from delivery.memory.behaviour import Behaviour, memory_state
 from delivery.memory.target import MemoryHost
-from delivery.ports.place import Place
+from delivery.ports.settings import EnvironmentSettings
 from delivery.programs import git
 from delivery.releases.approval import Decision
 from delivery.releases.order import Built, Order
@@ -233,10 +233,10 @@ class Platform:
         return slot.release if slot else None
 
     def host(self, environment: str = "production", sequence: int = 0) -> MemoryHost:
-        return MemoryHost(Place(app="shop", environment=environment), sequence)
+        return MemoryHost(EnvironmentSettings(app="shop", environment=environment), sequence)
 
     def behaviour(self, environment: str = "production") -> Behaviour:
-        return memory_place("shop", environment).behaviour
+        return memory_state("shop", environment).behaviour
 
     def journal(self, environment: str = "production") -> Journal:
         return Journal(current_store(), "shop", environment)

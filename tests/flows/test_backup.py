@@ -3,7 +3,7 @@
 import pytest
 
 from delivery.errors import Rejected
-from delivery.memory.behaviour import memory_place
+from delivery.memory.behaviour import memory_state
 from flows.verify_backup import verify_backups
 from tests.flows.platform import MEMORY
 
@@ -56,14 +56,14 @@ def test_a_migration_that_fails_keeps_the_release_out(platform):
 
 def test_a_database_that_is_gone_is_told_and_no_empty_one_takes_its_place(platform):
     platform.put_live(1)
-    place = memory_place("shop", "production")
-    platform.containers.during["restore production"] = lambda: setattr(place, "database", None)
+    state = memory_state("shop", "production")
+    platform.containers.during["restore production"] = lambda: setattr(state, "database", None)
 
     run = platform.put_live(2)
 
     assert isinstance(run.error, Rejected)
     assert str(run.error) == "the database of production is gone since it was started"
-    assert place.database is None
+    assert state.database is None
     assert platform.live() == platform.release(1)
 
 

@@ -94,8 +94,8 @@ def test_the_first_gives_way_to_a_newer_one_by_policy(platform):
 
 
 @pytest.fixture
-def robbed(platform):
-    """Return how a run that watched for ever ended, and how the rollback that robbed it did."""
+def taken_over(platform):
+    """Return how a run that watched for ever ended, and how the rollback that took it over did."""
     platform.put_live(1)
     platform.put_live(2)
     third, seen = platform.release(3), []
@@ -110,32 +110,32 @@ def robbed(platform):
     async def both():
         one = asyncio.ensure_future(platform.putting_live(third, "run-3"))
         await asyncio.to_thread(platform.until, lambda: "watch" in seen)
-        thief = platform.create(rollback, {"app": "shop", "steal": "run-3"})
-        return await asyncio.gather(one, platform.carrying(rollback, thief))
+        taker = platform.create(rollback, {"app": "shop", "steal": "run-3"})
+        return await asyncio.gather(one, platform.carrying(rollback, taker))
 
     return platform.loop.run(both())
 
 
-def test_an_environment_is_taken_from_the_run_that_holds_it(platform, robbed):
-    ended, thief = robbed
+def test_an_environment_is_taken_from_the_run_that_holds_it(platform, taken_over):
+    ended, taker = taken_over
 
     assert ended.is_failed()
-    name = f"shop rollback to {platform.release(1).revision.short} → production (run {thief.id[:8]})"
+    name = f"shop rollback to {platform.release(1).revision.short} → production (run {taker.id[:8]})"
     assert f"stolen by {name}: production was stolen from shop " in ended.message
     assert "→ production (run run-3) (release" in ended.message
-    assert thief.state.is_completed(), thief.ended
+    assert taker.state.is_completed(), taker.ended
     assert platform.live() == platform.release(2)  # the one before that which had all traffic when it was asked for
     assert platform.host().observe().slot_of(platform.release(3)) is None
     assert platform.happenings() == ["released", "released", "withdrawn", "rolled-back"]
 
 
-def test_a_theft_is_on_record(platform, robbed):
-    _, thief = robbed
+def test_a_takeover_is_on_record(platform, taken_over):
+    _, taker = taken_over
 
-    record = platform.record(thief.id)
-    assert [(theft.robbed, theft.by) for theft in record.thefts] == [("run-3", thief.id)]
+    record = platform.record(taker.id)
+    assert [(takeover.taken_from, takeover.by) for takeover in record.takeovers] == [("run-3", taker.id)]
     assert "→ production (run run-3) (release" in report_markdown(record)
-    assert look_at(platform.app, "production").lease.was_stolen
+    assert look_at(platform.app, "production").lease.was_taken_over
 
 
 def test_a_run_that_was_not_named_is_waited_for(platform, monkeypatch):
@@ -151,7 +151,7 @@ def test_a_run_that_was_not_named_is_waited_for(platform, monkeypatch):
     assert platform.live() == platform.release(2)
 
 
-def test_the_robbed_begins_nothing_more_before_it_hears_of_it(platform, monkeypatch):
+def test_the_former_holder_begins_nothing_more_before_it_hears_of_it(platform, monkeypatch):
     live = platform.set_live(1)
     monkeypatch.setattr("flows.holding.RENEW_SECONDS", 3600)
     held = []

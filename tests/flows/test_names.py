@@ -13,7 +13,7 @@ from flows import logs, runs
 from flows import secret_blocks as kept
 from flows.deliver import deliver
 from flows.rollback import rollback
-from tasks.place import load_place
+from tasks.environment import load_settings
 from tests.flows.platform import MEMORY
 
 pytestmark = [pytest.mark.prefect, pytest.mark.xdist_group("prefect")]
@@ -119,9 +119,9 @@ def test_a_secret_reaches_its_environment_as_it_was_set(platform, value):
     kept.store("shop-exact", _secret(value))
     platform.describe(environments={"production": {"target": MEMORY, "secrets": {"KEY": "shop-exact"}}})
 
-    place = load_place(platform.app, "production", with_secrets=True)
+    settings = load_settings(platform.app, "production", with_secrets=True)
 
-    assert place.secrets["KEY"].get_secret_value() == value
+    assert settings.secrets["KEY"].get_secret_value() == value
     (view,) = [one for one in kept.overview(platform.app) if one.name == "shop-exact"]
     assert (view.is_there, view.used_by) == (True, ("shop: environments.production.secrets.KEY",))
     assert kept.missing_secrets(platform.app) == {}

@@ -3,7 +3,7 @@
 import pytest
 
 from delivery import opening
-from delivery.ports.place import Place
+from delivery.ports.settings import EnvironmentSettings
 from tests.places.folder_place.config import FolderTarget
 from tests.places.folder_place.environment import open_folder
 from tests.places.folder_place.files import ImageFile, write
@@ -24,8 +24,8 @@ def target(platform, monkeypatch, tmp_path):
             environments={"production": {"target": described, "shift": "AllAtOnce", "watch": watch}}, suites=smoke
         )
         app = platform.app
-        place = Place(app="shop", environment="production")
-        yield opening.open_environment(app, app.environments["production"], place, sequence=0).target
+        settings = EnvironmentSettings(app="shop", environment="production")
+        yield opening.open_environment(app, app.environments["production"], settings, sequence=0).target
 
 
 def test_a_delivery_puts_a_revision_live_in_a_new_place_and_takes_a_bad_one_back(platform, target):

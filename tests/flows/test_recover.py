@@ -17,7 +17,7 @@ from delivery.report.markdown import report_markdown
 from flows import runs
 from flows.deliver import deliver
 from flows.recover import recover
-from tasks.known import current_places
+from tasks.known import current_environments
 from tests.support.heartbeats import died
 
 pytestmark = [pytest.mark.prefect, pytest.mark.xdist_group("prefect")]
@@ -139,14 +139,14 @@ def test_whoever_takes_the_lease_before_recovery_ends_the_change_first(platform,
 
 
 def test_places_are_known_from_what_was_done_there(platform, live):
-    assert [(place.app.app, place.environment) for place in current_places()] == [("shop", "production")]
+    assert [(one.app.app, one.environment) for one in current_environments()] == [("shop", "production")]
 
 
 def test_what_cannot_be_read_of_one_application_keeps_no_other_from_being_looked_after(platform, live):
     kept = platform.home.store / "releases" / "shop" / live.fingerprint / "app.json"
     kept.write_text(kept.read_text().replace('"images"', '"pictures"', 1))
 
-    assert current_places() == []
+    assert current_environments() == []
 
 
 def a_run(platform, state, **heartbeat):

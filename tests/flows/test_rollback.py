@@ -49,7 +49,7 @@ def test_a_rollback_that_goes_wrong_leaves_everything_as_it_was(platform, releas
     record = platform.record(run.id)
     assert record.outcome == "withdrawn"
     (figures,) = record.releases
-    assert "requests failed" in figures.retreats[0].reason
+    assert "requests failed" in figures.fallbacks[0].reason
     assert {"stage", "shift", "withdraw"} <= set(figures.spent_seconds)
 
 

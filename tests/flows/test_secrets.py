@@ -43,9 +43,9 @@ def given(platform, monkeypatch):
     platform.describe(environments={"production": production}, suites={"unit": suite, "smoke": suite})
     found: dict[str, str] = {}
 
-    def open_and_look(app, environment, place, *, sequence):
-        found.update({name: value.get_secret_value() for name, value in place.secrets.items()})
-        return open_environment(app, environment, place, sequence=sequence)
+    def open_and_look(app, environment, settings, *, sequence):
+        found.update({name: value.get_secret_value() for name, value in settings.secrets.items()})
+        return open_environment(app, environment, settings, sequence=sequence)
 
     monkeypatch.setattr("delivery.opening.open_environment", open_and_look)
     yield found
@@ -126,10 +126,12 @@ def test_each_part_gets_the_secrets_it_names_by_the_word_of_its_environment(plat
     )
     given = {}
 
-    def open_and_look(app, environment, place, *, sequence):
-        secrets = {key: {name: one.get_secret_value() for name, one in own.items()} for key, own in place.parts.items()}
-        given.setdefault(place.environment, []).append((secrets, place.revealed_to("web")))
-        return open_environment(app, environment, place, sequence=sequence)
+    def open_and_look(app, environment, settings, *, sequence):
+        secrets = {
+            key: {name: one.get_secret_value() for name, one in own.items()} for key, own in settings.parts.items()
+        }
+        given.setdefault(settings.environment, []).append((secrets, settings.revealed_to("web")))
+        return open_environment(app, environment, settings, sequence=sequence)
 
     monkeypatch.setattr("delivery.opening.open_environment", open_and_look)
 

@@ -12,7 +12,7 @@ from delivery.changes.processes import here
 from delivery.ports.heartbeats import LIMIT_SECONDS, Heartbeat
 from flows.recover import recover
 from tasks import heartbeat
-from tasks.known import current_places
+from tasks.known import current_environments
 from tests.flows.test_recover import a_run, leave_half_done, slots, state_of
 from tests.support.heartbeats import died
 
@@ -64,7 +64,7 @@ def test_a_change_of_another_platform_is_left_to_it_though_its_run_is_dead(platf
     assert run.error == []
     assert slots(platform) == before
     assert release in [found for found, _ in before]
-    assert current_places() == []
+    assert current_environments() == []
     assert [lease.holder for lease in platform.leases.all()] == ["dead", "dead"]
 
 

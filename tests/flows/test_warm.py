@@ -7,7 +7,7 @@ import pytest
 
 from delivery.changes.lease import LeaseBook
 from delivery.errors import Transient
-from delivery.memory.behaviour import memory_place
+from delivery.memory.behaviour import memory_state
 from flows.recover import recover
 from flows.rollback import rollback
 from tests.flows.platform import MEMORY
@@ -25,7 +25,7 @@ def kept(platform):
     return platform.release(1)
 
 
-def standing(platform):
+def running(platform):
     return {(slot.release.fingerprint, slot.weight) for slot in platform.host().observe().slots if slot.release}
 
 
@@ -34,7 +34,7 @@ def both(platform, live, beside):
 
 
 def age(platform, seconds, now=None):
-    memory_place("shop", "production").settled_at = (now or datetime.now(UTC)) - timedelta(seconds=seconds)
+    memory_state("shop", "production").settled_at = (now or datetime.now(UTC)) - timedelta(seconds=seconds)
 
 
 def fail_on(verb, error):
@@ -48,7 +48,7 @@ def fail_on(verb, error):
 def test_what_was_replaced_stands_ready_and_is_not_half_done(platform, kept):
     done = platform.run(recover, {})
 
-    assert standing(platform) == both(platform, 2, 1)
+    assert running(platform) == both(platform, 2, 1)
     assert done.error == []
     assert platform.leases.read("shop", "production").holder is None
     lines = [entry.verb for entry in platform.journal().entries(2) if entry.stage == "done"]
@@ -59,7 +59,7 @@ def test_a_rollback_meanwhile_takes_it_as_it_stands_and_keeps_the_other(platform
     run = platform.run(rollback, {"app": "shop"})
 
     assert run.state.is_completed(), run.ended
-    assert standing(platform) == both(platform, 1, 2)
+    assert running(platform) == both(platform, 1, 2)
     assert platform.happenings() == ["released", "released", "rolled-back"]
 
 
@@ -73,7 +73,7 @@ def test_it_is_retired_when_its_time_is_over(platform, kept, monkeypatch):
 
     assert early.error == []
     assert late.error == [f"what {platform.release(2).fingerprint} replaced is retired"]
-    assert standing(platform) == {(platform.release(2).fingerprint, 100)}
+    assert running(platform) == {(platform.release(2).fingerprint, 100)}
     assert platform.leases.read("shop", "production").holder is None
     assert platform.run(recover, {}).error == []
 
@@ -81,7 +81,7 @@ def test_it_is_retired_when_its_time_is_over(platform, kept, monkeypatch):
 def test_the_next_release_takes_its_place(platform, kept):
     platform.put_live(3)
 
-    assert standing(platform) == both(platform, 3, 2)
+    assert running(platform) == both(platform, 3, 2)
 
 
 def test_it_is_left_alone_while_somebody_changes_the_environment(platform, kept):
@@ -89,7 +89,7 @@ def test_it_is_left_alone_while_somebody_changes_the_environment(platform, kept)
     platform.leases.take("shop", "production", holder="run-9", reason="release c")
 
     assert platform.run(recover, {}).error == []
-    assert standing(platform) == both(platform, 2, 1)
+    assert running(platform) == both(platform, 2, 1)
 
 
 def test_a_retirement_that_fails_is_finished_by_the_next_recovery(platform, kept):
@@ -102,7 +102,7 @@ def test_a_retirement_that_fails_is_finished_by_the_next_recovery(platform, kept
 
     platform.run(recover, {})
 
-    assert standing(platform) == {(platform.release(2).fingerprint, 100)}
+    assert running(platform) == {(platform.release(2).fingerprint, 100)}
 
 
 def test_a_release_that_dies_while_it_is_settled_is_finished(platform, kept):

@@ -9,7 +9,7 @@ import pytest
 
 from delivery.errors import Misconfigured, Rejected, ReleaseUnhealthy
 from delivery.ports.logs import LogWish
-from delivery.ports.place import Place
+from delivery.ports.settings import EnvironmentSettings
 from delivery.ports.target import Target
 from delivery.releases.release import Release
 from delivery.spec.app import App
@@ -36,7 +36,7 @@ def with_settings(app: App, **settings: object) -> App:
 class Live:
     """A place where `first` was settled and takes all traffic; what a test stages beside it is withdrawn afterwards."""
 
-    place: Place
+    settings: EnvironmentSettings
     first: Release
     target: Callable[[int], Target]
 
@@ -310,7 +310,7 @@ class TargetContract:
             live.target(2).confirm(second)
 
         assert (live.target(2).observe().live.release, live.target(2).observe().live.weight) == (second, 100)
-        assert live.target(2).retreat is None
+        assert live.target(2).fallback is None
 
     def test_a_release_that_went_astray_is_not_confirmed_and_loses_its_traffic(self, app, live, release):
         first, second, host = live.first, release(2), live.target(2)
@@ -322,7 +322,7 @@ class TargetContract:
         with pytest.raises(ReleaseUnhealthy, match=r"serves"):
             host.confirm(second)
 
-        assert "serves" in host.retreat.reason
+        assert "serves" in host.fallback.reason
         assert (live.target(2).observe().live.release, live.target(2).observe().live.weight) == (first, 100)
 
     def test_a_release_without_all_traffic_is_not_confirmed(self, app, live, release):
@@ -415,5 +415,5 @@ class TargetContract:
             host.guard(release)
             host.shift(release, 100)
             seen = host.watch(release, WATCH, 5)
-        assert host.retreat.traffic_back >= host.retreat.first_sign
+        assert host.fallback.traffic_back >= host.fallback.first_sign
         raise ReleaseUnhealthy(seen.reason if seen.verdict == "unhealthy" else "it was not found out")

@@ -16,12 +16,12 @@ from delivery.docker.images.registry import ensure_registry
 from delivery.docker.sandbox.jobs import DockerJobs
 from delivery.docker.target import host_look
 from delivery.docker.target.docker_host import DockerHost
+from delivery.docker.target.lifecycle import pause_environments, purge_environments, resume_environments
 from delivery.docker.target.metrics import RouterMetrics
-from delivery.docker.target.standing import pause_environments, purge_environments, resume_environments
 from delivery.errors import Misconfigured, Rejected, ReleaseUnhealthy
 from delivery.ports.database import DatabaseAccess
 from delivery.ports.logs import LogWish
-from delivery.ports.place import Place
+from delivery.ports.settings import EnvironmentSettings
 from delivery.releases.release import Release
 from delivery.spec.app import App
 from delivery.spec.checks import CommandCheck
@@ -62,11 +62,11 @@ def image(home):
 @contextmanager
 def new_place():
     """Yield a place that has never had a release, and remove what it has by then."""
-    place = Place(app=f"shop-{secrets.token_hex(3)}", environment="production")
+    settings = EnvironmentSettings(app=f"shop-{secrets.token_hex(3)}", environment="production")
     try:
-        yield place
+        yield settings
     finally:
-        client, label = connect(), {"label": f"{LABEL_APP}={place.app}"}
+        client, label = connect(), {"label": f"{LABEL_APP}={settings.app}"}
         for container in client.containers.list(all=True, filters=label, ignore_removed=True):
             container.remove(force=True, v=True)
         for network in client.networks.list(filters=label):
@@ -74,13 +74,13 @@ def new_place():
 
 
 @contextmanager
-def hosts(app, place, home):
+def hosts(app, settings, home):
     """Yield how to open the target of a place under a lease."""
     environment = app.environments["production"]
     with ExitStack() as opened:
 
         def make(sequence):
-            host = DockerHost(app, environment, environment.target, place, sequence=sequence, home=home)
+            host = DockerHost(app, environment, environment.target, settings, sequence=sequence, home=home)
             return opened.enter_context(closing(host))
 
         yield make
@@ -122,23 +122,23 @@ def release(image):
 
 
 @pytest.fixture
-def place():
-    with new_place() as place:
-        yield place
+def settings():
+    with new_place() as settings:
+        yield settings
 
 
 @pytest.fixture
-def target(app, place, home):
-    with hosts(app, place, home) as make:
+def target(app, settings, home):
+    with hosts(app, settings, home) as make:
         yield make
 
 
 @pytest.fixture(scope="module")
 def settled(app, home, release):
     """A place where release 1 is live, for all tests that leave it so: to make one takes seconds."""
-    with new_place() as place, hosts(app, place, home) as make:
+    with new_place() as settings, hosts(app, settings, home) as make:
         put_live(app, make, release(1))
-        yield place
+        yield settings
 
 
 @pytest.fixture
@@ -174,8 +174,8 @@ def put_live(app, target, release, sequence=1):
     return TargetContract().put_live(app, target, release, sequence)
 
 
-def things_of(place):
-    label = {"label": f"{LABEL_APP}={place.app}"}
+def things_of(settings):
+    label = {"label": f"{LABEL_APP}={settings.app}"}
     client = connect()
     return {
         x.name
@@ -205,14 +205,14 @@ def test_no_request_fails_while_a_release_is_replaced_under_load(app, target, re
 
 
 def test_a_withdrawn_release_leaves_no_container_and_no_network(app, live, release):
-    before = things_of(live.place)
+    before = things_of(live.settings)
     crashing = release(2, kind="crashing")
 
     with pytest.raises(ReleaseUnhealthy, match="out of luck"):
         live.target(2).stage(app, crashing)
     live.target(2).withdraw(crashing)
 
-    assert things_of(live.place) == before
+    assert things_of(live.settings) == before
 
 
 def test_a_change_that_sleeps_after_it_passed_the_fence_learns_that_its_lease_is_over(live, app, release, monkeypatch):
@@ -249,11 +249,11 @@ def test_requests_in_flight_are_answered_by_the_release_they_reached(app, target
 
 
 @pytest.mark.long
-def test_back_to_a_kept_release_nothing_starts(app, target, place, release):
+def test_back_to_a_kept_release_nothing_starts(app, target, settings, release):
     first, second = release(1), release(2)
     put_live(app, target, first)
     TargetContract().keep(app, target, second, 2)
-    label = {"label": f"{LABEL_APP}={place.app}"}
+    label = {"label": f"{LABEL_APP}={settings.app}"}
     before = {found.id for found in connect().containers.list(all=True, filters=label)}
 
     with load_on(target(2).observe().url, path="/", post=False) as counts:
@@ -379,11 +379,13 @@ def test_a_worker_without_a_port_is_released_too(target, release):
     assert state.live.healthy
 
 
-def test_services_get_the_variables_of_service_environment_and_secrets(home, place, release):
+def test_services_get_the_variables_of_service_environment_and_secrets(home, settings, release):
     from pydantic import SecretStr
 
     app = make_app(env={"COLOUR_OF_THE_SKY": "blue", "OWN": "1"})
-    secret = Place(app=place.app, environment=place.environment, secrets={"TOKEN": SecretStr("t0p")})
+    secret = EnvironmentSettings(
+        app=settings.app, environment=settings.environment, secrets={"TOKEN": SecretStr("t0p")}
+    )
     first = release(1)
     with hosts(app, secret, home) as target:
         target(1).stage(app, first)
@@ -395,12 +397,12 @@ def test_services_get_the_variables_of_service_environment_and_secrets(home, pla
     assert env["HEADWAY_DIGEST"] == first.images["web"].digest
     assert env["HEADWAY_REVISION"] == first.revision.sha
     labels = connect().containers.get(
-        EnvironmentNames(home.identity, place.app, "production").instance("blue", "web", 1)
+        EnvironmentNames(home.identity, settings.app, "production").instance("blue", "web", 1)
     )
     assert "t0p" not in json.dumps(labels.labels)
 
 
-def test_a_port_that_is_taken_is_named(home, place, release):
+def test_a_port_that_is_taken_is_named(home, settings, release):
     import socket
 
     with socket.socket() as taken:
@@ -410,7 +412,7 @@ def test_a_port_that_is_taken_is_named(home, place, release):
         app = App.model_validate(
             {**make_app().model_dump(mode="json"), "environments": {"production": {"target": {"port": port}}}}
         )
-        with hosts(app, place, home) as target:
+        with hosts(app, settings, home) as target:
             host = target(1)
             with pytest.raises(Misconfigured, match=rf"environments.production.target.port: port {port} is taken"):
                 with host.guarded():
@@ -438,12 +440,12 @@ NOT_READY = {
 
 
 @pytest.mark.long
-def test_a_release_that_is_not_ready_is_told_what_it_answers(place, home, release):
+def test_a_release_that_is_not_ready_is_told_what_it_answers(settings, home, release):
     first, not_ready = release(1), {kind: release(2, kind=kind) for kind in NOT_READY}
 
     def stage(kind):
         health, answers = NOT_READY[kind]
-        there = Place(app=place.app, environment=kind)
+        there = EnvironmentSettings(app=settings.app, environment=kind)
         with hosts(make_app(), there, home) as target:
             began = time.monotonic()
             put_live(make_app(start_seconds=60), target, first)
@@ -458,7 +460,7 @@ def test_a_release_that_is_not_ready_is_told_what_it_answers(place, home, releas
 
 
 def test_a_port_that_the_image_does_not_expose_is_told_before_anything_starts(app, live, release):
-    before = things_of(live.place)
+    before = things_of(live.settings)
 
     with pytest.raises(Misconfigured) as refusal:
         live.target(2).stage(app, release(2, kind="exposing"))
@@ -467,7 +469,7 @@ def test_a_port_that_the_image_does_not_expose_is_told_before_anything_starts(ap
         "headway.yaml: services.web.port: 8000, which the image does not expose; allowed: 9000/tcp, 9001/udp\n"
         "  next: correct the port, or add EXPOSE 8000"
     )
-    assert not any("-green-web-" in name for name in things_of(live.place) - before)
+    assert not any("-green-web-" in name for name in things_of(live.settings) - before)
     assert httpx.get(live.target(2).observe().url).text == "1"
 
 
@@ -478,8 +480,8 @@ def test_a_check_beside_the_environment_reaches_the_new_release_alone(app, live,
         "import os, urllib.request as u; found = u.urlopen(os.environ['BASE_URL']).read().decode(); print(found); "
         "raise SystemExit(found != '2')"
     )
-    names = EnvironmentNames(home.identity, live.place.app, "production")
-    before = things_of(live.place)
+    names = EnvironmentNames(home.identity, live.settings.app, "production")
+    before = things_of(live.settings)
 
     def check(*more, seconds=60, address=None):
         return run_command(
@@ -495,11 +497,11 @@ def test_a_check_beside_the_environment_reaches_the_new_release_alone(app, live,
     assert check(script) == ""
     assert check(script, address=live.target(2).address()) == "ended with exit code 1; its last lines:\n1"
     assert check("import time; time.sleep(60)", seconds=1) == "did not end within 1 s and printed nothing"
-    assert things_of(live.place) == before
+    assert things_of(live.settings) == before
 
 
 def test_only_the_users_entry_is_published(live, home):
-    router = connect().containers.get(EnvironmentNames(home.identity, live.place.app, "production").router)
+    router = connect().containers.get(EnvironmentNames(home.identity, live.settings.app, "production").router)
 
     assert list(router.attrs["HostConfig"]["PortBindings"]) == ["8080/tcp"]
 
@@ -517,12 +519,12 @@ def test_questions_to_one_slot_are_not_counted_as_its_traffic(app, target, relea
     assert found["green-1"] == 0
 
 
-def test_environments_pause_and_come_back_with_their_weights(app, target, home, place, release):
+def test_environments_pause_and_come_back_with_their_weights(app, target, home, settings, release):
     first, second = release(1), release(2)
     put_live(app, target, first)
     target(2).stage(app, second)
     target(2).shift(second, 50)
-    name = f"production of {place.app}"
+    name = f"production of {settings.app}"
 
     assert name in pause_environments(home)
     assert name not in pause_environments(home)
@@ -538,13 +540,13 @@ def test_environments_pause_and_come_back_with_their_weights(app, target, home, 
     assert httpx.get(state.url).status_code == 200
 
 
-def test_a_purged_environment_is_gone(app, place, release, tmp_path):
-    with own_platform(tmp_path / "purged") as home, hosts(app, place, home) as target:
+def test_a_purged_environment_is_gone(app, settings, release, tmp_path):
+    with own_platform(tmp_path / "purged") as home, hosts(app, settings, home) as target:
         put_live(app, target, release(1))
 
-        assert purge_environments(home) == [f"production of {place.app}"]
+        assert purge_environments(home) == [f"production of {settings.app}"]
 
-        assert things_of(place) == set()
+        assert things_of(settings) == set()
         assert target(2).observe().live is None
 
 
@@ -559,9 +561,9 @@ def test_a_short_watch_is_filled_up_with_probes(app, live, release):
 
 
 @pytest.mark.long
-def test_logs_of_several_instances_come_in_the_order_of_their_time_until_nobody_reads(place, home, release):
+def test_logs_of_several_instances_come_in_the_order_of_their_time_until_nobody_reads(settings, home, release):
     app = make_app(instances=2, start_seconds=60)
-    with hosts(app, place, home) as target:
+    with hosts(app, settings, home) as target:
         put_live(app, target, release(1))
 
         lines = list(target(1).logs(LogWish(part="web")))
@@ -576,11 +578,11 @@ def test_logs_of_several_instances_come_in_the_order_of_their_time_until_nobody_
     assert {line.source for line in router} <= {"router"}
 
 
-def test_the_password_that_a_database_was_given_is_in_no_log(place, home, release, monkeypatch):
+def test_the_password_that_a_database_was_given_is_in_no_log(settings, home, release, monkeypatch):
     app = make_app(start_seconds=60)
     password = SecretStr("serving")  # which is what every instance prints
     monkeypatch.setattr(host_look, "find_database", lambda *_, **__: DatabaseAccess("app", password))
-    with hosts(app, place, home) as target:
+    with hosts(app, settings, home) as target:
         put_live(app, target, release(1))
         host = target(1)
         host.app = app.model_copy(update={"database": Database()})

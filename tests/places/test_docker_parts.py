@@ -15,9 +15,9 @@ from delivery.docker.images.bases import resolve_base
 from delivery.docker.target import written
 from delivery.docker.target.backing import ensure_backing
 from delivery.docker.target.docker_host import DockerHost
-from delivery.docker.target.standing import purge_environments
+from delivery.docker.target.lifecycle import purge_environments
 from delivery.errors import Misconfigured, ReleaseUnhealthy
-from delivery.ports.place import Place
+from delivery.ports.settings import EnvironmentSettings
 from delivery.spec.app import App
 from tests.delivery.values import make_release
 from tests.support.platforms import own_platform
@@ -68,9 +68,9 @@ class Shop:
         self.app = App.model_validate(self.app.model_dump(mode="json") | sections)
 
     def host(self):
-        place = Place(app=self.app.app, environment=self.environment, parts=self.parts)
+        settings = EnvironmentSettings(app=self.app.app, environment=self.environment, parts=self.parts)
         policy = self.app.environments[self.environment]
-        host = DockerHost(self.app, policy, policy.target, place, sequence=self.sequence, home=self.home)
+        host = DockerHost(self.app, policy, policy.target, settings, sequence=self.sequence, home=self.home)
         return self.opened.enter_context(closing(host))
 
     def stage(self, number):

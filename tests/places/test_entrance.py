@@ -16,10 +16,20 @@ from delivery.ports.tls import read_certificate
 from delivery.spec.app import App
 from delivery.spec.environments import Watch
 from tests.end_to_end.load import load_on
-from tests.places.test_docker_host import home, hosts, image, make_app, new_place, place, put_live, release, things_of
+from tests.places.test_docker_host import (
+    home,
+    hosts,
+    image,
+    make_app,
+    new_place,
+    put_live,
+    release,
+    settings,
+    things_of,
+)
 from tests.support.authority import self_signed
 
-__all__ = ["home", "image", "place", "release"]
+__all__ = ["home", "image", "release", "settings"]
 pytestmark = [pytest.mark.docker, pytest.mark.xdist_group("docker-entrance")]
 NAMES = ("shop.example.com", "*.admin.example.com")
 FIRST, SECOND = self_signed(*NAMES), self_signed("renewed.example.com", *NAMES)
@@ -36,13 +46,13 @@ def shop(**target):
     )
 
 
-def showing(place, pem):
+def showing(settings, pem):
     """The place with the certificate that its secret holds now."""
 
     def certificates():
         return (read_certificate("headway.yaml: environments.production.target.tls[0]", pem, datetime.now(UTC)),)
 
-    return replace(place, certificates=certificates)
+    return replace(settings, certificates=certificates)
 
 
 def two_images(release, image, number):
@@ -196,17 +206,17 @@ def test_a_rollback_does_not_fail_for_a_certificate_that_has_ended_meanwhile(ent
         assert ask(client, https).text == "3"
 
 
-def test_an_application_that_loads_itself_at_its_first_request_is_staged_when_it_has(home, place, release):
+def test_an_application_that_loads_itself_at_its_first_request_is_staged_when_it_has(home, settings, release):
     lazy = release(1, kind="lazy")
-    with hosts(make_app(health=None, start_seconds=60), place, home) as target:
+    with hosts(make_app(health=None, start_seconds=60), settings, home) as target:
         target(1).stage(make_app(health=None, start_seconds=60), lazy)
 
         assert [answer.body for answer in target(1).ask("/loaded", lazy)] == [b"True"]
 
 
-def test_a_release_whose_health_takes_more_than_a_second_is_not_withdrawn(home, place, release):
+def test_a_release_whose_health_takes_more_than_a_second_is_not_withdrawn(home, settings, release):
     app, late = make_app(start_seconds=60), release(2, kind="late")
-    with hosts(app, place, home) as target:
+    with hosts(app, settings, home) as target:
         put_live(app, target, release(1))
         host = target(2)
         host.stage(app, late)
@@ -217,13 +227,13 @@ def test_a_release_whose_health_takes_more_than_a_second_is_not_withdrawn(home, 
         host.confirm(late)
 
         assert (counts.failures, seen.verdict) == ([], "healthy")
-        assert host.retreat is None
+        assert host.fallback is None
 
 
-def test_a_slow_health_path_is_withdrawn_with_the_key_of_its_limit(home, place, release):
+def test_a_slow_health_path_is_withdrawn_with_the_key_of_its_limit(home, settings, release):
     strict = {"path": "/healthz", "timeout_seconds": 0.5, "failures": 2}
     app = make_app(start_seconds=6, health=strict)
-    with hosts(app, place, home) as target:
+    with hosts(app, settings, home) as target:
         limit = (
             r"GET /healthz \(Host: localhost\) is not answered within 0.5 s \(services\.web\.health\.timeout_seconds\)"
         )
@@ -231,22 +241,22 @@ def test_a_slow_health_path_is_withdrawn_with_the_key_of_its_limit(home, place, 
             target(1).stage(app, release(2, kind="late"))
 
 
-def test_a_worker_from_the_image_of_a_web_server_does_not_inherit_its_check(home, place, release):
+def test_a_worker_from_the_image_of_a_web_server_does_not_inherit_its_check(home, settings, release):
     web = {"port": 8000, "health": {"path": "/healthz", "image_check": False}, "stop_seconds": 2, "start_seconds": 60}
     worker = {"image": "web", "command": ["python3", "-c", "import time; time.sleep(600)"], "stop_seconds": 0}
     app = App.model_validate(make_app().model_dump(mode="json") | {"services": {"web": web, "worker": worker}})
-    with hosts(app, place, home) as target:
+    with hosts(app, settings, home) as target:
         state = put_live(app, target, release(1, kind="checked"))
 
     assert {(one.service, one.healthy) for one in state.live.instances} == {("web", True), ("worker", True)}
 
 
-def test_an_address_on_which_nothing_is_published_is_told_before_anything_is_staged(home, place, release):
+def test_an_address_on_which_nothing_is_published_is_told_before_anything_is_staged(home, settings, release):
     """Docker Engine 20.10 takes `::1` and publishes nothing there; a newer one does publish it."""
     app = App.model_validate(
         make_app().model_dump(mode="json") | {"environments": {"production": {"target": {"bind": "::1"}}}}
     )
-    with hosts(app, place, home) as target:
+    with hosts(app, settings, home) as target:
         told = ""
         try:
             url = put_live(app, target, release(1)).url
@@ -254,6 +264,6 @@ def test_an_address_on_which_nothing_is_published_is_told_before_anything_is_sta
             assert httpx.get(url).text == "1"
         except Misconfigured as refusal:
             told = str(refusal)
-            assert not any("-web-" in name for name in things_of(place))
+            assert not any("-web-" in name for name in things_of(settings))
 
     assert not told or told.startswith("headway.yaml: environments.production.target.bind: ::1, where nobody answers")

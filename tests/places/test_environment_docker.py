@@ -7,7 +7,7 @@ from delivery.docker.engine.client import connect
 from delivery.docker.engine.names import EnvironmentNames
 from delivery.docker.environment import open_docker
 from delivery.ports.jobs import Job
-from delivery.ports.place import Place
+from delivery.ports.settings import EnvironmentSettings
 from delivery.spec.app import App
 from tests.places.environment_contract import DatabaseContract, JobsContract
 from tests.support.platforms import own_platform
@@ -39,9 +39,9 @@ def home(tmp_path_factory):
 @pytest.fixture(scope="class")
 def opened(home):
     app = App.model_validate(APP | {"app": f"shop-{secrets.token_hex(3)}"})
-    place, environment = Place(app=app.app, environment="production"), app.environments["production"]
+    settings, environment = EnvironmentSettings(app=app.app, environment="production"), app.environments["production"]
     ensure_network(connect(), EnvironmentNames(home.identity, app.app, "production"))
-    return open_docker(app, environment, place, sequence=1, home=home)
+    return open_docker(app, environment, settings, sequence=1, home=home)
 
 
 @pytest.fixture

@@ -1,10 +1,10 @@
 import pytest
 
 from delivery.home import Home
-from delivery.memory.behaviour import Program, memory_place
+from delivery.memory.behaviour import Program, memory_state
 from delivery.memory.environment import open_memory
 from delivery.ports.jobs import Job
-from delivery.ports.place import Place
+from delivery.ports.settings import EnvironmentSettings
 from tests.delivery.values import make_app
 from tests.places.environment_contract import DatabaseContract, JobsContract
 
@@ -26,11 +26,11 @@ def run(job):
 
 @pytest.fixture
 def opened(request):
-    place = Place(app=f"shop-{request.node.name[:30]}", environment="production")
-    memory_place(place.app, place.environment).behaviour.run = run
+    settings = EnvironmentSettings(app=f"shop-{request.node.name[:30]}", environment="production")
+    memory_state(settings.app, settings.environment).behaviour.run = run
     app = make_app()
     environment = next(iter(app.environments.values()))
-    return open_memory(app, environment, place, sequence=1, home=Home.current())
+    return open_memory(app, environment, settings, sequence=1, home=Home.current())
 
 
 @pytest.fixture

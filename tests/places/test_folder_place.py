@@ -6,7 +6,7 @@ import pytest
 
 from delivery import opening
 from delivery.ports.jobs import Job
-from delivery.ports.place import Place
+from delivery.ports.settings import EnvironmentSettings
 from delivery.spec.app import App
 from tests.delivery.values import make_release
 from tests.places.contract import Live, TargetContract
@@ -46,26 +46,26 @@ def app(tmp_path):
 
 
 @pytest.fixture
-def place(app):
-    return Place(app=app.app, environment="production")
+def settings(app):
+    return EnvironmentSettings(app=app.app, environment="production")
 
 
 @pytest.fixture
-def files(app, place):
-    return Files(app.environments["production"].target.folder / place.app / place.environment)
+def files(app, settings):
+    return Files(app.environments["production"].target.folder / settings.app / settings.environment)
 
 
 @pytest.fixture
-def target(app, place):
+def target(app, settings):
     def make(sequence):
-        return opening.open_environment(app, app.environments["production"], place, sequence=sequence).target
+        return opening.open_environment(app, app.environments["production"], settings, sequence=sequence).target
 
     return make
 
 
 @pytest.fixture
-def opened(app, place):
-    return opening.open_environment(app, app.environments["production"], place, sequence=1)
+def opened(app, settings):
+    return opening.open_environment(app, app.environments["production"], settings, sequence=1)
 
 
 class TestFolderHost(TargetContract):
@@ -76,9 +76,9 @@ class TestFolderHost(TargetContract):
         write(path, ImageFile(serves="sha256:" + "0" * 64))
 
     @pytest.fixture
-    def live(self, app, place, target, release):
+    def live(self, app, settings, target, release):
         self.put_live(app, target, release(1))
-        return Live(place, release(1), target)
+        return Live(settings, release(1), target)
 
     @pytest.fixture
     def release(self, files):

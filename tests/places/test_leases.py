@@ -86,56 +86,56 @@ class LeaseContract:
         assert renewed.is_held(lease.expires - timedelta(seconds=1))
 
     def test_a_lease_is_stolen_from_the_one_who_was_named(self, leases):
-        robbed = leases.take("shop", "production", holder="one", reason="release a")
+        former = leases.take("shop", "production", holder="one", reason="release a")
 
         stolen = leases.take("shop", "production", holder="two", reason="release b", policy="reject", steal="one")
 
-        assert (stolen.holder, stolen.sequence) == ("two", robbed.sequence + 1)
-        assert stolen.was_stolen
-        assert stolen.theft is not None
-        assert stolen.theft.describe().startswith("production was stolen from one (release a) by two at 20")
-        assert leases.renew(stolen).theft == stolen.theft
+        assert (stolen.holder, stolen.sequence) == ("two", former.sequence + 1)
+        assert stolen.was_taken_over
+        assert stolen.takeover is not None
+        assert stolen.takeover.describe().startswith("production was stolen from one (release a) by two at 20")
+        assert leases.renew(stolen).takeover == stolen.takeover
 
-    def test_nobody_but_the_one_who_was_named_is_robbed(self, leases):
+    def test_it_is_taken_from_nobody_but_the_one_who_was_named(self, leases):
         leases.take("shop", "production", holder="other", reason="release c")
 
         with pytest.raises(Transient, match="held by other"):
             leases.take("shop", "production", holder="two", reason="release b", steal="one")
 
-        assert leases.read("shop", "production").theft is None
+        assert leases.read("shop", "production").takeover is None
 
     def test_what_nobody_holds_is_taken_and_not_stolen(self, leases):
         leases.give_back(leases.take("shop", "production", holder="one", reason="release a"))
 
         taken = leases.take("shop", "production", holder="two", reason="release b", steal="one")
 
-        assert not taken.was_stolen
-        assert taken.theft is None
+        assert not taken.was_taken_over
+        assert taken.takeover is None
 
-    def test_the_robbed_hears_by_whom_at_its_renewal_and_at_its_next_effect(self, leases):
-        robbed = leases.take("shop", "production", holder="one", reason="release a")
+    def test_the_former_holder_hears_by_whom_at_its_renewal_and_at_its_next_effect(self, leases):
+        former = leases.take("shop", "production", holder="one", reason="release a")
         stolen = leases.take("shop", "production", holder="two", reason="release b", steal="one")
 
         with pytest.raises(Rejected, match=r"^stolen by two: production was stolen from one"):
-            leases.renew(robbed)
+            leases.renew(former)
         with pytest.raises(Rejected, match=r"^stolen by two"):
-            leases.check("shop", "production", robbed.sequence)
+            leases.check("shop", "production", former.sequence)
         leases.check("shop", "production", stolen.sequence)
 
-    def test_the_robbed_hears_of_it_although_the_thief_is_done(self, leases):
-        robbed = leases.take("shop", "production", holder="one", reason="release a")
+    def test_the_former_holder_hears_of_it_although_the_new_one_is_done(self, leases):
+        former = leases.take("shop", "production", holder="one", reason="release a")
         leases.give_back(leases.take("shop", "production", holder="two", reason="release b", steal="one"))
-        assert leases.read("shop", "production").was_stolen
+        assert leases.read("shop", "production").was_taken_over
         later = leases.take("shop", "production", holder="three", reason="release c")
 
         with pytest.raises(Rejected, match=r"^stolen by two"):
-            leases.renew(robbed)
-        assert not later.was_stolen
+            leases.renew(former)
+        assert not later.was_taken_over
 
     def test_nobody_steals_from_itself(self, leases):
         leases.take("shop", "production", holder="one", reason="release a")
 
-        assert leases.take("shop", "production", holder="one", reason="release a", steal="one").theft is None
+        assert leases.take("shop", "production", holder="one", reason="release a", steal="one").takeover is None
 
     def test_the_lease_of_a_dead_holder_ends_at_once_and_the_next_gets_a_higher_sequence(self, leases):
         dead = leases.take("shop", "production", holder="one", reason="release a")

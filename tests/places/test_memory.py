@@ -1,37 +1,37 @@
 import pytest
 
-from delivery.memory.behaviour import Behaviour, memory_place
+from delivery.memory.behaviour import Behaviour, memory_state
 from delivery.memory.target import MemoryHost
-from delivery.ports.place import Place
+from delivery.ports.settings import EnvironmentSettings
 from tests.delivery.values import make_app, make_release
 from tests.places.contract import WATCH, Live, TargetContract
 
 
 class TestMemory(TargetContract):
     def serve_something_else(self, live, release):
-        behaviour = memory_place(live.place.app, live.place.environment).behaviour
+        behaviour = memory_state(live.settings.app, live.settings.environment).behaviour
         behaviour.serves_another_version.add(release.fingerprint)
 
     @pytest.fixture
-    def place(self, request):
-        return Place(app="shop", environment=request.node.name)
+    def settings(self, request):
+        return EnvironmentSettings(app="shop", environment=request.node.name)
 
     @pytest.fixture
     def app(self):
         return make_app()
 
     @pytest.fixture
-    def target(self, place):
-        return lambda sequence: MemoryHost(place, sequence)
+    def target(self, settings):
+        return lambda sequence: MemoryHost(settings, sequence)
 
     @pytest.fixture
-    def live(self, app, place, target, release):
+    def live(self, app, settings, target, release):
         self.put_live(app, target, release(1))
-        return Live(place, release(1), target)
+        return Live(settings, release(1), target)
 
     @pytest.fixture
-    def behaviour(self, place) -> Behaviour:
-        return memory_place(place.app, place.environment).behaviour
+    def behaviour(self, settings) -> Behaviour:
+        return memory_state(settings.app, settings.environment).behaviour
 
     @pytest.fixture
     def release(self, behaviour):

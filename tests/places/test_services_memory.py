@@ -5,14 +5,14 @@ import pytest
 from delivery.memory import behaviour
 from delivery.memory.services import MemoryPlatform, RunsThing
 from delivery.memory.target import MemoryHost
-from delivery.ports.place import Place
+from delivery.ports.settings import EnvironmentSettings
 from tests.delivery.values import make_app, make_release
 from tests.places.services_contract import InventoryContract, OrphansContract, PublishContract, TestbedsContract
 
 
 @pytest.fixture
 def platform(monkeypatch):
-    monkeypatch.setattr(behaviour, "_PLACES", {})
+    monkeypatch.setattr(behaviour, "_STATES", {})
     return MemoryPlatform()
 
 
@@ -36,7 +36,9 @@ def run_made(platform):
 @pytest.fixture
 def environment_has(platform):
     def stage(app, environment):
-        MemoryHost(Place(app=app, environment=environment), 1).stage(make_app(app=app), make_release(1, app=app))
+        MemoryHost(EnvironmentSettings(app=app, environment=environment), 1).stage(
+            make_app(app=app), make_release(1, app=app)
+        )
 
     return stage
 

@@ -8,11 +8,11 @@ import pytest
 
 from delivery.changes.heartbeat import FolderHeartbeats
 from delivery.changes.lease import LeaseBook
-from delivery.docker.target.standing import Standing
+from delivery.docker.target.lifecycle import ExitedContainer
 from delivery.home import Home
 from delivery.platform.backoff import Backoff
 from delivery.platform.daemon import Daemon
-from delivery.platform.duties import Fallen, Recovery, Silence
+from delivery.platform.duties import ExitedContainers, Recovery, Silence
 from delivery.platform.engine import engine_died
 from delivery.platform.keeper import Duty, Keeper
 from delivery.platform.orchestrator import Orchestrator
@@ -393,18 +393,18 @@ def test_a_server_that_lives_and_is_silent_is_only_told_of(home, clock, prefect)
 
 
 def test_a_container_that_cannot_be_started_delays_no_other_and_is_told_once(home, clock, monkeypatch):
-    broken = Standing(id="1", name="router", app="moon", environment="production")
-    other = Standing(id="2", name="web", app="shop", environment="production")
+    broken = ExitedContainer(id="1", name="router", app="moon", environment="production")
+    other = ExitedContainer(id="2", name="web", app="shop", environment="production")
     down, started = [broken], []
 
-    def start(fallen):
-        started.extend(one.name for one in fallen)
-        return {one.id: "port is already allocated" for one in fallen if one is broken}
+    def start(exited):
+        started.extend(one.name for one in exited)
+        return {one.id: "port is already allocated" for one in exited if one is broken}
 
-    monkeypatch.setattr("delivery.platform.duties.find_fallen", lambda home: list(down))
-    monkeypatch.setattr("delivery.platform.duties.start_fallen", start)
-    fallen = Fallen(home, clock)
-    keeper, said = kept(home, clock, Duty("containers", fallen.are_there, fallen.start, paces_itself=True))
+    monkeypatch.setattr("delivery.platform.duties.find_exited", lambda home: list(down))
+    monkeypatch.setattr("delivery.platform.duties.start_exited", start)
+    exited = ExitedContainers(home, clock)
+    keeper, said = kept(home, clock, Duty("containers", exited.are_there, exited.start, paces_itself=True))
     for _ in range(10):  # it is tried in vain, with growing pauses
         keeper.round()
         clock.after(2)

@@ -36,16 +36,16 @@ def test_the_users_file_is_read_with_all_its_profiles():
 @pytest.mark.parametrize(
     ("argv", "end"),
     [
-        (compose.build_argv(BINARY, "bed-1", SOURCE, ["api", "tests"]), ["plain", "build", "api", "tests"]),
-        (compose.create_argv(BINARY, "bed-1", SOURCE), ["quiet", "create", "--no-build", "--pull", "never"]),
-        (compose.start_argv(BINARY, "bed-1", SOURCE), ["quiet", "start"]),
+        (compose.build_argv(BINARY, "sandbox-1", SOURCE, ["api", "tests"]), ["plain", "build", "api", "tests"]),
+        (compose.create_argv(BINARY, "sandbox-1", SOURCE), ["quiet", "create", "--no-build", "--pull", "never"]),
+        (compose.start_argv(BINARY, "sandbox-1", SOURCE), ["quiet", "start"]),
     ],
     ids=["build", "create", "start"],
 )
 def test_a_document_comes_on_standard_input(argv, end):
     assert argv == [
         *("/opt/docker-compose", "--file", "-", "--project-directory", "/sources/shop"),
-        *("--project-name", "bed-1", "--progress", *end),
+        *("--project-name", "sandbox-1", "--progress", *end),
     ]
 
 
@@ -176,10 +176,10 @@ def test_nothing_keeps_a_name_a_port_or_an_address_that_another_cell_may_want():
     volumes = {"data": {"name": "fixed", "driver_opts": {"type": "tmpfs"}}, "kept": {"name": "k", "external": True}}
 
     changed = compose.isolate(
-        document({"db": service}, networks={"front": front}, volumes=volumes), "bed-1", LABELS, LOGS
+        document({"db": service}, networks={"front": front}, volumes=volumes), "sandbox-1", LABELS, LOGS
     )
 
-    assert changed["name"] == "bed-1"
+    assert changed["name"] == "sandbox-1"
     assert changed["services"]["db"] == {
         "image": "postgres:15",
         "expose": ["5432"],
@@ -188,25 +188,25 @@ def test_nothing_keeps_a_name_a_port_or_an_address_that_another_cell_may_want():
         "logging": {"driver": "json-file", "options": LOGS},
     }
     assert changed["networks"]["front"] == {
-        "name": "bed-1_front",
+        "name": "sandbox-1_front",
         "internal": True,
         "driver_opts": {"com.docker.network.driver.mtu": "1400"},
         "labels": {**LABELS, "headway.role": "network"},
     }
     assert changed["volumes"] == {
         "data": {
-            "name": "bed-1_data",
+            "name": "sandbox-1_data",
             "driver_opts": {"type": "tmpfs"},
             "labels": {**LABELS, "headway.role": "volume"},
         },
-        "kept": {"name": "bed-1_kept", "labels": {**LABELS, "headway.role": "volume"}},
+        "kept": {"name": "sandbox-1_kept", "labels": {**LABELS, "headway.role": "volume"}},
     }
 
 
 def test_own_labels_stay_unless_they_could_be_taken_for_ours():
     service = {"labels": {"team": "shop", "headway.environment": "production", "headway.run": "mine"}}
 
-    changed = compose.isolate(document({"db": service}), "bed-1", LABELS, LOGS)
+    changed = compose.isolate(document({"db": service}), "sandbox-1", LABELS, LOGS)
 
     assert changed["services"]["db"]["labels"] == {"team": "shop", **LABELS, "headway.role": "db"}
 
@@ -294,6 +294,6 @@ def test_the_document_given_is_never_changed():
     before = json.dumps(given)
 
     named = compose.choose_images(compose.select_services(given, "tests"), {}, "build:1")
-    compose.with_suite(compose.isolate(named, "bed-1", LABELS, LOGS), "tests", None, {})
+    compose.with_suite(compose.isolate(named, "sandbox-1", LABELS, LOGS), "tests", None, {})
 
     assert json.dumps(given) == before

@@ -13,8 +13,8 @@ from delivery.docker.database import backup
 from delivery.docker.database.database import IN_MEMORY, accepts_queries, server_env
 from delivery.docker.database.database_image import database_image
 from delivery.docker.engine.exec_stream import run_in
-from delivery.docker.sandbox.bed import open_bed
 from delivery.docker.sandbox.probe import wait_until
+from delivery.docker.sandbox.sandbox import open_sandbox
 from delivery.home import Home
 from delivery.ports.backups import TableState
 from delivery.ports.database import DatabaseAccess
@@ -159,15 +159,15 @@ class Backups:
 @contextmanager
 def two_servers(home: Home, image: str) -> Iterator[Backups]:
     """Yield a source and a copy that answer."""
-    with open_bed(home, "run-1", "backups") as bed:
+    with open_sandbox(home, "run-1", "backups") as sandbox:
         access = DatabaseAccess(name=DATABASE, password=SecretStr("of a test"))
-        own, tmpfs = database_image(bed.client, image).in_memory()
+        own, tmpfs = database_image(sandbox.client, image).in_memory()
         env = {**server_env(access), **access.client_env(), **own, "PGHOST": "127.0.0.1"}
         options = {
-            "volumes": {bed.add_volume(): {"bind": backup.VOLUME, "mode": "rw"}},
+            "volumes": {sandbox.add_volume(): {"bind": backup.VOLUME, "mode": "rw"}},
             "tmpfs": tmpfs,
         }
-        source, copy = (bed.start(role, image, IN_MEMORY, env=env, **options) for role in ("source", "copy"))
+        source, copy = (sandbox.start(role, image, IN_MEMORY, env=env, **options) for role in ("source", "copy"))
         for server in (source, copy):
             wait_until(partial(accepts_queries, server, access), server, backup.START_SECONDS)
         yield Backups(source, copy, access)

@@ -13,7 +13,7 @@ from delivery.docker.engine.engine_watch import engine_watched
 from delivery.docker.images.build_failures import build_failed, engine_died
 from delivery.docker.images.builder import BUILD_SECONDS
 from delivery.docker.images.preparation import Engine, Prepared, prepare
-from delivery.docker.sandbox.bed import Bed
+from delivery.docker.sandbox.sandbox import Sandbox
 from delivery.errors import Misconfigured
 from delivery.programs import buildkit
 from delivery.programs.buildkit import Builder
@@ -22,7 +22,14 @@ from delivery.programs.run import run
 
 
 def have_images(
-    bed: Bed, compose: Compose, document: Document, *, key: str, folder: Path, env: Mapping[str, str | None], log: Path
+    sandbox: Sandbox,
+    compose: Compose,
+    document: Document,
+    *,
+    key: str,
+    folder: Path,
+    env: Mapping[str, str | None],
+    log: Path,
 ) -> Document:
     """Build what is to be built and return the document in which every image is one that the engine has.
 
@@ -31,17 +38,17 @@ def have_images(
     services, built = document["services"], to_build(document)
     if built:
         with TemporaryDirectory(prefix="headway-compose-") as temporary:
-            text = write_document(_prepared(bed, compose, document, key, Path(temporary)))
-            argv = build_argv(compose, bed.name, folder, built)
-            with engine_watched(bed.client) as watch:
+            text = write_document(_prepared(sandbox, compose, document, key, Path(temporary)))
+            argv = build_argv(compose, sandbox.name, folder, built)
+            with engine_watched(sandbox.client) as watch:
                 done = run(argv, timeout_seconds=BUILD_SECONDS, env=env, stdin=text, accept=range(256), log=log)
                 if watch.engine_died():
                     raise engine_died(done.stdout, key, log)
-        if done.returncode or not all(_is_there(bed, services[name]["image"]) for name in built):
+        if done.returncode or not all(_is_there(sandbox, services[name]["image"]) for name in built):
             raise build_failed(done.stdout, key, log)
     names = {services[name]["image"] for name in built}
     asked = {one["image"] for one in services.values()} - names
-    return with_built_images(document, {name: bed.image(name) for name in sorted(asked)})
+    return with_built_images(document, {name: sandbox.image(name) for name in sorted(asked)})
 
 
 def remove_built(client: DockerClient, document: Document) -> None:
@@ -51,14 +58,14 @@ def remove_built(client: DockerClient, document: Document) -> None:
             client.images.remove(document["services"][name]["image"], force=True)
 
 
-def _prepared(bed: Bed, compose: Compose, document: Document, key: str, folder: Path) -> Document:
+def _prepared(sandbox: Sandbox, compose: Compose, document: Document, key: str, folder: Path) -> Document:
     """Return the document whose images are built from ones that the engine has, and trust what the machine trusts."""
-    engine = Engine.of(bed.client, Builder(kind="compose", version=compose.version))
+    engine = Engine.of(sandbox.client, Builder(kind="compose", version=compose.version))
     services, secrets = dict(document["services"]), dict(document.get("secrets") or {})
     for name in to_build(document):
         place = folder / name
         place.mkdir()
-        build, prepared = _prepare(bed, engine, services[name]["build"], f"{key}: service {name}", place)
+        build, prepared = _prepare(sandbox, engine, services[name]["build"], f"{key}: service {name}", place)
         own = {f"headway-{name}-{secret}": path for secret, path in prepared.secrets.items()}
         secrets |= {key: {"file": str(path)} for key, path in own.items()}
         given = [{"source": f"headway-{name}-{secret}", "target": secret} for secret in prepared.secrets]
@@ -69,7 +76,7 @@ def _prepared(bed: Bed, compose: Compose, document: Document, key: str, folder: 
 
 
 def _prepare(
-    bed: Bed, engine: Engine, build: dict[str, Any], where: str, folder: Path
+    sandbox: Sandbox, engine: Engine, build: dict[str, Any], where: str, folder: Path
 ) -> tuple[dict[str, Any], Prepared]:
     build = {name: value for name, value in build.items() if name != "cache_to"}
     build["args"] = buildkit.without_inline_cache(build.get("args") or {})
@@ -83,7 +90,7 @@ def _prepare(
             text,
             build_args={name: text for name, text in build["args"].items() if text is not None},
             target=build.get("target"),
-            resolve=bed.base,
+            resolve=sandbox.base,
             engine=engine,
             folder=folder,
             given=tuple(contexts),
@@ -99,9 +106,9 @@ def _prepare(
     return {**kept, "dockerfile_inline": prepared.text}, prepared
 
 
-def _is_there(bed: Bed, image: str) -> bool:
+def _is_there(sandbox: Sandbox, image: str) -> bool:
     try:
-        bed.client.images.get(image)
+        sandbox.client.images.get(image)
     except ImageNotFound:
         return False
     return True

@@ -12,13 +12,13 @@ from docker.models.containers import Container
 from pydantic import SecretStr
 
 from delivery.changes.migration import check_migration, migration_job
-from delivery.docker.cells.compose_bed import run_compose_cell
+from delivery.docker.cells.compose_testbed import run_compose_cell
 from delivery.docker.database.database import accepts_queries, start_in_memory
 from delivery.docker.engine.limits import limits_of
 from delivery.docker.engine.logs import save_log
-from delivery.docker.sandbox.bed import Bed, image_defaults, open_bed
 from delivery.docker.sandbox.jobs import run_job
 from delivery.docker.sandbox.probe import start_probe, wait_for_part, wait_until
+from delivery.docker.sandbox.sandbox import Sandbox, image_defaults, open_sandbox
 from delivery.docker.target.instances import NO_HEALTHCHECK
 from delivery.docker.target.volumes import own_new_folders
 from delivery.errors import Misconfigured, Rejected
@@ -68,12 +68,12 @@ def run_cell(
     if job.suite.compose:
         return run_compose_cell(job, home=home, run_id=run_id, host=host)
     try:
-        with open_bed(home, run_id, "cell", host=host, stand_ins=app.stand_ins) as bed:
+        with open_sandbox(home, run_id, "cell", host=host, stand_ins=app.stand_ins) as sandbox:
             try:
-                bed.add_network()
-                return _run_suite(bed, job, _bring_up(bed, job))
+                sandbox.add_network()
+                return _run_suite(sandbox, job, _bring_up(sandbox, job))
             finally:
-                _save_logs(bed, job)
+                _save_logs(sandbox, job)
     except (Rejected, Misconfigured) as error:
         return job.not_run(str(error))
 
@@ -86,13 +86,13 @@ def _made_for(app: App, suite: Suite, given: Mapping[str, SecretStr]) -> dict[st
     return {variable: token_hex(16) for variable in sorted(wanted - set(given) - set(suite.env))}
 
 
-def _bring_up(bed: Bed, job: CellRun) -> Surroundings:
+def _bring_up(sandbox: Sandbox, job: CellRun) -> Surroundings:
     """Start what the suite needs, each part when what it needs is ready."""
     app, parts = job.app, _needed(job.app, job.suite)
     access: DatabaseAccess | None = None
     if app.database and (job.suite.database or any(name in app.services for name in parts)):
-        container, access = start_in_memory(bed, app.database.image, app.database.name)
-    probe = start_probe(bed) if parts else None
+        container, access = start_in_memory(sandbox, app.database.image, app.database.name)
+    probe = start_probe(sandbox) if parts else None
     if app.database and access:
         ready = partial(accepts_queries, container, access)
         wait_until(ready, container, DATABASE_START_SECONDS)
@@ -103,9 +103,9 @@ def _bring_up(bed: Bed, job: CellRun) -> Surroundings:
             env = {**made, **job.own_env(access.facts())}
             migration = app.database.migrate
             own = migration_job(migration, access, image, run=job.run, log=log, env=env, secrets=job.secrets)
-            check_migration(migration, run_job(bed, own))
+            check_migration(migration, run_job(sandbox, own))
     for name in parts:
-        _start_part(bed, job, name, probe, access)
+        _start_part(sandbox, job, name, probe, access)
     return Surroundings({**_addresses(job, parts), **standard_variables(access)}, access.facts() if access else {})
 
 
@@ -121,7 +121,9 @@ def _needed(app: App, suite: Suite) -> list[str]:
     return [name for name in app.start_order() if name in wanted]
 
 
-def _start_part(bed: Bed, job: CellRun, name: str, probe: Container | None, access: DatabaseAccess | None) -> None:
+def _start_part(
+    sandbox: Sandbox, job: CellRun, name: str, probe: Container | None, access: DatabaseAccess | None
+) -> None:
     """Start one service and wait until it is ready."""
     app, facts = job.app, access.facts() if access else {}
     part = app.services.get(name) or app.backing[name]
@@ -130,11 +132,11 @@ def _start_part(bed: Bed, job: CellRun, name: str, probe: Container | None, acce
     env, options = fill(where, part.env, facts), limits_of(part)
     if isinstance(part, Service):
         env = {**standard_variables(access), "HEADWAY_DIGEST": image.partition("@")[2], **env}
-        mounts = {bed.add_volume(volume): folder for volume, folder in part.volumes.items()}
+        mounts = {sandbox.add_volume(volume): folder for volume, folder in part.volumes.items()}
         options |= {"volumes": {volume: {"bind": folder, "mode": "rw"} for volume, folder in mounts.items()}}
         options |= {"init": part.init}
         options |= {} if app.runs_image_check(name) else {"healthcheck": NO_HEALTHCHECK}
-    container = bed.create(name, image, part.command, env=env | job.revealed_to(part, facts), **options)
+    container = sandbox.create(name, image, part.command, env=env | job.revealed_to(part, facts), **options)
     if isinstance(part, Service):
         own_new_folders(container, part.volumes.values())
     container.start()
@@ -150,16 +152,16 @@ def _addresses(job: CellRun, parts: list[str]) -> dict[str, str]:
     return addresses | ({"BASE_URL": f"http://{tested[0]}:{ports[tested[0]]}"} if len(tested) == 1 else {})
 
 
-def _run_suite(bed: Bed, job: CellRun, surroundings: Surroundings) -> CellResult:
+def _run_suite(sandbox: Sandbox, job: CellRun, surroundings: Surroundings) -> CellResult:
     """Run the suite to its end and return what it left behind."""
-    image = bed.image(job.suite_image)
-    tool = job.tool(surroundings.facts, image_defaults(bed.client, image))
-    return job.ended(run_job(bed, job.job("suite", image, tool, surroundings.variables), shm_size="512m"), tool)
+    image = sandbox.image(job.suite_image)
+    tool = job.tool(surroundings.facts, image_defaults(sandbox.client, image))
+    return job.ended(run_job(sandbox, job.job("suite", image, tool, surroundings.variables), shm_size="512m"), tool)
 
 
-def _save_logs(bed: Bed, job: CellRun) -> None:
+def _save_logs(sandbox: Sandbox, job: CellRun) -> None:
     """Keep the logs of what ran beside the suite."""
-    for role, container in bed.parts.items():
+    for role, container in sandbox.parts.items():
         if role not in ("probe", "suite", "migrate"):
             with contextlib.suppress(APIError):  # it is gone, or never started
                 save_log(container, job.log_of(role), job.hide)

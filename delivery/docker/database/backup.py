@@ -10,8 +10,8 @@ from docker.models.containers import Container
 from delivery.docker.database.database import accepts_queries, server_env
 from delivery.docker.engine.exec_stream import run_in
 from delivery.docker.engine.names import EnvironmentNames
-from delivery.docker.sandbox.bed import Bed, open_bed
 from delivery.docker.sandbox.probe import wait_until
+from delivery.docker.sandbox.sandbox import Sandbox, open_sandbox
 from delivery.errors import Rejected
 from delivery.home import Home
 from delivery.ports.backups import BackupProof, TableState, differs_in_definitions, prove
@@ -41,9 +41,9 @@ def prove_backup(
 
     A large object of our own is written just before, and removed again. Raises Rejected when a program fails.
     """
-    with open_bed(home, run_id, "backup", host=host) as bed:
-        volume = {bed.add_volume(): {"bind": VOLUME, "mode": "rw"}}
-        source = bed.start(
+    with open_sandbox(home, run_id, "backup", host=host) as sandbox:
+        volume = {sandbox.add_volume(): {"bind": VOLUME, "mode": "rw"}}
+        source = sandbox.start(
             "dump",
             image,
             ["sleep", "infinity"],
@@ -55,7 +55,7 @@ def prove_backup(
         token = secrets.token_hex(16)
         before, size, rpo = _back_up(source, token)
         started = time.monotonic()
-        copy = _start_copy(bed, image, access, volume)
+        copy = _start_copy(sandbox, image, access, volume)
         restore(copy, access)
         after = look(copy)
         rto = time.monotonic() - started
@@ -116,10 +116,10 @@ def rewrite(copy: Container, access: DatabaseAccess) -> tuple[TableState, ...]:
     return _definitions(copy)
 
 
-def _start_copy(bed: Bed, image: str, access: DatabaseAccess, volume: dict[str, dict[str, str]]) -> Container:
+def _start_copy(sandbox: Sandbox, image: str, access: DatabaseAccess, volume: dict[str, dict[str, str]]) -> Container:
     """Start an empty server that can be reached by nobody, and return it when it answers."""
     environment = {**server_env(access), **access.client_env(), "PGHOST": "127.0.0.1"}
-    copy = bed.start("restore", image, env=environment, volumes=volume, shm_size="256m")
+    copy = sandbox.start("restore", image, env=environment, volumes=volume, shm_size="256m")
     wait_until(partial(accepts_queries, copy, access), copy, START_SECONDS)
     return copy
 

@@ -12,8 +12,8 @@ from delivery.changes.ledger import LABEL_APP, LABEL_ENVIRONMENT, environment_la
 from delivery.docker.database.database_image import check_kept_data, check_same_version, database_image
 from delivery.docker.engine.client import connect
 from delivery.docker.engine.names import EnvironmentNames
-from delivery.docker.sandbox.bed import Bed, engine_errors
 from delivery.docker.sandbox.probe import wait_until
+from delivery.docker.sandbox.sandbox import Sandbox, engine_errors
 from delivery.errors import Misconfigured
 from delivery.ports.database import ALIAS, DatabaseAccess
 from delivery.programs import postgres
@@ -53,11 +53,11 @@ def find_database(names: EnvironmentNames, *, host: str | None = None) -> Databa
     return _access(container) if container else None
 
 
-def start_in_memory(bed: Bed, image: str, name: str, **options: object) -> tuple[Container, DatabaseAccess]:
-    """Start a database in `bed` whose data is in memory; it need not answer yet."""
+def start_in_memory(sandbox: Sandbox, image: str, name: str, **options: object) -> tuple[Container, DatabaseAccess]:
+    """Start a database in `sandbox` whose data is in memory; it need not answer yet."""
     access = DatabaseAccess(name=name, password=SecretStr(secrets.token_hex(16)))
-    env, tmpfs = database_image(bed.client, bed.image(image)).in_memory()
-    container = bed.start(ALIAS, image, IN_MEMORY, env=server_env(access) | env, tmpfs=tmpfs, **options)
+    env, tmpfs = database_image(sandbox.client, sandbox.image(image)).in_memory()
+    container = sandbox.start(ALIAS, image, IN_MEMORY, env=server_env(access) | env, tmpfs=tmpfs, **options)
     return container, access
 
 

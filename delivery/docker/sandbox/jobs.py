@@ -10,8 +10,8 @@ from delivery.docker.engine.logs import save_log
 from delivery.docker.engine.names import EnvironmentNames
 from delivery.docker.engine.outcome import prepare_folder, wait_for_end
 from delivery.docker.images.bases import resolve_base
-from delivery.docker.sandbox.bed import Bed, engine_errors, image_defaults, open_bed
 from delivery.docker.sandbox.reports import copy_out
+from delivery.docker.sandbox.sandbox import Sandbox, engine_errors, image_defaults, open_sandbox
 from delivery.home import Home
 from delivery.log_files import last_lines
 from delivery.ports.jobs import REPORTS, ImageDefaults, Job, JobResult
@@ -19,11 +19,11 @@ from delivery.redaction import Redaction
 from delivery.spec.stand_ins import StandIns
 
 
-def run_job(bed: Bed, job: Job, **options: Any) -> JobResult:
-    """Run `job` in a container of `bed`, with the engine's `options`, and return how it ended."""
+def run_job(sandbox: Sandbox, job: Job, **options: Any) -> JobResult:
+    """Run `job` in a container of `sandbox`, with the engine's `options`, and return how it ended."""
     if job.entrypoint:
         options["entrypoint"] = list(job.entrypoint)
-    container = bed.create(job.name, job.image, job.command, env=job.revealed(), **options)
+    container = sandbox.create(job.name, job.image, job.command, env=job.revealed(), **options)
     if job.reports:
         prepare_folder(container, REPORTS)
     started = time.monotonic()
@@ -53,6 +53,6 @@ class DockerJobs:
 
     def run(self, job: Job) -> JobResult:
         """Run `job` to its end; its container is gone then."""
-        with open_bed(self.home, job.run, job.name, host=self.host, stand_ins=self.stand_ins) as bed:
-            bed.network = self.names.backbone
-            return run_job(bed, job, shm_size="512m")
+        with open_sandbox(self.home, job.run, job.name, host=self.host, stand_ins=self.stand_ins) as sandbox:
+            sandbox.network = self.names.backbone
+            return run_job(sandbox, job, shm_size="512m")

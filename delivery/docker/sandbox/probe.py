@@ -8,7 +8,7 @@ from docker.models.containers import Container
 
 from delivery.docker.engine.limits import out_of_memory
 from delivery.docker.images.bases import resolve_base
-from delivery.docker.sandbox.bed import STOPPED, Bed
+from delivery.docker.sandbox.sandbox import STOPPED, Sandbox
 from delivery.errors import Rejected
 from delivery.spec.services import Backing, Service
 from delivery.waiting import until
@@ -18,10 +18,12 @@ BETWEEN_SECONDS = 0.1
 LOG_LINES = 15
 
 
-def start_probe(bed: Bed) -> Container:
-    """Start the container that asks the others on the bed's network."""
-    image = resolve_base(PROBE_IMAGE, cache=bed.home.cache, host=bed.host).used  # Headway's, whatever the file says
-    return bed.start("probe", image, ["sleep", "2147483647"])
+def start_probe(sandbox: Sandbox) -> Container:
+    """Start the container that asks the others on the sandbox's network."""
+    image = resolve_base(
+        PROBE_IMAGE, cache=sandbox.home.cache, host=sandbox.host
+    ).used  # Headway's, whatever the file says
+    return sandbox.start("probe", image, ["sleep", "2147483647"])
 
 
 def wait_for_part(probe: Container, container: Container, name: str, part: Service | Backing) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 
 from delivery.docker.database.database import ensure_network
-from delivery.docker.sandbox.bed import engine_errors
+from delivery.docker.sandbox.sandbox import engine_errors
 from delivery.docker.target.backing import ensure_backing
 from delivery.docker.target.diagnosis import check_exposed
 from delivery.docker.target.draining import drain, prove_idle
@@ -29,8 +29,8 @@ from delivery.docker.target.traffic import SlotProbes
 from delivery.errors import Misconfigured, ReleaseUnhealthy
 from delivery.home import Home
 from delivery.ports.belongings import Belonging
-from delivery.ports.observation import EndedConnections, Observation, Retreat
-from delivery.ports.place import Place
+from delivery.ports.observation import EndedConnections, Fallback, Observation
+from delivery.ports.settings import EnvironmentSettings
 from delivery.ports.slots import Colour, SlotState, TargetState, other
 from delivery.programs import haproxy
 from delivery.programs.haproxy_values import COLOURS
@@ -46,17 +46,24 @@ class DockerHost(HostLook):
     """One environment on a Docker host, for the holder of lease `sequence`."""
 
     def __init__(
-        self, app: App, environment: Environment, target: DockerTarget, place: Place, *, sequence: int, home: Home
+        self,
+        app: App,
+        environment: Environment,
+        target: DockerTarget,
+        settings: EnvironmentSettings,
+        *,
+        sequence: int,
+        home: Home,
     ) -> None:
-        super().__init__(app, environment, target, place, sequence=sequence, home=home)
+        super().__init__(app, environment, target, settings, sequence=sequence, home=home)
         self._guard: Guard | None = None
         self._given_up = threading.Event()
         self._ended: list[EndedConnections] = []
 
     @property
-    def retreat(self) -> Retreat | None:
+    def fallback(self) -> Fallback | None:
         """What made traffic go back, when it did since this was opened."""
-        return self._guard.retreat if self._guard else None
+        return self._guard.fallback if self._guard else None
 
     @property
     def ended(self) -> tuple[EndedConnections, ...]:
@@ -80,7 +87,7 @@ class DockerHost(HostLook):
         router = ensure_router(self.client, self.names, self.target, self.home)
         router.check(self.sequence)
         check_published(router, self._remote, self._where)
-        router.entry = entry_of(router, self.target, self.place)
+        router.entry = entry_of(router, self.target, self.settings)
         state = self._state(router)
         if (there := state.slot_of(release)) and there.healthy:
             shares = haproxy.percents(haproxy.weights_in(router.file()))
@@ -88,10 +95,10 @@ class DockerHost(HostLook):
             return there
         live = state.live
         colour: Colour = "green" if live and live.colour == "blue" else "blue"
-        ensure_backing(self.client, self.names, app, self.home, self.host, self.place.parts)
+        ensure_backing(self.client, self.names, app, self.home, self.host, self.settings.parts)
         self._clear(router, colour)
         ensure_slot_network(self.client, self.names, colour)
-        starter = Starter(self.client, self.names, self.home, self.host, app, self.environment, self.place)
+        starter = Starter(self.client, self.names, self.home, self.host, app, self.environment, self.settings)
         for service in app.services:  # all images first, so that none is waited for with half a slot running
             check_exposed(self.client, starter.image(release, service), service, app.services[service])
         for level in starter.levels():
@@ -233,10 +240,10 @@ class DockerHost(HostLook):
     def _to_withdraw(self, router: Router, release: Release) -> set[Colour]:
         """Return the slots that hold nothing that shall stay."""
         instances = self._instances()
-        standing = {one.colour for one in instances if one.release.fingerprint == release.fingerprint}
+        running = {one.colour for one in instances if one.release.fingerprint == release.fingerprint}
         if haproxy.settled_in(router.file()) == release.fingerprint:
-            standing = {other(colour) for colour in standing}
-        return standing | (set(COLOURS) - {one.colour for one in instances})
+            running = {other(colour) for colour in running}
+        return running | (set(COLOURS) - {one.colour for one in instances})
 
     def _clear(self, router: Router, colour: Colour) -> None:
         """Remove a slot that gets no new requests, after those in flight were answered or had their services' time."""

@@ -6,7 +6,7 @@ from delivery.docker.target.published import bracketed
 from delivery.docker.target.router import ANY_ADDRESSES, Router
 from delivery.docker.target.serving import routed_to
 from delivery.errors import Misconfigured
-from delivery.ports.place import Place
+from delivery.ports.settings import EnvironmentSettings
 from delivery.programs import haproxy
 from delivery.programs.haproxy_values import Entry
 from delivery.spec.app import App
@@ -16,7 +16,7 @@ from delivery.spec.health import LOCAL_HOST
 _log = logging.getLogger(__name__)
 
 
-def entry_of(router: Router, target: DockerTarget, place: Place) -> Entry:
+def entry_of(router: Router, target: DockerTarget, settings: EnvironmentSettings) -> Entry:
     """Return how users shall come in, with the certificates as they are now laid ready in the router.
 
     One that cannot be shown to users any more leaves those that are in use, as the way back must stay open.
@@ -24,7 +24,7 @@ def entry_of(router: Router, target: DockerTarget, place: Place) -> Entry:
     files: tuple[str, ...] = ()
     if target.tls:
         try:
-            files = router.keep_certificates(place.certificates())
+            files = router.keep_certificates(settings.certificates())
         except Misconfigured as problem:
             files = haproxy.entry_in(router.file()).certificates
             if not files:

@@ -11,19 +11,19 @@ from delivery.docker.database.database import find_database
 from delivery.docker.engine.client import connect
 from delivery.docker.engine.names import EnvironmentNames
 from delivery.docker.engine.printed import lines_of
-from delivery.docker.sandbox.bed import engine_errors
+from delivery.docker.sandbox.sandbox import engine_errors
 from delivery.docker.target.entrance import host_for, url_of
+from delivery.docker.target.http_probe import HttpProbe, ask_each
 from delivery.docker.target.instances import Instance, list_instances
 from delivery.docker.target.removal import find_belongings
 from delivery.docker.target.router import Router, find_router
 from delivery.docker.target.state import read_state
-from delivery.docker.target.visit import Visitor, ask_each
 from delivery.docker.target.written import find_losses
 from delivery.errors import Misconfigured, ReleaseUnhealthy
 from delivery.home import Home
 from delivery.ports.belongings import Belonging
 from delivery.ports.logs import LogLine, LogWish
-from delivery.ports.place import Place
+from delivery.ports.settings import EnvironmentSettings
 from delivery.ports.slots import Colour, SlotState, TargetState
 from delivery.programs import haproxy_values
 from delivery.redaction import Redaction
@@ -37,13 +37,20 @@ class HostLook:
     """One environment on a Docker host, for the holder of lease `sequence`."""
 
     def __init__(
-        self, app: App, environment: Environment, target: DockerTarget, place: Place, *, sequence: int, home: Home
+        self,
+        app: App,
+        environment: Environment,
+        target: DockerTarget,
+        settings: EnvironmentSettings,
+        *,
+        sequence: int,
+        home: Home,
     ) -> None:
-        self.app, self.environment, self.target, self.place = app, environment, target, place
+        self.app, self.environment, self.target, self.settings = app, environment, target, settings
         self.sequence, self.home = sequence, home
-        self.host = place.docker_host or target.host
+        self.host = settings.docker_host or target.host
         self.client: DockerClient = connect(self.host)
-        self.names = EnvironmentNames(home.identity, place.app, place.environment)
+        self.names = EnvironmentNames(home.identity, settings.app, settings.environment)
 
     def observe(self) -> TargetState:
         """Tell what is live, what is staged, weights and health; changes nothing."""
@@ -54,15 +61,15 @@ class HostLook:
         """GET `path` as a user would, from `release` alone, or from each instance of its `service`."""
         router = self._found_router()
         if release is None:
-            return tuple(ask_each([router.visitor(host=host_for(path, self.app))], path))
+            return tuple(ask_each([router.http_probe(host=host_for(path, self.app))], path))
         colour = self._colour_of(release)
         if service is None:
             port = haproxy_values.PREVIEW_PORTS[colour]
             return tuple(
-                ask_each([Visitor(self.client, router.container, port=port, host=host_for(path, self.app))], path)
+                ask_each([HttpProbe(self.client, router.container, port=port, host=host_for(path, self.app))], path)
             )
         own = [one for one in self._instances(colour) if one.service == service]
-        return tuple(ask_each([router.visitor(service, one.server, host=one.file.host) for one in own], path))
+        return tuple(ask_each([router.http_probe(service, one.server, host=one.file.host) for one in own], path))
 
     def logs(self, wish: LogWish) -> Iterator[LogLine]:
         """Yield what the containers of a service, a backing service, the database or the router printed."""
@@ -91,15 +98,15 @@ class HostLook:
         router = find_router(self.client, self.names)
         live = self._state(router).live if router else None
         colour = wish.slot or (live.colour if live else next((one.colour for one in instances), "blue"))
-        standing = [one for one in instances if one.colour == colour]
-        if found := {f"{wish.part}-{one.number}": one.container for one in standing if one.service == wish.part}:
+        running = [one for one in instances if one.colour == colour]
+        if found := {f"{wish.part}-{one.number}": one.container for one in running if one.service == wish.part}:
             return found
         others = {"router": self.names.router, "database": self.names.database}
         others |= {name: self.names.backing(name) for name in self.app.backing}
         there = {name: one for name, called in others.items() if (one := self._container(called))}
         if wish.part not in there:
-            where = f"{self.place.environment} of {self.place.app}"
-            parts = sorted({one.service for one in standing}) + list(there)
+            where = f"{self.settings.environment} of {self.settings.app}"
+            parts = sorted({one.service for one in running}) + list(there)
             raise Misconfigured(f"logs of {wish.part}", f"nothing of it runs in {where}", ", ".join(parts) or "none")
         return {wish.part: there[wish.part]}
 
@@ -118,7 +125,9 @@ class HostLook:
         router = find_router(self.client, self.names)
         if router is None:
             raise Misconfigured(
-                f"environment {self.place.environment} of {self.place.app}", "has no router", next_step="headway run"
+                f"environment {self.settings.environment} of {self.settings.app}",
+                "has no router",
+                next_step="headway run",
             )
         return router
 
@@ -147,4 +156,4 @@ class HostLook:
 
     @property
     def _where(self) -> str:
-        return f"headway.yaml: environments.{self.place.environment}.target"
+        return f"headway.yaml: environments.{self.settings.environment}.target"

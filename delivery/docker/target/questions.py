@@ -5,9 +5,9 @@ from collections import Counter
 from collections.abc import Collection
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 
+from delivery.docker.target.http_probe import HttpProbe
 from delivery.docker.target.instances import Instance
 from delivery.docker.target.router import Router
-from delivery.docker.target.visit import Visitor
 from delivery.spec.answer import Answer
 from delivery.spec.health import Health
 
@@ -45,7 +45,7 @@ class FirstQuestions:
     def __init__(self, router: Router, routed: Collection[str]) -> None:
         self._router, self._routed = router, routed
         self._pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="first-question")
-        self._visitors: dict[Key, Visitor] = {}
+        self._http_probes: dict[Key, HttpProbe] = {}
         self._asked: dict[Key, Future[Answer]] = {}
         self._last: dict[Key, Answer] = {}
         self._late: Counter[Key] = Counter()
@@ -56,10 +56,10 @@ class FirstQuestions:
         if path is None or self._was_well(instance, key):
             return True
         if key not in self._asked:
-            visitor = self._visitors.setdefault(key, self._router.visitor(*key, host=instance.file.host))
+            http_probe = self._http_probes.setdefault(key, self._router.http_probe(*key, host=instance.file.host))
             patience = instance.file.checked.timeout_seconds * 2 ** self._late[key]
-            visitor.seconds = max(LEAST_SECONDS, min(patience, deadline - time.monotonic()))
-            self._asked[key] = self._pool.submit(visitor.get, path)
+            http_probe.seconds = max(LEAST_SECONDS, min(patience, deadline - time.monotonic()))
+            self._asked[key] = self._pool.submit(http_probe.get, path)
         elif self._asked[key].done():
             self._last[key] = self._asked.pop(key).result()
             self._late[key] += self._last[key].timed_out
@@ -81,8 +81,8 @@ class FirstQuestions:
         self._end_connections()
 
     def _end_connections(self) -> None:
-        for visitor in self._visitors.values():
-            visitor.close()
+        for http_probe in self._http_probes.values():
+            http_probe.close()
 
     def _was_well(self, instance: Instance, key: Key) -> bool:
         return key in self._last and is_well(instance.file.checked, self._last[key])

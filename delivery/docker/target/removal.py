@@ -12,7 +12,7 @@ from delivery.docker.engine.client import connect
 from delivery.docker.engine.names import EnvironmentNames
 from delivery.docker.engine.sweep import remove_until_gone, things
 from delivery.docker.images.registry import registry_container
-from delivery.docker.sandbox.bed import engine_errors
+from delivery.docker.sandbox.sandbox import engine_errors
 from delivery.docker.target.backing import ROLE as BACKING
 from delivery.docker.target.volumes import ROLE as VOLUME
 from delivery.errors import Rejected

@@ -21,6 +21,7 @@ from delivery.changes.ledger import environment_labels
 from delivery.docker.engine.exec_stream import KILLED, run_in
 from delivery.docker.engine.names import EnvironmentNames
 from delivery.docker.engine.packing import packed
+from delivery.docker.target.http_probe import READ_SECONDS, HttpProbe
 from delivery.docker.target.router_runtime import Runtime, Workers
 from delivery.docker.target.router_scripts import (
     BETWEEN,
@@ -36,7 +37,6 @@ from delivery.docker.target.router_scripts import (
     SEND,
     START_SECONDS,
 )
-from delivery.docker.target.visit import READ_SECONDS, Visitor
 from delivery.errors import Rejected, Transient
 from delivery.ports.tls import ServerCertificate
 from delivery.programs import haproxy, haproxy_runtime, haproxy_values
@@ -200,19 +200,19 @@ class Router:
         if numbers:
             self._fenced(sequence, f"kill -TERM {' '.join(map(str, numbers))} 2>/dev/null || true")
 
-    def visitor(
+    def http_probe(
         self,
         service: str | None = None,
         instance: str | None = None,
         seconds: float = READ_SECONDS,
         host: str = LOCAL_HOST,
-    ) -> Visitor:
+    ) -> HttpProbe:
         """Return a client that asks as a user would or, with `service`, one instance whatever its weight."""
-        return Visitor(self.client, self.container, service, instance, seconds, host=host)
+        return HttpProbe(self.client, self.container, service, instance, seconds, host=host)
 
-    def prober(self) -> Visitor:
+    def prober(self) -> HttpProbe:
         """Return a client that asks any instance, whatever its weight, over one connection."""
-        return Visitor(self.client, self.container, port=haproxy_values.PROBE_PORT)
+        return HttpProbe(self.client, self.container, port=haproxy_values.PROBE_PORT)
 
     def wait_for_an_answer(self) -> None:
         """Return when it answers; Rejected with the end of its log after some seconds."""

@@ -107,14 +107,14 @@ class HealthSentinel:
     def __init__(self, router: Router, instance: Instance) -> None:
         self._instance = instance
         limit, host = instance.file.checked.timeout_seconds, instance.file.host
-        self._visitor = router.visitor(instance.service, instance.server, limit, host)
+        self._http_probe = router.http_probe(instance.service, instance.server, limit, host)
 
     def watch(self, guard: Guard) -> None:
         """Raise an alarm when as many checks in a row failed as the service may."""
         health, failed, first_sign = self._instance.file.checked, 0, datetime.now(UTC)
         path, sight = str(health.path), Sight(f"the way to {self._instance.container.name}")
         while not guard.stopped.wait(health.interval_seconds / PER_INTERVAL):
-            answer = self._visitor.get(path)
+            answer = self._http_probe.get(path)
             if not answer.status and not answer.timed_out:
                 sight.blind(guard, "no connection to the router")
                 continue  # the way through the router is broken: that says nothing of the instance
@@ -129,7 +129,7 @@ class HealthSentinel:
                 key = f"services.{self._instance.service}.health{'.timeout_seconds' if answer.timed_out else ''}"
                 times = f", {failed} times in a row ({key})"
                 guard.alarm(f"{self._instance.container.name} answers {said} at {path}{times}", first_sign)
-        self._visitor.close()
+        self._http_probe.close()
 
     def close(self) -> None:
         """Nothing waits here for long."""

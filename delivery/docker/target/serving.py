@@ -10,11 +10,11 @@ from docker.errors import ImageNotFound, NotFound
 
 from delivery.docker.engine.limits import KILLED
 from delivery.docker.target.diagnosis import why_not_ready
+from delivery.docker.target.http_probe import HttpProbe
 from delivery.docker.target.instances import Instance, routes_of
 from delivery.docker.target.questions import FirstQuestions, Key
 from delivery.docker.target.router import Router
 from delivery.docker.target.router_runtime import Runtime
-from delivery.docker.target.visit import Visitor
 from delivery.errors import Rejected, ReleaseUnhealthy, Transient
 from delivery.ports.slots import Colour
 from delivery.spec.answer import Answer
@@ -29,11 +29,15 @@ Ask = Callable[[Instance, str], Answer]
 @contextmanager
 def asking(router: Router) -> Iterator[Ask]:
     """Yield a way to GET a path from any instance, through the router, over one connection."""
-    with closing(router.prober()) as visitor:
+    with closing(router.prober()) as http_probe:
 
         def ask(instance: Instance, path: str) -> Answer:
-            visitor.service, visitor.instance, visitor.host = instance.service, instance.server, instance.file.host
-            return visitor.get(path)
+            http_probe.service, http_probe.instance, http_probe.host = (
+                instance.service,
+                instance.server,
+                instance.file.host,
+            )
+            return http_probe.get(path)
 
         yield ask
 
@@ -129,22 +133,22 @@ def check_public(router: Router, instances: Sequence[Instance], shares: Mapping[
     """
     routes = routes_of(instances, shares)
     own = [one for one in instances if shares[one.colour] > 0 and one.file.version and one.digest]
-    visitor = router.visitor()
+    http_probe = router.http_probe()
     try:
         for path, service in sorted({(str(one.file.version), one.service) for one in own}):
             host = next((way.partition("/")[0] for way, name in routes.items() if name == service), "")
             if routed_to(path, routes, host) == service:
                 allowed = {one.digest for one in own if one.service == service}
-                visitor.host = next(one.file.public_host for one in own if one.service == service)
-                _agree(visitor, path, service, allowed)
+                http_probe.host = next(one.file.public_host for one in own if one.service == service)
+                _agree(http_probe, path, service, allowed)
     finally:
-        visitor.close()
+        http_probe.close()
 
 
-def _agree(visitor: Visitor, path: str, service: str, allowed: set[str]) -> None:
+def _agree(http_probe: HttpProbe, path: str, service: str, allowed: set[str]) -> None:
     agreed, told, deadline = 0, "", time.monotonic() + AGREE_SECONDS
     while agreed < ASKED_IN_A_ROW:
-        answer = _as_version(visitor.get(path))
+        answer = _as_version(http_probe.get(path))
         told = answer.get("digest", "")
         if "digest" not in answer and "revision" in answer:
             return  # it tells revisions alone: the instances were asked for theirs

@@ -11,7 +11,7 @@ from delivery.docker.images.bases import resolve_base
 from delivery.docker.target.instances import Instance, create_instance
 from delivery.home import Home
 from delivery.ports.database import SECRET_VARIABLES, standard_variables
-from delivery.ports.place import Place
+from delivery.ports.settings import EnvironmentSettings
 from delivery.ports.slots import Colour
 from delivery.releases.release import Release
 from delivery.spec.app import App
@@ -29,7 +29,7 @@ class Starter:
     host: str | None
     app: App
     environment: Environment
-    place: Place
+    settings: EnvironmentSettings
 
     def start(self, release: Release, colour: Colour, services: Sequence[str], sequence: int) -> list[Instance]:
         """Return the instances of `services`, all created before the first one starts."""
@@ -45,7 +45,7 @@ class Starter:
                 image=self.image(release, service),
                 image_check=self.app.runs_image_check(service),
                 env=self._env(release, service),
-                hidden={*SECRET_VARIABLES, *self.place.revealed_to(service)},
+                hidden={*SECRET_VARIABLES, *self.settings.revealed_to(service)},
                 sequence=sequence,
             )
             for service in services
@@ -79,7 +79,7 @@ class Starter:
         facts = access.facts() if access else {}
         image = release.images.get(self.app.service_image(service))
         ours = {
-            "HEADWAY_ENVIRONMENT": self.place.environment,
+            "HEADWAY_ENVIRONMENT": self.settings.environment,
             "HEADWAY_REVISION": release.revision.sha,
             "HEADWAY_DIGEST": image.digest if image else "",
         }
@@ -87,6 +87,6 @@ class Starter:
             **standard_variables(access),
             **ours,
             **fill(f"headway.yaml: services.{service}.env", self.app.services[service].env, facts),
-            **fill(f"headway.yaml: environments.{self.place.environment}.env", self.environment.env, facts),
-            **self.place.revealed_to(service),
+            **fill(f"headway.yaml: environments.{self.settings.environment}.env", self.environment.env, facts),
+            **self.settings.revealed_to(service),
         }

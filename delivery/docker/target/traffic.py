@@ -5,9 +5,9 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
+from delivery.docker.target.http_probe import READ_SECONDS, HttpProbe
 from delivery.docker.target.instances import Instance
 from delivery.docker.target.router import Router
-from delivery.docker.target.visit import READ_SECONDS, Visitor
 from delivery.ports.latency import LatencyHistogram
 from delivery.ports.observation import SlotCounts
 from delivery.ports.slots import Colour
@@ -19,20 +19,20 @@ class SlotProbes:
 
     def __init__(self, router: Router, instances: Sequence[Instance]) -> None:
         asked = [one for one in instances if one.file.port]
-        self._visitors = [router.visitor(one.service, one.server, _limit(one), one.file.host) for one in asked]
-        self._turns: dict[Colour, Iterator[tuple[Visitor, str]]] = {}
+        self._http_probes = [router.http_probe(one.service, one.server, _limit(one), one.file.host) for one in asked]
+        self._turns: dict[Colour, Iterator[tuple[HttpProbe, str]]] = {}
         for colour in COLOURS:
-            both = zip(self._visitors, asked, strict=True)
-            own = [(visitor, one.file.checked.path or "/") for visitor, one in both if one.colour == colour]
+            both = zip(self._http_probes, asked, strict=True)
+            own = [(http_probe, one.file.checked.path or "/") for http_probe, one in both if one.colour == colour]
             self._turns[colour] = itertools.cycle(own)
 
     def ask(self, colour: Colour, requests: int) -> SlotCounts:
         """Send so many requests and return what came back; nothing where the slot is empty."""
         failed, times = Counter[str](), []
         turns = list(itertools.islice(self._turns[colour], requests))
-        for visitor, path in turns:
+        for http_probe, path in turns:
             began = time.monotonic()
-            answer = visitor.get(path)
+            answer = http_probe.get(path)
             if answer.status and answer.status < 500:
                 times.append(1000 * (time.monotonic() - began))
             else:
@@ -42,8 +42,8 @@ class SlotProbes:
 
     def close(self) -> None:
         """End all connections."""
-        for visitor in self._visitors:
-            visitor.close()
+        for http_probe in self._http_probes:
+            http_probe.close()
 
 
 def _limit(instance: Instance) -> float:

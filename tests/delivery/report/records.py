@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 from delivery.ports.cells import CellResult
-from delivery.ports.observation import Observation, Retreat, SlotCounts, TrafficSample
+from delivery.ports.observation import Fallback, Observation, SlotCounts, TrafficSample
 from delivery.releases.approval import Decision
 from delivery.releases.release import BaseImage, BuiltImage
 from delivery.report.record import BackupFigures, DeliveryRecord, ReleaseFigures, ScanSummary, StepTime
@@ -31,12 +31,12 @@ def make_figures(requests: int = 300, errors: int = 0) -> ReleaseFigures:
         live=SlotCounts(requests=requests, errors=errors),
         samples=(sample, sample.model_copy(update={"at": at(16), "percent": 100})),
     )
-    back = Retreat(reason="green-1 died", first_sign=at(15), traffic_back=at(15.3))
+    back = Fallback(reason="green-1 died", first_sign=at(15), traffic_back=at(15.3))
     return ReleaseFigures(
         environment="production",
         url="http://127.0.0.1:8080",
         observations=(seen,),
-        retreats=(back,),
+        fallbacks=(back,),
         spent_seconds={"stage": 3.5, "shift": 1.0},
     )
 

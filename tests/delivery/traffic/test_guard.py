@@ -46,8 +46,8 @@ def test_the_first_alarm_moves_traffic_and_says_why() -> None:
 
     assert switch.moves == 1
     assert guard.fault == "green-1 died; its log"
-    assert guard.retreat
-    assert guard.retreat.seconds is not None
+    assert guard.fallback
+    assert guard.fallback.seconds is not None
 
 
 def test_nobody_waits_for_alarms_of_a_guard_that_is_closed() -> None:
@@ -104,8 +104,8 @@ def test_an_alarm_is_heard_although_traffic_cannot_be_moved() -> None:
     guard.alarm("green-1 died")
 
     assert guard.fault == "green-1 died (traffic was not put back at once: the router is away)"
-    assert guard.retreat
-    assert guard.retreat.seconds is None
+    assert guard.fallback
+    assert guard.fallback.seconds is None
 
 
 def counts(requests: int, errors: int = 0) -> SlotCounts:

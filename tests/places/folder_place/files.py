@@ -15,7 +15,7 @@ from delivery.ports.slots import Colour
 from delivery.releases.release import ImageRef, Release
 
 
-class Standing(Model):
+class RunningSlot(Model):
     """A release in a slot."""
 
     release: Release
@@ -26,7 +26,7 @@ class Standing(Model):
 class State(Model):
     """What stands in an environment; `sequence` is the fence."""
 
-    slots: dict[Colour, Standing] = {}
+    slots: dict[Colour, RunningSlot] = {}
     settled: str = Field("", description="fingerprint of the last release that passed every watch")
     settled_at: datetime | None = None
     sequence: int = 0

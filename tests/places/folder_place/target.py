@@ -9,14 +9,14 @@ from functools import partial
 from delivery.errors import Misconfigured, Rejected, ReleaseUnhealthy
 from delivery.ports.belongings import Belonging
 from delivery.ports.logs import LogLine, LogWish
-from delivery.ports.observation import EndedConnections, Observation, Retreat, SlotCounts, TrafficSample
+from delivery.ports.observation import EndedConnections, Fallback, Observation, SlotCounts, TrafficSample
 from delivery.ports.slots import Colour, InstanceState, SlotState, TargetState, other
 from delivery.releases.release import Release
 from delivery.spec.answer import Answer
 from delivery.spec.app import App
 from delivery.spec.environments import Watch
 from delivery.traffic.verdict import judge
-from tests.places.folder_place.files import Files, ImageFile, Standing, State
+from tests.places.folder_place.files import Files, ImageFile, RunningSlot, State
 
 REQUESTS = 1000  # of users, in the time of a watch
 
@@ -27,7 +27,7 @@ class FolderHost:
     def __init__(self, files: Files, sequence: int) -> None:
         self.files, self.sequence = files, sequence
         self.url = f"folder://{files.folder}"
-        self.retreat: Retreat | None = None
+        self.fallback: Fallback | None = None
         self.ended: tuple[EndedConnections, ...] = ()
         self._given_up = threading.Event()
 
@@ -62,8 +62,8 @@ class FolderHost:
 
     def confirm(self, release: Release) -> None:
         state = self._change(lambda state: _with(state, release))
-        if self.retreat:
-            raise ReleaseUnhealthy(self.retreat.reason)
+        if self.fallback:
+            raise ReleaseUnhealthy(self.fallback.reason)
         if state.slots[_colour_of(state, release)].weight < 100:
             raise ReleaseUnhealthy(self._go_back(release, f"release {release.fingerprint} does not have all traffic"))
         self._check_served(release)
@@ -100,11 +100,11 @@ class FolderHost:
     def logs(self, wish: LogWish) -> Iterator[LogLine]:
         state = self.files.read()
         live = self._told(state).live
-        standing = state.slots.get(wish.slot or (live.colour if live else "blue"))
-        parts = standing.instances if standing else {}
-        if standing is None or wish.part not in parts:
+        running = state.slots.get(wish.slot or (live.colour if live else "blue"))
+        parts = running.instances if running else {}
+        if running is None or wish.part not in parts:
             raise Misconfigured(f"logs of {wish.part}", f"nothing of it runs in {self.url}", ", ".join(parts) or "none")
-        lines = [f"serving {standing.release.fingerprint}"] if wish.tail != 0 else []
+        lines = [f"serving {running.release.fingerprint}"] if wish.tail != 0 else []
         for number in range(1, parts[wish.part] + 1):
             yield from (LogLine(source=f"{wish.part}-{number}", text=line) for line in lines)
 
@@ -155,36 +155,36 @@ class FolderHost:
     def _go_back(self, release: Release, reason: str) -> str:
         first_sign = datetime.now(UTC)
         self._change(partial(_shifted, release=release, percent=0))
-        self.retreat = Retreat(reason=reason, first_sign=first_sign, traffic_back=datetime.now(UTC))
+        self.fallback = Fallback(reason=reason, first_sign=first_sign, traffic_back=datetime.now(UTC))
         return reason
 
     def _counts(self, state: State, colour: Colour) -> SlotCounts:
-        standing = state.slots.get(colour)
-        if standing is None:
+        running = state.slots.get(colour)
+        if running is None:
             return SlotCounts()
-        requests = REQUESTS * standing.weight // 100
-        percent = max(image.error_percent for image in self._images(standing.release))
+        requests = REQUESTS * running.weight // 100
+        percent = max(image.error_percent for image in self._images(running.release))
         return SlotCounts(requests=requests, errors=round(requests * percent / 100))
 
     def _told(self, state: State) -> TargetState:
         slots = tuple(self._slot(colour, state.slots.get(colour)) for colour in ("blue", "green"))
         return TargetState(slots=slots, url=self.url, sequence=state.sequence, settled_at=state.settled_at)
 
-    def _slot(self, colour: Colour, standing: Standing | None) -> SlotState:
-        if standing is None:
+    def _slot(self, colour: Colour, running: RunningSlot | None) -> SlotState:
+        if running is None:
             return SlotState(colour=colour, release=None, weight=0)
-        healthy = all(image.healthy and not image.silent for image in self._images(standing.release))
+        healthy = all(image.healthy and not image.silent for image in self._images(running.release))
         instances = tuple(
             InstanceState(service=service, name=f"{colour}-{service}-{number}", digest=None, healthy=healthy)
-            for service, count in standing.instances.items()
+            for service, count in running.instances.items()
             for number in range(1, count + 1)
         )
-        return SlotState(colour=colour, release=standing.release, weight=standing.weight, instances=instances)
+        return SlotState(colour=colour, release=running.release, weight=running.weight, instances=instances)
 
 
 def _colour_of(state: State, release: Release) -> Colour:
-    for colour, standing in state.slots.items():
-        if standing.release.fingerprint == release.fingerprint:
+    for colour, running in state.slots.items():
+        if running.release.fingerprint == release.fingerprint:
             return colour
     raise ReleaseUnhealthy(f"release {release.fingerprint} does not stand in any slot")
 
@@ -196,18 +196,18 @@ def _with(state: State, release: Release) -> State:
 
 
 def _staged(state: State, release: Release, instances: dict[str, int]) -> State:
-    if any(standing.release.fingerprint == release.fingerprint for standing in state.slots.values()):
+    if any(running.release.fingerprint == release.fingerprint for running in state.slots.values()):
         return state
     live = max(state.slots, key=lambda colour: state.slots[colour].weight, default="green")
-    standing = Standing(release=release, instances=instances)
-    return state.model_copy(update={"slots": {**state.slots, other(live): standing}})
+    running = RunningSlot(release=release, instances=instances)
+    return state.model_copy(update={"slots": {**state.slots, other(live): running}})
 
 
 def _shifted(state: State, release: Release, percent: int) -> State:
     """Return the state with this share for `release`: all of it when there is no other."""
     colour = _colour_of(state, release)
     shares = {colour: percent, other(colour): 100 - percent} if len(state.slots) > 1 else {colour: 100}
-    slots = {one: standing.model_copy(update={"weight": shares[one]}) for one, standing in state.slots.items()}
+    slots = {one: running.model_copy(update={"weight": shares[one]}) for one, running in state.slots.items()}
     return state.model_copy(update={"slots": slots})
 
 
@@ -220,13 +220,13 @@ def _settled(state: State, release: Release) -> State:
 
 def _without(state: State, colour: Colour) -> State:
     """Return the state without what stands in a slot; what stands in the other one has all traffic."""
-    slots = {one: standing.model_copy(update={"weight": 100}) for one, standing in state.slots.items() if one != colour}
+    slots = {one: running.model_copy(update={"weight": 100}) for one, running in state.slots.items() if one != colour}
     return state.model_copy(update={"slots": slots})
 
 
 def _withdrawn(state: State, release: Release) -> State:
     """Return the state as it was; of one that passed every watch before, what stands beside it goes."""
-    if all(standing.release.fingerprint != release.fingerprint for standing in state.slots.values()):
+    if all(running.release.fingerprint != release.fingerprint for running in state.slots.values()):
         return state
     colour = _colour_of(state, release)
     return _without(state, other(colour) if state.settled == release.fingerprint else colour)

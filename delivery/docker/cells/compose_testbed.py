@@ -13,14 +13,14 @@ from uuid import uuid4
 from docker.errors import APIError
 from docker.models.containers import Container
 
-from delivery.changes.ledger import LABEL_BED, LABEL_ROLE
+from delivery.changes.ledger import LABEL_ROLE, LABEL_SANDBOX
 from delivery.docker.cells.compose_build import have_images, remove_built
 from delivery.docker.engine.client import connect
 from delivery.docker.engine.logs import OPTIONS, save_log
 from delivery.docker.engine.outcome import prepare_folder
 from delivery.docker.images.build_client import find_compose
-from delivery.docker.sandbox.bed import Bed, image_defaults, open_bed
 from delivery.docker.sandbox.jobs import end_of
+from delivery.docker.sandbox.sandbox import Sandbox, image_defaults, open_sandbox
 from delivery.errors import CommandFailed, Interrupted, Misconfigured, Rejected, Transient
 from delivery.home import Home
 from delivery.log_files import last_lines
@@ -100,11 +100,11 @@ def run_compose_cell(job: CellRun, *, home: Home, run_id: str, host: str | None 
     document = program.choose_images(document, delivered, f"headway-{home.identity}-build:{token}")
     try:
         with _sources_of_its_own(stage, document, home.work / run_id / f"compose-{token}") as document:
-            with open_bed(home, run_id, "cell", host=host, stand_ins=job.app.stand_ins) as bed:
+            with open_sandbox(home, run_id, "cell", host=host, stand_ins=job.app.stand_ins) as sandbox:
                 try:
-                    return _run_suite(bed, stage, program.isolate(document, bed.name, bed.labels, OPTIONS))
+                    return _run_suite(sandbox, stage, program.isolate(document, sandbox.name, sandbox.labels, OPTIONS))
                 finally:
-                    _save_logs(bed, stage)
+                    _save_logs(sandbox, stage)
     except (Rejected, Misconfigured) as error:
         return job.not_run(str(error))
     finally:
@@ -169,25 +169,25 @@ def _sources_of_its_own(stage: _Stage, document: Document, place: Path) -> Itera
         shutil.rmtree(place, ignore_errors=True)
 
 
-def _run_suite(bed: Bed, stage: _Stage, document: Document) -> CellResult:
+def _run_suite(sandbox: Sandbox, stage: _Stage, document: Document) -> CellResult:
     """Bring the environment up, run the suite's container to its end and read what it left behind."""
     job, name, folder = stage.job, stage.service, stage.file.parent
     log = job.log_of("compose-build")
-    document = have_images(bed, stage.compose, document, key=stage.key, folder=folder, env=stage.env, log=log)
+    document = have_images(sandbox, stage.compose, document, key=stage.key, folder=folder, env=stage.env, log=log)
     service = document["services"][name]
-    tool = job.tool({}, _defaults(bed, service))
+    tool = job.tool({}, _defaults(sandbox, service))
     own = job.job(name, service["image"], tool, {})
     document = program.with_suite(document, name, tool.command, own.revealed(), tool.entrypoint)
-    container = _create(bed, stage, document)
+    container = _create(sandbox, stage, document)
     if not service.get("read_only"):
         prepare_folder(container, REPORTS)
-    _start(bed, stage, document, container)
+    _start(sandbox, stage, document, container)
     return job.ended(end_of(container, own, time.monotonic()), tool)
 
 
-def _defaults(bed: Bed, service: Document) -> ImageDefaults:
+def _defaults(sandbox: Sandbox, service: Document) -> ImageDefaults:
     """Return what the service runs by itself: what the file says was written for it, whatever its image says."""
-    image = image_defaults(bed.client, service["image"])
+    image = image_defaults(sandbox.client, service["image"])
     command = program.own_command(service)
     entrypoint = service.get("entrypoint")
     return ImageDefaults(
@@ -198,27 +198,27 @@ def _defaults(bed: Bed, service: Document) -> ImageDefaults:
     )
 
 
-def _create(bed: Bed, stage: _Stage, document: Document) -> Container:
+def _create(sandbox: Sandbox, stage: _Stage, document: Document) -> Container:
     """Create everything, ready to be started, and return the suite's container."""
-    argv, failed = program.create_argv(stage.compose, bed.name, stage.file.parent), False
+    argv, failed = program.create_argv(stage.compose, sandbox.name, stage.file.parent), False
     try:
         said = stage.run(argv, document, CREATE_SECONDS).last_lines()
     except Rejected as error:
         said, failed = _words(error), True
         if "address pool" in said:  # all networks are taken; the engine has no code for it
             raise Transient(f"the Docker engine: {said}") from error
-    own = f"{LABEL_BED}={bed.labels[LABEL_BED]}"
-    for container in bed.client.containers.list(all=True, filters={"label": own}, ignore_removed=True):
+    own = f"{LABEL_SANDBOX}={sandbox.labels[LABEL_SANDBOX]}"
+    for container in sandbox.client.containers.list(all=True, filters={"label": own}, ignore_removed=True):
         number = container.labels.get(NUMBER, "1")
-        bed.parts[container.labels[LABEL_ROLE] + (f"-{number}" if number != "1" else "")] = container
-    if failed or stage.service not in bed.parts:
+        sandbox.parts[container.labels[LABEL_ROLE] + (f"-{number}" if number != "1" else "")] = container
+    if failed or stage.service not in sandbox.parts:
         raise Rejected(f"{stage.key}: the environment could not be created\n{said}")
-    return bed.parts[stage.service]
+    return sandbox.parts[stage.service]
 
 
-def _start(bed: Bed, stage: _Stage, document: Document, suite: Container) -> None:
+def _start(sandbox: Sandbox, stage: _Stage, document: Document, suite: Container) -> None:
     """Start everything in its order; Rejected, with the service that kept the suite from starting, when it did not."""
-    argv = program.start_argv(stage.compose, bed.name, stage.file.parent)
+    argv = program.start_argv(stage.compose, sandbox.name, stage.file.parent)
     try:
         said = stage.run(argv, document, max(UP_SECONDS, stage.job.suite.timeout_seconds)).last_lines()
         suite.reload()
@@ -226,13 +226,13 @@ def _start(bed: Bed, stage: _Stage, document: Document, suite: Container) -> Non
             return
     except Rejected as error:
         said = _words(error)
-    if bed.was_emptied():
-        raise Interrupted(f"{bed.name} was removed while it was needed")
-    states = {role: one.attrs["State"] for role, one in bed.parts.items() if role != stage.service}
+    if sandbox.was_emptied():
+        raise Interrupted(f"{sandbox.name} was removed while it was needed")
+    states = {role: one.attrs["State"] for role, one in sandbox.parts.items() if role != stage.service}
     for role in sorted(states, key=lambda role: bool(states[role]["Running"])):  # what stopped says more
         if trouble := trouble_of(states[role]):
             log = stage.job.log_of(role)
-            save_log(bed.parts[role], log, stage.job.hide)
+            save_log(sandbox.parts[role], log, stage.job.hide)
             raise Rejected(f"{stage.key}: service {role} {trouble}\n{last_lines(log) or said}")
     raise Rejected(f"{stage.key}: the environment did not come up\n{said}")
 
@@ -253,9 +253,9 @@ def _words(error: Rejected) -> str:
     return error.last_lines if isinstance(error, CommandFailed) else str(error)
 
 
-def _save_logs(bed: Bed, stage: _Stage) -> None:
+def _save_logs(sandbox: Sandbox, stage: _Stage) -> None:
     """Keep the logs of what ran beside the suite."""
-    for role, container in bed.parts.items():
+    for role, container in sandbox.parts.items():
         if role != stage.service:
             with contextlib.suppress(APIError):  # it is gone, or never started
                 save_log(container, stage.job.log_of(role), stage.job.hide)

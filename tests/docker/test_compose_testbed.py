@@ -17,7 +17,7 @@ import yaml
 from pydantic import SecretStr
 
 from delivery.changes.ledger import LABEL_PLATFORM, LABEL_ROLE
-from delivery.docker.cells import compose_bed
+from delivery.docker.cells import compose_testbed
 from delivery.docker.cells.testbed import run_cell
 from delivery.docker.engine.client import connect
 from delivery.docker.engine.sweep import find_orphans, remove_labelled, remove_run
@@ -38,7 +38,7 @@ import sys
 from pathlib import Path
 sys.path.append(sys.argv[1])
 from delivery.home import Home
-from tests.docker.test_compose_bed import run_all
+from tests.docker.test_compose_testbed import run_all
 home, source, folder = map(Path, sys.argv[2:])
 run_all(Home(home), source, folder)
 """
@@ -257,11 +257,11 @@ def test_a_service_that_does_not_come_up_is_told(run, db, condition, said):
     ],
 )
 def test_what_is_wrong_with_a_service_is_read_from_its_state(state, said):
-    assert compose_bed.trouble_of(state) == said
+    assert compose_testbed.trouble_of(state) == said
 
 
 def test_an_environment_that_takes_too_long_is_told(run, monkeypatch):
-    monkeypatch.setattr(compose_bed, "UP_SECONDS", 1)
+    monkeypatch.setattr(compose_testbed, "UP_SECONDS", 1)
     never = {**ENDLESS, "healthcheck": {"test": "exit 1", "interval": "1s", "start_period": "600s"}}
 
     services = {"db": never, "tests": suite("true", depends_on={"db": {"condition": "service_healthy"}})}

@@ -16,7 +16,7 @@ from delivery.changes.ledger import LABEL_APP, LABEL_ENVIRONMENT, LABEL_PLATFORM
 from delivery.docker.database.database import ROLE as DATABASE
 from delivery.docker.engine.client import connect
 from delivery.docker.engine.names import EnvironmentNames
-from delivery.docker.sandbox.bed import engine_errors
+from delivery.docker.sandbox.sandbox import engine_errors
 from delivery.home import Home
 from delivery.model import Model
 
@@ -30,8 +30,8 @@ LOOK_SECONDS = 5  # whoever looks this often waits no longer for an engine that 
 _log = logging.getLogger("headway.platform")
 
 
-class Standing(Model):
-    """A container that shall run for as long as the platform does."""
+class ExitedContainer(Model):
+    """A container that shall run for as long as the platform does, and has exited."""
 
     id: str
     name: str
@@ -76,36 +76,36 @@ def resume_environments(
     return _names(stopped)
 
 
-def find_fallen(home: Home, host: str | None = None) -> list[Standing]:
+def find_exited(home: Home, host: str | None = None) -> list[ExitedContainer]:
     """Return what has ended of the environments; what the engine is about to start again is not."""
     filters = {"label": f"{LABEL_PLATFORM}={home.identity}", "status": "exited"}
     with engine_errors():
         ended = _watcher(host).api.containers(all=True, filters=filters)
-    standing = sorted(filter(_stands, ended), key=lambda one: _rank(one["Labels"][LABEL_ROLE]))
+    exited = sorted(filter(_shall_run, ended), key=lambda one: _rank(one["Labels"][LABEL_ROLE]))
     return [
-        Standing(
+        ExitedContainer(
             id=one["Id"],
             name=one["Names"][0].lstrip("/"),
             app=one["Labels"].get(LABEL_APP, ""),
             environment=one["Labels"].get(LABEL_ENVIRONMENT),
         )
-        for one in standing
+        for one in exited
     ]
 
 
-def start_fallen(fallen: Iterable[Standing], host: str | None = None) -> dict[str, str]:
+def start_exited(exited: Iterable[ExitedContainer], host: str | None = None) -> dict[str, str]:
     """Start what had ended, and return id → reason of what cannot be; what was removed meanwhile is not missed."""
     with engine_errors():
         client = _watcher(host)
-        reasons = {one.id: _start(client, one.id) for one in fallen}
+        reasons = {one.id: _start(client, one.id) for one in exited}
     return {identity: reason for identity, reason in reasons.items() if reason}
 
 
-def last_reason(fallen: Standing, host: str | None = None) -> str:
+def last_reason(exited: ExitedContainer, host: str | None = None) -> str:
     """Return what the engine says of why it does not run: why it could not be started, or how it ended."""
     with engine_errors():
         try:
-            state = _watcher(host).api.inspect_container(fallen.id)["State"]
+            state = _watcher(host).api.inspect_container(exited.id)["State"]
         except NotFound:
             return "it is just removed"
     return _one_line(state.get("Error") or f"ended with exit code {state['ExitCode']}")
@@ -208,14 +208,14 @@ def _one_line(text: str) -> str:
 
 def _containers(client: DockerClient, home: Home) -> list[Container]:
     found = client.containers.list(all=True, filters=_filter(home), ignore_removed=True)
-    return sorted((one for one in found if one.labels.get(LABEL_ROLE) in START_ORDER), key=_place)
+    return sorted((one for one in found if one.labels.get(LABEL_ROLE) in START_ORDER), key=_order)
 
 
-def _place(container: Container) -> tuple[int, str]:
+def _order(container: Container) -> tuple[int, str]:
     return _rank(container.labels[LABEL_ROLE]), str(container.name)
 
 
-def _stands(container: dict[str, Any]) -> bool:
+def _shall_run(container: dict[str, Any]) -> bool:
     labels = container["Labels"]
     return labels.get(LABEL_ROLE) in START_ORDER and LABEL_ENVIRONMENT in labels
 

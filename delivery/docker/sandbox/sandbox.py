@@ -13,7 +13,7 @@ from docker import DockerClient
 from docker.errors import APIError, NotFound
 from docker.models.containers import Container
 
-from delivery.changes.ledger import LABEL_BED, LABEL_ROLE, run_labels
+from delivery.changes.ledger import LABEL_ROLE, LABEL_SANDBOX, run_labels
 from delivery.docker.engine.client import connect, engine_gone
 from delivery.docker.engine.disk import refused
 from delivery.docker.engine.logs import log_config
@@ -30,8 +30,8 @@ STOPPED = ("exited", "dead", "removing")
 
 
 @dataclass
-class Bed:
-    """A place of its own for a few containers; `open_bed` removes all of it."""
+class Sandbox:
+    """A place of its own for a few containers; `open_sandbox` removes all of it."""
 
     client: DockerClient
     home: Home
@@ -72,7 +72,7 @@ class Bed:
         init: bool = True,
         **options: Any,  # the engine's own options
     ) -> Container:
-        """Create, but do not start, the container `role`; on the bed's network it is found under that name."""
+        """Create, but do not start, the container `role`; on the sandbox's network it is found under that name."""
         place = network or self.network
         if place != "none":
             options["networking_config"] = {place: self.client.api.create_endpoint_config(aliases=[role])}
@@ -116,7 +116,7 @@ def image_defaults(client: DockerClient, image: str) -> ImageDefaults:
 
 
 @contextmanager
-def open_bed(
+def open_sandbox(
     home: Home,
     run_id: str,
     purpose: str,
@@ -124,24 +124,24 @@ def open_bed(
     host: str | None = None,
     stand_ins: StandIns = "when-missing",
     lives: timedelta = timedelta(hours=2),
-) -> Iterator[Bed]:
-    """Open a bed and remove everything in it at the end, whatever happens, even to this process.
+) -> Iterator[Sandbox]:
+    """Open a sandbox and remove everything in it at the end, whatever happens, even to this process.
 
     `stand_ins` says whether its images may be stand-ins.
     """
     token = secrets.token_hex(4)
-    labels = {**run_labels(home.identity, run_id, purpose, lives=lives), LABEL_BED: token}
+    labels = {**run_labels(home.identity, run_id, purpose, lives=lives), LABEL_SANDBOX: token}
     client = connect(host)
-    bed = Bed(client, home, host, labels, f"headway-{home.identity}-{purpose}-{token}", stand_ins=stand_ins)
-    with engine_errors(), guarded({LABEL_BED: token}, host=host):
+    sandbox = Sandbox(client, home, host, labels, f"headway-{home.identity}-{purpose}-{token}", stand_ins=stand_ins)
+    with engine_errors(), guarded({LABEL_SANDBOX: token}, host=host):
         try:
-            yield bed
+            yield sandbox
         except APIError as error:
-            if bed.was_emptied():
-                raise Interrupted(f"{bed.name} was removed while it was needed") from error
+            if sandbox.was_emptied():
+                raise Interrupted(f"{sandbox.name} was removed while it was needed") from error
             raise
         finally:
-            remove_labelled(client, {LABEL_BED: token})
+            remove_labelled(client, {LABEL_SANDBOX: token})
 
 
 @contextmanager

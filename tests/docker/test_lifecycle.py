@@ -8,13 +8,13 @@ from delivery.changes.ledger import environment_labels
 from delivery.docker.engine.client import connect
 from delivery.docker.engine.names import EnvironmentNames
 from delivery.docker.images.bases import resolve_base
-from delivery.docker.target.standing import (
-    find_fallen,
+from delivery.docker.target.lifecycle import (
+    find_exited,
     last_reason,
     pause_environments,
     purge_environments,
     resume_environments,
-    start_fallen,
+    start_exited,
 )
 from tests.support.platforms import own_platform
 
@@ -36,7 +36,7 @@ def taken():
         yield other.getsockname()[1]
 
 
-def standing(home, app, role="instance", **options):
+def running(home, app, role="instance", **options):
     names = EnvironmentNames(home.identity, app, "production")
     return connect().containers.create(
         resolve_base("busybox:1.36", cache=home.cache).used,
@@ -54,8 +54,8 @@ def status(container):
 
 
 def test_a_container_that_cannot_start_keeps_no_other_application_from_starting(home, taken):
-    broken = standing(home, "moon", "database", ports={"80/tcp": ("127.0.0.1", taken)})
-    other = standing(home, "shop")
+    broken = running(home, "moon", "database", ports={"80/tcp": ("127.0.0.1", taken)})
+    other = running(home, "shop")
     told = []
 
     names = resume_environments(home, tell=told.append)
@@ -68,11 +68,11 @@ def test_a_container_that_cannot_start_keeps_no_other_application_from_starting(
 
 
 def test_a_container_that_ended_and_cannot_start_is_told_and_the_others_are_started(home, taken):
-    other = standing(home, "shop")
+    other = running(home, "shop")
     other.start()
     other.kill()
     other.wait()
-    broken = standing(home, "moon", "database", network="none")
+    broken = running(home, "moon", "database", network="none")
     broken.start()
     broken.kill()
     broken.wait()
@@ -80,9 +80,9 @@ def test_a_container_that_ended_and_cannot_start_is_told_and_the_others_are_star
         other
     )
     connect().networks.list(names=[f"headway-{home.identity}-gone"])[0].remove()
-    found = find_fallen(home)
+    found = find_exited(home)
 
-    reasons = start_fallen(found)
+    reasons = start_exited(found)
 
     assert {one.name for one in found} == {other.name, broken.name}
     assert list(reasons) == [other.id]
@@ -91,9 +91,9 @@ def test_a_container_that_ended_and_cannot_start_is_told_and_the_others_are_star
 
 
 def test_a_container_that_another_run_removes_meanwhile_is_not_missed(home, monkeypatch):
-    gone, other = standing(home, "moon", "database"), standing(home, "shop")
+    gone, other = running(home, "moon", "database"), running(home, "shop")
     listed = connect().containers.list(all=True, filters={"label": f"headway.platform={home.identity}"})
-    monkeypatch.setattr("delivery.docker.target.standing._containers", lambda client, home: listed)
+    monkeypatch.setattr("delivery.docker.target.lifecycle._containers", lambda client, home: listed)
     gone.remove(force=True)
     told = []
 

@@ -31,7 +31,7 @@ class _Lent:
 
 
 @dataclass
-class Visitor:
+class HttpProbe:
     """One client of the router: asks as a user would or, with `service`, one instance whatever its weight.
 
     `port` is another entry of the router than these two have, `host` the name that the application is asked by.
@@ -85,8 +85,8 @@ class Visitor:
         return {"Host": self.host, "User-Agent": "headway"} | {key: value for key, value in chosen.items() if value}
 
 
-def ask_each(visitors: Iterable[Visitor], path: str) -> Iterator[Answer]:
+def ask_each(http_probes: Iterable[HttpProbe], path: str) -> Iterator[Answer]:
     """GET `path` once from each, and end their connections."""
-    for visitor in visitors:
-        with closing(visitor):
-            yield visitor.get(path)
+    for http_probe in http_probes:
+        with closing(http_probe):
+            yield http_probe.get(path)

@@ -18,7 +18,7 @@ from delivery.errors import ReleaseUnhealthy
 from delivery.ports.belongings import Losses
 from delivery.ports.environment import OpenEnvironment
 from delivery.ports.observation import Observation
-from delivery.ports.place import Place
+from delivery.ports.settings import EnvironmentSettings
 from delivery.ports.slots import SlotState, TargetState
 from delivery.ports.target import Target
 from delivery.releases.order import Order
@@ -40,7 +40,7 @@ _DRAINING_SECONDS = 3600 + 600 + 600
 OBSERVER = 0  # a sequence under which nothing can be changed once an environment was changed
 
 
-def load_place(app: App, environment: str, *, with_secrets: bool = False) -> Place:
+def load_settings(app: App, environment: str, *, with_secrets: bool = False) -> EnvironmentSettings:
     """Return what the environment's block holds; `with_secrets` also those that headway.yaml names.
 
     Raises Misconfigured, with all of them, when there are some that are not there.
@@ -48,12 +48,12 @@ def load_place(app: App, environment: str, *, with_secrets: bool = False) -> Pla
     try:
         block = DeliveryEnvironment.load(block_name(app.app, environment), _sync=True)  # type: ignore[call-arg]
     except ValueError:
-        place = Place(app=app.app, environment=environment)
+        settings = EnvironmentSettings(app=app.app, environment=environment)
     else:
         assert isinstance(block, DeliveryEnvironment)
-        place = block.place(app.app, environment)
-    place = replace(place, certificates=partial(load_certificates, app, environment))
-    return with_named_secrets(app, place) if with_secrets else place
+        settings = block.settings(app.app, environment)
+    settings = replace(settings, certificates=partial(load_certificates, app, environment))
+    return with_named_secrets(app, settings) if with_secrets else settings
 
 
 def image_host(app: App, environment: str) -> str | None:
@@ -85,8 +85,8 @@ def open_target(
 
 
 def _open(app: App, environment: str, sequence: int, *, with_secrets: bool) -> OpenEnvironment:
-    place = load_place(app, environment, with_secrets=with_secrets)
-    return opening.open_environment(app, environment_of(app, environment), place, sequence=sequence)
+    settings = load_settings(app, environment, with_secrets=with_secrets)
+    return opening.open_environment(app, environment_of(app, environment), settings, sequence=sequence)
 
 
 @contextmanager
@@ -113,8 +113,8 @@ def let_go(lease: Lease) -> None:
     if not lease.holder:
         return
     try:
-        if target.retreat:
-            note(lease.holder, "retreat", lease.environment, target.retreat)
+        if target.fallback:
+            note(lease.holder, "retreat", lease.environment, target.fallback)
         for ended in target.ended:
             note(lease.holder, "ended", lease.environment, ended)
     except OSError as error:

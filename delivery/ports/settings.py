@@ -9,7 +9,7 @@ from delivery.ports.tls import ServerCertificate
 
 
 @dataclass(frozen=True)
-class Place:
+class EnvironmentSettings:
     """One environment of one application.
 
     `secrets` are variables of every service, `parts` those of single parts, each under its key in headway.yaml.
