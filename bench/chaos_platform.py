@@ -33,6 +33,7 @@ from delivery.ports.settings import EnvironmentSettings
 from delivery.ports.store import FolderStore
 from delivery.releases.release import ImageRef, Release, Revision
 from delivery.spec.app import App
+from tests.support.signed_in import signed_in
 
 HEADWAY = Path(sys.executable).parent / "headway"
 ENVIRONMENT = "production"
@@ -129,7 +130,8 @@ class ChaosPlatform:
 
     def ask(self, method: str, path: str, **more: Any) -> Any:
         """Ask the Prefect server."""
-        answer = httpx.request(method, f"{self.prefect.url}/api{path}", timeout=10, **more)
+        with signed_in(self.prefect) as client:
+            answer = client.request(method, path, **more)
         answer.raise_for_status()
         return answer.json()
 

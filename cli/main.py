@@ -50,6 +50,7 @@ app.add_typer(database.database, name="database")
 app.command("recover")(recover.recover)
 app.command("remove")(remove.remove)
 app.command("up")(platform.up)
+app.command("ui")(platform.ui)
 app.command("down")(platform.down)
 app.command("doctor")(doctor.doctor)
 

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from cli.output import print_json, say, seconds, warn
-from cli.session import orchestrator
+from cli.session import orchestrator, running
 from delivery.full_disk import check_home
 from delivery.home import Home
 from delivery.platform.orchestrator import Orchestrator
@@ -25,7 +25,21 @@ def up(as_json: Annotated[bool, typer.Option("--json", help="Print data.")] = Fa
     if found.elsewhere:
         say(f"Prefect API     {found.api}, which PREFECT_API_URL names")
     else:
-        say(f"by hand         export PREFECT_API_URL={found.api}")
+        say("its key         headway ui")
+        say(
+            f"by hand         export PREFECT_API_URL={found.api} PREFECT_API_AUTH_STRING=$(cat {found.home.server_key})"
+        )
+
+
+def ui(as_json: Annotated[bool, typer.Option("--json", help="Print data.")] = False) -> None:
+    """Print the link of the Prefect UI and the key it asks for: paste it there once, the browser keeps it."""
+    found = running()
+    key = None if found.elsewhere else found.key.get_secret_value()
+    if as_json:
+        print_json({"ui": found.url, "key": key})
+        return
+    say(f"link   {found.url}")
+    say(f"key    {key}" if key else f"key    as {found.api} asks for; PREFECT_API_URL names that server")
 
 
 def bring_up(*, quiet: bool = False) -> Orchestrator:

@@ -84,5 +84,5 @@ def first_names(names: tuple[str, ...]) -> str:
 
 def remember_project(home: Home, folder: Path) -> None:
     """Make `folder` what a run without a project delivers."""
-    home.root.mkdir(parents=True, exist_ok=True)
+    home.ensure()
     home.project.write_text(str(folder.resolve()))

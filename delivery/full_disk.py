@@ -55,6 +55,7 @@ def check_home(home: Home) -> None:
     """Return when something can be written in the home and in what it shares, which are made; Rejected when not."""
     for folder in dict.fromkeys((home.root, home.state)):
         try:
+            home.ensure()
             folder.mkdir(parents=True, exist_ok=True)
             _probe(folder)
         except OSError as error:

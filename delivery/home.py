@@ -10,6 +10,10 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from pydantic import SecretStr
+
+PRIVATE = 0o700
+
 
 @dataclass(frozen=True)
 class Home:
@@ -28,12 +32,31 @@ class Home:
     @property
     def identity(self) -> str:
         """Six hex digits, made once and kept."""
-        path = self.root / "identity"
+        return self._made_once(self.root / "identity", secrets.token_hex(3))
+
+    @property
+    def server_key(self) -> Path:
+        """The file with `user:password` of this platform's own Prefect server."""
+        return self.root / "keys" / "server"
+
+    def key(self, path: Path) -> SecretStr:
+        """Return `headway:PASSWORD`, made once and kept in a file that its owner alone reads."""
+        return SecretStr(self._made_once(path, f"headway:{secrets.token_urlsafe(32)}"))
+
+    def ensure(self) -> None:
+        """Make the folder what nobody but its owner looks into."""
+        self.root.mkdir(mode=PRIVATE, parents=True, exist_ok=True)
+        if self.root.stat().st_mode & 0o077 and self.root.stat().st_uid == os.geteuid():
+            self.root.chmod(PRIVATE)
+
+    def _made_once(self, path: Path, text: str) -> str:
+        """Return what the file holds, `text` when it is made now; whoever was first stays."""
         if not path.exists():
-            self.root.mkdir(parents=True, exist_ok=True)
-            # Linked when it is whole, so that nobody reads half of it; whoever was first stays.
-            with tempfile.NamedTemporaryFile("w", dir=self.root, prefix="identity-") as file:
-                file.write(secrets.token_hex(3))
+            self.ensure()
+            path.parent.mkdir(mode=PRIVATE, exist_ok=True)
+            # Linked when it is whole, so that nobody reads half of it. The file is its owner's alone.
+            with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=f"{path.name}-") as file:
+                file.write(text)
                 file.flush()
                 with contextlib.suppress(FileExistsError):
                     path.hardlink_to(file.name)

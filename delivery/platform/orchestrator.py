@@ -5,15 +5,17 @@ import socket
 import sys
 
 import httpx
+from pydantic import SecretStr
 
 from delivery.errors import Misconfigured, Rejected
 from delivery.home import Home
 from delivery.platform.daemon import Daemon
 from delivery.platform.prefect_api import SETTING, PrefectApi
-from delivery.platform.prefect_settings import chosen_settings, filled_in, profiles_path
+from delivery.platform.prefect_settings import SET_BY_HEADWAY, chosen_settings, filled_in, profiles_path
 from delivery.waiting import until
 
 POOL = "headway"
+SERVER_KEY, CLIENT_KEY = "PREFECT_SERVER_API_AUTH_STRING", "PREFECT_API_AUTH_STRING"
 RESULTS_SETTING = "PREFECT_RESULTS_DEFAULT_STORAGE_BLOCK"
 RESULTS_BLOCK = "local-file-system/headway-results"
 START_SECONDS = 120  # the first start migrates the database; two busy cores need most of a minute
@@ -58,6 +60,12 @@ class Orchestrator:
         """Where the API is, without credentials."""
         return self.elsewhere.shown if self.elsewhere else f"{self.url}/api"
 
+    @property
+    def key(self) -> SecretStr:
+        """What the own server asks for, as `user:password`: the user's choice, else made once for this platform."""
+        chosen = self._chosen.get(SERVER_KEY)
+        return SecretStr(chosen) if chosen else self.home.key(self.home.server_key)
+
     def run_url(self, run: str) -> str:
         """Where the UI shows a run."""
         return f"{self.url}/runs/flow-run/{run}"
@@ -89,16 +97,32 @@ class Orchestrator:
         }
         if elsewhere:
             ours["PREFECT_UI_URL"] = elsewhere.ui  # links are shown, and Prefect's own hold what the API's URL holds
-        if (password := self._chosen.get("PREFECT_SERVER_API_AUTH_STRING")) and not elsewhere:
-            ours["PREFECT_API_AUTH_STRING"] = password  # our server asks for it, so our clients say it
+        chosen = dict(self._chosen)
+        if not elsewhere:  # our server asks for it, so our clients say it, whatever a server elsewhere asks for
+            ours[CLIENT_KEY] = self.key.get_secret_value()
+            chosen.pop(CLIENT_KEY, None)
+        elif CLIENT_KEY in os.environ.get(SET_BY_HEADWAY, "").split():
+            ours[CLIENT_KEY] = ""  # the key of the platform that started this process is none of that server's
         return {
-            **filled_in(ours, self._chosen),
+            **filled_in(ours, chosen),
             "HEADWAY_HOME": str(self.home.root),
             **({"HEADWAY_STORE": str(self.home.shared)} if self.home.shared else {}),
             "DO_NOT_TRACK": os.environ.get("DO_NOT_TRACK") or "1",
             # What runs hand to programs is UTF-8 whatever locale the platform was started under: emoji as well.
             "PYTHONUTF8": "1",
         }
+
+    def server_environment(self) -> dict[str, str]:
+        """Return the variables of the own server: it asks for the key, and answers no page but its own."""
+        origins = ",".join(f"http://{host}:{self.port}" for host in ("127.0.0.1", "localhost"))
+        ours = {
+            SERVER_KEY: self.key.get_secret_value(),
+            "PREFECT_SERVER_API_CORS_ALLOWED_ORIGINS": origins,
+            "PREFECT_SERVER_API_CSRF_PROTECTION_ENABLED": "true",
+        }
+        environment, filled = self.environment(), filled_in(ours, self._chosen)
+        filled[SET_BY_HEADWAY] = f"{environment[SET_BY_HEADWAY]} {filled[SET_BY_HEADWAY]}"
+        return environment | filled
 
     def check(self) -> None:
         """Return when a server elsewhere can be used, or there is none; Misconfigured when it cannot be."""
@@ -128,8 +152,6 @@ class Orchestrator:
         if self.elsewhere:
             self.check()
             return
-        if self.answers():
-            return
         self.launch_server()
         if not until(self.answers, seconds=START_SECONDS, every=0.2, unless=lambda: self.server.process() is None):
             raise Rejected(
@@ -139,8 +161,11 @@ class Orchestrator:
 
     def launch_server(self) -> None:
         """Start the server unless it runs, or is elsewhere, and return at once."""
-        if not self.elsewhere:
-            self.server.start(server_command(self.port), self.environment())
+        if self.elsewhere:
+            return
+        if self.server.process() and self._is_open():
+            self.server.stop()  # one that was started before it asked for a key
+        self.server.start(server_command(self.port), self.server_environment())
 
     def start_worker(self) -> None:
         """Bring the worker up; it makes its work pool when there is none."""
@@ -184,6 +209,13 @@ class Orchestrator:
     def is_expected_to_answer(self) -> bool:
         """Whether there is a server that could."""
         return self.elsewhere is not None or self.server.process() is not None
+
+    def _is_open(self) -> bool:
+        """Whether the own server tells anybody what only Headway may ask."""
+        try:
+            return httpx.get(f"{self.url}/api/admin/version", timeout=3, trust_env=False).status_code == 200
+        except httpx.HTTPError:
+            return False
 
     @property
     def _chosen(self) -> dict[str, str]:

@@ -5,6 +5,7 @@ their time; a guard needs none: a container that died, a health check that fails
 """
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ from delivery.errors import ReleaseUnhealthy
 from delivery.ports.observation import Fallback, SlotCounts
 from delivery.traffic.verdict import burst, faults, which
 
+BLIND_SECONDS = 30.0  # a router or an engine that restarts is back before
 BURST_SECONDS = (1.0, 10.0)  # the second window is for applications with few users
 
 
@@ -45,9 +47,18 @@ class Guard:
         """Post the sentinels."""
         self._sentinels = sentinels
         for sentinel in sentinels:
-            thread = threading.Thread(target=sentinel.watch, args=(self,), name="sentinel", daemon=True)
+            thread = threading.Thread(target=self._post, args=(sentinel,), name="sentinel", daemon=True)
             self._threads.append(thread)
             thread.start()
+
+    def _post(self, sentinel: Sentinel) -> None:
+        """Let a sentinel watch; one that ends before it is told to is a fault, for nobody would see the next one."""
+        why = "it ended by itself"
+        try:
+            sentinel.watch(self)
+        except Exception as error:
+            why = f"{type(error).__name__}: {error}"
+        self.alarm(f"the release is watched no longer: {type(sentinel).__name__} died ({why})")
 
     @property
     def fault(self) -> str:
@@ -96,6 +107,25 @@ class Guard:
             sentinel.close()
         for thread in self._threads:
             thread.join(5)
+
+
+class Sight:
+    """How long a sentinel has seen nothing, as with a router that restarts; too long is a fault and no silence."""
+
+    def __init__(self, what: str, now: Callable[[], float] = time.monotonic) -> None:
+        self._what, self._now = what, now
+        self._blind_since: float | None = None
+
+    def clear(self) -> None:
+        """Note that there was an answer."""
+        self._blind_since = None
+
+    def blind(self, guard: Guard, why: object) -> None:
+        """Note that there was none; raise an alarm when that has lasted for BLIND_SECONDS."""
+        now = self._now()
+        self._blind_since = now if self._blind_since is None else self._blind_since
+        if now - self._blind_since >= BLIND_SECONDS:
+            guard.alarm(f"the release is watched no longer: {self._what} is silent for {BLIND_SECONDS:g} s ({why})")
 
 
 class Burst:

@@ -415,3 +415,22 @@ def test_a_killed_driver_leaves_nothing_whatever_lies_in_its_folder(home, source
     }
     wait_for(lambda: things_of(home) == [])
     wait_for(lambda: not volumes & {volume.name for volume in connect().volumes.list()})
+
+
+def test_a_variable_of_the_worker_fills_no_placeholder(run, monkeypatch):
+    monkeypatch.setenv("PREFECT_API_AUTH_STRING", "headway:planted-key")
+    command = ["sh", "-c", f'echo "got ${{PREFECT_API_AUTH_STRING:-nothing}}"; {WRITES_A_REPORT}']
+
+    result = run({"tests": {"image": BUSYBOX, "command": command}})
+
+    assert "got nothing" in Path(result.log).read_text()
+
+
+def test_a_hostile_file_is_refused_before_anything_runs(run):
+    socket_ = {"image": BUSYBOX, "volumes": ["/var/run/docker.sock:/var/run/docker.sock"]}
+
+    with pytest.raises(Misconfigured) as refused:
+        run({"tests": {"image": BUSYBOX, "privileged": True}, "helper": socket_})
+
+    assert "service tests: privileged: True" in str(refused.value)
+    assert "service helper: volumes: /var/run/docker.sock, which is outside of the repository" in str(refused.value)

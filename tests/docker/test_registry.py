@@ -1,3 +1,4 @@
+import re
 import secrets
 import socket
 from contextlib import closing, contextmanager
@@ -34,9 +35,9 @@ def home(tmp_path):
     home = Home(tmp_path / "home")
     yield home
     client, name = connect(), f"headway-{home.identity}-registry"
-    for things in (client.containers, client.volumes):
+    for things, how in ((client.containers, {"force": True}), (client.volumes, {"force": True}), (client.networks, {})):
         try:
-            things.get(name).remove(force=True)
+            things.get(name).remove(**how)
         except NotFound:
             continue
 
@@ -278,3 +279,32 @@ def test_the_keeper_brings_a_dead_registry_back_and_says_what_was_wrong(home):
     assert (never, well, missing, registry_is_missing(home)) == (False, False, True, False)
     assert said == "its container was removed: started again"
     assert ensure_registry(home) == registry
+
+
+def test_neither_a_build_step_nor_a_container_beside_it_reaches_the_registry(home, tmp_path):
+    """Also when it was there before, on the bridge that all containers share."""
+    client, port = connect(), free_port()
+    name = ensure_registry(home, preferred_port=port).container
+    ask = (
+        f"for at in $AT; do timeout 3 wget -q -O /dev/null http://$at:{port}/v2/ && echo reached $at; done; echo asked"
+    )
+    image = resolve_base("busybox:1.36", cache=CACHE).used
+
+    def asked() -> list[str]:
+        places = client.containers.get(name).attrs["NetworkSettings"]["Networks"].values()
+        at = " ".join(place["IPAddress"] for place in places) + " 127.0.0.1 172.17.0.1"
+        beside = client.containers.run(image, ["sh", "-c", ask], environment={"AT": at}, remove=True)
+        (tmp_path / "Dockerfile").write_text(f"FROM {image}\nRUN AT='{at}'; {ask}\n")
+        made, log = client.images.build(path=str(tmp_path), nocache=True, rm=True)
+        built = "".join(line.get("stream", "") for line in log)
+        client.images.remove(str(made.id), force=True)
+        said = re.compile(r"^(?:\x1b\[0m)*(reached|asked)", re.MULTILINE)
+        return [found for text in (beside.decode(), built) for found in said.findall(text)]
+
+    assert asked() == ["asked", "asked"]
+
+    client.networks.get(name).disconnect(name)
+    client.networks.get("bridge").connect(name)
+    assert asked() == ["reached", "asked", "reached", "asked"]
+    ensure_registry(home)
+    assert asked() == ["asked", "asked"]

@@ -6,11 +6,12 @@ import pytest
 
 from delivery.docker.target import sentinels
 from delivery.docker.target.sentinels import HealthSentinel, RouterSentinel
+from delivery.errors import Transient
 from delivery.ports.observation import SlotCounts
 from delivery.programs.haproxy_runtime import ServerStat
 from delivery.spec.answer import Answer
 from delivery.spec.services import Service
-from delivery.traffic.guard import Guard
+from delivery.traffic.guard import Guard, Sight
 
 WELL, LATE = Answer(status=200, headers={"x-headway-instance": "green-1"}), Answer(timed_out=True)
 SICK, REFUSED = Answer(status=503, headers={"x-headway-instance": "green-1"}), Answer(status=503)
@@ -85,3 +86,63 @@ def test_an_instance_that_is_down_is_told_with_reason_and_key(monkeypatch):
 @pytest.mark.parametrize(("late_seconds", "faulty"), [(600, False), (0, True)])
 def test_an_instance_whose_connections_are_late_is_given_its_time(monkeypatch, late_seconds, faulty):
     assert bool(router_fault(monkeypatch, "L4TOUT", late_seconds)) is faulty
+
+
+class Blind:
+    """A sentinel that dies at once, or gives up."""
+
+    def __init__(self, error=None):
+        self.error = error
+
+    def watch(self, guard):
+        if self.error:
+            raise self.error
+
+    def close(self):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("sentinel", "why"), [(Blind(KeyError("scur")), "KeyError: 'scur'"), (Blind(), "it ended by itself")]
+)
+def test_a_watcher_that_dies_is_a_fault_and_traffic_goes_back(sentinel, why):
+    back = []
+    guard = Guard(lambda: back.append(True))
+
+    guard.start([sentinel])
+    assert guard.wait(10)
+    guard.close()
+
+    assert (guard.fault, back) == (f"the release is watched no longer: Blind died ({why})", [True])
+
+
+def test_a_watcher_that_ends_because_it_is_told_to_is_no_fault():
+    guard = Guard(lambda: None)
+    guard.start([SimpleNamespace(watch=lambda guard: guard.stopped.wait(10), close=lambda: None)])
+
+    guard.close()
+
+    assert guard.fault == ""
+
+
+@pytest.mark.parametrize("unreadable", ["stat", "counts"])
+def test_a_router_that_cannot_be_read_for_long_is_told(monkeypatch, unreadable):
+    """The clock of the watcher moves ten seconds with every look."""
+    guard, clock = Guard(lambda: None), iter(range(0, 10_000, 10))
+
+    def silent():
+        if guard.fault:
+            guard.stopped.set()
+        raise Transient("connection refused")
+
+    def both(answer, name):
+        return silent if name == unreadable else lambda: answer
+
+    parts = {"stat": both([], "stat"), "counts": both({}, "counts"), "close": lambda: None}
+    monkeypatch.setattr(sentinels, "Runtime", lambda _: SimpleNamespace(**parts))
+    monkeypatch.setattr(sentinels, "Answers", lambda _: SimpleNamespace(**parts))
+    monkeypatch.setattr(sentinels, "LOOK_SECONDS", 0.001)
+    monkeypatch.setattr(sentinels, "Sight", lambda what: Sight(what, now=lambda: next(clock)))
+    RouterSentinel(None, "green").watch(guard)
+
+    assert guard.fault == ("the release is watched no longer: the router is silent for 30 s (connection refused)")

@@ -2,7 +2,7 @@
 const fs = require("node:fs");
 const { chromium, expect } = require("@playwright/test");
 
-const { RUN_URL, APPROVER, PICTURES } = process.env;
+const { RUN_URL, KEY, APPROVER, PICTURES } = process.env;
 const ARGS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-background-networking", "--no-first-run"];
 
 async function main() {
@@ -20,6 +20,10 @@ async function main() {
 
 async function approve(page) {
   page.setDefaultTimeout(60_000);
+  await page.goto(new URL(RUN_URL).origin);
+  await page.locator("input[type=password]").fill(KEY);
+  await page.keyboard.press("Enter");
+  await expect(page).not.toHaveURL(/login/);
   await page.goto(RUN_URL);
   await page.getByRole("button", { name: "Resume" }).first().click();
   const form = page.getByRole("dialog");
@@ -40,7 +44,8 @@ async function ended(page) {
   const run = `${origin}/api/flow_runs/${pathname.split("/").pop()}`;
   await expect(page.getByRole("dialog")).toBeHidden();
   await page.goto("about:blank");
-  const state = async () => (await (await page.request.get(run)).json()).state_type;
+  const headers = { authorization: `Basic ${Buffer.from(KEY).toString("base64")}` };
+  const state = async () => (await (await page.request.get(run, { headers })).json()).state_type;
   await expect.poll(state, { timeout: 120_000 }).toBe("COMPLETED");
 }
 

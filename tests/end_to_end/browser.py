@@ -13,9 +13,11 @@ from docker.models.containers import Container
 from delivery.docker.engine.packing import packed
 from delivery.docker.images.registry import ensure_registry
 from delivery.home import Home
+from delivery.platform.orchestrator import Orchestrator
 from tests.end_to_end.project import Project
 
 APPROVE = Path(__file__).with_name("approve.cjs")
+STRANGER = Path(__file__).with_name("stranger.cjs")
 SCRIPT = "/tmp/drive.cjs"
 PICTURES = "/tmp/pictures"
 SECONDS = 180
@@ -24,12 +26,18 @@ SECONDS = 180
 def drive(delivered: Project, script: Path, folder: Path, **env: str) -> None:
     """Run the script in a browser and put the pictures it took into `folder`; its output is told when it fails."""
     client = docker.from_env()
+    key = Orchestrator(Home(delivered.home)).key.get_secret_value()
     registry = ensure_registry(Home(delivered.home)).address
     image = client.images.list(filters={"reference": f"{registry}/taskmanager/suite-e2e"})[0]
     container = client.containers.create(
         image.id,
         ["node", SCRIPT],
-        environment={**env, "NODE_PATH": "/tests/node_modules", "PICTURES": PICTURES},
+        environment={
+            **env,
+            "KEY": key,
+            "NODE_PATH": "/tests/node_modules",
+            "PICTURES": PICTURES,
+        },
         network_mode="host",
         shm_size="512m",
         init=True,

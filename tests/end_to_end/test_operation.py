@@ -16,10 +16,11 @@ from delivery.changes.heartbeat import FolderHeartbeats
 from delivery.home import Home
 from delivery.platform.daemon import Daemon
 from delivery.platform.orchestrator import Orchestrator
-from tests.end_to_end.browser import APPROVE, drive
+from tests.end_to_end.browser import APPROVE, STRANGER, drive
 from tests.end_to_end.load import load_on
 from tests.end_to_end.project import HANGS_SECONDS, Project, output_of
 from tests.end_to_end.question import describe_and_start
+from tests.support.signed_in import signed_in
 
 pytestmark = [pytest.mark.docker, pytest.mark.xdist_group("end-to-end"), pytest.mark.timeout(HANGS_SECONDS)]
 QUICK = "  production: {target: {port: PORT}, watch: {seconds: 1}, busy: BUSY}\n"
@@ -248,9 +249,16 @@ def test_a_keeper_that_was_killed_is_started_by_recovery(greeter: Project) -> No
 
 def test_recovery_runs_by_its_schedule(greeter: Project) -> None:
     wanted = {"flows": {"name": {"any_": ["recover"]}}, "flow_runs": {"state": {"type": {"any_": ["COMPLETED"]}}}}
-    url = f"{Orchestrator(Home(greeter.home)).url}/api/flow_runs/filter"
+    with signed_in(Orchestrator(Home(greeter.home))) as server:
+        wait_for(lambda: any(run["auto_scheduled"] for run in server.post("flow_runs/filter", json=wanted).json()))
 
-    wait_for(lambda: any(run["auto_scheduled"] for run in httpx.post(url, json=wanted, timeout=10).json()))
+
+def test_the_printed_link_opens_with_one_paste_and_a_foreign_page_reads_nothing(
+    live: Project, greeter: Project, tmp_path: Path
+) -> None:
+    shown = json.loads(greeter.headway("ui", "--json").stdout)
+
+    drive(live, STRANGER, tmp_path, UI=shown["ui"], PASTED=shown["key"], FOREIGN=greeter.url())
 
 
 @pytest.mark.long

@@ -22,7 +22,14 @@ from delivery.programs.run import run
 
 
 def have_images(
-    sandbox: Sandbox, compose: Compose, document: Document, *, key: str, folder: Path, env: Mapping[str, str], log: Path
+    sandbox: Sandbox,
+    compose: Compose,
+    document: Document,
+    *,
+    key: str,
+    folder: Path,
+    env: Mapping[str, str | None],
+    log: Path,
 ) -> Document:
     """Build what is to be built and return the document in which every image is one that the engine has.
 

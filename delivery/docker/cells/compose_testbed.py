@@ -28,6 +28,7 @@ from delivery.ports.cells import CellResult
 from delivery.ports.jobs import REPORTS, ImageDefaults
 from delivery.programs import compose as program
 from delivery.programs.compose import Compose, Document
+from delivery.programs.compose_limits import clean, outside_files, refusals
 from delivery.programs.run import Completed, run
 from delivery.testing.cell_run import CellRun
 
@@ -67,9 +68,14 @@ class _Stage:
         return self.host or os.environ.get("DOCKER_HOST") or "unix://"
 
     @property
-    def env(self) -> Mapping[str, str]:
-        """Variables of the program: the file may use the axes."""
-        return {**self.job.cell.variables, **program.ENVIRONMENT, **({"DOCKER_HOST": self.host} if self.host else {})}
+    def env(self) -> Mapping[str, str | None]:
+        """Variables of the program: the file may use the axes, and nothing else that this process knows."""
+        return {
+            **clean(os.environ),
+            **self.job.cell.variables,
+            **program.ENVIRONMENT,
+            **({"DOCKER_HOST": self.host} if self.host else {}),
+        }
 
     def run(self, argv: Sequence[str], document: Document, seconds: float) -> Completed:
         """Run Compose on a document that no file ever holds: there are secrets in it."""
@@ -83,6 +89,7 @@ def run_compose_cell(job: CellRun, *, home: Home, run_id: str, host: str | None 
     in the file, files beside it when the engine is another machine's, the network of the machine itself.
     """
     stage, token = _Stage(job, find_compose(), host), uuid4().hex[:12]
+    _refuse(stage, outside_files(stage.file, stage.source))
     try:
         document = _read(stage)
     except Rejected as error:
@@ -126,6 +133,7 @@ def _check(stage: _Stage, document: Document) -> None:
     selected = program.select_services(document, stage.service)
     for found in program.reaching_out(selected):
         raise Misconfigured(stage.key, f"{found}, which cells side by side would share", "networks of the file")
+    _refuse(stage, refusals(selected, stage.source))
     bound = program.bound_from(selected, stage.source)
     if bound and not stage.engine.startswith(("unix://", "npipe://")):
         lacking = f"which the Docker engine at {stage.engine} does not have"
@@ -134,6 +142,17 @@ def _check(stage: _Stage, document: Document) -> None:
             f"{', '.join(bound)} mounts files of the repository, {lacking}",
             "volumes that are not folders of the repository",
             "put the files into an image with `build:`, or test where the engine runs",
+        )
+
+
+def _refuse(stage: _Stage, reaching: Iterator[str]) -> None:
+    """Raise Misconfigured for what of a commit would reach out of its containers."""
+    if found := list(reaching):
+        raise Misconfigured(
+            f"{stage.key}: {stage.job.suite.compose}",
+            "; ".join(found),
+            "what stays within the containers, and files of the repository (docs/security.md has the list)",
+            "leave these keys out, or keep them in a Compose file that the suite does not name",
         )
 
 

@@ -61,13 +61,13 @@ def ensure_registry(
     Rejected with the end of its log when it does not answer, or when another program has its port and it may not move.
     """
     client = connect(host)
-    home.root.mkdir(parents=True, exist_ok=True)
+    home.ensure()
     with FileLock(home.root / "registry.lock"):
         before, lost = read_record(home), not has_volume(client, home)
         container = _existing(client, home)
         if container and container.status == "running" and not _comes_up(container, HUNG_SECONDS):
             container.restart(timeout=STOP_SECONDS)
-        if container is None or container.status == "paused" or _start_problem(container):
+        if container is None or container.status == "paused" or not _is_alone(container) or _start_problem(container):
             port = port_of(container) if container else before.port if before else preferred_port
             fixed = container is not None or before is not None
             container = _create(client, home, port, host, may_move=may_move or not fixed)
@@ -117,6 +117,8 @@ def _create(
     image = resolve_base(IMAGE, cache=home.cache, host=host).used
     labels = {LABEL_PLATFORM: home.identity, LABEL_ROLE: "registry"}
     client.volumes.create(registry_name(home), labels=labels)
+    if not client.networks.list(names=[f"^{registry_name(home)}$"]):
+        client.networks.create(registry_name(home), driver="bridge", labels=labels)
     for port in [preferred_port, *(random.sample(range(20000, 32000), PORTS_TRIED) if may_move else ())]:
         if old := _existing(client, home):
             old.remove(force=True)
@@ -124,6 +126,7 @@ def _create(
             image,
             name=registry_name(home),
             labels=labels,
+            network=registry_name(home),
             ports={f"{port}/tcp": ("127.0.0.1", port)},
             volumes={registry_name(home): {"bind": "/var/lib/registry", "mode": "rw"}},
             restart_policy={"Name": "unless-stopped"},  # type: ignore[arg-type]  # the stubs know two of four
@@ -141,6 +144,11 @@ def _create(
     raise Misconfigured(
         "the registry", f"does not start on port {preferred_port} nor on {PORTS_TRIED} others: {problem}"
     )
+
+
+def _is_alone(container: Container) -> bool:
+    """Whether it is in a network of its own: on the default bridge, builds and other containers reach it."""
+    return list(container.attrs["NetworkSettings"]["Networks"]) == [container.name]
 
 
 def _start_problem(container: Container) -> str:

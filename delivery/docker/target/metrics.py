@@ -9,6 +9,7 @@ from docker.errors import APIError
 from delivery.docker.engine.exec_stream import ExecStream
 from delivery.docker.target.router import Router
 from delivery.docker.target.router_runtime import Runtime
+from delivery.errors import Transient
 from delivery.ports.latency import LatencyHistogram
 from delivery.ports.observation import SlotCounts
 from delivery.ports.slots import Colour
@@ -57,7 +58,9 @@ class Answers:
         self._thread.start()
 
     def counts(self) -> dict[Colour, SlotCounts]:
-        """Return what was answered so far."""
+        """Return what was answered so far; Transient when nobody reads it any more."""
+        if not self._thread.is_alive() and not self._closed.is_set():
+            raise Transient("what users are answered is read no longer: its reader died")
         with self._lock:
             return dict(self._counts)
 

@@ -20,7 +20,7 @@ from delivery.errors import Transient
 from delivery.ports.slots import Colour, other
 from delivery.programs.haproxy_runtime import ServerStat
 from delivery.spec.answer import Answer
-from delivery.traffic.guard import Burst, Guard
+from delivery.traffic.guard import Burst, Guard, Sight
 
 LOOK_SECONDS = 0.1
 RECONNECT_SECONDS = 0.5
@@ -39,6 +39,7 @@ class EngineSentinel:
         """Raise an alarm when a container ends or was started again."""
         names = {one.container.id: str(one.container.name) for one in self._instances}
         filters = {"event": ["die", "oom"], "container": list(names)}
+        sight = Sight("the Docker engine")
         while not guard.stopped.is_set():
             try:
                 self._events = self._client.events(decode=True, filters=filters)
@@ -46,14 +47,17 @@ class EngineSentinel:
                     self.close()
                 if fault := fault_of(self._instances):  # what happened before anybody listened
                     guard.alarm(fault)
+                sight.clear()
                 for event in self._events:
+                    sight.clear()
                     code = event["Actor"]["Attributes"].get("exitCode", "none")
                     name = names.get(event["id"], event["id"])
                     log = functools.partial(_log_of, self._instances, event["id"])
                     how = f"ended with exit code {code}" if event["Action"] == "die" else "lost a process"
                     guard.alarm(f"{name} {how}", details=log)
-            except (requests.RequestException, DockerException, OSError, ValueError, AttributeError):
-                pass  # the engine is away, or this was closed
+                sight.clear()
+            except (requests.RequestException, DockerException, OSError, ValueError, AttributeError) as error:
+                sight.blind(guard, error)  # the engine is away, or this was closed
             guard.stopped.wait(RECONNECT_SECONDS)
 
     def close(self) -> None:
@@ -74,14 +78,15 @@ class RouterSentinel:
     def watch(self, guard: Guard) -> None:
         """Raise an alarm on a burst, or when the router found an instance down twice in a row."""
         burst, down_looks, well_at = Burst(), 0, time.monotonic()
-        router = Runtime(self._router)
+        router, sight = Runtime(self._router), Sight("the router")
         with contextlib.closing(router), contextlib.closing(Answers(self._router)) as answers:
             while not guard.stopped.wait(LOOK_SECONDS):
                 try:
-                    servers = router.stat()
-                except Transient:
+                    servers, counts = router.stat(), answers.counts()
+                except Transient as error:
+                    sight.blind(guard, error)
                     continue
-                counts = answers.counts()
+                sight.clear()
                 problem = burst.add(time.monotonic(), counts[self._colour], counts[other(self._colour)])
                 down = [one for one in servers if one.colour == self._colour and not one.is_up]
                 well_at = well_at if down else time.monotonic()
@@ -107,11 +112,13 @@ class HealthSentinel:
     def watch(self, guard: Guard) -> None:
         """Raise an alarm when as many checks in a row failed as the service may."""
         health, failed, first_sign = self._instance.file.checked, 0, datetime.now(UTC)
-        path = str(health.path)
+        path, sight = str(health.path), Sight(f"the way to {self._instance.container.name}")
         while not guard.stopped.wait(health.interval_seconds / PER_INTERVAL):
             answer = self._http_probe.get(path)
             if not answer.status and not answer.timed_out:
+                sight.blind(guard, "no connection to the router")
                 continue  # the way through the router is broken: that says nothing of the instance
+            sight.clear()
             if 200 <= answer.status < 300:
                 failed = 0
                 continue
