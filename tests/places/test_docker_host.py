@@ -4,6 +4,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
+from dataclasses import replace
 
 import httpx
 import pytest
@@ -13,6 +14,7 @@ from delivery.changes.ledger import LABEL_APP
 from delivery.docker.engine.client import connect
 from delivery.docker.engine.names import EnvironmentNames
 from delivery.docker.images.registry import ensure_registry
+from delivery.docker.images.registry_state import own_registry
 from delivery.docker.sandbox.jobs import DockerJobs
 from delivery.docker.target import host_look
 from delivery.docker.target.docker_host import DockerHost
@@ -502,14 +504,15 @@ def test_a_check_beside_the_environment_reaches_the_new_release_alone(app, live,
         "raise SystemExit(found != '2')"
     )
     names = EnvironmentNames(home.identity, live.settings.app, "production")
+    image = own_registry(home).reference(second.images["web"])
     before = things_of(live.settings)
 
     def check(*more, seconds=60, address=None):
         return run_command(
             DockerJobs(names, home, None, "when-missing"),
-            CommandCheck(image=str(second.images["web"]), command=["python3", "-c", *more], timeout_seconds=seconds),
+            CommandCheck(image=image, command=["python3", "-c", *more], timeout_seconds=seconds),
             "production",
-            image=str(second.images["web"]),
+            image=image,
             base_url=address or live.target(2).address(second),
             run="r",
             log=tmp_path / "log.txt",
@@ -561,11 +564,12 @@ def test_environments_pause_and_come_back_with_their_weights(app, target, home, 
     assert httpx.get(state.url).status_code == 200
 
 
-def test_a_purged_environment_is_gone(app, settings, release, tmp_path):
-    with own_platform(tmp_path / "purged") as home, hosts(app, settings, home) as target:
+def test_a_purged_environment_is_gone(app, home, settings, release, tmp_path):
+    elsewhere = replace(settings, registry=own_registry(home))
+    with own_platform(tmp_path / "purged") as other, hosts(app, elsewhere, other) as target:
         put_live(app, target, release(1))
 
-        assert purge_environments(home) == [f"production of {settings.app}"]
+        assert purge_environments(other) == [f"production of {settings.app}"]
 
         assert things_of(settings) == set()
         assert target(2).observe().live is None
