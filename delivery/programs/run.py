@@ -14,6 +14,7 @@ from delivery.model import Model
 
 OUTPUT_SECONDS = 5
 _running: set[subprocess.Popen[str]] = set()
+KEYS = ("PREFECT_API_AUTH_STRING", "PREFECT_API_KEY", "PREFECT_SERVER_API_AUTH_STRING")
 _lock = threading.Lock()
 _stopping = threading.Event()
 
@@ -84,6 +85,11 @@ def _accepted(done: Completed, accept: Sequence[int]) -> Completed:
     return done
 
 
+def without_keys() -> dict[str, str]:
+    """Return this process's variables without those that open the Prefect server: no program needs one."""
+    return {name: value for name, value in os.environ.items() if name not in KEYS}
+
+
 def _start(
     argv: Sequence[str], cwd: Path | None, env: Mapping[str, str | None], *, fed: bool, as_one: bool
 ) -> subprocess.Popen[str]:
@@ -92,7 +98,7 @@ def _start(
         return subprocess.Popen(
             list(argv),
             cwd=cwd,
-            env={name: value for name, value in {**os.environ, **env}.items() if value is not None},
+            env={name: value for name, value in {**without_keys(), **env}.items() if value is not None},
             stdin=subprocess.PIPE if fed else subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT if as_one else subprocess.PIPE,

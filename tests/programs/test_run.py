@@ -32,6 +32,13 @@ def test_a_variable_of_this_process_can_be_taken_from_a_program(monkeypatch):
     assert done.stdout == "1 none 2\n"
 
 
+@pytest.mark.parametrize("key", ["PREFECT_API_AUTH_STRING", "PREFECT_API_KEY", "PREFECT_SERVER_API_AUTH_STRING"])
+def test_no_program_gets_a_key_of_the_prefect_server(key, monkeypatch):
+    monkeypatch.setenv(key, "k3y")
+
+    assert "k3y" not in run(["env"], timeout_seconds=60).stdout
+
+
 def test_arguments_are_never_read_by_a_shell():
     done = run(["printf", "%s|", "$HOME", "a b", "; false", "*"], timeout_seconds=LONG)
 
