@@ -20,8 +20,13 @@ async function main() {
 
 async function approve(page) {
   page.setDefaultTimeout(60_000);
-  await page.goto(new URL(RUN_URL).origin);
-  await page.locator("input[type=password]").fill(KEY);
+  const asked = page.locator("input[type=password]");
+  // A page whose scripts were not all had in time stays empty: whoever sees that loads it again.
+  await expect(async () => {
+    await page.goto(new URL(RUN_URL).origin);
+    await expect(asked).toBeVisible({ timeout: 30_000 });
+  }).toPass({ timeout: 120_000 });
+  await asked.fill(KEY);
   await page.keyboard.press("Enter");
   await expect(page).not.toHaveURL(/login/);
   await page.goto(RUN_URL);

@@ -21,8 +21,15 @@ async function main() {
 
 async function open(page) {
   page.setDefaultTimeout(60_000);
-  await page.goto(UI);
-  await page.locator("input[type=password]").fill(PASTED);
+  page.on("pageerror", (error) => console.error("page:", error));
+  page.on("requestfailed", (one) => console.error("request:", one.url(), one.failure().errorText));
+  const asked = page.locator("input[type=password]");
+  // A page whose scripts were not all had in time stays empty: whoever sees that loads it again.
+  await expect(async () => {
+    await page.goto(UI);
+    await expect(asked).toBeVisible({ timeout: 30_000 });
+  }).toPass({ timeout: 120_000 });
+  await asked.fill(PASTED);
   const saved = page.waitForResponse((answer) => answer.url().endsWith("/flow_runs/filter"), { timeout: 60_000 });
   await page.keyboard.press("Enter");
   expect((await saved).status()).toBe(200);
