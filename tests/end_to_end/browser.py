@@ -20,7 +20,7 @@ APPROVE = Path(__file__).with_name("approve.cjs")
 STRANGER = Path(__file__).with_name("stranger.cjs")
 SCRIPT = "/tmp/drive.cjs"
 PICTURES = "/tmp/pictures"
-SECONDS = 400  # longer than all that its scripts wait for together is seldom needed
+SECONDS = 400
 
 
 def drive(delivered: Project, script: Path, folder: Path, **env: str) -> None:
