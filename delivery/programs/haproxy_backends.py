@@ -5,6 +5,9 @@ from delivery.programs.haproxy_values import COLOURS, LAST, PROBES, RETRIES, SPA
 from delivery.spec.health import LOCAL_HOST
 
 _LAST_LIMIT = " maxconn 200"
+# Users' own connections tell of a dead instance before the next check does (section 5.2, observe, on-error): without it
+# two instances that end at the same moment are tried until a request gives up, and the other slot steps in too late.
+_ON_ERROR = " observe layer4 error-limit 3 on-error mark-down"
 # An instance and its spare have the same address (section 5.2: HAProxy gives none twice in a backend otherwise).
 _RESOLVED = " resolvers docker resolve-prefer ipv4 resolve-opts allow-dup-ip init-addr libc,none"
 
@@ -54,7 +57,7 @@ def backend_section(backend: RouterBackend, *, secure: bool) -> str:
     pace = f"inter {usual} fastinter {fast} downinter {usual}"
     lines += [f"  default-server {pace} fall {health.failures} rise 1"]
     lines += [
-        f"  server {server.name} {server.address}:{server.port} check weight {server.weight}{_RESOLVED}"
+        f"  server {server.name} {server.address}:{server.port} check weight {server.weight}{_ON_ERROR}{_RESOLVED}"
         for server in backend.servers
     ]
     lines += [

@@ -31,10 +31,11 @@ from delivery.spec.checks import CommandCheck
 from delivery.spec.database import ContainerDatabase
 from delivery.spec.environments import Watch
 from delivery.testing.checks import run_command
+from delivery.waiting import until
 from tests.delivery.values import NOON, make_revision
 from tests.end_to_end.load import load_on
 from tests.places import lasting
-from tests.places.contract import WATCH, Live, TargetContract
+from tests.places.contract import WATCH, Live, TargetContract, several
 from tests.places.images import make_image
 from tests.support.platforms import free_port, own_platform
 
@@ -284,6 +285,23 @@ def test_back_to_a_kept_release_nothing_starts(app, target, settings, release):
     assert counts.failures == []
     assert {found.id for found in connect().containers.list(all=True, filters=label)} == before
     assert httpx.get(target(3).observe().url).text == "1"
+
+
+def test_no_get_is_lost_when_all_instances_of_a_release_end_at_the_same_moment(app, live, release):
+    second, host = release(2), live.target(2)
+    slot = host.stage(several(app), second)
+    host.guard(second)
+    url = host.shift(second, 100).url
+
+    with load_on(url, path="/", post=False) as counts, ThreadPoolExecutor(3) as pool:
+        assert until(lambda: counts.requests > 20, seconds=60, every=0.01)
+        list(pool.map(lambda one: connect().containers.get(one.name).kill(), slot.instances))
+        assert until(lambda: host.fallback, seconds=60, every=0.01)
+        asked = counts.requests
+        assert until(lambda: counts.requests > asked + 50, seconds=60, every=0.01)
+
+    assert counts.failures == []
+    assert httpx.get(url).text == "1"
 
 
 def test_a_container_that_dies_ends_the_watch_at_once(app, live, release):
