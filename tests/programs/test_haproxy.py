@@ -12,6 +12,7 @@ from delivery.spec.health import Health
 from delivery.spec.services import Service
 from tests.delivery.values import NOON
 
+MARKED_DOWN = " observe layer4 error-limit 3 on-error mark-down"
 RESOLVED = " resolvers docker resolve-prefer ipv4 resolve-opts allow-dup-ip init-addr libc,none"
 FIGURES = "pxname,svname,qcur,scur,stot,econ,eresp,wretr,wredis,status,weight,hrsp_5xx,req_tot"
 KEPT = "!{ var(txn.kept) -m found }"
@@ -56,8 +57,8 @@ def test_a_service_of_two_slots_is_one_backend():
         "  timeout check 5000ms",
         "  http-response set-header x-headway-instance %s",
         "  default-server inter 300ms fastinter 150ms downinter 300ms fall 3 rise 1",
-        f"  server blue-1 shop-blue-1:8000 check weight 100{RESOLVED}",
-        f"  server green-1 shop-green-1:8000 check weight 0{RESOLVED}",
+        f"  server blue-1 shop-blue-1:8000 check weight 100{MARKED_DOWN}{RESOLVED}",
+        f"  server green-1 shop-green-1:8000 check weight 0{MARKED_DOWN}{RESOLVED}",
         f"  server blue-1.last shop-blue-1:8000 backup weight 100 maxconn 200{RESOLVED}",
         f"  server green-1.last shop-green-1:8000 backup weight 0 maxconn 200{RESOLVED}",
     ]
