@@ -107,16 +107,7 @@ def describe_live(app: str, environment: str, run: str, steal: str | None = None
         live = opened.target.observe().live
     release = live.release if live and live.release else last.release
     described, _ = Archive(current_store()).release(app, release.fingerprint)
-    order = Order(
-        run=run,
-        repository="",
-        folder=".",
-        app=described,
-        revision=release.revision,
-        environment=environment,
-        steal=steal,
-        goes_back=True,
-    )
+    order = Order.of_released(described, release, environment, run=run, steal=steal)
     note(run, "order", environment, order)
     return order, release
 

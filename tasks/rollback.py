@@ -44,16 +44,7 @@ def choose_release(
         words = "%s was live here, and was withdrawn when it came back at %s by run %s; it is tried again"
         log().warning(words, release.fingerprint, f"{failed.at:%Y-%m-%d %H:%M}", failed.run)
     log().info("going back from %s to %s", live.release.fingerprint, release.fingerprint)
-    order = Order(
-        run=run,
-        repository="",
-        folder=".",
-        app=described,
-        revision=release.revision,
-        environment=environment,
-        steal=steal,
-        goes_back=True,
-    )
+    order = Order.of_released(described, release, environment, run=run, steal=steal)
     note(run, "order", environment, order)
     return order, release
 

@@ -1,13 +1,13 @@
 """What a delivery was asked to do: which revision of which application goes where."""
 
-from typing import Any
+from typing import Any, Self
 
 from pydantic import Field, GetJsonSchemaHandler, model_validator
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
 from delivery.model import Model
-from delivery.releases.release import BuiltImage, ImageRef, Revision
+from delivery.releases.release import BuiltImage, ImageRef, Release, Revision
 from delivery.releases.run_names import delivery_name, rollback_name
 from delivery.spec.app import App, environment_of, passed_before
 from delivery.spec.environments import Environment
@@ -38,6 +38,20 @@ class Order(Model):
         With all of an application in it, that took half of the time in which a run's process imports the flows.
         """
         return {"title": cls.__name__, "type": "object"}
+
+    @classmethod
+    def of_released(cls, app: App, release: Release, environment: str, *, run: str, steal: str | None) -> Self:
+        """Return the order of a run that builds nothing: the release was in the environment before."""
+        return cls(
+            run=run,
+            repository="",
+            folder=".",
+            app=app,
+            revision=release.revision,
+            environment=environment,
+            steal=steal,
+            goes_back=True,
+        )
 
     @property
     def name(self) -> str:

@@ -52,7 +52,7 @@ class Shell:
         """
         with self._turn:
             if self._open:
-                with contextlib.suppress(ConnectionError, BrokenPipeError):
+                with contextlib.suppress(ConnectionError):
                     return self._ask(self._open, argv)
             self._open = _Session(self._container, self._user, self._seconds)
             return self._ask(self._open, argv)
