@@ -4,15 +4,12 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-import requests
-import urllib3
 from docker import DockerClient
-from docker.errors import DockerException
 from docker.types import CancellableStream
 
 from delivery.docker.engine.client import connect
+from delivery.docker.engine.streams import ENDED, end, given_back
 
-_GONE = (DockerException, requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError, AttributeError)
 UNHEARD = '{"label": ["headway.nothing"]}'  # events that nothing causes: only the connection is wanted
 
 
@@ -22,10 +19,10 @@ class EngineWatch:
     def __init__(self, client: DockerClient) -> None:
         self._client, self._lost = client, threading.Event()
         api = client.api
-        self._response = api.get(
+        response = api.get(
             f"{api.base_url}/v{api.api_version}/events", params={"filters": UNHEARD}, stream=True, timeout=None
         )
-        self._events = CancellableStream(self._response.iter_content(), self._response)
+        self._events = CancellableStream(response.iter_content(), response)
         self._reader = threading.Thread(target=self._read, name="engine watch", daemon=True)
         self._reader.start()
 
@@ -34,23 +31,20 @@ class EngineWatch:
         if not self._lost.is_set():
             try:
                 self._client.ping()
-            except _GONE:
+            except ENDED:
                 return True
         return self._lost.is_set()
 
     def close(self) -> None:
         """Give the connection back."""
-        with suppress(*_GONE):
-            self._events.close()
+        end(self._events)
         self._reader.join()
 
     def _read(self) -> None:
-        with suppress(*_GONE):
-            for _ in self._events:
+        with given_back(self._events) as events, suppress(*ENDED):
+            for _ in events:
                 pass
         self._lost.set()
-        with suppress(*_GONE):
-            self._response.close()  # that of the stream only ends the reading
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from docker.errors import APIError
 from docker.models.containers import Container
 
 from delivery.docker.engine.paths import moment_seconds
+from delivery.docker.engine.streams import given_back
 from delivery.spec.parts import memory_bytes
 from delivery.spec.services import Part
 
@@ -44,6 +45,7 @@ def _told(container: Container) -> bool:
         now = int(moment_seconds(client.info()["SystemTime"])) + 1
         created = int(moment_seconds(container.attrs["Created"]))
         filters = {"container": container.id, "event": "oom"}
-        return any(client.events(since=created, until=now, filters=filters, decode=True))
+        with given_back(client.events(since=created, until=now, filters=filters, decode=True)) as events:
+            return any(events)
     except (APIError, requests.RequestException, ValueError):
         return False

@@ -2,12 +2,12 @@
 
 from collections import deque
 from collections.abc import Iterable, Iterator
-from contextlib import closing
 from pathlib import Path
 
 from docker.models.containers import Container
 from docker.types import LogConfig
 
+from delivery.docker.engine.streams import given_back
 from delivery.redaction import Redaction
 
 # Else the engine's own settings hold: they may keep the last megabytes alone, or hand logs to where nobody reads them.
@@ -33,7 +33,7 @@ def save_log(container: Container, path: Path, hide: Redaction | None = None) ->
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     size = _Size()
-    with closing(container.logs(stream=True, follow=False)) as stream:
+    with given_back(container.logs(stream=True, follow=False)) as stream:
         left_out = _write(path, (hide or Redaction()).stream(size.of(stream)))
     lost = [f"{left_out / 1e6:.1f} MB in the middle of the log are left out: above {LOG_BYTES / 1e6:.0f} MB"] * (
         left_out > 0

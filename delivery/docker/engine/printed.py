@@ -5,12 +5,13 @@ import queue
 import re
 import threading
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from typing import Literal, NamedTuple
 
 from docker.models.containers import Container
 from docker.types import CancellableStream
 
+from delivery.docker.engine.streams import given_back
 from delivery.ports.logs import LogLine, LogWish
 
 # The engine puts it in front of what was printed at once, which may be a part of a line.
@@ -28,7 +29,7 @@ def lines_of(containers: Mapping[str, Container], wish: LogWish) -> Iterator[Log
     Lines that are followed come as they are printed.
     """
     with ExitStack() as opened:
-        streams = {name: opened.enter_context(closing(_open(one, wish))) for name, one in containers.items()}
+        streams = {name: opened.enter_context(given_back(_open(one, wish))) for name, one in containers.items()}
         read = [_read(name, stream) for name, stream in streams.items()]
         together = _as_they_come(read) if wish.follow else heapq.merge(*read, key=lambda one: one.at)
         for one in together:

@@ -29,7 +29,8 @@ def push(image: Image, repository: str, tag: str, home: Home | None = None) -> I
     """
     with reported(f"pushing {repository}:{tag}"):
         image.tag(repository, tag)
-        for event in connect().api.push(repository, tag=tag, stream=True, decode=True):
+        said = list(connect().api.push(repository, tag=tag, stream=True, decode=True))
+        for event in said:
             if "error" in event:
                 if says_disk_full(event["error"]):
                     raise Rejected(f"pushing {repository}:{tag}: {disk_message(free_bytes())}")

@@ -11,6 +11,7 @@ import requests
 from docker import DockerClient
 from docker.errors import APIError, DockerException, NotFound
 
+from delivery.docker.engine.streams import end, given_back
 from delivery.docker.target.instances import Instance
 from delivery.docker.target.metrics import Answers
 from delivery.docker.target.router import Router
@@ -42,28 +43,30 @@ class EngineSentinel:
         sight = Sight("the Docker engine")
         while not guard.stopped.is_set():
             try:
-                self._events = self._client.events(decode=True, filters=filters)
-                if guard.stopped.is_set():  # closed before there was anything to close
-                    self.close()
-                if fault := fault_of(self._instances):  # what happened before anybody listened
-                    guard.alarm(fault)
-                sight.clear()
-                for event in self._events:
+                with given_back(self._client.events(decode=True, filters=filters)) as events:
+                    self._events = events
+                    if guard.stopped.is_set():  # closed before there was anything to close
+                        self.close()
+                    if fault := fault_of(self._instances):  # what happened before anybody listened
+                        guard.alarm(fault)
                     sight.clear()
-                    code = event["Actor"]["Attributes"].get("exitCode", "none")
-                    name = names.get(event["id"], event["id"])
-                    log = functools.partial(_log_of, self._instances, event["id"])
-                    how = f"ended with exit code {code}" if event["Action"] == "die" else "lost a process"
-                    guard.alarm(f"{name} {how}", details=log)
-                sight.clear()
+                    for event in events:
+                        sight.clear()
+                        self._alarm(guard, event, names.get(event["id"], event["id"]))
+                    sight.clear()
             except (requests.RequestException, DockerException, OSError, ValueError, AttributeError) as error:
                 sight.blind(guard, error)  # the engine is away, or this was closed
             guard.stopped.wait(RECONNECT_SECONDS)
 
+    def _alarm(self, guard: Guard, event: dict[str, Any], name: str) -> None:
+        code = event["Actor"]["Attributes"].get("exitCode", "none")
+        how = f"ended with exit code {code}" if event["Action"] == "die" else "lost a process"
+        guard.alarm(f"{name} {how}", details=functools.partial(_log_of, self._instances, event["id"]))
+
     def close(self) -> None:
         """Stop listening."""
-        with contextlib.suppress(Exception):  # the stream may be in any state
-            self._events.close()
+        if self._events:
+            end(self._events)
 
 
 class RouterSentinel:
