@@ -75,7 +75,6 @@ defaults
   # A reload would close idle connections that a client is about to use.
   option idle-close-on-response
   option redispatch 1
-  # So many that two instances which end at the same moment are found down before a request gives up.
   retries {RETRIES}
   # Nothing that takes long is asked twice: what timed out may still be at work.
   retry-on conn-failure empty-response 500 502 503

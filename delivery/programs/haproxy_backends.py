@@ -1,13 +1,13 @@
 """HAProxy's backends: each service as users reach it, one instance of it alone, and one slot of it alone."""
 
 from delivery.programs.haproxy_frontends import preview
-from delivery.programs.haproxy_values import COLOURS, LAST, PROBES, RETRIES, SPARE, RouterBackend
+from delivery.programs.haproxy_values import COLOURS, ERRORS, LAST, PROBES, SPARE, RouterBackend
 from delivery.spec.health import LOCAL_HOST
 
 _LAST_LIMIT = " maxconn 200"
 # Users' own connections tell of a dead instance before the next check does (section 5.2, observe, on-error): without it
 # two instances that end at the same moment are tried until a request gives up, and the other slot steps in too late.
-_ON_ERROR = " observe layer4 error-limit 3 on-error mark-down"
+_ON_ERROR = f" observe layer4 error-limit {ERRORS} on-error mark-down"
 # An instance and its spare have the same address (section 5.2: HAProxy gives none twice in a backend otherwise).
 _RESOLVED = " resolvers docker resolve-prefer ipv4 resolve-opts allow-dup-ip init-addr libc,none"
 
@@ -23,7 +23,7 @@ def _told(backend: RouterBackend) -> list[str]:
     (seen with 2.6; the first request of a connection is answered with 502). Where no other try comes, the connection
     is rejected instead: the client sees the same, and it is told. A time limit that passed is still answered with 504.
     """
-    last = f"{{ var(txn.tried) -m reg ^([^,]*,){{{RETRIES + 1}}} }}"
+    last = f"{{ var(txn.tried) -m reg ^([^,]*,){{{backend.retries + 1}}} }}"
     once, first = "{ var(txn.once) -m found }", "!{ var(txn.kept) -m found }"
     late = f"{{ date(0,ms),sub(txn.began) ge {1000 * backend.request_seconds - 100} }}"
     return [
@@ -43,7 +43,8 @@ def _milliseconds(seconds: float) -> str:
 
 def backend_section(backend: RouterBackend, *, secure: bool) -> str:
     """Return the way of users to a service; its checks come as they do."""
-    lines = [f"backend {backend.service}", "  balance roundrobin", *_limits(backend), *_told(backend)]
+    lines = [f"backend {backend.service}", "  balance roundrobin", f"  retries {backend.retries}"]
+    lines += [*_limits(backend), *_told(backend)]
     health = backend.health
     if health.path:
         came = " hdr X-Forwarded-Proto https" if secure else ""  # as users come: an application may insist on it

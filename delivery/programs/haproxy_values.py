@@ -16,7 +16,8 @@ MASTER_PORT = 8077  # on the container's loopback: leads to every process, those
 PREVIEW_PORTS: dict[Colour, int] = {"blue": 8081, "green": 8082}
 COLOURS: tuple[Colour, Colour] = ("blue", "green")
 MAX_WEIGHT = 256
-RETRIES = 5
+RETRIES, MOST_RETRIES = 5, 9
+ERRORS = 2  # of connections in a row, after which an instance is down
 USUAL_SECONDS = 60  # of silence on a connection where no service says more
 
 APART = "."  # in the names of backends that only Headway asks; names of services have no dots
@@ -64,6 +65,15 @@ class RouterBackend(Model):
     spare: Colour | None = Field(
         None, description="the slot that steps in, whatever its weight, when the other is down"
     )
+
+    @property
+    def retries(self) -> int:
+        """How often a request is tried again: until it has found all instances of a slot down, one after it reached it.
+
+        An answer that is an error is tried as often: the promise ends at slots of four.
+        """
+        most = max((sum(one.colour == colour for one in self.servers) for colour in COLOURS), default=0)
+        return min(max(RETRIES, ERRORS * most + 1), MOST_RETRIES)
 
     @property
     def spares(self) -> tuple[RouterServer, ...]:

@@ -12,7 +12,7 @@ from delivery.spec.health import Health
 from delivery.spec.services import Service
 from tests.delivery.values import NOON
 
-MARKED_DOWN = " observe layer4 error-limit 3 on-error mark-down"
+MARKED_DOWN = " observe layer4 error-limit 2 on-error mark-down"
 RESOLVED = " resolvers docker resolve-prefer ipv4 resolve-opts allow-dup-ip init-addr libc,none"
 FIGURES = "pxname,svname,qcur,scur,stot,econ,eresp,wretr,wredis,status,weight,hrsp_5xx,req_tot"
 KEPT = "!{ var(txn.kept) -m found }"
@@ -41,6 +41,7 @@ def test_a_service_of_two_slots_is_one_backend():
 
     assert section(text, "backend web") == [
         "  balance roundrobin",
+        "  retries 5",
         "  timeout server 60s",
         "  timeout tunnel 60s",
         "  tcp-response inspect-delay 7d",
@@ -68,6 +69,15 @@ def test_known_addresses_outlive_the_engine_whose_dns_gave_them_and_not_the_cont
     held = [line for line in section(haproxy.configuration([backend()]), "resolvers docker") if "hold" in line]
 
     assert held == ["  hold valid 1s", "  hold nx 0", "  hold timeout 1d", "  hold refused 1d", "  hold other 1d"]
+
+
+@pytest.mark.parametrize(("instances", "retries"), [(1, 5), (2, 5), (3, 7), (4, 9), (5, 9), (10, 9)])
+def test_a_request_alone_finds_all_dead_instances_of_a_slot_down_before_its_tries_end(instances, retries):
+    servers = [server(number=one + 1) for one in range(instances)]
+    text = haproxy.configuration([backend("web", *servers, server("green", weight=0))])
+
+    assert f"  retries {retries}" in section(text, "backend web")
+    assert f"^([^,]*,){{{retries + 1}}}" in text
 
 
 def test_without_a_health_path_the_port_is_checked():
