@@ -18,7 +18,7 @@ def load():
         if not loaded.is_set(): time.sleep(2)
         loaded.set()
 class Handler(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
+    protocol_version, wbufsize = "HTTP/1.1", -1  # an answer is there or not: what was begun is cut short by a death
     def do_GET(self):
         told = {"digest": os.environ.get("HEADWAY_DIGEST"), "revision": os.environ.get("HEADWAY_REVISION")}
         status, body = 200, number
