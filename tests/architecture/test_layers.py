@@ -31,8 +31,9 @@ def test_make_acceptance_runs_the_long_tests_and_make_test_none_of_them() -> Non
     (line,) = [line for line in (ROOT / "Makefile").read_text().splitlines() if "--figures" in line]
     options = line.partition("python -m tests ")[2].partition(" --figures")[0].split()
     there = {path.relative_to(ROOT).as_posix() for path in (ROOT / "tests" / "acceptance").glob("test_*.py")}
+    others = [f"--ignore={path}" for path in (ROOT / "tests").iterdir() if path.is_dir() and path.name != "acceptance"]
 
-    assert there - collected(*options) == set()
+    assert there - collected(*options, *others) == set()
     assert there & collected("tests/acceptance") == set()
 
 

@@ -1,33 +1,10 @@
 // Approves the run RUN_URL in the Prefect UI as a person would, and takes pictures of the question and of the result.
-const fs = require("node:fs");
-const { chromium, expect } = require("@playwright/test");
+const { expect, paste, run } = require("./ui.cjs");
 
 const { RUN_URL, KEY, APPROVER, PICTURES } = process.env;
-const ARGS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-background-networking", "--no-first-run"];
-
-async function main() {
-  fs.mkdirSync(PICTURES, { recursive: true });
-  const browser = await chromium.launch({ executablePath: process.env.CHROME_BIN, args: ARGS });
-  const page = await browser.newPage({ viewport: { width: 1360, height: 900 } });
-  try {
-    await approve(page);
-  } catch (error) {
-    await page.screenshot({ path: `${PICTURES}/failed.png` });
-    throw error;
-  }
-  await browser.close();
-}
 
 async function approve(page) {
-  page.setDefaultTimeout(60_000);
-  const asked = page.locator("input[type=password]");
-  // A page whose scripts were not all had in time stays empty: whoever sees that loads it again.
-  await expect(async () => {
-    await page.goto(new URL(RUN_URL).origin);
-    await expect(asked).toBeVisible({ timeout: 30_000 });
-  }).toPass({ timeout: 120_000 });
-  await asked.fill(KEY);
-  await page.keyboard.press("Enter");
+  await paste(page, new URL(RUN_URL).origin, KEY);
   await expect(page).not.toHaveURL(/login/);
   await page.goto(RUN_URL);
   await page.getByRole("button", { name: "Resume" }).first().click();
@@ -65,7 +42,4 @@ async function answer(page, form) {
   await form.getByRole("button", { name: /submit|resume/i }).click();
 }
 
-main().catch((error) => {
-  console.error(error);
-  process.exit(1);
-});
+run(approve);

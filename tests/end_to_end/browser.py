@@ -1,56 +1,73 @@
 """A real browser in a container, on this machine's network, driven by a script of Playwright's.
 
-It is that of the task manager's end-to-end suite, which is built when that is delivered.
+It is that of the task manager's end-to-end suite.
 """
 
 import io
 import tarfile
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
-import docker
 from docker.models.containers import Container
 
+from delivery.docker.engine.client import connect
 from delivery.docker.engine.packing import packed
+from delivery.docker.images.builder import build_image
 from delivery.docker.images.registry import ensure_registry
 from delivery.home import Home
 from delivery.platform.orchestrator import Orchestrator
-from tests.end_to_end.project import Project
+from delivery.releases.release import Revision
+from delivery.spec.images import Image
+from tests.end_to_end.project import EXAMPLES
 
 APPROVE = Path(__file__).with_name("approve.cjs")
 STRANGER = Path(__file__).with_name("stranger.cjs")
-SCRIPT = "/tmp/drive.cjs"
-PICTURES = "/tmp/pictures"
+UI = Path(__file__).with_name("ui.cjs")
+FOLDER = "/tmp"
+PICTURES = f"{FOLDER}/pictures"
 SECONDS = 400
+NEVER = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
 
 
-def drive(delivered: Project, script: Path, folder: Path, **env: str) -> None:
-    """Run the script in a browser and put the pictures it took into `folder`; its output is told when it fails."""
-    client = docker.from_env()
-    key = Orchestrator(Home(delivered.home)).key.get_secret_value()
-    registry = ensure_registry(Home(delivered.home)).address
-    image = client.images.list(filters={"reference": f"{registry}/taskmanager/suite-e2e"})[0]
-    container = client.containers.create(
-        image.id,
-        ["node", SCRIPT],
-        environment={
-            **env,
-            "KEY": key,
-            "NODE_PATH": "/tests/node_modules",
-            "PICTURES": PICTURES,
-        },
-        network_mode="host",
-        shm_size="512m",
-        init=True,
+@dataclass(frozen=True)
+class Browser:
+    """An image with a browser, for scripts that use a platform."""
+
+    home: Home
+    image: str
+
+    def drive(self, script: Path, folder: Path, **env: str) -> None:
+        """Run the script and put the pictures it took into `folder`; its output is told when it fails."""
+        key = Orchestrator(self.home).key.get_secret_value()
+        container = connect().containers.create(
+            self.image,
+            ["node", f"{FOLDER}/{script.name}"],
+            environment={**env, "KEY": key, "NODE_PATH": "/tests/node_modules", "PICTURES": PICTURES},
+            network_mode="host",
+            shm_size="512m",
+            init=True,
+        )
+        try:
+            for file in (UI, script):
+                container.put_archive(FOLDER, packed(file.name, file.read_bytes()))
+            container.start()
+            code = container.wait(timeout=SECONDS)["StatusCode"]
+            _copy_out(container, folder)
+            assert code == 0, f"{container.logs().decode(errors='replace')}\npictures: {folder}"
+        finally:
+            container.remove(force=True)
+
+
+def build_browser(home: Home) -> Browser:
+    """Build the image as the platform in `home` builds it for a delivery."""
+    repository = f"{ensure_registry(home).address}/browser/suite-e2e"
+    revision = Revision(sha="ab" * 20, tree="cd" * 20, subject="Look", author="Ada", committed=NEVER)
+    source, image = EXAMPLES / "taskmanager", Image(context="tests/e2e")
+    built = build_image(
+        source, "suite e2e", image, revision, repository=repository, home=home, run_id="test", origin="browser"
     )
-    try:
-        container.put_archive("/tmp", packed("drive.cjs", script.read_bytes()))
-        container.start()
-        code = container.wait(timeout=SECONDS)["StatusCode"]
-        _copy_out(container, folder)
-        assert code == 0, f"{container.logs().decode(errors='replace')}\npictures: {folder}"
-    finally:
-        container.remove(force=True)
-        client.close()
+    return Browser(home, f"{repository}@{built.ref.digest}")
 
 
 def _copy_out(container: Container, folder: Path) -> None:

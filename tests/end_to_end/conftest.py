@@ -7,6 +7,8 @@ import docker
 import pytest
 
 from delivery.changes.ledger import LABEL_PLATFORM
+from delivery.home import Home
+from tests.end_to_end.browser import Browser, build_browser
 from tests.end_to_end.project import Project
 from tests.support.platforms import free_port, new_home
 
@@ -57,4 +59,11 @@ def greeter(shared: Project, tmp_path_factory: pytest.TempPathFactory) -> Projec
     project.describe("  production: {target: {port: PORT}, watch: {seconds: 1}}\n")
     done = project.headway("run")
     assert done.returncode == 0, done.stdout + done.stderr
+    project.ending = done.stdout
     return project
+
+
+@pytest.fixture(scope="session")
+def browser(shared: Project) -> Browser:
+    """A real browser for the shared platform's UI."""
+    return build_browser(Home(shared.home))

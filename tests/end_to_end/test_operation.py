@@ -16,7 +16,7 @@ from delivery.changes.heartbeat import FolderHeartbeats
 from delivery.home import Home
 from delivery.platform.daemon import Daemon
 from delivery.platform.orchestrator import Orchestrator
-from tests.end_to_end.browser import APPROVE, STRANGER, drive
+from tests.end_to_end.browser import APPROVE, STRANGER, Browser
 from tests.end_to_end.load import load_on
 from tests.end_to_end.project import HANGS_SECONDS, Project, output_of
 from tests.end_to_end.question import describe_and_start
@@ -65,6 +65,26 @@ def start_long_run(project: Project, busy: str = "queue") -> subprocess.Popen[st
     return process
 
 
+def test_a_commit_goes_live_and_the_user_is_told_where_and_how_long_each_phase_took(greeter: Project) -> None:
+    assert greeting(greeter) in (greeter.folder / "server.py").read_text()
+    assert f"application   {greeter.url()}" in greeter.ending
+    assert "/runs/flow-run/" in greeter.ending
+    assert "<svg" in Path(re.findall(r"^report +(\S+)$", greeter.ending, re.MULTILINE)[0]).read_text()
+    steps = re.findall(r"✓ (.+?) +(?:\d+ min )?[\d.]+ s", greeter.ending)
+    expected = ["build web", "scan web", "unit", "publish release", "keep decision", "shift to 100 %"]
+    assert [step for step in expected if step not in steps] == []
+    assert re.search(r"set-up (?:\d+ min )?[\d.]+ s, delivery ", greeter.ending)
+
+
+def test_the_same_commit_again_is_told_and_builds_nothing(greeter: Project) -> None:
+    again = greeter.headway("run")
+
+    assert again.returncode == 0
+    assert "is live already" in again.stdout
+    assert greeter.url() in again.stdout
+    assert "build web" not in again.stdout
+
+
 @pytest.mark.long
 def test_a_suspended_run_and_all_state_survive_a_stop_of_everything(greeter: Project) -> None:
     greeter.edit("README.md", "# hello", "# hello, suspended")
@@ -108,15 +128,12 @@ def test_a_rejected_release_goes_nowhere(greeter: Project) -> None:
 
 
 @pytest.fixture(scope="module")
-def let_in(live: Project, greeter: Project, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
-    """A release that a person let in with the form of the Prefect UI, in a real browser: what was said before, the log.
-
-    The browser is the image of the task manager's own suite.
-    """
+def let_in(greeter: Project, browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
+    """A release that a person let in with the form, in a real browser: what was said before, the log."""
     said, folder = greeting(greeter), tmp_path_factory.mktemp("pictures")
     change(greeter, f"{said} by hand")
     process, run_url = describe_and_start(greeter, "pause")
-    drive(live, APPROVE, folder, RUN_URL=run_url, APPROVER="ada@example.org")
+    browser.drive(APPROVE, folder, RUN_URL=run_url, APPROVER="ada@example.org")
     output = output_of(process)
     assert process.returncode == 0, output
     return said, output
@@ -254,11 +271,11 @@ def test_recovery_runs_by_its_schedule(greeter: Project) -> None:
 
 
 def test_the_printed_link_opens_with_one_paste_and_a_foreign_page_reads_nothing(
-    live: Project, greeter: Project, tmp_path: Path
+    greeter: Project, browser: Browser, tmp_path: Path
 ) -> None:
     shown = json.loads(greeter.headway("ui", "--json").stdout)
 
-    drive(live, STRANGER, tmp_path, UI=shown["ui"], PASTED=shown["key"], FOREIGN=greeter.url())
+    browser.drive(STRANGER, tmp_path, UI=shown["ui"], PASTED=shown["key"], FOREIGN=greeter.url())
 
 
 @pytest.mark.long

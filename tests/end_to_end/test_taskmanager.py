@@ -8,12 +8,17 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.end_to_end.browser import APPROVE, drive
+from tests.end_to_end.browser import APPROVE, Browser
 from tests.end_to_end.load import load_on
 from tests.end_to_end.project import HANGS_SECONDS, Project, output_of
 from tests.end_to_end.question import start_and_wait_for_the_question
 
-pytestmark = [pytest.mark.docker, pytest.mark.xdist_group("end-to-end"), pytest.mark.timeout(HANGS_SECONDS)]
+pytestmark = [
+    pytest.mark.docker,
+    pytest.mark.long,
+    pytest.mark.xdist_group("end-to-end"),
+    pytest.mark.timeout(HANGS_SECONDS),
+]
 
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "images"
 
@@ -54,7 +59,6 @@ def test_the_same_commit_again_is_told_and_builds_nothing(live: Project) -> None
     assert "build backend" not in again.stdout
 
 
-@pytest.mark.long
 @pytest.mark.parametrize(("fault", "code", "outcome", "reason"), FAULTS, ids=[fault[0] for fault in FAULTS])
 def test_a_bad_commit_is_stopped_and_leaves_nothing(
     live: Project, fault: str, code: int, outcome: str, reason: str
@@ -77,13 +81,14 @@ def running(project: Project) -> set[str]:
     return {re.sub(r"-staging-(blue|green)", "-staging", thing) for thing in project.things()}
 
 
-@pytest.mark.long
-def test_pictures_of_the_ui_are_taken_of_a_release_that_a_person_let_in(live: Project, tmp_path: Path) -> None:
+def test_pictures_of_the_ui_are_taken_of_a_release_that_a_person_let_in(
+    live: Project, browser: Browser, tmp_path: Path
+) -> None:
     live.edit("frontend/public/index.html", "<title>", "<title>New: ")
     live.edit("headway.yaml", "approval: {by: nobody}", "approval: {by: person, wait: pause}")
     revision = live.commit("Say that it is new, and ask a person")
     process, run_url = start_and_wait_for_the_question(live)
-    drive(live, APPROVE, tmp_path, RUN_URL=run_url, APPROVER="ada@example.org")
+    browser.drive(APPROVE, tmp_path, RUN_URL=run_url, APPROVER="ada@example.org")
     output = output_of(process)
 
     assert process.returncode == 0, output
