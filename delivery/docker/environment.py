@@ -65,12 +65,12 @@ class DockerDatabase:
     def end_migration(self, run: str) -> Ended:
         """Kill its container and end its sessions."""
         with engine_errors():
-            return end_migration(connect(self.host), self.names, self.find(), run)
+            return end_migration(connect(self.host), self.names, run)
 
     def image(self) -> str:
         """Return the image that the engine has for the database."""
         asked, stand_ins = self._described().image, self.app.stand_ins
-        return resolve_base(asked, cache=self.home.cache, host=self.host, stand_ins=stand_ins).used
+        return resolve_base(asked, home=self.home, host=self.host, stand_ins=stand_ins).used
 
     def keeper(self) -> Keeper:
         """Return what keeps its backups."""

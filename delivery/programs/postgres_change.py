@@ -5,7 +5,8 @@ from collections.abc import Iterable
 from delivery.programs.postgres import DUMP, MAINTENANCE
 from delivery.programs.postgres_look import PINNED
 
-NEW_PASSWORD = "NEW_PASSWORD"  # noqa: S105  # the name of a variable
+NEW_PASSWORD, ADMIN_PASSWORD = "NEW_PASSWORD", "ADMIN_PASSWORD"  # names of variables
+_SECRET = f'\\set password `printf %s "${NEW_PASSWORD}"`\n'
 _SEE = f"PGOPTIONS='{PINNED}'"
 # What is the database's own stands in statements that name it: made anew under another name. What is in it follows,
 # event triggers last, as in a restore under the old name.
@@ -96,9 +97,35 @@ def migration_sessions_script(called: str, ended: Iterable[str], living: Iterabl
     )
 
 
-def password_script() -> str:
-    """Return a script that gives the user it runs as the password that a variable holds: it stands in no argument."""
-    return f"\\set password `printf %s \"${NEW_PASSWORD}\"`\nalter role current_user password :'password';\n"
+def password_script(user: str) -> str:
+    """Return a script that gives a role the password that a variable holds: it stands in no argument."""
+    return f"{_SECRET}alter role \"{user}\" password :'password';\n"
+
+
+def roles_script(user: str, database: str, *, creates_databases: bool) -> str:
+    """Return a script that makes the application's role when it is not there, and takes from it all but its database.
+
+    The schema `public` is its own as well, which from version 15 on it is by owning the database.
+    """
+    creates = "createdb" if creates_databases else "nocreatedb"
+    lacks = f"where not exists (select from pg_roles where rolname = '{user}')"
+    own = "from pg_namespace where nspname = 'public' and pg_get_userbyid(nspowner) = current_user"
+    lines = [
+        f'{_SECRET}\\set administrator `printf %s "${ADMIN_PASSWORD}"`',
+        "alter role current_user password :'administrator';",
+        f"select format('create role %I login password %L', '{user}', :'password') {lacks} \\gexec",
+        f'alter role "{user}" login nosuperuser {creates} nocreaterole noreplication nobypassrls;',
+        f'alter database "{database}" owner to "{user}";',
+        in_database(database),
+        f"select format('alter schema public owner to %I', '{user}') {own} \\gexec",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def extensions_script(database: str, extensions: Iterable[str]) -> str:
+    """Return a script that makes sure the database has these extensions, whoever may create them."""
+    lines = "".join(f'create extension if not exists "{name}";\n' for name in extensions)
+    return f"{in_database(database)}set client_min_messages = error;\n{lines}"
 
 
 def _array(addresses: Iterable[str]) -> str:

@@ -10,6 +10,7 @@ from delivery.spec.parts import Files, Secrets
 
 MOST_MIGRATION_SECONDS = 86400
 DATABASE_PATTERN = r"^[a-z_][a-z0-9_]{0,62}$"
+EXTENSION_PATTERN = r"^[a-z_][a-z0-9_-]{0,62}$"
 Folders = Annotated[
     Annotated[str, Tag("folder")] | Annotated[tuple[str, ...], Field(min_length=1), Tag("folders")],
     Discriminator(lambda value: "folders" if isinstance(value, list | tuple) else "folder"),
@@ -47,6 +48,10 @@ class ContainerDatabase(Model):
     engine: Literal["postgres"] = Field("postgres", description="the one that is known")
     image: str = Field("postgres:15-alpine", description="image of the server, in test cells as well")
     name: str = Field("app", pattern=DATABASE_PATTERN, description="name of the database")
+    # Written only where there are any, for the same reason.
+    extensions: tuple[Annotated[str, Field(pattern=EXTENSION_PATTERN)], ...] = Field(
+        (), exclude_if=lambda given: not given, description="made by the server's administrator, before any migration"
+    )
     migrate: Migration | None = Field(None, description="none: the application sees to its schema itself")
 
 

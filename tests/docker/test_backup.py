@@ -6,6 +6,7 @@ import pytest
 
 from delivery.docker.database.database import ensure_database, ensure_network, find_database
 from delivery.docker.database.keeping import Keeper
+from delivery.docker.database.roles import admin_access
 from delivery.docker.engine.client import connect
 from delivery.docker.engine.names import EnvironmentNames
 from delivery.docker.images.bases import resolve_base
@@ -38,7 +39,7 @@ def place(tmp_path_factory):
     """A database with a table of 500 rows, in an environment of its own."""
     with own_platform(tmp_path_factory.mktemp("platform")) as home:
         names = EnvironmentNames(home.identity, "shop", "production")
-        image = resolve_base(DATABASE.image, cache=home.cache).used
+        image = resolve_base(DATABASE.image, home=home).used
         ensure_network(connect(), names)
         ensure_database(DATABASE, names, image=image, home=home)
         sql(names, f"{TABLE}; {FILL};")
@@ -53,8 +54,8 @@ def servers(place):
 
 
 def sql(names, script):
-    access = find_database(names)
     container = connect().containers.get(names.database)
+    access = admin_access(container)
     argv = ["psql", "-XqAt", "-v", "ON_ERROR_STOP=1", "-U", access.user, "-d", access.name, "-c", script]
     done = container.exec_run(argv)
     assert done.exit_code == 0, done.output

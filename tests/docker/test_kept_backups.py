@@ -1,5 +1,7 @@
 """Backups that are kept, and a database that lost its container, its volume or its password: one server for all."""
 
+import re
+import shutil
 import stat
 from dataclasses import dataclass
 
@@ -7,12 +9,13 @@ import pytest
 from docker.errors import NotFound
 from pydantic import SecretStr
 
-from delivery.docker.database import beside
+from delivery.docker.database import beside, database
 from delivery.docker.database.database import ensure_database, ensure_network, find_database, holds_data
 from delivery.docker.database.keeping import Keeper
 from delivery.docker.database.migration_end import end_migration
 from delivery.docker.database.passwords import password_file
 from delivery.docker.engine.client import connect
+from delivery.docker.engine.exec_stream import run_in
 from delivery.docker.engine.names import EnvironmentNames
 from delivery.docker.environment import DockerBackups, DockerDatabase
 from delivery.docker.images.bases import resolve_base
@@ -53,12 +56,13 @@ class Place:
     def container(self):
         return connect().containers.get(self.names.database)
 
-    def ensure(self, image="", **more):
-        asked = DATABASE.model_copy(update={"image": image}) if image else DATABASE
+    def ensure(self, image="", extensions=(), **more):
+        changed = {"image": image or DATABASE.image, "extensions": extensions}
+        asked = DATABASE.model_copy(update=changed)
         return ensure_database(asked, self.names, image=image or self.image, home=self.home, **more)
 
-    def sql(self, script, database="shop"):
-        argv = ["psql", "-XqAt", "-v", "ON_ERROR_STOP=1", "-U", "app", "-d", database, "-c", script]
+    def sql(self, script, database="shop", user="app"):
+        argv = ["psql", "-XqAt", "-v", "ON_ERROR_STOP=1", "-U", user, "-d", database, "-c", script]
         done = self.container.exec_run(argv)
         assert done.exit_code == 0, done.output
         return done.output.decode().strip()
@@ -78,7 +82,7 @@ def place(tmp_path_factory):
     with own_platform(tmp_path_factory.mktemp("platform")) as home:
         names = EnvironmentNames(home.identity, "shop", "production")
         ensure_network(connect(), names)
-        place = Place(home, names, resolve_base(DATABASE.image, cache=home.cache).used)
+        place = Place(home, names, resolve_base(DATABASE.image, home=home).used)
         place.ensure()
         place.sql(FILL)
         yield place
@@ -97,7 +101,7 @@ def test_a_backup_is_kept_outside_of_the_environment_for_its_owner_alone(place, 
     assert found.where == str(folder)
     assert {stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()} == {0o600}
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
-    assert place.sql("select count(*) from pg_largeobject") == "0"
+    assert place.sql("select count(*) from pg_largeobject", user="headway") == "0"
 
 
 def test_the_proof_is_of_the_backup_that_is_kept_and_a_damaged_one_is_none(place, kept):
@@ -127,7 +131,7 @@ def test_a_backup_comes_back_beside_the_live_database_and_never_over_it(place, k
         "of the shop"
     )
     assert place.sql("show lock_timeout", "before") == "7s"
-    assert place.sql("select count(*) from pg_largeobject", "before") == "0"
+    assert place.sql("select count(*) from pg_largeobject", "before", "headway") == "0"
 
 
 def test_a_restored_database_is_put_behind_the_application_and_the_one_before_is_kept(place, kept):
@@ -168,13 +172,79 @@ def test_what_the_database_still_does_for_a_migration_that_was_given_up_is_ended
             working.reload()
             assert working.status == "running"
 
-        ended = end_migration(connect(), place.names, place.access, "run-7")
+        ended = end_migration(connect(), place.names, "run-7")
 
         working.reload()
         assert working.status == "exited"
     assert (ended.containers, ended.sessions) == (1, 1)
     assert place.sql(active) == "0"
-    assert not end_migration(connect(), place.names, place.access, "run-7")
+    assert not end_migration(connect(), place.names, "run-7")
+
+
+def refusal(place, script):
+    """Return what the server says to the application's user instead of running a script; nothing when it runs it."""
+    code, _, errors = run_in(place.container, ["psql", "-XqAt", "-U", "app", "-d", "shop", "-c", script])
+    return errors if code else ""
+
+
+def test_the_application_owns_its_database_and_is_master_of_nothing_else(place):
+    rights = "rolsuper, rolcreatedb, rolcreaterole, rolreplication, rolbypassrls"
+
+    assert place.sql(f"select {rights} from pg_roles where rolname = 'app'") == "f|f|f|f|f"
+    assert place.sql("select pg_get_userbyid(datdba) from pg_database where datname = 'shop'") == "app"
+    assert refusal(place, "begin; create schema own; create extension pgcrypto; rollback") == ""
+    assert refusal(place, "begin; drop schema public cascade; create schema public; rollback") == ""
+    for forbidden in (
+        "copy (select 1) to program 'id'",
+        "select pg_read_file('/etc/passwd')",
+        "create role mine superuser",
+        "alter role headway password 'mine'",
+        "create database mine",
+        "create event trigger mine on ddl_command_start execute function now()",
+    ):
+        assert re.search("permission denied|must be", refusal(place, forbidden)), forbidden
+
+
+def test_a_server_that_was_made_with_the_application_as_its_administrator_goes_on_as_it_is(tmp_path, place):
+    with own_platform(tmp_path / "platform") as home:
+        old = Place(home, EnvironmentNames(home.identity, "shop", "production"), place.image)
+        ensure_network(connect(), old.names)
+        made = DatabaseAccess(name="shop", password=SecretStr("of before"))
+        client, names = connect(), old.names
+        database._create(client, DATABASE, names, old.image, made, administered=False)
+        first = old.ensure()
+        old.sql(FILL)
+
+        old.lose()
+        second = old.ensure()
+        old.lose()
+        password_file(home, names).unlink()
+        third = old.ensure()
+        kept = old.keeper.take(third, "run-1", "by hand")
+
+        assert first == second == made
+        assert third.user == "app"
+        assert kept.rows == 500
+        assert old.sql("select rolsuper from pg_roles where rolname = 'app'") == "t"
+        # A backup of it makes nobody an administrator elsewhere.
+        shutil.copytree(
+            home.backups / "shop" / "production" / kept.name, place.home.backups / "shop" / "production" / kept.name
+        )
+        place.restore(kept.name, "of_before")
+        assert place.sql("select rolsuper from pg_roles where rolname = 'app'") == "f"
+        assert place.sql("select count(*) from task", "of_before") == "500"
+        beside.drop_database(place.container, place.access, place.names, "of_before")
+        place.keeper.folder.forget(kept.name)
+
+
+def test_extensions_that_only_an_administrator_makes_are_made_where_the_file_names_them(place):
+    place.ensure(extensions=("pageinspect",))
+    with pytest.raises(Misconfigured) as told:
+        place.ensure(extensions=("no_such_thing",))
+
+    assert place.sql("select extname from pg_extension where extname = 'pageinspect'") == "pageinspect"
+    assert told.value.where == "headway.yaml: database.extensions"
+    assert "no_such_thing" in str(told.value)
 
 
 def test_a_container_that_was_lost_is_made_again_with_the_password_it_had(place):

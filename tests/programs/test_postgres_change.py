@@ -1,5 +1,7 @@
 """What changes a server beside the data of an application."""
 
+import pytest
+
 from delivery.programs import postgres_change
 
 
@@ -23,10 +25,19 @@ def test_two_databases_change_their_names_both_or_neither():
 
 
 def test_a_new_password_stands_in_a_variable_and_in_no_argument():
-    argv = postgres_change.admin_argv(postgres_change.password_script(), "app")
+    argv = postgres_change.admin_argv(postgres_change.password_script("app"), "headway")
 
-    assert argv[4:] == ["app", "template1"]
+    assert argv[4:] == ["headway", "template1"]
+    assert 'alter role "app" password' in argv[3]
     assert '\\set password `printf %s "$NEW_PASSWORD"`' in argv[3]
+
+
+@pytest.mark.parametrize(("in_a_cell", "right"), [(True, " createdb "), (False, " nocreatedb ")])
+def test_the_role_of_an_application_makes_databases_in_test_cells_alone(in_a_cell, right):
+    script = postgres_change.roles_script("app", "shop", creates_databases=in_a_cell)
+
+    assert f'alter role "app" login nosuperuser{right}nocreaterole noreplication nobypassrls;' in script
+    assert 'alter database "shop" owner to "app";' in script
 
 
 def test_sessions_of_a_migration_are_known_by_name_and_by_address():

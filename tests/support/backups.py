@@ -10,8 +10,9 @@ from docker.models.containers import Container
 from pydantic import SecretStr
 
 from delivery.docker.database import backup
-from delivery.docker.database.database import IN_MEMORY, accepts_queries, server_env
+from delivery.docker.database.database import IN_MEMORY, accepts_queries
 from delivery.docker.database.database_image import database_image
+from delivery.docker.database.roles import server_env
 from delivery.docker.engine.exec_stream import run_in
 from delivery.docker.sandbox.probe import wait_until
 from delivery.docker.sandbox.sandbox import open_sandbox
@@ -162,7 +163,7 @@ def two_servers(home: Home, image: str) -> Iterator[Backups]:
     with open_sandbox(home, "run-1", "backups") as sandbox:
         access = DatabaseAccess(name=DATABASE, password=SecretStr("of a test"))
         own, tmpfs = database_image(sandbox.client, image).in_memory()
-        env = {**server_env(access), **access.client_env(), **own, "PGHOST": "127.0.0.1"}
+        env = {**server_env(access, None), **access.client_env(), **own, "PGHOST": "127.0.0.1"}
         options = {
             "volumes": {sandbox.add_volume(): {"bind": backup.VOLUME, "mode": "rw"}},
             "tmpfs": tmpfs,

@@ -14,6 +14,7 @@ from pydantic import SecretStr
 from delivery.changes.migration import check_migration, migration_job
 from delivery.docker.cells.compose_testbed import run_compose_cell
 from delivery.docker.database.database import accepts_queries, start_in_memory
+from delivery.docker.database.roles import make_extensions, make_roles
 from delivery.docker.engine.limits import limits_of
 from delivery.docker.engine.logs import save_log
 from delivery.docker.sandbox.jobs import run_job
@@ -97,6 +98,8 @@ def _bring_up(sandbox: Sandbox, job: CellRun) -> Surroundings:
     if app.database and access:
         ready = partial(accepts_queries, container, access)
         wait_until(ready, container, DATABASE_START_SECONDS)
+        make_roles(container, creates_databases=True)
+        make_extensions(container, app.database.extensions)
         if app.database.migrate:
             image, log = job.image(app.database.migrate.image), job.log_of("migrate")
             # The suite's word is about this cell alone, the migration's about all.

@@ -6,7 +6,7 @@ from docker import DockerClient
 from docker.errors import NotFound
 from docker.models.containers import Container
 
-from delivery.docker.database.logins import run_script
+from delivery.docker.database.roles import run_script
 from delivery.docker.engine.names import EnvironmentNames
 from delivery.errors import Misconfigured, Rejected
 from delivery.ports.database import DatabaseAccess
@@ -18,7 +18,7 @@ LONGEST_NAME = 63  # NAMEDATALEN of PostgreSQL, without its last byte
 
 def list_names(container: Container, access: DatabaseAccess) -> tuple[str, ...]:
     """Return the databases of the server, that of the application first."""
-    found = run_script(container, access, postgres_change.names_script(), "the databases are not known").split()
+    found = run_script(container, postgres_change.names_script(), "the databases are not known").split()
     return tuple(sorted(found, key=lambda name: (name != access.name, name)))
 
 
@@ -29,7 +29,7 @@ def use_database(container: Container, access: DatabaseAccess, names: Environmen
     script = postgres_change.swap_script(access.name, kept_as, name)
     for left in reversed(range(MOST_ATTEMPTS)):
         try:
-            run_script(container, access, script, f"{name} could not be put in the place of {access.name}")
+            run_script(container, script, f"{name} could not be put in the place of {access.name}")
             break
         except Rejected:
             if not left:
@@ -40,7 +40,7 @@ def use_database(container: Container, access: DatabaseAccess, names: Environmen
 def drop_database(container: Container, access: DatabaseAccess, names: EnvironmentNames, name: str) -> None:
     """Remove a database that the application does not use."""
     _check_there(container, access, names, name)
-    run_script(container, access, postgres_change.drop_script(name), f"{name} could not be removed")
+    run_script(container, postgres_change.drop_script(name), f"{name} could not be removed")
 
 
 def _check_there(container: Container, access: DatabaseAccess, names: EnvironmentNames, name: str) -> None:

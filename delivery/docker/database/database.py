@@ -10,8 +10,17 @@ from pydantic import SecretStr
 
 from delivery.changes.ledger import LABEL_APP, LABEL_ENVIRONMENT, LABEL_IMAGE, environment_labels
 from delivery.docker.database.database_image import check_kept_data, check_same_version, database_image
-from delivery.docker.database.logins import check_login, set_password
-from delivery.docker.database.passwords import keep_password, password_file, read_password
+from delivery.docker.database.logins import check_login
+from delivery.docker.database.passwords import is_kept_administered, keep_password, password_file, read_password
+from delivery.docker.database.roles import (
+    app_access,
+    has_administrator,
+    is_administered,
+    make_extensions,
+    make_roles,
+    server_env,
+    set_password,
+)
 from delivery.docker.engine.client import connect
 from delivery.docker.engine.names import EnvironmentNames
 from delivery.docker.sandbox.probe import wait_until
@@ -49,24 +58,46 @@ def ensure_database(
         unknown = False
         if container := _existing(client, names):
             check_same_version(client, container, database_image(client, image), database.image)
-            check_same_name(database, _access(container), names)
-            keep_password(home, names, _access(container))
+            access = app_access(container)
+            check_same_name(database, access, names)
             if _is_of_another_image(container, database, image):
-                container.stop(timeout=STOP_SECONDS)
-                container.remove(v=True)
-                container = _create(client, database, names, image, _access(container))
+                container = _replaced(client, database, names, image, container, access, is_administered(container))
         else:
-            access, unknown = _access_of_kept(client, database, names, image, home, anew=anew)
-            keep_password(home, names, access)
-            container = _create(client, database, names, image, access)
-        if container.status != "running":
-            container.start()
-        access = _access(container)
-        wait_until(lambda: accepts_queries(container, access), container, START_SECONDS)
+            access, administered, unknown = _access_of_kept(client, database, names, image, home, anew=anew)
+            container = _create(client, database, names, image, access, administered=administered)
+        _await(container, access)
+        if unknown and not has_administrator(container):  # it was made when the application was its administrator
+            container = _replaced(client, database, names, image, container, access, administered=False)
+            _await(container, access)
+        keep_password(home, names, access, administered=is_administered(container))
+        make_roles(container)
+        make_extensions(container, database.extensions)
         if unknown:
-            set_password(container, access)
+            set_password(container)
         check_login(container, access, names, password_file(home, names))
     return access
+
+
+def _await(container: Container, access: DatabaseAccess) -> None:
+    """Return when the server runs and answers."""
+    if container.status != "running":
+        container.start()
+    wait_until(lambda: accepts_queries(container, access), container, START_SECONDS)
+
+
+def _replaced(
+    client: DockerClient,
+    database: ContainerDatabase,
+    names: EnvironmentNames,
+    image: str,
+    container: Container,
+    access: DatabaseAccess,
+    administered: bool,
+) -> Container:
+    """Return another container for the same data."""
+    container.stop(timeout=STOP_SECONDS)
+    container.remove(v=True)
+    return _create(client, database, names, image, access, administered=administered)
 
 
 def holds_data(names: EnvironmentNames, *, host: str | None = None) -> bool:
@@ -80,14 +111,15 @@ def find_database(names: EnvironmentNames, *, host: str | None = None) -> Databa
     """Return access to the environment's database, or none when the environment has none."""
     with engine_errors():
         container = _existing(connect(host), names)
-    return _access(container) if container else None
+    return app_access(container) if container else None
 
 
 def start_in_memory(sandbox: Sandbox, image: str, name: str, **options: object) -> tuple[Container, DatabaseAccess]:
     """Start a database in `sandbox` whose data is in memory; it need not answer yet."""
     access = DatabaseAccess(name=name, password=SecretStr(secrets.token_hex(16)))
     env, tmpfs = database_image(sandbox.client, sandbox.image(image)).in_memory()
-    container = sandbox.start(ALIAS, image, IN_MEMORY, env=server_env(access) | env, tmpfs=tmpfs, **options)
+    made = server_env(access, SecretStr(secrets.token_hex(16)))
+    container = sandbox.start(ALIAS, image, IN_MEMORY, env=made | env, tmpfs=tmpfs, **options)
     return container, access
 
 
@@ -102,30 +134,11 @@ def accepts_queries(container: Container, access: DatabaseAccess) -> bool:
         return False  # it is not running; the caller finds out why
 
 
-def server_env(access: DatabaseAccess) -> dict[str, str]:
-    """Return the variables with which the server's image makes the database at its first start."""
-    password = access.password.get_secret_value()
-    return {"POSTGRES_USER": access.user, "POSTGRES_PASSWORD": password, "POSTGRES_DB": access.name}
-
-
 def _existing(client: DockerClient, names: EnvironmentNames) -> Container | None:
     try:
         return client.containers.get(names.database)
     except NotFound:
         return None
-
-
-def _access(container: Container) -> DatabaseAccess:
-    """Read back what the database was made with."""
-    env: Mapping[str, str] = dict(line.partition("=")[::2] for line in container.attrs["Config"]["Env"])
-    try:
-        return DatabaseAccess(
-            name=env["POSTGRES_DB"], user=env["POSTGRES_USER"], password=SecretStr(env["POSTGRES_PASSWORD"])
-        )
-    except KeyError as error:
-        raise Misconfigured(
-            f"container {container.name}", f"has no {error.args[0]}", next_step="it was not made by Headway: rename it"
-        ) from error
 
 
 def ensure_network(client: DockerClient, names: EnvironmentNames) -> None:
@@ -183,8 +196,11 @@ def _is_of_another_image(container: Container, database: ContainerDatabase, imag
 
 def _access_of_kept(
     client: DockerClient, database: ContainerDatabase, names: EnvironmentNames, image: str, home: Home, *, anew: bool
-) -> tuple[DatabaseAccess, bool]:
-    """Return how a database without a container is reached, and whether its volume knows another password."""
+) -> tuple[DatabaseAccess, bool, bool]:
+    """Return how a database without a container is reached, and what its volume may know otherwise.
+
+    That is, whether its application is not its administrator, and whether nobody knows its password.
+    """
     kept, has_volume = read_password(home, names), _has_volume(client, names.database)
     if kept and not has_volume and not anew:
         raise Misconfigured(
@@ -197,12 +213,18 @@ def _access_of_kept(
         check_kept_data(client, database_image(client, image), names.database, database.image)
     if kept:
         check_same_name(database, kept, names)
-        return kept, False
-    return DatabaseAccess(name=database.name, password=SecretStr(secrets.token_hex(24))), has_volume
+        return kept, not has_volume or is_kept_administered(home, names), False
+    return DatabaseAccess(name=database.name, password=SecretStr(secrets.token_hex(24))), True, has_volume
 
 
 def _create(
-    client: DockerClient, database: ContainerDatabase, names: EnvironmentNames, image: str, access: DatabaseAccess
+    client: DockerClient,
+    database: ContainerDatabase,
+    names: EnvironmentNames,
+    image: str,
+    access: DatabaseAccess,
+    *,
+    administered: bool,
 ) -> Container:
     """Create the container on the volume of its data, which is made when there is none."""
     labels = environment_labels(names.platform, names.app, names.environment, ROLE)
@@ -213,7 +235,7 @@ def _create(
             image,
             name=names.database,
             labels=labels | {LABEL_IMAGE: database.image},
-            environment=server_env(access),
+            environment=server_env(access, SecretStr(secrets.token_hex(24)) if administered else None),
             volumes={names.database: {"bind": about.mount, "mode": "rw"}},
             restart_policy={"Name": "unless-stopped"},  # type: ignore[arg-type]  # the stubs know two of four
             network=names.backbone,

@@ -13,7 +13,8 @@ from pydantic import SecretStr
 
 from delivery.changes.kept import BackupFolder, Look
 from delivery.docker.database import backup
-from delivery.docker.database.database import accepts_queries, server_env
+from delivery.docker.database.database import accepts_queries
+from delivery.docker.database.roles import ADMINISTRATOR, admin_access, make_roles, server_env
 from delivery.docker.database.transfer import fetch, lay
 from delivery.docker.engine.names import EnvironmentNames
 from delivery.docker.sandbox.probe import wait_until
@@ -59,7 +60,7 @@ class Keeper:
         """
         with self.folder.adding() as (name, folder), open_sandbox(self.home, run, "backup", host=self.host) as sandbox:
             at, token = datetime.now(UTC), secrets.token_hex(16)
-            source = self._client(sandbox, "dump", access)
+            source = self._client(sandbox, "dump")
             states, rpo = _back_up(source, token)
             fetch(source, FILES, folder)
             tables, rows = counted_states(states)
@@ -83,7 +84,7 @@ class Keeper:
         """Restore a kept backup on a server of its own, compare, and damage the copy to see that this is noticed."""
         kept, folder = self.folder.find(name)
         look = self.folder.look(folder)
-        # Nobody connects to it from elsewhere; its user is called as the one that was dumped.
+        # Nobody connects to it from elsewhere; its roles are those of the backup.
         access = DatabaseAccess(name=kept.database, password=SecretStr(secrets.token_hex(16)))
         with open_sandbox(self.home, run, "backup", host=self.host) as sandbox:
             started = time.monotonic()
@@ -127,10 +128,11 @@ class Keeper:
             )
         started, look = time.monotonic(), self.folder.look(folder)
         with open_sandbox(self.home, run, "restore", host=self.host) as sandbox:
-            client = self._client(sandbox, "restore", access)
+            client = self._client(sandbox, "restore")
             lay(client, _files(folder), backup.VOLUME)
             try:
                 backup.run(client, postgres.roles_argv(), "the roles could not be restored")
+                make_roles(self._server(sandbox))  # a backup may know the application as an administrator
                 argv = postgres_change.restore_into_argv(kept.database, into)
                 backup.run(client, argv, f"backup {kept.name} could not be restored into {into}")
                 within = postgres_change.in_database(into)
@@ -148,14 +150,17 @@ class Keeper:
         seconds = round(time.monotonic() - started, 3)
         return Restored(backup=kept.name, database=into, tables=tables, rows=rows, seconds=seconds)
 
-    def _client(self, sandbox: Sandbox, role: str, access: DatabaseAccess) -> Container:
-        """Start a container with the server's programs beside the environment's database."""
+    def _server(self, sandbox: Sandbox) -> Container:
+        return sandbox.client.containers.get(self.names.database)
+
+    def _client(self, sandbox: Sandbox, role: str) -> Container:
+        """Start a container with the server's programs beside the environment's database, for its administrator."""
         volume = {sandbox.add_volume(): {"bind": backup.VOLUME, "mode": "rw"}}
         return sandbox.start(
             role,
             self.image,
             ["sleep", "infinity"],
-            env=access.client_env(),
+            env=admin_access(self._server(sandbox)).client_env(),
             network=self.names.backbone,
             volumes=volume,
             user="0",
@@ -176,7 +181,8 @@ def _back_up(source: Container, token: str) -> tuple[tuple[TableState, ...], flo
 def _start_copy(sandbox: Sandbox, image: str, access: DatabaseAccess) -> Container:
     """Start an empty server that can be reached by nobody, and return it when it answers."""
     volume = {sandbox.add_volume(): {"bind": backup.VOLUME, "mode": "rw"}}
-    environment = {**server_env(access), **access.client_env(), "PGHOST": "127.0.0.1"}
+    made = server_env(access, SecretStr(secrets.token_hex(16)))
+    environment = {**made, **access.client_env(), "PGHOST": "127.0.0.1", "PGUSER": ADMINISTRATOR}
     copy = sandbox.start("restore", image, env=environment, volumes=volume, shm_size="256m")
     wait_until(partial(accepts_queries, copy, access), copy, backup.START_SECONDS)
     return copy

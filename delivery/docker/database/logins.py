@@ -6,13 +6,12 @@ from docker.models.containers import Container
 
 from delivery.docker.engine.exec_stream import run_in
 from delivery.docker.engine.names import EnvironmentNames
-from delivery.errors import Misconfigured, Rejected
+from delivery.errors import Misconfigured
 from delivery.ports.database import ALIAS, DatabaseAccess
 from delivery.programs import postgres_change
 from delivery.waiting import until
 
 LOGIN_SECONDS = 5.0
-LAST_LINES = 5
 
 
 def check_login(container: Container, access: DatabaseAccess, names: EnvironmentNames, file: Path) -> None:
@@ -35,20 +34,3 @@ def check_login(container: Container, access: DatabaseAccess, names: Environment
             f"it answers, and does not let {access.user} in: {told}",
             next_step=f"give the user in {container.name} the password that {file} holds, or restore a backup",
         )
-
-
-def set_password(container: Container, access: DatabaseAccess) -> None:
-    """Give the user the password that nobody but us knows, over the server's own socket; Rejected when that fails."""
-    env = {postgres_change.NEW_PASSWORD: access.password.get_secret_value()}
-    run_script(container, access, postgres_change.password_script(), "no password could be set", env)
-
-
-def run_script(
-    container: Container, access: DatabaseAccess, script: str, problem: str, env: dict[str, str] | None = None
-) -> str:
-    """Run a script beside the databases of the server and return what it prints; Rejected with the last lines."""
-    code, output, errors = run_in(container, postgres_change.admin_argv(script, access.user), env=env)
-    if code:
-        lines = "\n".join(f"{output}{errors}".splitlines()[-LAST_LINES:])
-        raise Rejected(f"{problem}; the last lines:\n{lines}")
-    return output

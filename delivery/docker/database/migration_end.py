@@ -9,10 +9,10 @@ from docker.models.containers import Container
 from delivery.changes.ledger import LABEL_PLATFORM, LABEL_ROLE, LABEL_RUN
 from delivery.changes.migration import NAME, SESSION
 from delivery.docker.database.beside import running_container
-from delivery.docker.database.logins import run_script
+from delivery.docker.database.roles import run_script
 from delivery.docker.engine.names import EnvironmentNames
 from delivery.errors import Rejected
-from delivery.ports.database import DatabaseAccess, Ended
+from delivery.ports.database import Ended
 from delivery.programs import postgres_change
 from delivery.waiting import until
 
@@ -20,7 +20,7 @@ GONE_SECONDS = 30.0
 BETWEEN_SECONDS = 0.2
 
 
-def end_migration(client: DockerClient, names: EnvironmentNames, access: DatabaseAccess | None, run: str) -> Ended:
+def end_migration(client: DockerClient, names: EnvironmentNames, run: str) -> Ended:
     """Kill the migration's containers and end its sessions; return how many there were, once all of them are gone.
 
     Without the sessions' end a server works on what it was asked until it has an answer that nobody reads: it looks
@@ -31,14 +31,14 @@ def end_migration(client: DockerClient, names: EnvironmentNames, access: Databas
     for one in containers:
         _end(one)
     server = running_container(client, names)
-    if server is None or access is None:
+    if server is None:
         return Ended(containers=len(containers))
     script = postgres_change.migration_sessions_script(f"{SESSION}{run}", addresses, _living(client, names) - addresses)
     ended = 0
 
     def are_gone() -> bool:
         nonlocal ended
-        found = int(run_script(server, access, script, "the sessions of a migration could not be ended"))
+        found = int(run_script(server, script, "the sessions of a migration could not be ended"))
         ended = max(ended, found)
         return found == 0
 

@@ -92,7 +92,7 @@ def test_an_unknown_key_is_told_with_the_one_that_was_meant(text: str, said: str
         (WHOLE + "database: {kind: rds}", "database.kind: found rds; allowed: container"),
         (WHOLE + "database: {kind: }", "database.kind: found None; allowed: container"),
         (WHOLE + "database: {engine: mysql}", "database.engine: found 'mysql'; allowed: postgres"),
-        (WHOLE + "database: on", "database: found True; allowed: keys with values: kind, engine, image, name, migr"),
+        (WHOLE + "database: on", "database: found True; allowed: keys with values: kind, engine, image, name, exte"),
         (WHOLE + "database: {migrate: {}}", "database.migrate.image: is missing"),
         (WHOLE + "scan: {block: [high]}", "scan.block[0]: found 'high'; allowed: UNKNOWN, LOW, MEDIUM, HIGH or CRIT"),
         (WHOLE + "1: 2", "headway.yaml: the key 1 is not text; write it in quotes"),
