@@ -1,5 +1,6 @@
 """Secrets taken out of what is kept: logs, reports, messages."""
 
+import base64
 import json
 import re
 from collections.abc import Iterable, Iterator
@@ -10,11 +11,12 @@ from xml.sax.saxutils import escape
 from pydantic import SecretStr
 
 SHORTEST = 4  # a shorter one would make holes in every line
+SHORTEST_BASE64 = 8  # fewer letters may be any word
 MASK = b"***"
 
 
 class Redaction:
-    """Replaces the values of secrets, also as URLs, JSON and XML write them, and each line of one with several."""
+    """Replaces secrets, as URLs, JSON, XML and Base64 write them too, and each line of one with several."""
 
     def __init__(self, secrets: Iterable[SecretStr] = ()) -> None:
         values = [secret.get_secret_value() for secret in secrets]
@@ -50,5 +52,20 @@ class Redaction:
             path.write_bytes(self._pattern.sub(MASK, path.read_bytes()))
 
 
+NOTHING = Redaction()
+
+
 def _written(value: str) -> set[str]:
-    return {value, quote(value, safe=""), json.dumps(value)[1:-1], escape(value), escape(value, {'"': "&quot;"})}
+    plain = {value, quote(value, safe=""), json.dumps(value)[1:-1], escape(value), escape(value, {'"': "&quot;"})}
+    return plain | {form for form in _in_base64(value.encode(errors="surrogateescape")) if len(form) >= SHORTEST_BASE64}
+
+
+def _in_base64(value: bytes) -> Iterator[str]:
+    """Yield the letters that hold nothing but the value, wherever in a text it stands: in `user:password`, too.
+
+    Three bytes are four letters (RFC 4648, section 4), so there are three ways to begin.
+    """
+    for before in range(3):
+        first, end = -(-before * 8 // 6), (before + len(value)) * 8 // 6
+        letters = base64.b64encode(bytes(before) + value).decode()[first:end]
+        yield from (letters, letters.replace("+", "-").replace("/", "_"))

@@ -11,6 +11,7 @@ from typing import IO, Self
 
 from delivery.errors import CommandFailed, Interrupted, Rejected
 from delivery.model import Model
+from delivery.redaction import NOTHING, Redaction
 
 OUTPUT_SECONDS = 5
 _running: set[subprocess.Popen[str]] = set()
@@ -43,9 +44,11 @@ def run(
     accept: Sequence[int] = (0,),
     log: Path | None = None,
     on_line: Callable[[str], None] = lambda _: None,
+    hide: Redaction = NOTHING,
 ) -> Completed:
     """Run a program to its end and return what it printed.
 
+    What `hide` knows is in no log, no error and no line told; without `log` what is returned has it, for it is read on.
     `env` is added to this process's environment, which a value of None takes a variable from; secrets go there or to
     `stdin`, never into `argv`. With `log` both outputs are one, as on a terminal: each line is in that file, and told
     to `on_line` in another thread, as soon as it is printed. Raises CommandFailed for an exit code not in `accept`,
@@ -61,7 +64,7 @@ def run(
         _kill(process)
     try:
         if log:
-            stdout, stderr = _follow(process, stdin, timeout_seconds, log, on_line), ""
+            stdout, stderr = _follow(process, stdin, timeout_seconds, log, on_line, hide), ""
         else:
             stdout, stderr = process.communicate(stdin, timeout=timeout_seconds)
     except subprocess.TimeoutExpired as error:
@@ -74,14 +77,14 @@ def run(
         with _lock:
             _running.discard(process)
     done = Completed(argv=tuple(argv), returncode=process.returncode, stdout=stdout, stderr=stderr)
-    return _accepted(done, accept)
+    return _accepted(done, accept, hide)
 
 
-def _accepted(done: Completed, accept: Sequence[int]) -> Completed:
+def _accepted(done: Completed, accept: Sequence[int], hide: Redaction) -> Completed:
     if _stopping.is_set() and done.returncode < 0:
         raise Interrupted(f"{done.argv[0]} was stopped")
     if done.returncode not in accept:
-        raise CommandFailed(done.argv, done.returncode, done.last_lines())
+        raise CommandFailed(done.argv, done.returncode, hide.text(done.last_lines()))
     return done
 
 
@@ -124,7 +127,12 @@ def stop_all() -> None:
 
 
 def _follow(
-    process: subprocess.Popen[str], stdin: str | None, timeout_seconds: float, log: Path, on_line: Callable[[str], None]
+    process: subprocess.Popen[str],
+    stdin: str | None,
+    timeout_seconds: float,
+    log: Path,
+    on_line: Callable[[str], None],
+    hide: Redaction,
 ) -> str:
     """Return the output when the program has ended; each line is in `log` as soon as it is printed."""
     assert process.stdout is not None
@@ -134,7 +142,7 @@ def _follow(
     def copy() -> None:
         # A child may hold the pipe longer than we wait. A program whose output nobody takes waits for ever.
         with contextlib.suppress(ValueError), _Log(log, troubles) as file:
-            for line in pipe:
+            for line in map(hide.text, pipe):
                 output.append(line)
                 file.write(line)
                 on_line(line.rstrip("\n"))

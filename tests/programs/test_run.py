@@ -7,10 +7,12 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from pydantic import SecretStr
 
 from delivery.errors import CommandFailed, Interrupted, Rejected
 from delivery.programs import run as module
 from delivery.programs.run import Completed, run, stop_all
+from delivery.redaction import Redaction
 
 LONG = 30
 
@@ -140,6 +142,20 @@ def test_the_log_holds_both_outputs_also_of_a_failure(tmp_path):
         run(["sh", "-c", "echo out; echo err >&2; exit 1"], timeout_seconds=LONG, log=tmp_path / "logs" / "one.txt")
 
     assert (tmp_path / "logs" / "one.txt").read_text() == "out\nerr\n"
+
+
+def test_what_is_hidden_is_in_no_log_no_line_and_no_error(tmp_path):
+    log, told, hide = tmp_path / "one.txt", [], Redaction([SecretStr("canary-5521")])
+    print_it = ["sh", "-c", 'echo "$KEY"; echo "at $KEY" >&2; exit 1']
+    given = {"timeout_seconds": LONG, "env": {"KEY": "canary-5521"}, "hide": hide}
+
+    with pytest.raises(CommandFailed) as logged:
+        run(print_it, log=log, on_line=told.append, **given)
+    with pytest.raises(CommandFailed) as caught:
+        run(print_it, **given)
+
+    assert (log.read_text(), told) == ("***\nat ***\n", ["***", "at ***"])
+    assert logged.value.last_lines == caught.value.last_lines == "***\nat ***"
 
 
 def test_the_log_is_written_while_the_program_runs(tmp_path):

@@ -19,6 +19,7 @@ from delivery.programs import buildkit
 from delivery.programs.buildkit import Builder
 from delivery.programs.compose import Compose, Document, build_argv, to_build, with_built_images, write_document
 from delivery.programs.run import run
+from delivery.redaction import Redaction
 
 
 def have_images(
@@ -30,6 +31,7 @@ def have_images(
     folder: Path,
     env: Mapping[str, str | None],
     log: Path,
+    hide: Redaction,
 ) -> Document:
     """Build what is to be built and return the document in which every image is one that the engine has.
 
@@ -41,7 +43,9 @@ def have_images(
             text = write_document(_prepared(sandbox, compose, document, key, Path(temporary)))
             argv = build_argv(compose, sandbox.name, folder, built)
             with engine_watched(sandbox.client) as watch:
-                done = run(argv, timeout_seconds=BUILD_SECONDS, env=env, stdin=text, accept=range(256), log=log)
+                done = run(
+                    argv, timeout_seconds=BUILD_SECONDS, env=env, stdin=text, accept=range(256), log=log, hide=hide
+                )
                 if watch.engine_died():
                     raise engine_died(done.stdout, key, log)
         if done.returncode or not all(_is_there(sandbox, services[name]["image"]) for name in built):

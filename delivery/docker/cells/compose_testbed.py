@@ -29,7 +29,7 @@ from delivery.ports.jobs import REPORTS, ImageDefaults
 from delivery.programs import compose as program
 from delivery.programs.compose import Compose, Document
 from delivery.programs.compose_limits import clean, outside_files, refusals
-from delivery.programs.run import Completed, run
+from delivery.programs.run import run
 from delivery.testing.cell_run import CellRun
 
 READ_SECONDS = 60
@@ -77,9 +77,10 @@ class _Stage:
             **({"DOCKER_HOST": self.host} if self.host else {}),
         }
 
-    def run(self, argv: Sequence[str], document: Document, seconds: float) -> Completed:
-        """Run Compose on a document that no file ever holds: there are secrets in it."""
-        return run(argv, timeout_seconds=seconds, env=self.env, stdin=program.write_document(document))
+    def run(self, argv: Sequence[str], document: Document, seconds: float) -> str:
+        """Run Compose on a document that no file ever holds, for there are secrets in it; return its last lines."""
+        text, hide = program.write_document(document), self.job.hide
+        return hide.text(run(argv, timeout_seconds=seconds, env=self.env, stdin=text, hide=hide).last_lines())
 
 
 def run_compose_cell(job: CellRun, *, home: Home, run_id: str, host: str | None = None) -> CellResult:
@@ -174,7 +175,9 @@ def _run_suite(sandbox: Sandbox, stage: _Stage, document: Document) -> CellResul
     """Bring the environment up, run the suite's container to its end and read what it left behind."""
     job, name, folder = stage.job, stage.service, stage.file.parent
     log = job.log_of("compose-build")
-    document = have_images(sandbox, stage.compose, document, key=stage.key, folder=folder, env=stage.env, log=log)
+    document = have_images(
+        sandbox, stage.compose, document, key=stage.key, folder=folder, env=stage.env, log=log, hide=job.hide
+    )
     service = document["services"][name]
     tool = job.tool({}, _defaults(sandbox, service))
     own = job.job(name, service["image"], tool, {})
@@ -203,7 +206,7 @@ def _create(sandbox: Sandbox, stage: _Stage, document: Document) -> Container:
     """Create everything, ready to be started, and return the suite's container."""
     argv, failed = program.create_argv(stage.compose, sandbox.name, stage.file.parent), False
     try:
-        said = stage.run(argv, document, CREATE_SECONDS).last_lines()
+        said = stage.run(argv, document, CREATE_SECONDS)
     except Rejected as error:
         said, failed = _words(error), True
         if "address pool" in said:  # all networks are taken; the engine has no code for it
@@ -221,7 +224,7 @@ def _start(sandbox: Sandbox, stage: _Stage, document: Document, suite: Container
     """Start everything in its order; Rejected, with the service that kept the suite from starting, when it did not."""
     argv = program.start_argv(stage.compose, sandbox.name, stage.file.parent)
     try:
-        said = stage.run(argv, document, max(UP_SECONDS, stage.job.suite.timeout_seconds)).last_lines()
+        said = stage.run(argv, document, max(UP_SECONDS, stage.job.suite.timeout_seconds))
         suite.reload()
         if not suite.attrs["State"]["StartedAt"].startswith(NEVER):
             return

@@ -7,7 +7,7 @@ from docker.errors import NotFound
 from docker.models.containers import Container
 from pydantic import SecretStr
 
-from delivery.changes.ledger import LABEL_SERVICE_FILE, environment_labels
+from delivery.changes.ledger import LABEL_HIDDEN, LABEL_SERVICE_FILE, environment_labels
 from delivery.docker.engine.limits import limits_of
 from delivery.docker.engine.names import EnvironmentNames
 from delivery.docker.images.bases import resolve_base
@@ -36,7 +36,7 @@ def ensure_backing(
     """
     for name in app.start_order():
         if name in app.backing:
-            image = resolve_base(app.backing[name].image, cache=home.cache, host=host, stand_ins=app.stand_ins).used
+            image = resolve_base(app.backing[name].image, home=home, host=host, stand_ins=app.stand_ins).used
             given = {key: value.get_secret_value() for key, value in (secrets or {}).get(f"backing.{name}", {}).items()}
             _ensure(client, names, name, app.backing[name], image, given)
 
@@ -65,7 +65,7 @@ def _ensure(
         image,
         backing.command,
         name=names.backing(name),
-        labels=labels | {LABEL_SERVICE_FILE: file},
+        labels=labels | {LABEL_SERVICE_FILE: file, LABEL_HIDDEN: ",".join(sorted(secrets))},
         environment={**backing.env, **secrets},
         volumes=volumes,
         network=names.backbone,

@@ -15,7 +15,7 @@ from delivery.docker.engine.shell import Shell
 from delivery.docker.sandbox.sandbox import engine_errors
 from delivery.docker.target.entrance import host_for, url_of
 from delivery.docker.target.http_probe import HttpProbe, ask_each
-from delivery.docker.target.instances import Instance, list_instances
+from delivery.docker.target.instances import Instance, list_instances, secrets_of
 from delivery.docker.target.removal import find_belongings
 from delivery.docker.target.router import USER, Router, find_router
 from delivery.docker.target.state import read_state
@@ -83,9 +83,11 @@ class HostLook:
     def logs(self, wish: LogWish) -> Iterator[LogLine]:
         """Yield what the containers of a service, a backing service, the database or the router printed."""
         access = find_database(self.names, host=self.host) if self.app.database else None
-        hide = Redaction([access.password] if access else [])
+        own = [access.password] if access else []
         with engine_errors():
-            for line in lines_of(self._printing(wish), wish):
+            printing = self._printing(wish)
+            hide = Redaction([*own, *(secret for one in printing.values() for secret in secrets_of(one))])
+            for line in lines_of(printing, wish):
                 yield line.model_copy(update={"text": hide.text(line.text)})
 
     def address(self, release: Release | None = None) -> str:

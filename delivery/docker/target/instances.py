@@ -89,11 +89,14 @@ class Instance:
         return own if own in aliases else self.container.name or ""
 
     @property
+    def secrets(self) -> tuple[SecretStr, ...]:
+        """The values it was started with of the variables that its label names: a newer one may be in use elsewhere."""
+        return secrets_of(self.container)
+
+    @property
     def hide(self) -> Redaction:
-        """What must not be in anything that is kept of it: the values of the variables that its label names."""
-        hidden = self.container.labels.get(LABEL_HIDDEN, "").split(",")
-        env = dict(line.partition("=")[::2] for line in self.container.attrs["Config"].get("Env") or ())
-        return Redaction(SecretStr(env[name]) for name in hidden if name in env)
+        """What must not be in anything that is kept of it."""
+        return Redaction(self.secrets)
 
     def out_of_memory(self) -> str:
         """Return `, out of memory` with the key of its limit when the engine killed something in it, else nothing."""
@@ -102,6 +105,13 @@ class Instance:
     def last_lines(self) -> str:
         """Return the end of its log, without its secrets."""
         return self.hide.text(self.container.logs(tail=LOG_LINES).decode(errors="replace").rstrip())
+
+
+def secrets_of(container: Container) -> tuple[SecretStr, ...]:
+    """Return the values of the variables that a container's label names as secret."""
+    hidden = container.labels.get(LABEL_HIDDEN, "").split(",")
+    env = dict(line.partition("=")[::2] for line in container.attrs["Config"].get("Env") or ())
+    return tuple(SecretStr(env[name]) for name in hidden if name in env)
 
 
 def list_instances(client: DockerClient, names: EnvironmentNames) -> list[Instance]:

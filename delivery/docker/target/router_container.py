@@ -79,7 +79,7 @@ def _create(
 ) -> Router:
     published = {haproxy_values.PORT: ports[0]} | ({haproxy_values.TLS_PORT: ports[1]} if ports[1] else {})
     container = client.containers.create(
-        resolve_base(IMAGE, cache=home.cache, host=None).used,
+        resolve_base(IMAGE, home=home, host=None).used,
         COMMAND,
         name=names.router,
         labels=environment_labels(names.platform, names.app, names.environment, "router"),

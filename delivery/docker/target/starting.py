@@ -61,7 +61,7 @@ class Starter:
         name = self.app.service_image(service)
         registry = self.settings.registry or own_registry(self.home)
         asked = registry.reference(release.images[name]) if name in release.images else name
-        return resolve_base(asked, cache=self.home.cache, host=self.host, stand_ins=self.app.stand_ins).used
+        return resolve_base(asked, home=self.home, host=self.host, stand_ins=self.app.stand_ins).used
 
     def levels(self) -> list[list[str]]:
         """Return the services in groups: each needs only services of groups before it."""
