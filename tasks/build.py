@@ -7,6 +7,7 @@ from delivery.releases.order import Order
 from delivery.releases.release import BuiltImage
 from delivery.spec.images import Image
 from tasks.images import note_stand_ins
+from tasks.named_secrets import build_secrets
 from tasks.notes import note
 from tasks.services import open_services
 from tasks.sources import laid_out, origin_of
@@ -44,6 +45,7 @@ def _build(order: Order, name: str, told: str, key: str, image: Image) -> BuiltI
         run=order.run,
         origin=origin_of(order),
         stand_ins=order.app.stand_ins,
+        secrets=build_secrets(key, image),
     )
     return open_services().builder.build(request, _tell(told))
 

@@ -1,6 +1,6 @@
 """Secrets that headway.yaml names: read from the blocks that hold them, and all that are missing told at once."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from pydantic import SecretStr
@@ -9,6 +9,7 @@ from blocks.secret_block import load_secret
 from delivery.errors import Misconfigured, all_of
 from delivery.ports.settings import EnvironmentSettings
 from delivery.spec.app import App, environment_of
+from delivery.spec.images import Image
 
 
 def with_named_secrets(app: App, settings: EnvironmentSettings) -> EnvironmentSettings:
@@ -31,9 +32,24 @@ def suite_secrets(app: App, suite: str) -> dict[str, SecretStr]:
     return found
 
 
-def check_secrets(app: App, places: Iterable[EnvironmentSettings], suites: Iterable[str]) -> None:
-    """Return when every secret that these environments and suites need is there; Misconfigured with all missing."""
+def build_secrets(key: str, image: Image) -> dict[str, SecretStr]:
+    """Return the secrets of the steps of an image; Misconfigured, with all of them, when there are some missing."""
     blocks = _Blocks()
+    found = blocks.of_image(key, image)
+    blocks.check()
+    return found
+
+
+def check_secrets(app: App, places: Iterable[EnvironmentSettings], suites: Collection[str]) -> None:
+    """Return when every secret that the images, these environments and suites need is there.
+
+    Raises Misconfigured with all that are missing.
+    """
+    blocks = _Blocks()
+    others = {f"suites.{name}.build" for name in app.suites if name not in suites}
+    for key, image in app.builds().items():
+        if key not in others:
+            blocks.of_image(key, image)
     for settings in places:
         blocks.of_environment(app, settings)
     for suite in suites:
@@ -51,6 +67,9 @@ class _Blocks:
     def check(self) -> None:
         if self.missing:
             raise all_of(self.missing)
+
+    def of_image(self, key: str, image: Image) -> dict[str, SecretStr]:
+        return self._named(f"{key}.build_secrets", image.build_secrets)
 
     def of_suite(self, app: App, suite: str) -> dict[str, SecretStr]:
         return self._named(f"suites.{suite}.secrets", app.suites[suite].secrets)

@@ -51,7 +51,7 @@ class DockerBuilder:
         stand_ins: StandIns = "when-missing",
     ) -> tuple[tuple[BaseImage, ...], tuple[Misconfigured, ...]]:
         """Return what the engine at `host` has, gets or makes for each name."""
-        return find_bases(names, cache=self.home.cache, host=host, substitutes=substitutes, stand_ins=stand_ins)
+        return find_bases(names, home=self.home, host=host, substitutes=substitutes, stand_ins=stand_ins)
 
     def bases_of(self, source: Path, image: Image, key: str) -> list[str]:
         """Return the images that the Dockerfile of `image` starts from on this engine's platform."""
@@ -59,19 +59,8 @@ class DockerBuilder:
 
     def build(self, request: BuildRequest, tell: Tell) -> BuiltImage:
         """Build with whichever program for it the machine has."""
-        return builder.build_image(
-            request.source,
-            request.name,
-            request.image,
-            request.revision,
-            repository=self.registry.repository(request.repository),
-            home=self.home,
-            run_id=request.run,
-            key=request.key,
-            origin=request.origin,
-            stand_ins=request.stand_ins,
-            tell=tell,
-        )
+        repository = self.registry.repository(request.repository)
+        return builder.build_image(request, repository=repository, home=self.home, tell=tell)
 
     def publish(self, release: Release, run: str) -> ImageRef:
         """Push the release's manifest as an image of one file."""

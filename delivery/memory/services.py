@@ -56,7 +56,7 @@ class MemoryPlatform:
     built: list[BuiltImage] = field(default_factory=list)
     manifests: dict[str, ImageRef] = field(default_factory=dict)  # `app/release:<fingerprint>` → the first one pushed
     images: list[str] = field(default_factory=list)  # the repositories of the registry
-    secrets: dict[str, dict[str, str]] = field(default_factory=dict)  # what each suite was given
+    secrets: dict[str, dict[str, str]] = field(default_factory=dict)  # what each suite and each build was given
     things: list[RunsThing] = field(default_factory=list)
     removed: list[str] = field(default_factory=list)  # runs of which everything was removed
     living: set[str] = field(default_factory=set)  # the runs that the last sweep was told to spare
@@ -111,6 +111,8 @@ class MemoryBuilder(_Service):
     def build(self, request: BuildRequest, tell: Tell) -> BuiltImage:
         """Return an image whose digest is that of its name and every file."""
         self.platform.asked(f"build {request.name}")
+        given = {name: secret.get_secret_value() for name, secret in request.secrets.items()}
+        self.platform.secrets[request.name] = given
         files = sorted(path for path in request.source.rglob("*") if path.is_file())
         content = b"".join(path.read_bytes() for path in files)
         ref = self._push(request.repository, request.name.encode() + content)

@@ -1,9 +1,11 @@
 """Where the images of a release are found, built and published."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple, Protocol
+
+from pydantic import SecretStr
 
 from delivery.errors import Misconfigured
 from delivery.progress import Tell
@@ -25,7 +27,8 @@ class Looked(NamedTuple):
 class BuildRequest:
     """An image to build from the files in `source`; `key` is where headway.yaml describes it.
 
-    `origin` is the address of the source's repository, `repository` what the image is called in the registry: app/name.
+    `origin` is the address of the source's repository, `repository` what the image is called in the registry: app/name;
+    `secrets` holds the value of each secret that a step may mount, by its id.
     """
 
     source: Path
@@ -37,6 +40,7 @@ class BuildRequest:
     run: str
     origin: str = ""
     stand_ins: StandIns = "when-missing"
+    secrets: Mapping[str, SecretStr] = field(default_factory=dict, repr=False)
 
 
 class Builder(Protocol):

@@ -10,6 +10,8 @@ def named_secrets(app: App) -> dict[str, str]:
         found |= {f"environments.{name}.secrets.{key}": block for key, block in environment.secrets.items()}
         for key, one in environment.target.certificates().items():
             found |= {f"environments.{name}.target.{key}.secret": one.secret} if one.secret else {}
+    for where, image in app.builds().items():
+        found |= {f"{where}.build_secrets.{key}": block for key, block in image.build_secrets.items()}
     for name, suite in app.suites.items():
         found |= {f"suites.{name}.secrets.{key}": block for key, block in suite.secrets.items()}
     for part, secrets in app.secrets_of_parts().items():

@@ -29,6 +29,7 @@ pytestmark = [pytest.mark.prefect, pytest.mark.xdist_group("prefect")]
 CANARY = "canary-7f3a9c-in-the-block"
 NAMED = "canary-0b41de-in-a-secret"
 OF_SUITE = "canary-92ce51-of-a-suite"
+OF_BUILD = "canary-417bd0-of-a-build"
 
 
 @pytest.fixture
@@ -110,6 +111,28 @@ def test_a_secret_of_a_suite_that_is_not_there_is_told_before_anything_is_built(
     assert run.ended[0] == "Misconfigured"
     assert "headway.yaml: suites.unit.secrets.TOKEN: there is no secret no-such-secret" in run.ended[1]
     assert platform.containers.calls["build web"] == 0
+
+
+def test_a_secret_of_a_build_that_is_not_there_is_told_before_anything_is_built(platform):
+    test = {"context": ".", "build_secrets": {"token": "no-such-token"}}
+    platform.describe(images={"web": {"build_secrets": {"npmrc": "no-such-secret"}}}, suites={"unit": {"build": test}})
+
+    run = platform.deliver()
+
+    assert run.ended[0] == "Misconfigured"
+    assert "headway.yaml: images.web.build_secrets.npmrc: there is no secret no-such-secret" in run.ended[1]
+    assert "headway.yaml: suites.unit.build.build_secrets.token: there is no secret no-such-token" in run.ended[1]
+    assert platform.containers.calls["build web"] == 0
+
+
+def test_a_build_gets_its_own_secrets_and_nothing_keeps_them(platform):
+    Secret(value=OF_BUILD).save("read-token", overwrite=True, _sync=True)
+    platform.describe(images={"web": {"build_secrets": {"npmrc": "read-token"}}})
+
+    platform.deliver()
+
+    assert platform.containers.secrets["web"] == {"npmrc": OF_BUILD}
+    assert OF_BUILD not in kept_in(platform.root).decode(errors="replace")
 
 
 def test_each_part_gets_the_secrets_it_names_by_the_word_of_its_environment(platform, monkeypatch):
