@@ -98,9 +98,7 @@ class ChaosPlatform:
 
         They have two instances and one by turns.
         """
-        self.images = self.images or Images(
-            self.engine, f"{ensure_registry(self.home).address}/chaos/web", self.home.cache
-        )
+        self.images = self.images or Images(self.engine, f"{ensure_registry(self.home).address}/chaos/web", self.home)
         images = [self.images.reference("good", number) for number in (1, 2)]
         first, self._settled = self._settled + 1, self._settled + places
         return [

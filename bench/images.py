@@ -7,6 +7,8 @@ from docker import DockerClient
 
 from delivery.docker.engine.packing import packed
 from delivery.docker.images.bases import resolve_base
+from delivery.docker.images.pushing import push
+from delivery.home import Home
 from delivery.releases.release import ImageRef, without_registry
 
 APPLICATION = Path(__file__).with_name("application.py")
@@ -20,7 +22,7 @@ class Images:
 
     client: DockerClient
     repository: str
-    cache: Path
+    home: Home
     pushed: bool = True
     _made: dict[str, str] = field(default_factory=dict)
 
@@ -30,7 +32,7 @@ class Images:
         if tag not in self._made:
             self._made[tag] = self._commit(self._application(), tag, [f"ENV KIND={kind}", f"ENV NUMBER={number}"])
             if self.pushed:
-                self.client.images.push(self.repository, tag)
+                push(self.client.images.get(self._made[tag]), self.repository, tag, self.home)
         return self._made[tag]
 
     def reference(self, kind: str, number: int) -> ImageRef:
@@ -47,7 +49,7 @@ class Images:
 
     def _application(self) -> str:
         if "application" not in self._made:
-            base = resolve_base(BASE, cache=self.cache).used
+            base = resolve_base(BASE, home=self.home).used
             self._made["application"] = self._commit(base, "application", ["USER 1000", "HEALTHCHECK NONE"], fill=True)
         return self._made["application"]
 

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 from docker.models.containers import Container
 
@@ -10,6 +9,7 @@ from delivery.docker.engine.client import connect
 from delivery.docker.engine.packing import packed
 from delivery.docker.images.bases import resolve_base
 from delivery.errors import Rejected
+from delivery.home import Home
 
 IMAGE = "nginx:1.22"
 FOLDER = "/etc/nginx/conf.d"
@@ -36,12 +36,12 @@ server {
 class Nginx:
     """A container that routes to the instances it was told last, on a network of its own."""
 
-    def __init__(self, name: str, port: int, labels: Mapping[str, str], cache: Path) -> None:
+    def __init__(self, name: str, port: int, labels: Mapping[str, str], home: Home) -> None:
         self.name = name
         client = connect()
         client.networks.create(name, labels=dict(labels))
         self._container = client.containers.create(
-            resolve_base(IMAGE, cache=cache).used,
+            resolve_base(IMAGE, home=home).used,
             name=name,
             labels=dict(labels),
             network=name,

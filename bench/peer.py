@@ -81,7 +81,7 @@ class Bench:
 def new_bench() -> Iterator[Bench]:
     """Yield a bench and remove everything that was made on it."""
     mark = uuid4().hex[:6]
-    images = Images(connect(), f"headway-bench-{mark}/web", Home.current().cache, pushed=False)
+    images = Images(connect(), f"headway-bench-{mark}/web", Home.current(), pushed=False)
     with tempfile.TemporaryDirectory(prefix="headway-bench-") as folder:
         bench = Bench(images, Path(folder), free_port(), mark)
         try:
@@ -181,7 +181,7 @@ class BlueGreen(Peer):
     def __init__(self, bench: Bench) -> None:
         super().__init__(bench)
         self._turns = itertools.count(1)
-        self.nginx = Nginx(f"headway-bench-{bench.mark}", bench.port, bench.labels, bench.images.cache)
+        self.nginx = Nginx(f"headway-bench-{bench.mark}", bench.port, bench.labels, bench.images.home)
 
     def put_live(self, release: tuple[str, int]) -> Ending:
         """Start, wait, switch, pause, and stop what ran before; what does not become well is removed."""

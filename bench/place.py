@@ -163,7 +163,7 @@ def new_site(say: Callable[[str], None]) -> Iterator[Site]:
         from blocks.registration import register_blocks
 
         register_blocks(str(home.store), registry.address, str(home.results))
-        images = Images(connect(), f"{registry.address}/shop/web", home.cache)
+        images = Images(connect(), f"{registry.address}/shop/web", home)
         stack.callback(images.remove)
         yield Site(home, images, stack.enter_context(asyncio.Runner()))
 

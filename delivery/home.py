@@ -39,6 +39,11 @@ class Home:
         """The file with `user:password` of this platform's own Prefect server."""
         return self.root / "keys" / "server"
 
+    @property
+    def registry_key(self) -> Path:
+        """The file with `user:password` of this platform's own registry."""
+        return self.root / "keys" / "registry"
+
     def key(self, path: Path) -> SecretStr:
         """Return `headway:PASSWORD`, made once and kept in a file that its owner alone reads."""
         return SecretStr(self._made_once(path, f"headway:{secrets.token_urlsafe(32)}"))

@@ -23,7 +23,7 @@ def main() -> int:
     try:
         ensure_engine(home)
         with ThreadPoolExecutor() as pool:
-            list(pool.map(partial(resolve_base, cache=home.cache), BASES))
+            list(pool.map(partial(resolve_base, home=home), BASES))
     except HeadwayError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code

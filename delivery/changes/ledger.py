@@ -13,6 +13,7 @@ LABEL_SERVICE = "headway.service"
 LABEL_SERVICE_FILE = "headway.service-file"
 LABEL_RELEASE = "headway.release"
 LABEL_HIDDEN = "headway.hidden"
+LABEL_KEY = "headway.key"
 LABEL_SEQUENCE = "headway.sequence"
 LABEL_SANDBOX = "headway.bed"  # the word of old, by which what an older version left is found
 LABEL_IMAGE = "headway.image"

@@ -68,7 +68,8 @@ def restore_registry(home: Home) -> str:
 def _answers(address: str) -> bool:
     """Whether it answers from here; where it does not, the engine is asked: it may be another machine's."""
     try:
-        return httpx.get(f"http://{address}/v2/", timeout=PROBE_SECONDS, trust_env=False).status_code == 200
+        status = httpx.get(f"http://{address}/v2/", timeout=PROBE_SECONDS, trust_env=False).status_code
+        return status in (httpx.codes.OK, httpx.codes.UNAUTHORIZED)  # asked without its key
     except httpx.HTTPError:
         return False
 

@@ -62,8 +62,9 @@ class Builder(Model):
 class BuildOrder(Model):
     """One image to build: everything in it is a path on this machine or a name.
 
-    `cache` is where in a registry the steps' results are kept, `contexts` which image is used for one the Dockerfile
-    names. The cache inside an image (`BUILDKIT_INLINE_CACHE`) is never asked for: it ends Docker Engine 20.10.
+    `cache` is where in a registry the steps' results are kept, `client` the folder with a login for that, `contexts`
+    which image is used for one the Dockerfile names. The cache inside an image (`BUILDKIT_INLINE_CACHE`) is never asked
+    for: it ends Docker Engine 20.10.
     """
 
     context: Path
@@ -75,6 +76,7 @@ class BuildOrder(Model):
     cache: str | None = None
     contexts: dict[str, str] = {}
     secrets: dict[str, Path] = {}
+    client: Path | None = None
 
 
 class FailedStep(NamedTuple):

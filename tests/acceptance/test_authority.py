@@ -8,7 +8,6 @@ import socket
 import subprocess
 import tarfile
 import zipfile
-from datetime import UTC, datetime
 
 import psutil
 import pytest
@@ -18,17 +17,13 @@ from delivery.docker.images import certificates
 from delivery.docker.images.builder import build_image
 from delivery.docker.images.registry import ensure_registry
 from delivery.errors import Rejected
-from delivery.releases.release import Revision
-from delivery.spec.images import Image
 from tests.support.authority import Authority, https_server
+from tests.support.builds import requested
 from tests.support.images import on_engine
 from tests.support.platforms import free_port, own_platform
 
 pytestmark = pytest.mark.docker
 
-REVISION = Revision(
-    sha="ab" * 20, tree="cd" * 20, subject="Open", author="Ada", committed=datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
-)
 JAVA = """\
 import java.net.URI;
 import java.net.http.*;
@@ -132,7 +127,7 @@ def build(tmp_path, home, authority, url, monkeypatch):
             (tmp_path / "anchors" / "company.crt").write_bytes(authority.pem)
         (source / "Dockerfile").write_text(DOCKERFILES[tool].format(url=url))
         repository = f"{ensure_registry(home, preferred_port=free_port()).address}/authority/{tool}"
-        return build_image(source, tool, Image(), REVISION, repository=repository, home=home, run_id="test").ref
+        return build_image(requested(source, name=tool), repository=repository, home=home).ref
 
     return start
 

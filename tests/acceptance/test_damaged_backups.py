@@ -14,7 +14,7 @@ pytestmark = pytest.mark.docker
 @pytest.fixture(scope="module")
 def servers(tmp_path_factory):
     with own_platform(tmp_path_factory.mktemp("platform")) as home:
-        with two_servers(home, resolve_base(ContainerDatabase().image, cache=home.cache).used) as backups:
+        with two_servers(home, resolve_base(ContainerDatabase().image, home=home).used) as backups:
             yield backups
 
 

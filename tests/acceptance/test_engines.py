@@ -2,7 +2,6 @@
 
 import gc
 import secrets
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -14,15 +13,11 @@ from delivery.docker.images.builder import build_image
 from delivery.home import Home
 from delivery.programs.buildkit import Builder, buildx_version
 from delivery.programs.run import run
-from delivery.releases.release import Revision
-from delivery.spec.images import Image
+from tests.support.builds import requested
 from tests.support.engines import copy_image, environment, newer_programs, own_engine
 
 pytestmark = [pytest.mark.docker, pytest.mark.filterwarnings("ignore:Exception ignored in. <socket")]
 
-REVISION = Revision(
-    sha="ab" * 20, tree="cd" * 20, subject="Open", author="Ada", committed=datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
-)
 CASES = Path(__file__).parents[1] / "docker" / "cases" / "builds"
 REGISTRY = "127.0.0.1:5000"
 STAGES = """\
@@ -78,7 +73,7 @@ def source(tmp_path):
 def on(monkeypatch, home):
     """Make the engine at an address the one that Headway uses, with a registry of its own."""
 
-    images = [resolve_base(name, cache=home.cache).used for name in ("busybox:1.36", "registry:2")]
+    images = [resolve_base(name, home=home).used for name in ("busybox:1.36", "registry:2")]
 
     def use(address):
         for name in images:
@@ -97,21 +92,12 @@ def on(monkeypatch, home):
 
 def _build(source, home, text, builder=None, repository="shop/web"):
     (source / "Dockerfile").write_text(text)
-    return build_image(
-        source,
-        "web",
-        Image(),
-        REVISION,
-        repository=f"{REGISTRY}/{repository}",
-        home=home,
-        run_id="test",
-        builder=builder,
-    )
+    return build_image(requested(source), repository=f"{REGISTRY}/{repository}", home=home, builder=builder)
 
 
 def test_the_cache_inside_images_ends_the_engine_and_headways_builds_do_not(tmp_path, source, home, on):
     dockerfile = (CASES / "inline-cache.Dockerfile").read_text()
-    base = resolve_base("busybox", cache=home.cache).used
+    base = resolve_base("busybox", home=home).used
     (source / "Dockerfile").write_text(dockerfile.replace("FROM busybox", f"FROM {base}"))
     with own_engine(tmp_path / "one") as address:
         on(address)

@@ -11,7 +11,7 @@ from delivery.docker.images.bases import resolve_base
 from delivery.home import Home
 
 pytestmark = pytest.mark.docker
-CACHE = Home.current().cache
+HOME = Home.current()  # with the downloads of earlier runs
 
 EXTENSION = """
 cat >ext.c <<'END'
@@ -52,7 +52,7 @@ STORE = "keytool -list -storepass changeit -keystore $JAVA_HOME/lib/security/cac
 
 def run(asked: str, script: str, *, network: str = "none") -> str:
     """Return what a shell script prints in the stand-in for `asked`; it has to end well."""
-    image = resolve_base(asked, cache=CACHE, stand_ins="always").used
+    image = resolve_base(asked, home=HOME, stand_ins="always").used
     container = connect().containers.create(
         image, ["-ec", script], entrypoint=["/bin/sh"], network_mode=network, working_dir="/tmp"
     )
@@ -91,10 +91,10 @@ def test_a_full_image_has_the_headers_of_common_libraries(library: str) -> None:
 
 def test_a_python_extension_is_compiled_and_copied_to_a_slim_image() -> None:
     for asked in ("python:3.11", "python:3.11-slim"):
-        connect().images.get(resolve_base(asked, cache=CACHE, stand_ins="always").used)
-    full = resolve_base("python:3.11", cache=CACHE, stand_ins="always").used
-    slim = resolve_base("python:3.11-slim", cache=CACHE, stand_ins="always").used
-    uv = resolve_base("ghcr.io/astral-sh/uv:latest", cache=CACHE, stand_ins="always").used
+        connect().images.get(resolve_base(asked, home=HOME, stand_ins="always").used)
+    full = resolve_base("python:3.11", home=HOME, stand_ins="always").used
+    slim = resolve_base("python:3.11-slim", home=HOME, stand_ins="always").used
+    uv = resolve_base("ghcr.io/astral-sh/uv:latest", home=HOME, stand_ins="always").used
     packages = "/usr/local/lib/python3.11/site-packages"
     dockerfile = (
         f"FROM {full} AS builder\nWORKDIR /src\nCOPY make /src/\nRUN sh -e make\n"

@@ -12,7 +12,7 @@ from delivery.docker.images.bases import resolve_base
 from delivery.home import Home
 
 docker = pytest.mark.docker
-CACHE = Home.current().cache  # the downloads of earlier runs
+HOME = Home.current()  # with the downloads of earlier runs
 
 
 CONTRACTS = [
@@ -52,7 +52,7 @@ QUICK = ("node:22-alpine", "haproxy:2.6-alpine", "registry:2")
     [pytest.param(*one, marks=[] if one[0] in QUICK else [pytest.mark.long]) for one in CONTRACTS],
 )
 def test_a_stand_in_keeps_the_contract_of_its_image(asked, user, command, said):
-    image = resolve_base(asked, cache=CACHE).used
+    image = resolve_base(asked, home=HOME).used
 
     done = connect().containers.create(image, command, user=user, network_mode="none")
     try:
@@ -69,7 +69,7 @@ def running():
     started = []
 
     def start(asked, files=(), **options):
-        image = resolve_base(asked, cache=CACHE).used
+        image = resolve_base(asked, home=HOME).used
         container = connect().containers.create(image, network_mode="none", **options)
         started.append(container)
         for name, text in dict(files).items():
@@ -120,9 +120,7 @@ def test_apt_get_installs_into_a_stand_in():
     script = (
         "apt-get update -q && apt-get install -q -y --no-install-recommends ucf tini && dpkg --audit && tini --version"
     )
-    container = connect().containers.create(
-        resolve_base("debian:bookworm-slim", cache=CACHE).used, ["sh", "-ec", script]
-    )
+    container = connect().containers.create(resolve_base("debian:bookworm-slim", home=HOME).used, ["sh", "-ec", script])
     try:
         container.start()
         code = container.wait()["StatusCode"]
@@ -143,7 +141,7 @@ def test_every_package_of_a_stand_in_with_apt_is_configured(running, asked):
     container = running(asked, command=["sh", "-ec", script], entrypoint=[])
 
     assert container.wait()["StatusCode"] == 0
-    assert container.logs().decode() == "ii \n" + image_sources(CACHE)
+    assert container.logs().decode() == "ii \n" + image_sources(HOME.cache)
 
 
 @docker

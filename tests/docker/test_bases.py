@@ -14,14 +14,14 @@ from delivery.home import Home
 from tests.docker.recipes import copied_recipes
 
 docker = pytest.mark.docker
-CACHE = Home.current().cache  # the downloads of earlier runs
+HOME = Home.current()  # with the downloads of earlier runs
 
 
 @docker
 def test_a_mapped_image_is_used_without_looking_further():
-    stand_in = resolve_base("busybox", cache=CACHE).used
+    stand_in = resolve_base("busybox", home=HOME).used
 
-    found = resolve_base("corp/unknown:1", cache=CACHE, substitutes={"corp/unknown:1": stand_in})
+    found = resolve_base("corp/unknown:1", home=HOME, substitutes={"corp/unknown:1": stand_in})
 
     assert (found.asked, found.used, found.substitute) == ("corp/unknown:1", stand_in, False)
 
@@ -30,9 +30,9 @@ def test_a_mapped_image_is_used_without_looking_further():
 def test_an_image_the_engine_has_is_used_as_it_is():
     name = f"headway-test/{secrets.token_hex(4)}:1"
     client = connect()
-    client.images.get(resolve_base("busybox", cache=CACHE).used).tag(name)
+    client.images.get(resolve_base("busybox", home=HOME).used).tag(name)
     try:
-        found = resolve_base(name, cache=CACHE)
+        found = resolve_base(name, home=HOME)
     finally:
         client.images.remove(name)
 
@@ -42,7 +42,7 @@ def test_an_image_the_engine_has_is_used_as_it_is():
 @docker
 def test_an_unknown_image_names_what_was_tried_and_the_next_step():
     with pytest.raises(Misconfigured) as caught:
-        resolve_base("headway-nobody/ruby:9.9", cache=CACHE)
+        resolve_base("headway-nobody/ruby:9.9", home=HOME)
 
     assert caught.value.where == "base image headway-nobody/ruby:9.9"
     assert "not on the Docker engine; pull: " in caught.value.found
@@ -53,7 +53,7 @@ def test_an_unknown_image_names_what_was_tried_and_the_next_step():
 @docker
 def test_a_name_docker_does_not_accept_is_misconfigured():
     with pytest.raises(Misconfigured, match="invalid reference format"):
-        resolve_base("Not An Image", cache=CACHE)
+        resolve_base("Not An Image", home=HOME)
 
 
 @pytest.fixture
@@ -71,9 +71,9 @@ def test_a_registry_that_says_nothing_is_given_up_and_left_alone_for_a_while(sil
     monkeypatch.setattr(bases, "build_base", lambda recipe, tag, cache, host, below: tag)
     asked = f"127.0.0.1:{silent_registry.getsockname()[1]}/library/busybox:latest"
 
-    first = resolve_base(asked, cache=tmp_path, silence_seconds=1)
+    first = resolve_base(asked, home=Home(tmp_path), silence_seconds=1)
     _connections(silent_registry)
-    again = resolve_base(asked, cache=tmp_path, silence_seconds=1)
+    again = resolve_base(asked, home=Home(tmp_path), silence_seconds=1)
 
     assert first == again
     assert first.substitute
@@ -85,7 +85,7 @@ def test_silence_without_a_stand_in_is_reported(silent_registry, tmp_path):
     asked = f"127.0.0.1:{silent_registry.getsockname()[1]}/team/thing:1"
 
     with pytest.raises(Misconfigured, match="said nothing for 1 s; stand-in: there is no recipe"):
-        resolve_base(asked, cache=tmp_path, silence_seconds=1)
+        resolve_base(asked, home=Home(tmp_path), silence_seconds=1)
 
 
 @docker
@@ -98,7 +98,7 @@ def test_a_stand_in_that_cannot_be_built_says_why(tmp_path, monkeypatch):
     monkeypatch.setattr(bases, "build_base", no_network)
 
     with pytest.raises(Misconfigured, match="could not be built: E: Temporary failure resolving 'mirror'"):
-        resolve_base("busybox", cache=tmp_path)
+        resolve_base("busybox", home=Home(tmp_path))
 
 
 @docker
@@ -108,7 +108,7 @@ def test_a_machine_without_apt_says_so(tmp_path, monkeypatch):
 
     for asked in ("busybox", "debian:bookworm-slim"):
         with pytest.raises(Misconfigured, match=r"this machine: has no apt-get.*; allowed: Debian or Ubuntu"):
-            resolve_base(asked, cache=tmp_path)
+            resolve_base(asked, home=Home(tmp_path))
 
 
 @pytest.mark.long
@@ -143,13 +143,15 @@ def test_many_callers_at_once_build_a_stand_in_once(tmp_path, monkeypatch):
 
     def counted(recipe, tag, cache, host, below):
         built.append(recipe.kind)
-        return base_build.build_base(recipe, tag, CACHE, host, below=below)
+        return base_build.build_base(recipe, tag, HOME.cache, host, below=below)
 
     monkeypatch.setattr(bases, "build_base", counted)
     tag = stand_in_for("busybox").tag("")
     try:
         with ThreadPoolExecutor(4) as pool:
-            found = list(pool.map(lambda asked: resolve_base(asked, cache=tmp_path), ["busybox", "busybox:1.36"] * 2))
+            found = list(
+                pool.map(lambda asked: resolve_base(asked, home=Home(tmp_path)), ["busybox", "busybox:1.36"] * 2)
+            )
         labels = connect().images.get(tag).labels
     finally:
         connect().images.remove(tag)
@@ -157,7 +159,7 @@ def test_many_callers_at_once_build_a_stand_in_once(tmp_path, monkeypatch):
     assert {base.used for base in found} == {tag}
     assert built == ["busybox"]
     assert labels == {"headway.base": "busybox"}
-    assert not list((CACHE / "building").glob(f"*{tag.rpartition(':')[2]}"))
+    assert not list((HOME.cache / "building").glob(f"*{tag.rpartition(':')[2]}"))
 
 
 @docker
@@ -168,13 +170,13 @@ def test_an_engine_that_stops_answering_is_transient(tmp_path, monkeypatch):
     monkeypatch.setattr(bases, "_is_present", stopped)
 
     with pytest.raises(Transient, match="the Docker engine stopped answering"):
-        resolve_base("busybox:1.36", cache=tmp_path)
+        resolve_base("busybox:1.36", home=Home(tmp_path))
 
 
 @docker
 def test_forbidden_stand_ins_are_named_with_the_key_that_forbids_them(tmp_path):
     with pytest.raises(Misconfigured) as caught:
-        resolve_base("busybox:1.36.9", cache=tmp_path, stand_ins="never")
+        resolve_base("busybox:1.36.9", home=Home(tmp_path), stand_ins="never")
 
     assert "stand-in: forbidden by `stand_ins: never` in headway.yaml" in caught.value.found
     assert "docker load" in caught.value.next_step
@@ -185,19 +187,19 @@ def test_a_machine_forbids_stand_ins_whatever_the_file_says(tmp_path, monkeypatc
     monkeypatch.setenv("HEADWAY_STAND_INS", "never")
 
     with pytest.raises(Misconfigured, match="forbidden by HEADWAY_STAND_INS=never on this machine"):
-        resolve_base("busybox:1.36.9", cache=tmp_path, stand_ins="always")
+        resolve_base("busybox:1.36.9", home=Home(tmp_path), stand_ins="always")
 
 
 @docker
 def test_forbidden_stand_ins_leave_an_image_that_is_there(own_image):
-    found = resolve_base(own_image, cache=CACHE, stand_ins="never")
+    found = resolve_base(own_image, home=HOME, stand_ins="never")
 
     assert (found.used, found.substitute) == (own_image, False)
 
 
 @docker
 def test_asked_for_stand_ins_are_used_although_the_image_is_there(own_image):
-    found = resolve_base(own_image, cache=CACHE, stand_ins="always")
+    found = resolve_base(own_image, home=HOME, stand_ins="always")
 
     assert found.substitute
     assert found.used == stand_in_for("busybox").tag("")
@@ -207,9 +209,9 @@ def test_asked_for_stand_ins_are_used_although_the_image_is_there(own_image):
 def test_an_image_without_a_recipe_is_used_as_ever_when_stand_ins_are_asked_for():
     name = f"headway-test/{secrets.token_hex(4)}:1"
     client = connect()
-    client.images.get(resolve_base("busybox", cache=CACHE).used).tag(name)
+    client.images.get(resolve_base("busybox", home=HOME).used).tag(name)
     try:
-        assert resolve_base(name, cache=CACHE, stand_ins="always").used == name
+        assert resolve_base(name, home=HOME, stand_ins="always").used == name
     finally:
         client.images.remove(name)
 
@@ -217,7 +219,7 @@ def test_an_image_without_a_recipe_is_used_as_ever_when_stand_ins_are_asked_for(
 @docker
 def test_an_image_for_another_machine_is_no_answer(own_image):
     with pytest.raises(Misconfigured, match="a stand-in would be for linux/"):
-        find_base(own_image, cache=CACHE, on_platform="linux/riscv64")
+        find_base(own_image, home=HOME, on_platform="linux/riscv64")
 
 
 @docker
@@ -225,7 +227,9 @@ def test_every_image_that_cannot_be_had_is_told_before_a_stand_in_is_built(tmp_p
     monkeypatch.setattr(stand_ins, "RECIPES", copied_recipes(tmp_path))
     monkeypatch.setattr(bases, "build_base", lambda *_, **__: pytest.fail("a stand-in was built"))
 
-    found, missing = find_bases(["busybox:1.36", "headway-nobody/a:1", "python:2.7", "busybox:1.36"], cache=tmp_path)
+    found, missing = find_bases(
+        ["busybox:1.36", "headway-nobody/a:1", "python:2.7", "busybox:1.36"], home=Home(tmp_path)
+    )
 
     assert [base.asked for base in found] == ["busybox:1.36"]
     assert [error.where for error in missing] == ["base image headway-nobody/a:1", "base image python:2.7"]
@@ -234,7 +238,7 @@ def test_every_image_that_cannot_be_had_is_told_before_a_stand_in_is_built(tmp_p
 
 @docker
 def test_a_mapped_image_that_cannot_be_had_is_told_before_anything_is_built():
-    _, missing = find_bases(["corp/web:1"], cache=CACHE, substitutes={"corp/web:1": "headway-nobody/a:1"})
+    _, missing = find_bases(["corp/web:1"], home=HOME, substitutes={"corp/web:1": "headway-nobody/a:1"})
 
     assert missing[0].where == "base image headway-nobody/a:1"
 
@@ -244,7 +248,7 @@ def test_a_stand_in_is_warned_of_once(caplog):
     bases._warn.cache_clear()
 
     for _ in range(3):
-        resolve_base("alpine:3.19.9", cache=CACHE)
+        resolve_base("alpine:3.19.9", home=HOME)
 
     told = [record.getMessage() for record in caplog.records if record.name == "headway.builder"]
     assert [line for line in told if line.startswith("alpine:3.19.9: a stand-in")] == told
@@ -257,7 +261,7 @@ def own_image():
     """An image on the engine under a name that a stand-in could be made for."""
     name = f"localhost:1/{secrets.token_hex(4)}/library/busybox:1.36"
     client = connect()
-    client.images.get(resolve_base("busybox", cache=CACHE).used).tag(name)
+    client.images.get(resolve_base("busybox", home=HOME).used).tag(name)
     yield name
     client.images.remove(name)
 

@@ -1,16 +1,17 @@
 import gc
+import hashlib
 import io
 import json
 import secrets
 import sys
 import tarfile
-from datetime import UTC, datetime
 from pathlib import Path
 
 import certifi
 import docker
 import httpx
 import pytest
+from pydantic import SecretStr
 
 from delivery.docker.engine import disk, engine_watch
 from delivery.docker.engine.client import connect
@@ -25,17 +26,16 @@ from delivery.docker.services import DockerBuilder
 from delivery.errors import Misconfigured, Rejected, Transient
 from delivery.ports.builder import BuildRequest
 from delivery.programs.buildkit import Builder
-from delivery.releases.release import Release, Revision
+from delivery.releases.release import Release
 from delivery.spec.images import Image
+from tests.support.builds import REVISION, requested
 from tests.support.engine_proxy import engine_proxy
 from tests.support.images import on_engine
 from tests.support.platforms import free_port, own_platform
+from tests.support.registries import key_of
 
 pytestmark = pytest.mark.docker
 
-REVISION = Revision(
-    sha="ab" * 20, tree="cd" * 20, subject="Open", author="Ada", committed=datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
-)
 CASES = Path(__file__).parent / "cases" / "builds"
 COMPOSE = Builder(kind="compose", program=str(Path(sys.executable).parent / "docker-compose"), version="2.40.3")
 CLASSIC = Builder(kind="classic", version="20.10")
@@ -85,21 +85,12 @@ def source(tmp_path):
 
 @pytest.fixture
 def build(source, repository, home):
-    def start(text=None, client=None, **image):
+    def start(text=None, client=None, given=None, **image):
         if text is not None:
             (source / "web" / "Dockerfile").write_text(text)
         wanted = Image(**{"context": "web", "target": "web" if text is None else None, **image})
-        return build_image(
-            source,
-            "web",
-            wanted,
-            REVISION,
-            repository=repository,
-            home=home,
-            run_id="test",
-            origin="https://example.org/shop",
-            builder=client,
-        )
+        request = requested(source, wanted, secrets=given or {}, origin="https://example.org/shop")
+        return build_image(request, repository=repository, home=home, builder=client)
 
     return start
 
@@ -112,6 +103,40 @@ def _read(reference, path):
             return archive.extractfile(archive.getmembers()[0]).read().decode()
     finally:
         container.remove()
+
+
+@pytest.mark.parametrize("client", [None, COMPOSE], ids=["found", "compose"])
+def test_a_step_gets_its_secret_and_neither_image_nor_log_has_it(build, home, client):
+    canary = f"canary-{secrets.token_hex(8)}"
+    step = "--mount=type=secret,id=npmrc cd /run/secrets && sha256sum npmrc >/seen; cat npmrc"
+
+    built = build(f"FROM busybox:1.36\nRUN {step} # {canary[-4:]}\n", client, given={"npmrc": SecretStr(canary)})
+
+    image = connect().images.get(on_engine(built.ref))
+    log = (home.logs / "test" / "build-web.log").read_text()
+    assert _read(built.ref, "/seen").split()[0] == hashlib.sha256(canary.encode()).hexdigest()
+    assert ("***" in log, canary in log) == (True, False)
+    assert canary not in str(image.history()) + str(image.attrs)
+    assert not [layer for layer in _unpacked(b"".join(image.save())) if canary.encode() in layer]
+
+
+def test_a_failed_build_tells_no_secret(build, home):
+    canary = f"canary-{secrets.token_hex(8)}"
+    step = f"RUN --mount=type=secret,id=npmrc cat /run/secrets/npmrc; exit 7 # {secrets.token_hex(4)}"
+
+    with pytest.raises(Rejected) as caught:
+        build(f"FROM busybox:1.36\n{step}\n", given={"npmrc": SecretStr(canary)})
+
+    assert "***" in str(caught.value)
+    assert canary not in str(caught.value) + (home.logs / "test" / "build-web.log").read_text()
+
+
+def test_a_builder_that_gives_no_secrets_to_steps_is_told_with_the_key(build):
+    with pytest.raises(Misconfigured) as caught:
+        build(client=CLASSIC, given={"npmrc": SecretStr("canary")})
+
+    assert caught.value.where == "headway.yaml: images.web.build_secrets"
+    assert "install docker buildx" in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -127,7 +152,7 @@ def test_emoji_and_quotes_arrive_in_a_build_as_they_are(build, client):
 
 
 @pytest.mark.parametrize("client", [None, COMPOSE, CLASSIC], ids=["found", "compose", "classic"])
-def test_an_image_is_built_and_known_by_its_digest(build, source, registry, client):
+def test_an_image_is_built_and_known_by_its_digest(build, source, registry, home, client):
     target = None if client is CLASSIC else "web"  # it would build the failing stage behind it as well
     dockerfile = DOCKERFILE.partition("FROM deps AS test")[0] if client is CLASSIC else DOCKERFILE
 
@@ -137,6 +162,7 @@ def test_an_image_is_built_and_known_by_its_digest(build, source, registry, clie
     manifest = httpx.get(
         f"http://{registry}/v2/{name}/manifests/{digest}",
         headers={"Accept": "application/vnd.docker.distribution.manifest.v2+json"},
+        auth=key_of(home),
     )
     assert manifest.headers["Docker-Content-Digest"] == digest
     assert _read(built.ref, "/srv/page") == (source / "web" / "page").read_text()
@@ -161,7 +187,7 @@ def test_the_bases_used_are_recorded_and_the_users_files_stay_as_they_are(build,
 
     built = build()
 
-    used = resolve_base("busybox:1.36", cache=home.cache)
+    used = resolve_base("busybox:1.36", home=home)
     assert built.bases == (used,)
     assert {path: path.read_bytes() for path in source.rglob("*") if path.is_file()} == before
 
@@ -173,7 +199,8 @@ def test_the_same_sources_give_the_same_image(build):
 def test_no_working_tag_stays_behind(build, home, registry):
     built = build()
 
-    assert httpx.get(f"http://{registry}/v2/{built.ref.repository}/tags/list").json()["tags"] == [REVISION.sha[:12]]
+    tags = httpx.get(f"http://{registry}/v2/{built.ref.repository}/tags/list", auth=key_of(home))
+    assert tags.json()["tags"] == [REVISION.sha[:12]]
     assert connect().images.list(f"headway-{home.identity}-build") == []
 
 
@@ -299,7 +326,7 @@ def test_what_is_not_there_is_named_by_its_place_in_the_file(build, source, imag
 
 
 def test_a_syntax_line_is_no_obstacle_where_its_image_cannot_be_pulled(build, home):
-    base = resolve_base("busybox:1.36", cache=home.cache).used
+    base = resolve_base("busybox:1.36", home=home).used
 
     assert build(f"# syntax=docker/dockerfile:1\nFROM {base}\nCOPY page /page\n").bases[0].substitute is False
 
@@ -404,15 +431,7 @@ def test_a_registry_that_is_down_is_transient_and_named(source, home):
     address = f"127.0.0.1:{free_port()}"
 
     with pytest.raises(Transient, match=rf"pushing {address}/shop/web:.*is the registry up"):
-        build_image(
-            source,
-            "web",
-            Image(context="web", target="web"),
-            REVISION,
-            repository=f"{address}/shop/web",
-            home=home,
-            run_id="test",
-        )
+        build_image(requested(source, Image(context="web", target="web")), repository=f"{address}/shop/web", home=home)
     for image in connect().images.list(f"{address}/shop/web"):
         connect().images.remove(image.id, force=True)
 
@@ -438,7 +457,7 @@ def test_a_release_is_an_image_that_holds_its_manifest(build, registry, home):
         == []
     )
 
-    image = connect().images.pull(f"{registry}/{ref}")
+    image = connect().images.get(resolve_base(f"{registry}/{ref}", home=home).used)
     with tarfile.open(fileobj=io.BytesIO(b"".join(image.save()))) as archive:
         layer = json.load(archive.extractfile("manifest.json"))[0]["Layers"][0]
         with tarfile.open(fileobj=archive.extractfile(layer)) as files:

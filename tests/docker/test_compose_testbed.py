@@ -297,7 +297,7 @@ def test_cells_side_by_side_share_nothing_and_take_no_port(run):
 
 
 def test_what_was_delivered_is_not_built_again_and_the_rest_is(run, source):
-    delivered = resolve_base(BUSYBOX, cache=Home.current().cache).used
+    delivered = resolve_base(BUSYBOX, home=Home.current()).used
     (source / "suite").mkdir()
     (source / "suite" / "Dockerfile").write_text(
         f'FROM {BUSYBOX}\nRUN echo "built $((40 + 2))" >/what\nCMD ["cat", "/what"]\n'

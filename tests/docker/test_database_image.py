@@ -100,7 +100,7 @@ def test_a_database_in_memory_starts_with_the_folder_and_the_user_of_its_image(h
 @pytest.mark.docker
 def test_a_kept_database_is_never_left_aside_for_an_empty_one(home):
     names, client = environment(home, "kept"), connect()
-    old = resolve_base(DATABASE.image, cache=home.cache).used
+    old = resolve_base(DATABASE.image, home=home).used
     ensure_database(DATABASE, names, image=old, home=home)
     newer = DATABASE.model_copy(update={"image": "postgres:18"})
     with (

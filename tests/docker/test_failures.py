@@ -10,6 +10,7 @@ from delivery.docker.engine.failures import reported
 from delivery.docker.images import pulling
 from delivery.docker.sandbox.sandbox import engine_errors
 from delivery.errors import PlaceGone, Rejected
+from delivery.home import Home
 
 NO_SPACE = "write /var/lib/docker/tmp/layer: no space left on device"
 
@@ -34,7 +35,7 @@ def test_a_pull_that_finds_no_room_is_no_image_that_cannot_be_had(monkeypatch, t
     monkeypatch.setattr(pulling, "_pull_events", lambda *_: iter([{"status": "pulling"}, {"error": NO_SPACE}]))
 
     with pytest.raises(Rejected, match=r"pulling python:3\.12: .*no space left(.|\n)*next: docker system df"):
-        pulling.pull("python:3.12", tmp_path, None, silence_seconds=1)
+        pulling.pull("python:3.12", Home(tmp_path), None, silence_seconds=1)
 
 
 @pytest.mark.parametrize("told", [lambda: reported("scanning web"), engine_errors])

@@ -39,7 +39,7 @@ def taken():
 def running(home, app, role="instance", **options):
     names = EnvironmentNames(home.identity, app, "production")
     return connect().containers.create(
-        resolve_base("busybox:1.36", cache=home.cache).used,
+        resolve_base("busybox:1.36", home=home).used,
         ["sleep", "600"],
         name=f"{names.backbone}-{role}",
         labels=environment_labels(home.identity, app, "production", role),

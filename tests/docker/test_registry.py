@@ -1,10 +1,12 @@
+import base64
 import re
 import secrets
 import socket
 from contextlib import closing, contextmanager
 
+import httpx
 import pytest
-from docker.errors import NotFound
+from docker.errors import APIError, NotFound
 
 from delivery.docker.engine.client import connect
 from delivery.docker.engine.packing import packed
@@ -12,7 +14,7 @@ from delivery.docker.environment import open_docker
 from delivery.docker.images.bases import resolve_base
 from delivery.docker.images.pushing import push
 from delivery.docker.images.registry import ensure_registry, stop_registry
-from delivery.docker.images.registry_state import look_at_registry
+from delivery.docker.images.registry_state import look_at_registry, registry_key
 from delivery.errors import Rejected, Transient
 from delivery.home import Home
 from delivery.platform.duties import registry_is_missing, restore_registry
@@ -90,11 +92,20 @@ def test_everything_it_starts_is_on_the_ledger_and_only_on_loopback(home):
 
 def test_a_container_in_its_network_reaches_it_under_the_same_address(home):
     registry = ensure_registry(home, preferred_port=free_port())
-    image = resolve_base("busybox", cache=CACHE).used
+    image = resolve_base("busybox", home=home).used
+    known = base64.b64encode(registry_key(home).get_secret_value().encode()).decode()
 
     said = connect().containers.run(
         image,
-        ["wget", "-q", "-O", "-", f"http://{registry.address}/v2/_catalog"],
+        [
+            "wget",
+            "-q",
+            "-O",
+            "-",
+            "--header",
+            f"Authorization: Basic {known}",
+            f"http://{registry.address}/v2/_catalog",
+        ],
         network_mode=f"container:{registry.container}",
         remove=True,
     )
@@ -102,20 +113,84 @@ def test_a_container_in_its_network_reaches_it_under_the_same_address(home):
     assert said == b'{"repositories":[]}\n'
 
 
-def test_images_and_the_address_survive_a_stop(home, tmp_path):
+def refused(action):
+    """Return the engine's words when it may not do that."""
+    try:
+        said = " ".join(event["error"] for event in action() if "error" in event)
+    except APIError as error:
+        said = str(error)
+    assert said
+    return said
+
+
+@pytest.mark.parametrize("login", [None, {"username": "headway", "password": "guessed"}], ids=["none", "guessed"])
+def test_nobody_without_the_key_pushes_pulls_lists_or_deletes(home, login):
+    registry, client = ensure_registry(home, preferred_port=free_port()), connect()
+    image, repository = client.images.get(resolve_base("busybox", home=home).used), f"{registry.address}/shop/web"
+    ref = push(image, repository, "1", home)
+    auth = (login["username"], login["password"]) if login else None
+    options = {"stream": True, "decode": True, "auth_config": login or {}}
+
+    said = [
+        refused(lambda: client.api.push(repository, tag="1", **options)),
+        refused(lambda: client.api.pull(repository, tag="1", **options)),
+    ]
+    with httpx.Client(base_url=f"http://{registry.address}", auth=auth) as other:
+        answers = [
+            other.get("/v2/_catalog"),
+            other.get("/v2/shop/web/manifests/1"),
+            other.delete(f"/v2/shop/web/manifests/{ref.digest}"),
+            other.post("/v2/shop/web/blobs/uploads/"),
+        ]
+    client.images.remove(f"{repository}:1")
+
+    assert ["401" in words or "no basic auth" in words or "authentication required" in words for words in said] == [
+        True,
+        True,
+    ], said
+    assert {answer.status_code for answer in answers} == {401}
+    assert resolve_base(f"{repository}@{ref.digest}", home=home).used == f"{repository}@{ref.digest}"
+    client.images.remove(f"{repository}@{ref.digest}", force=True)
+
+
+def test_a_registry_that_asks_for_nothing_or_for_a_key_that_was_lost_is_made_anew_where_it_was(home):
+    registry, client = ensure_registry(home, preferred_port=free_port()), connect()
+    name = f"{registry.address}/thing-{secrets.token_hex(3)}"
+    ref = push(client.images.get(resolve_base("busybox", home=home).used), name, "1", home)
+    client.images.remove(f"{name}:1")
+    home.registry_key.unlink()
+
+    again = ensure_registry(home)
+
+    assert again == registry
+    assert resolve_base(f"{name}@{ref.digest}", home=home).used == f"{name}@{ref.digest}"
+    client.images.remove(f"{name}@{ref.digest}", force=True)
+
+
+def test_the_key_is_its_owners_alone_and_in_no_argument(home):
+    container = connect().containers.get(ensure_registry(home, preferred_port=free_port()).container)
+
+    _, _, password = registry_key(home).get_secret_value().partition(":")
+
+    assert home.registry_key.stat().st_mode & 0o777 == 0o600
+    assert len(password) >= 40
+    assert password not in str(container.attrs) + container.logs().decode()
+
+
+def test_images_and_the_address_survive_a_stop(home):
     registry = ensure_registry(home, preferred_port=free_port())
     name = f"{registry.address}/thing-{secrets.token_hex(3)}:1"
     client = connect()
-    client.images.get(resolve_base("busybox", cache=CACHE).used).tag(name)
-    pushed = client.api.push(name)
+    client.images.get(resolve_base("busybox", home=home).used).tag(name)
+    pushed = push(client.images.get(name), name.rpartition(":")[0], "1", home)
     client.images.remove(name)
     stopped = stop_registry(home), stop_registry(home)
 
     again = ensure_registry(home)
-    pulled = resolve_base(name, cache=tmp_path)
+    pulled = resolve_base(name, home=home)
     client.images.remove(name)
 
-    assert "digest: sha256:" in pushed
+    assert pushed.digest.startswith("sha256:")
     assert stopped == (True, False)
     assert again == registry
     assert (pulled.used, pulled.substitute) == (name, False)
@@ -220,7 +295,7 @@ def test_a_port_that_somebody_else_took_is_told_and_only_up_moves_the_registry(h
 
 def test_a_release_kept_with_the_old_port_runs_from_where_the_registry_moved_to(home):
     old = ensure_registry(home, preferred_port=free_port()).address
-    web = make_image(old, CACHE, "good", 1)
+    web = make_image(old, home, "good", 1)
     kept = {"web": {"repository": f"{old}/{web.repository}", "digest": web.digest}}
     release = Release.model_validate(make_release(1).model_dump() | {"images": kept})
     connect().images.remove(f"{old}/{web}", force=True)
@@ -242,7 +317,7 @@ def test_a_release_kept_with_the_old_port_runs_from_where_the_registry_moved_to(
 
 def test_a_push_to_a_dead_registry_says_so_and_starts_it_for_the_next_attempt(home):
     registry = ensure_registry(home, preferred_port=free_port())
-    image = connect().images.get(resolve_base("busybox", cache=CACHE).used)
+    image = connect().images.get(resolve_base("busybox", home=home).used)
     repository = f"{registry.address}/thing-{secrets.token_hex(3)}"
     connect().containers.get(registry.container).remove(force=True)
 
@@ -261,10 +336,10 @@ def test_an_image_that_the_registry_lost_is_no_base_image_that_cannot_be_had(hom
     lost = f"{registry.address}/shop/web@sha256:{'0' * 64}"
 
     with pytest.raises(Rejected, match="does not have it any more\n  next: headway run builds and pushes it again"):
-        resolve_base(lost, cache=CACHE)
+        resolve_base(lost, home=home)
     connect().containers.get(registry.container).stop(timeout=1)
     with pytest.raises(Transient, match=r"its container is exited(.|\n)*next: headway up"):
-        resolve_base(lost, cache=CACHE)
+        resolve_base(lost, home=home)
 
 
 def test_the_keeper_brings_a_dead_registry_back_and_says_what_was_wrong(home):
@@ -286,9 +361,10 @@ def test_neither_a_build_step_nor_a_container_beside_it_reaches_the_registry(hom
     client, port = connect(), free_port()
     name = ensure_registry(home, preferred_port=port).container
     ask = (
-        f"for at in $AT; do timeout 3 wget -q -O /dev/null http://$at:{port}/v2/ && echo reached $at; done; echo asked"
+        f"for at in $AT; do timeout 3 wget -O /dev/null http://$at:{port}/v2/ 2>&1 | grep -q ' 401 ' "
+        "&& echo reached $at; done; echo asked"
     )
-    image = resolve_base("busybox:1.36", cache=CACHE).used
+    image = resolve_base("busybox:1.36", home=home).used
 
     def asked() -> list[str]:
         places = client.containers.get(name).attrs["NetworkSettings"]["Networks"].values()

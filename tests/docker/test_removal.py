@@ -2,14 +2,15 @@
 
 from contextlib import closing
 
+import httpx
 import pytest
-import requests
 
 from delivery.changes.ledger import LABEL_PLATFORM
 from delivery.docker.database.database import ensure_database
 from delivery.docker.engine.client import connect
 from delivery.docker.engine.names import EnvironmentNames
 from delivery.docker.images.bases import resolve_base
+from delivery.docker.images.pushing import push
 from delivery.docker.images.registry import ensure_registry
 from delivery.docker.target.backing import ensure_backing
 from delivery.docker.target.docker_host import DockerHost
@@ -19,6 +20,7 @@ from delivery.ports.settings import EnvironmentSettings
 from delivery.spec.app import App
 from delivery.spec.database import ContainerDatabase
 from tests.support.platforms import free_port, own_platform
+from tests.support.registries import key_of
 
 pytestmark = pytest.mark.docker
 
@@ -43,7 +45,7 @@ def home(tmp_path_factory):
 def shop(home):
     """A shop with a database in each of two environments, and a shoppe with one."""
     client = connect()
-    image = resolve_base(ContainerDatabase().image, cache=home.cache).used
+    image = resolve_base(ContainerDatabase().image, home=home).used
     for app, environment in (("shop", "production"), ("shop", "staging"), ("shoppe", "production")):
         names = EnvironmentNames(home.identity, app, environment)
         ensure_database(ContainerDatabase(), names, image=image, home=home)
@@ -97,7 +99,7 @@ def test_an_environment_goes_with_its_database_and_no_other_is_touched(shop):
 def test_what_something_else_uses_is_told_and_named(shop, monkeypatch):
     monkeypatch.setattr("delivery.docker.target.removal.REMOVE_SECONDS", 2)
     names, client = names_of(shop, "shop", "staging"), connect()
-    image = resolve_base("busybox", cache=shop.cache).used
+    image = resolve_base("busybox", home=shop).used
     mount = {names.database: {"bind": "/data", "mode": "ro"}}
     foreign = client.containers.run(image, ["sleep", "600"], detach=True, volumes=mount)
     try:
@@ -112,29 +114,27 @@ def test_what_something_else_uses_is_told_and_named(shop, monkeypatch):
 def test_its_images_go_from_registry_and_engine_and_those_of_others_stay(home):
     registry = ensure_registry(home, preferred_port=free_port()).address
     client = connect()
-    base = client.images.get(resolve_base("busybox", cache=home.cache).used)
+    base = client.images.get(resolve_base("busybox", home=home).used)
     for name in ("shop/web", "shop/release", "shoppe/web"):
-        base.tag(f"{registry}/{name}", "1")
-        client.images.push(f"{registry}/{name}", "1")
+        push(base, f"{registry}/{name}", "1", home)
     assert sorted(find_repositories(home, "shop")) == ["shop/release", "shop/web"]
 
     remove_images(home, "shop", registry)
 
     assert find_repositories(home, "shop") == []
-    assert requests.get(f"http://{registry}/v2/_catalog", timeout=10).json()["repositories"] == ["shoppe/web"]
-    assert requests.get(f"http://{registry}/v2/shop/web/tags/list", timeout=10).status_code == 404
+    with httpx.Client(base_url=f"http://{registry}/v2", auth=key_of(home), timeout=10) as there:
+        assert there.get("/_catalog").json()["repositories"] == ["shoppe/web"]
+        assert there.get("/shop/web/tags/list").status_code == 404
     tags = {tag for image in client.api.images() for tag in image["RepoTags"] or () if tag.startswith(registry)}
     assert tags == {f"{registry}/shoppe/web:1"}
-    base.tag(f"{registry}/shop/web", "2")
-    client.images.push(f"{registry}/shop/web", "2")  # it may come back
+    push(base, f"{registry}/shop/web", "2", home)  # it may come back
     assert find_repositories(home, "shop") == ["shop/web"]
 
 
 def test_a_name_that_is_none_removes_nothing(home):
     registry = ensure_registry(home, preferred_port=free_port()).address
-    client = connect()
-    client.images.get(resolve_base("busybox", cache=home.cache).used).tag(f"{registry}/shoppe/web", "1")
-    client.images.push(f"{registry}/shoppe/web", "1")
+    base = connect().images.get(resolve_base("busybox", home=home).used)
+    push(base, f"{registry}/shoppe/web", "1", home)
 
     for app in ("..", "../..", "", "shop/web", "*"):
         remove_images(home, app, registry)

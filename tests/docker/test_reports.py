@@ -33,7 +33,7 @@ mkdir -p /old; echo old >/old/o.xml; touch -d '2020-01-01' /old/o.xml
 def container() -> Iterator[Container]:
     """A container that has ended and left all kinds of files."""
     home = Home.current()
-    image = resolve_base("busybox:1.36", cache=home.cache).used
+    image = resolve_base("busybox:1.36", home=home).used
     labels = run_labels(home.identity, secrets.token_hex(4), "cell")
     made = connect().containers.create(image, ["sh", "-c", WRITES], labels=labels, working_dir="/out")
     try:

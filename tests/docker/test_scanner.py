@@ -19,6 +19,7 @@ from delivery.releases.release import ImageRef
 from delivery.scanning.findings import check_scan
 from delivery.spec.scan import ScanPolicy, Waiver
 from tests.support.platforms import free_port, own_platform
+from tests.support.registries import key_of
 from tests.support.trivy_database import publish_database
 
 pytestmark = pytest.mark.docker
@@ -41,13 +42,13 @@ def registry(home):
 
 
 @pytest.fixture(scope="module")
-def fresh(registry):
+def fresh(registry, home):
     """A policy whose database was built an hour ago."""
-    return ScanPolicy(database=publish_database(registry, "fresh", datetime.now(UTC) - timedelta(hours=1)))
+    return ScanPolicy(database=publish_database(home, "fresh", datetime.now(UTC) - timedelta(hours=1)))
 
 
 @pytest.fixture(scope="module")
-def image(registry):
+def image(registry, home):
     """Push an image that consists of the files given, a layer each; the engine's copies are removed at the end."""
     made = []
 
@@ -59,7 +60,7 @@ def image(registry):
         for files in layers[1:]:
             context = {"Dockerfile": f"FROM {name}:1\nCOPY srv /srv\n", **files}
             client.images.build(fileobj=io.BytesIO(_archive(context)), custom_context=True, tag=f"{name}:1")
-        return push(client.images.get(f"{name}:1"), f"{registry}/{name}", "1")
+        return push(client.images.get(f"{name}:1"), f"{registry}/{name}", "1", home)
 
     yield make
     for name in made:
@@ -141,7 +142,7 @@ def test_a_planted_secret_is_found_and_its_value_is_not_kept(home, image, fresh)
 
 
 def test_an_old_database_is_inconclusive_and_the_policy_decides(home, registry, clean_image):
-    policy = ScanPolicy(database=publish_database(registry, "old", datetime.now(UTC) - timedelta(days=30)))
+    policy = ScanPolicy(database=publish_database(home, "old", datetime.now(UTC) - timedelta(days=30)))
     report = scanner.scan("backend", clean_image, policy, home, run_id="test")
 
     with pytest.raises(Rejected, match=r"inconclusive: the vulnerability database of .* is 720 h old, 72 h allowed"):
@@ -165,7 +166,7 @@ def test_no_database_is_inconclusive_and_secrets_are_found_all_the_same(home, re
 @pytest.mark.long
 def test_something_else_than_a_database_is_no_database(home, registry, clean_image, monkeypatch):
     monkeypatch.setattr("tests.support.trivy_database.bolt_file", lambda advisories: b"not a database")
-    broken = publish_database(registry, "broken", datetime.now(UTC))
+    broken = publish_database(home, "broken", datetime.now(UTC))
 
     with pytest.raises((Rejected, Transient)):
         _verdict(home, clean_image, ScanPolicy(database=broken)).enforce()
@@ -173,7 +174,7 @@ def test_something_else_than_a_database_is_no_database(home, registry, clean_ima
 
 @pytest.mark.long
 def test_a_database_is_fetched_once_and_shared_by_scans_at_once(home, registry, vulnerable):
-    policy = ScanPolicy(database=publish_database(registry, "shared", datetime.now(UTC)))
+    policy = ScanPolicy(database=publish_database(home, "shared", datetime.now(UTC)))
     ref = vulnerable.ref
 
     with ThreadPoolExecutor(3) as pool:
@@ -186,7 +187,7 @@ def test_a_database_is_fetched_once_and_shared_by_scans_at_once(home, registry, 
 
 @pytest.mark.long
 def test_a_removed_database_is_fetched_again(home, registry):
-    policy = ScanPolicy(database=publish_database(registry, "removed", datetime.now(UTC)))
+    policy = ScanPolicy(database=publish_database(home, "removed", datetime.now(UTC)))
     first = scanner.prepare(policy, home)
     connect().volumes.get(first.volume).remove()
 
@@ -210,7 +211,7 @@ def _lose_the_layers(home, ref):
     """Remove the image's layers from its registry, which has no more than its manifest and its configuration then."""
     address = ensure_registry(home).address
     manifest = httpx.get(
-        f"http://{address}/v2/{ref.repository}/manifests/{ref.digest}", headers={"Accept": MANIFEST}
+        f"http://{address}/v2/{ref.repository}/manifests/{ref.digest}", headers={"Accept": MANIFEST}, auth=key_of(home)
     ).json()
     registry = connect().containers.get(ensure_registry(home).container)
     for layer in manifest["layers"]:
@@ -304,7 +305,7 @@ def test_a_scanner_that_is_removed_under_the_scan_is_an_interruption(home, clean
 
 @pytest.mark.long
 def test_a_newer_database_replaces_the_one_before_the_last(home, registry, monkeypatch):
-    policy = ScanPolicy(database=publish_database(registry, "renewed", datetime.now(UTC) - timedelta(days=30)))
+    policy = ScanPolicy(database=publish_database(home, "renewed", datetime.now(UTC) - timedelta(days=30)))
     monkeypatch.setattr("delivery.ports.scanner.LIVES", timedelta(0))
 
     volumes = [scanner.prepare(policy, home).volume for _ in range(3)]
@@ -315,7 +316,7 @@ def test_a_newer_database_replaces_the_one_before_the_last(home, registry, monke
 
 @pytest.mark.long
 def test_a_database_stays_when_there_is_no_newer_one_to_be_had(home, registry, monkeypatch):
-    policy = ScanPolicy(database=publish_database(registry, "lost", datetime.now(UTC) - timedelta(days=2)))
+    policy = ScanPolicy(database=publish_database(home, "lost", datetime.now(UTC) - timedelta(days=2)))
     monkeypatch.setattr("delivery.ports.scanner.LIVES", timedelta(0))
     first = scanner.prepare(policy, home)
     monkeypatch.setattr(scanner.trivy, "download_argv", lambda source: ["trivy", "image", "--no-such-flag"])
@@ -328,7 +329,7 @@ def test_a_database_stays_when_there_is_no_newer_one_to_be_had(home, registry, m
 
 @pytest.mark.long
 def test_a_note_that_was_half_written_is_written_again(home, registry):
-    policy = ScanPolicy(database=publish_database(registry, "half", datetime.now(UTC)))
+    policy = ScanPolicy(database=publish_database(home, "half", datetime.now(UTC)))
     before = set((home.root / "scanner").glob("*.json"))
     scanner.prepare(policy, home)
     (note,) = set((home.root / "scanner").glob("*.json")) - before

@@ -72,7 +72,7 @@ class Platforms:
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.client = folder, connect()
-        self.image = resolve_base(BASE, cache=Home.current().cache).used
+        self.image = resolve_base(BASE, home=Home.current()).used
         self.containers = []
 
     def start(self, home: str, run: str, environment: str):

@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.docker]
 
 @pytest.fixture(scope="module")
 def container():
-    image = resolve_base("busybox", cache=Home.current().cache).used
+    image = resolve_base("busybox", home=Home.current()).used
     made = connect().containers.run(image, ["sleep", "3600"], detach=True, init=True)
     yield made
     made.remove(force=True)

@@ -165,7 +165,7 @@ def test_a_secret_reaches_the_suite_and_the_services_beside_it_and_nothing_that_
 
 
 def test_a_report_that_came_with_the_image_passes_no_suite(home, tmp_path):
-    image = resolve_base(BUSYBOX, cache=home.cache).used
+    image = resolve_base(BUSYBOX, home=home).used
     stale = f"{STALE}:{secrets.token_hex(4)}"
     container = connect().containers.run(image, ["sh", "-c", f"mkdir /reports; {WRITES_A_REPORT}"], detach=True)
     try:
@@ -200,7 +200,7 @@ def test_reports_that_are_too_large_are_the_suites_own_problem(home, tmp_path):
 
 
 def test_a_tool_starts_itself_in_an_image_whose_entry_point_is_a_server(home, tmp_path):
-    image = resolve_base(BUSYBOX, cache=home.cache).used
+    image = resolve_base(BUSYBOX, home=home).used
     server = f"{STALE}:{secrets.token_hex(4)}"
     container = connect().containers.run(image, ["sh", "-c", PYTHON], detach=True)
     try:

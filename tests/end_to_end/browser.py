@@ -6,7 +6,6 @@ It is that of the task manager's end-to-end suite.
 import io
 import tarfile
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 from docker.models.containers import Container
@@ -17,9 +16,9 @@ from delivery.docker.images.builder import build_image
 from delivery.docker.images.registry import ensure_registry
 from delivery.home import Home
 from delivery.platform.orchestrator import Orchestrator
-from delivery.releases.release import Revision
 from delivery.spec.images import Image
 from tests.end_to_end.project import EXAMPLES
+from tests.support.builds import requested
 
 APPROVE = Path(__file__).with_name("approve.cjs")
 STRANGER = Path(__file__).with_name("stranger.cjs")
@@ -27,7 +26,6 @@ UI = Path(__file__).with_name("ui.cjs")
 FOLDER = "/tmp"
 PICTURES = f"{FOLDER}/pictures"
 SECONDS = 400
-NEVER = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -62,11 +60,8 @@ class Browser:
 def build_browser(home: Home) -> Browser:
     """Build the image as the platform in `home` builds it for a delivery."""
     repository = f"{ensure_registry(home).address}/browser/suite-e2e"
-    revision = Revision(sha="ab" * 20, tree="cd" * 20, subject="Look", author="Ada", committed=NEVER)
-    source, image = EXAMPLES / "taskmanager", Image(context="tests/e2e")
-    built = build_image(
-        source, "suite e2e", image, revision, repository=repository, home=home, run_id="test", origin="browser"
-    )
+    request = requested(EXAMPLES / "taskmanager", Image(context="tests/e2e"), name="browser", key="suites.e2e.build")
+    built = build_image(request, repository=repository, home=home)
     return Browser(home, f"{repository}@{built.ref.digest}")
 
 

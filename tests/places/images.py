@@ -5,6 +5,8 @@ import tarfile
 
 from delivery.docker.engine.client import connect
 from delivery.docker.images.bases import resolve_base
+from delivery.docker.images.pushing import push
+from delivery.home import Home
 from delivery.releases.release import ImageRef
 
 SERVER = """
@@ -61,10 +63,10 @@ http.server.ThreadingHTTPServer(("127.0.0.1" if kind == "shy" else "", 8000), Ha
 """
 
 
-def make_image(registry: str, cache, kind: str, number: int) -> ImageRef:
+def make_image(registry: str, home: Home, kind: str, number: int) -> ImageRef:
     """Push an image of the server that behaves as `kind` and tells `number`; return its reference."""
     client = connect()
-    base = resolve_base("python:3.11-alpine", cache=cache).used
+    base = resolve_base("python:3.11-alpine", home=home).used
     container = client.containers.create(base, ["python3", "/server.py"], user="0")
     try:
         buffer = io.BytesIO()
@@ -80,7 +82,4 @@ def make_image(registry: str, cache, kind: str, number: int) -> ImageRef:
         image = container.commit(repository, f"{kind}-{number}", changes=changes)
     finally:
         container.remove()
-    client.images.push(repository, f"{kind}-{number}")
-    image.reload()
-    digest = next(name.partition("@")[2] for name in image.attrs["RepoDigests"] if name.startswith(repository))
-    return ImageRef(repository="shop/web", digest=digest)
+    return push(image, repository, f"{kind}-{number}", home)

@@ -55,7 +55,7 @@ def image(home):
 
     def get(kind, number):
         if (kind, number) not in made:
-            made[kind, number] = make_image(registry.address, home.cache, kind, number)
+            made[kind, number] = make_image(registry.address, home, kind, number)
         return made[kind, number]
 
     yield get

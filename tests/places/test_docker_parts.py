@@ -39,7 +39,7 @@ def home(tmp_path_factory):
 def images(home):
     """Make images from busybox: commands that prepare the files, then changes as a Dockerfile has them."""
     client, made = connect(), []
-    base = resolve_base(BUSYBOX, cache=home.cache).used
+    base = resolve_base(BUSYBOX, home=home).used
 
     def make(script, *changes):
         container = client.containers.run(base, ["sh", "-c", script], detach=True, user="0")

@@ -36,7 +36,7 @@ def image_of(
             entry = tarfile.TarInfo(path)
             entry.size = len(text.encode())
             archive.addfile(entry, io.BytesIO(text.encode()))
-    container = client.containers.create(resolve_base(base, cache=Home.current().cache).used, ["true"])
+    container = client.containers.create(resolve_base(base, home=Home.current()).used, ["true"])
     try:
         container.put_archive("/", buffer.getvalue())
         container.commit(*name.split(":"), changes=list(changes))

@@ -9,6 +9,10 @@ from datetime import UTC, datetime, timedelta
 
 import httpx
 
+from delivery.docker.images.registry import ensure_registry
+from delivery.home import Home
+from tests.support.registries import key_of
+
 PAGE = 4096
 META, FREELIST, LEAF = 0x04, 0x10, 0x02
 NPM = "npm::GitHub Security Advisory npm"
@@ -29,15 +33,16 @@ ADVISORIES = {
 }
 
 
-def publish_database(registry: str, repository: str, built: datetime, advisories: dict = ADVISORIES) -> str:
-    """Push a database built at that time and return what `scan.database` has to say."""
+def publish_database(home: Home, repository: str, built: datetime, advisories: dict = ADVISORIES) -> str:
+    """Push a database built at that time to the platform's registry; return what `scan.database` has to say."""
+    registry = ensure_registry(home).address
     metadata = {
         "Version": 2,
         "UpdatedAt": built.astimezone(UTC).isoformat().replace("+00:00", "Z"),
         "NextUpdate": (built + timedelta(hours=24)).astimezone(UTC).isoformat().replace("+00:00", "Z"),
     }
     files = {"trivy.db": bolt_file(advisories), "metadata.json": json.dumps(metadata).encode()}
-    with httpx.Client(base_url=f"http://{registry}/v2/{repository}", timeout=20) as client:
+    with httpx.Client(base_url=f"http://{registry}/v2/{repository}", timeout=20, auth=key_of(home)) as client:
         layer, config = _push_blob(client, _tar_gz(files)), _push_blob(client, b"{}")
         title = {"org.opencontainers.image.title": "db.tar.gz"}
         manifest = {

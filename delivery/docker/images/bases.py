@@ -20,6 +20,7 @@ from delivery.docker.images.pulling import PULL_SILENCE_SECONDS, last_line, pull
 from delivery.docker.images.registry_state import registry_error
 from delivery.docker.images.stand_ins import Recipe, split_reference, stand_in_for
 from delivery.errors import CommandFailed, Misconfigured, Rejected
+from delivery.home import Home
 from delivery.releases.release import BaseImage
 from delivery.spec.stand_ins import StandIns, stricter, who_forbids
 
@@ -41,7 +42,7 @@ class _Found(NamedTuple):
 def resolve_base(
     asked: str,
     *,
-    cache: Path,
+    home: Home,
     host: str | None = None,
     substitutes: Mapping[str, str] = {},
     stand_ins: StandIns = "when-missing",
@@ -55,10 +56,10 @@ def resolve_base(
     the engine stops answering.
     """
     with reported(f"looking for {asked}"):
-        found = _find(substitutes.get(asked, asked), cache, host, stand_ins, on_platform, silence_seconds)
+        found = _find(substitutes.get(asked, asked), home, host, stand_ins, on_platform, silence_seconds)
         if found.recipe:
             try:
-                _stand_in(connect(host), found.recipe, cache, host)
+                _stand_in(connect(host), found.recipe, home.cache, host)
             except (Rejected, Misconfigured) as error:
                 raise _not_built(asked, found.why, error) from error
         base = found.base.model_copy(update={"asked": asked})
@@ -70,7 +71,7 @@ def resolve_base(
 def find_base(
     asked: str,
     *,
-    cache: Path,
+    home: Home,
     host: str | None = None,
     substitutes: Mapping[str, str] = {},
     stand_ins: StandIns = "when-missing",
@@ -79,20 +80,20 @@ def find_base(
 ) -> BaseImage:
     """Return what `resolve_base` would, pulled if need be, but without building a stand-in; raises as it does."""
     with reported(f"looking for {asked}"):
-        found = _find(substitutes.get(asked, asked), cache, host, stand_ins, on_platform, silence_seconds)
+        found = _find(substitutes.get(asked, asked), home, host, stand_ins, on_platform, silence_seconds)
     return found.base.model_copy(update={"asked": asked})
 
 
 def find_bases(
     asked: Iterable[str],
     *,
-    cache: Path,
+    home: Home,
     host: str | None = None,
     substitutes: Mapping[str, str] = {},
     stand_ins: StandIns = "when-missing",
 ) -> tuple[tuple[BaseImage, ...], tuple[Misconfigured, ...]]:
     """Return what `find_base` finds for each of the images, and why each of the others cannot be had."""
-    look = partial(find_base, cache=cache, host=host, substitutes=substitutes, stand_ins=stand_ins)
+    look = partial(find_base, home=home, host=host, substitutes=substitutes, stand_ins=stand_ins)
     return look_for_all(asked, look)
 
 
@@ -116,18 +117,18 @@ def look_for_all(
 
 
 def _find(
-    asked: str, cache: Path, host: str | None, stand_ins: StandIns, on_platform: str, silence_seconds: float
+    asked: str, home: Home, host: str | None, stand_ins: StandIns, on_platform: str, silence_seconds: float
 ) -> _Found:
     policy = stricter(stand_ins)
     recipe, no_recipe = _recipe(asked, on_platform) if policy != "never" else (None, who_forbids(stand_ins))
     present = _is_present(connect(host), asked, on_platform)
     if recipe and policy == "always":
-        return _stand_in_of(asked, recipe, cache, host, "not tried, for stand-ins are asked for")
+        return _stand_in_of(asked, recipe, home.cache, host, "not tried, for stand-ins are asked for")
     if present:
         return _Found(BaseImage(asked=asked, used=asked, substitute=False))
     problem = pull(
         asked,
-        cache,
+        home,
         host,
         silence_seconds=silence_seconds,
         on_platform=on_platform,
@@ -135,11 +136,11 @@ def _find(
     )
     if not problem:
         return _Found(BaseImage(asked=asked, used=asked, substitute=False))
-    if trouble := registry_error(asked, problem):
+    if trouble := registry_error(asked, problem, home):
         raise trouble
     if recipe is None:
         raise _nothing(asked, problem, no_recipe, FORBIDDEN if policy == "never" else NEXT_STEP)
-    return _stand_in_of(asked, recipe, cache, host, problem)
+    return _stand_in_of(asked, recipe, home.cache, host, problem)
 
 
 def _recipe(asked: str, on_platform: str) -> tuple[Recipe | None, str]:

@@ -3,7 +3,7 @@
 import logging
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,6 +18,8 @@ from delivery.docker.engine.engine_watch import engine_watched
 from delivery.docker.engine.failures import reported
 from delivery.docker.images.build_client import find_builder
 from delivery.docker.images.build_failures import build_failed, engine_died
+from delivery.docker.images.build_secrets import write_secrets
+from delivery.docker.images.client_config import client_folder
 from delivery.docker.images.preparation import (
     Engine,
     Prepared,
@@ -28,15 +30,17 @@ from delivery.docker.images.preparation import (
     resolver,
 )
 from delivery.docker.images.pushing import push
+from delivery.docker.images.registry_state import login_of
 from delivery.errors import Misconfigured, Transient
 from delivery.home import Home
+from delivery.ports.builder import BuildRequest
 from delivery.programs import buildkit
 from delivery.programs.buildkit import Builder, BuildOrder, Progress
 from delivery.programs.run import run
 from delivery.progress import Tell, told
+from delivery.redaction import Redaction
 from delivery.releases.release import BuiltImage, Revision, without_registry
 from delivery.spec.images import Image
-from delivery.spec.stand_ins import StandIns
 
 BUILD_SECONDS = 3400
 CACHE_TAG = "cache"
@@ -47,44 +51,38 @@ _log = logging.getLogger("headway.builder")
 
 
 def build_image(
-    source: Path,
-    name: str,
-    image: Image,
-    revision: Revision,
+    request: BuildRequest,
     *,
     repository: str,
     home: Home,
-    run_id: str,
-    key: str | None = None,
-    origin: str = "",
-    stand_ins: StandIns = "when-missing",
     builder: Builder | None = None,
     tell: Tell = lambda _: None,
 ) -> BuiltImage:
-    """Build `image` from the files in `source`, push it to `repository` and return it by digest.
+    """Build what is asked for, push it to `repository`, `host:port/app/name`, and return it by digest.
 
-    `key` is where headway.yaml describes it, `origin` the address of the source's repository; `tell` is called with
-    what a long build does. Raises Misconfigured for a folder, file, stage or base that is not there, Rejected when the
-    Dockerfile does not build, the disk is full or the engine ends meanwhile, Transient when engine or registry do not
-    answer.
+    `tell` is called with what a long build does. Raises Misconfigured for what is not there and for secrets without
+    BuildKit, Rejected when the Dockerfile does not build, the disk is full or the engine ends meanwhile, Transient when
+    engine or registry do not answer.
     """
-    started, key = time.monotonic(), key or f"images.{name}"
-    context, dockerfile = _find_files(source, image, key)
+    started, key, image, revision = time.monotonic(), request.key, request.image, request.revision
+    context, dockerfile = _find_files(request.source, image, key)
     check_disk(key)
     builder = builder or find_builder()
-    log = home.logs / run_id / f"build-{name}.log"
-    with TemporaryDirectory(prefix="headway-build-") as folder, _tag(home) as tag:
+    log = home.logs / request.run / f"build-{request.name}.log"
+    with TemporaryDirectory(prefix="headway-build-") as temporary, _tag(home) as tag:
+        folder = Path(temporary)
         with reported(f"{key}: looking at the engine"):
             engine = Engine.of(connect(), builder)
-        resolve = resolver(home, image.bases, stand_ins)
-        prepared, file = _prepare(dockerfile, image, key, Path(folder), resolve, engine)
-        cache = f"{repository}:{CACHE_TAG}" if _exports_cache(builder) else None
-        labels = _labels(repository, revision, origin)
-        order = _order(image, prepared, context, file, tag=tag, labels=labels, cache=cache)
-        built = _build(builder, order, Path(folder), log, key, tell)
+        resolve = resolver(home, image.bases, request.stand_ins)
+        prepared, file = _prepare(dockerfile, image, key, folder, resolve, engine)
+        secrets = {**prepared.secrets, **write_secrets(request.secrets, folder, builder, key)}
+        labels = _labels(repository, revision, request.origin)
+        order = _order(image, prepared, context, file, tag=tag, labels=labels, secrets=secrets)
+        order = _with_cache(order, builder, repository, folder, home)
+        built = _build(builder, order, folder, log, key, tell, Redaction(request.secrets.values()))
         ref = push(built, repository, revision.sha[:12], home)
     return BuiltImage(
-        name=name,
+        name=request.name,
         ref=ref,
         builder=str(builder),
         bases=prepared.bases,
@@ -156,12 +154,17 @@ def at_key(error: Misconfigured, key: str, target: str | None) -> Misconfigured:
     return Misconfigured(f"headway.yaml: {key}.{place}", error.found, error.allowed, error.next_step)
 
 
-def _exports_cache(builder: Builder) -> bool:
-    """Whether the steps' results can be kept in the registry; else the engine's own cache is all there is."""
+def _with_cache(order: BuildOrder, builder: Builder, repository: str, folder: Path, home: Home) -> BuildOrder:
+    """Return the order that keeps the steps' results in the registry where the engine can; else it keeps its own."""
     if builder.kind != "buildx":
-        return False
+        return order
     with reported("looking at the engine's image store"):
-        return ["driver-type", CONTAINERD_STORE] in (connect().info().get("DriverStatus") or [])
+        exports = ["driver-type", CONTAINERD_STORE] in (connect().info().get("DriverStatus") or [])
+    if not exports:
+        return order
+    login = login_of(repository, home)
+    client = client_folder(folder / "docker", login) if login else None
+    return order.model_copy(update={"cache": f"{repository}:{CACHE_TAG}", "client": client})
 
 
 def _order(
@@ -172,7 +175,7 @@ def _order(
     *,
     tag: str,
     labels: dict[str, str],
-    cache: str | None,
+    secrets: Mapping[str, Path],
 ) -> BuildOrder:
     return BuildOrder(
         context=context,
@@ -182,8 +185,7 @@ def _order(
         args=buildkit.without_inline_cache(image.build_args),
         labels=labels,
         contexts=dict(prepared.contexts),
-        secrets=dict(prepared.secrets),
-        cache=cache,
+        secrets=dict(secrets),
     )
 
 
@@ -199,11 +201,13 @@ def _labels(repository: str, revision: Revision, origin: str) -> dict[str, str]:
     return {f"org.opencontainers.image.{name}": value for name, value in values.items() if value}
 
 
-def _build(builder: Builder, order: BuildOrder, folder: Path, log: Path, key: str, tell: Tell) -> EngineImage:
+def _build(
+    builder: Builder, order: BuildOrder, folder: Path, log: Path, key: str, tell: Tell, hide: Redaction
+) -> EngineImage:
     """Build it and return the engine's image. Some Compose versions exit 0 after a failure, so the image decides."""
     with reported(f"{key}: asking the engine"), engine_watched() as watch:
         try:
-            output, code = _run(builder, order, folder, log, tell)
+            output, code = _run(builder, order, folder, log, tell, hide)
         except Transient as error:
             if watch.engine_died():
                 raise engine_died("", key, log) from error
@@ -218,8 +222,8 @@ def _build(builder: Builder, order: BuildOrder, folder: Path, log: Path, key: st
     raise build_failed(output, key, log)
 
 
-def _run(builder: Builder, order: BuildOrder, folder: Path, log: Path, tell: Tell) -> tuple[str, int]:
-    """Return what the build printed, and its exit code."""
+def _run(builder: Builder, order: BuildOrder, folder: Path, log: Path, tell: Tell, hide: Redaction) -> tuple[str, int]:
+    """Return what the build printed, without its secrets, and its exit code."""
     progress = Progress()
     if builder.kind == "classic":
         with told(lambda: progress.step, tell):
@@ -232,10 +236,11 @@ def _run(builder: Builder, order: BuildOrder, folder: Path, log: Path, tell: Tel
         done = run(
             argv,
             timeout_seconds=BUILD_SECONDS,
-            env=buildkit.ENVIRONMENT,
+            env={**buildkit.ENVIRONMENT, **({"DOCKER_CONFIG": str(order.client)} if order.client else {})},
             accept=range(-64, 256),
             log=log,
             on_line=progress.read,
+            hide=hide,
         )
     return done.stdout, done.returncode
 

@@ -20,10 +20,10 @@ from delivery.errors import Misconfigured, all_of
 from delivery.home import Home
 from delivery.programs.buildkit import Builder, takes_contexts
 from delivery.releases.release import BaseImage
+from delivery.spec.images import CA_SECRET
 from delivery.spec.stand_ins import StandIns
 
 Resolve = Callable[[str], BaseImage]
-CA_SECRET = "ca"  # noqa: S105  # the name under which a Dockerfile asks for the machine's authorities itself
 
 _log = logging.getLogger("headway.builder")
 
@@ -114,7 +114,7 @@ def prepare(
 
 def resolver(home: Home, substitutes: Mapping[str, str] = {}, stand_ins: StandIns = "when-missing") -> Resolve:
     """Return how images are looked for on the engine that Headway builds with."""
-    return lambda asked: resolve_base(asked, cache=home.cache, substitutes=substitutes, stand_ins=stand_ins)
+    return lambda asked: resolve_base(asked, home=home, substitutes=substitutes, stand_ins=stand_ins)
 
 
 def _has(syntax: str, resolve: Resolve) -> bool:

@@ -13,7 +13,7 @@ from delivery.docker.engine.disk import disk_message, free_bytes
 from delivery.docker.engine.failures import reported
 from delivery.docker.engine.packing import packed
 from delivery.docker.images.registry import ensure_registry
-from delivery.docker.images.registry_state import registry_error
+from delivery.docker.images.registry_state import login_of, registry_error
 from delivery.errors import HeadwayError, Rejected, Transient
 from delivery.home import Home
 from delivery.ports.registry import Registry
@@ -27,14 +27,16 @@ def push(image: Image, repository: str, tag: str, home: Home | None = None) -> I
     Raises Transient when the registry does not take it, Rejected when the disk is full. The platform's own registry,
     that of `home`, is started again when that is why.
     """
+    home = home or Home.current()
     with reported(f"pushing {repository}:{tag}"):
         image.tag(repository, tag)
-        said = list(connect().api.push(repository, tag=tag, stream=True, decode=True))
+        login = login_of(repository, home)
+        said = list(connect().api.push(repository, tag=tag, stream=True, decode=True, auth_config=login))
         for event in said:
             if "error" in event:
                 if says_disk_full(event["error"]):
                     raise Rejected(f"pushing {repository}:{tag}: {disk_message(free_bytes())}")
-                raise _not_taken(f"{repository}:{tag}", event["error"].strip(), home or Home.current())
+                raise _not_taken(f"{repository}:{tag}", event["error"].strip(), home)
             if digest := event.get("aux", {}).get("Digest"):
                 return ImageRef(repository=without_registry(repository), digest=digest)
         # An engine that keeps images in containerd does not say it while it pushes.

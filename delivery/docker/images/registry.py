@@ -1,13 +1,15 @@
 """The platform's own image registry: a container whose data outlives it."""
 
+import hashlib
 import random
 
+import bcrypt
 from docker import DockerClient
 from docker.errors import APIError, NotFound
 from docker.models.containers import Container
 from filelock import FileLock
 
-from delivery.changes.ledger import LABEL_PLATFORM, LABEL_ROLE
+from delivery.changes.ledger import LABEL_KEY, LABEL_PLATFORM, LABEL_ROLE
 from delivery.docker.engine.client import connect
 from delivery.docker.engine.packing import packed
 from delivery.docker.images.bases import resolve_base
@@ -19,6 +21,7 @@ from delivery.docker.images.registry_state import (
     holder_of,
     port_of,
     read_record,
+    registry_key,
     registry_name,
     write_record,
 )
@@ -37,8 +40,11 @@ CONFIGURATION = """\
 version: 0.1
 log: {{level: warn, accesslog: {{disabled: true}}}}
 storage: {{filesystem: {{rootdirectory: /var/lib/registry}}, delete: {{enabled: true}}}}
+auth: {{htpasswd: {{realm: headway, path: /{passwords}}}}}
 http: {{addr: ":{port}"}}
 """
+PASSWORDS = "etc/docker/registry/htpasswd"
+ROUNDS = 4  # of bcrypt, for each request; nobody guesses 32 random bytes, however fast that is
 
 
 class Registry(Model):
@@ -67,7 +73,8 @@ def ensure_registry(
         container = _existing(client, home)
         if container and container.status == "running" and not _comes_up(container, HUNG_SECONDS):
             container.restart(timeout=STOP_SECONDS)
-        if container is None or container.status == "paused" or not _is_alone(container) or _start_problem(container):
+        as_made = container and _is_alone(container) and _takes_key(container, home)
+        if container is None or container.status == "paused" or not as_made or _start_problem(container):
             port = port_of(container) if container else before.port if before else preferred_port
             fixed = container is not None or before is not None
             container = _create(client, home, port, host, may_move=may_move or not fixed)
@@ -114,8 +121,10 @@ def _create(
     client: DockerClient, home: Home, preferred_port: int, host: str | None, *, may_move: bool = True
 ) -> Container:
     """Create and start the container on the first port the engine can publish, or on this one alone."""
-    image = resolve_base(IMAGE, cache=home.cache, host=host).used
+    image = resolve_base(IMAGE, home=home, host=host).used
     labels = {LABEL_PLATFORM: home.identity, LABEL_ROLE: "registry"}
+    user, _, password = registry_key(home).get_secret_value().partition(":")
+    known = f"{user}:{bcrypt.hashpw(password.encode(), bcrypt.gensalt(ROUNDS)).decode()}\n"
     client.volumes.create(registry_name(home), labels=labels)
     if not client.networks.list(names=[f"^{registry_name(home)}$"]):
         client.networks.create(registry_name(home), driver="bridge", labels=labels)
@@ -125,13 +134,15 @@ def _create(
         container = client.containers.create(
             image,
             name=registry_name(home),
-            labels=labels,
+            labels=labels | {LABEL_KEY: _mark_of(home)},
             network=registry_name(home),
             ports={f"{port}/tcp": ("127.0.0.1", port)},
             volumes={registry_name(home): {"bind": "/var/lib/registry", "mode": "rw"}},
             restart_policy={"Name": "unless-stopped"},  # type: ignore[arg-type]  # the stubs know two of four
         )
-        container.put_archive("/", packed("etc/docker/registry/config.yml", CONFIGURATION.format(port=port).encode()))
+        configuration = CONFIGURATION.format(port=port, passwords=PASSWORDS)
+        container.put_archive("/", packed("etc/docker/registry/config.yml", configuration.encode()))
+        container.put_archive("/", packed(PASSWORDS, known.encode()))
         problem = _start_problem(container)
         if not problem:
             return container
@@ -149,6 +160,15 @@ def _create(
 def _is_alone(container: Container) -> bool:
     """Whether it is in a network of its own: on the default bridge, builds and other containers reach it."""
     return list(container.attrs["NetworkSettings"]["Networks"]) == [container.name]
+
+
+def _takes_key(container: Container, home: Home) -> bool:
+    """Whether it asks for the platform's key as it is now: one of before asks for nothing, and a key may be lost."""
+    return container.labels.get(LABEL_KEY) == _mark_of(home)
+
+
+def _mark_of(home: Home) -> str:
+    return hashlib.sha256(registry_key(home).get_secret_value().encode()).hexdigest()[:16]
 
 
 def _start_problem(container: Container) -> str:

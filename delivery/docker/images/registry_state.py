@@ -8,7 +8,7 @@ import psutil
 from docker import DockerClient
 from docker.errors import APIError, NotFound
 from docker.models.containers import Container
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 
 from delivery.docker.engine.client import connect
 from delivery.errors import Misconfigured, Rejected, Transient
@@ -17,6 +17,7 @@ from delivery.model import Model
 from delivery.ports.registry import Registry
 
 PROBE_SECONDS = 3
+REFUSED = "401 Unauthorized"
 UP = "headway up starts it again, with the images it has"
 AGAIN = "headway run builds and pushes it again; a release whose images are gone cannot be rolled back to"
 _UNKNOWN = re.compile(r"manifest.unknown|[0-9a-f]{64}: not found|unknown blob|blob unknown", re.IGNORECASE)
@@ -74,6 +75,20 @@ def own_registry(home: Home) -> Registry:
     return Registry(address)
 
 
+def registry_key(home: Home) -> SecretStr:
+    """Return what the platform's own registry asks for, as `user:password`; made once for this platform."""
+    return home.key(home.registry_key)
+
+
+def login_of(reference: str, home: Home) -> dict[str, str] | None:
+    """Return what the engine says to the platform's own registry for an image of it; none for another's image."""
+    record = read_record(home)
+    if record is None or not reference.startswith(f"{record.address}/"):
+        return None
+    user, _, password = registry_key(home).get_secret_value().partition(":")
+    return {"username": user, "password": password, "serveraddress": record.address}
+
+
 def look_at_registry(home: Home, client: DockerClient | None = None) -> RegistryState:
     """Return how it is; the engine must answer."""
     client, record = client or connect(), read_record(home)
@@ -124,9 +139,9 @@ def answer_of(container: Container) -> str:
         ended = container.exec_run(probe)
     except APIError as error:  # it ended
         return str(error.explanation or error)
-    if ended.exit_code == 0:
-        return ""
     said = bytes(ended.output or b"").decode(errors="replace").strip().splitlines()  # type: ignore[arg-type]
+    if ended.exit_code == 0 or any(REFUSED in line for line in said):  # asked without its key
+        return ""
     return f"it does not answer: {said[-1]}" if said else f"it does not answer within {PROBE_SECONDS} s"
 
 

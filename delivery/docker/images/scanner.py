@@ -24,8 +24,9 @@ from delivery.docker.engine.failures import reported
 from delivery.docker.engine.packing import packed
 from delivery.docker.images.bases import resolve_base
 from delivery.docker.images.certificates import own_bundle
+from delivery.docker.images.client_config import login_file
 from delivery.docker.images.registry import ensure_registry
-from delivery.docker.images.registry_state import own_registry, registry_error
+from delivery.docker.images.registry_state import login_of, own_registry, registry_error
 from delivery.docker.images.scanned_layers import ScannedLayers
 from delivery.errors import Interrupted, Transient
 from delivery.home import Home
@@ -54,7 +55,7 @@ def prepare(policy: ScanPolicy, home: Home, *, run_id: str = "scanner") -> Vulne
 
     All runs of this platform share it; a failure is remembered for a few minutes and told in `problem`.
     """
-    resolve_base(IMAGE, cache=home.cache)
+    resolve_base(IMAGE, home=home)
     kept = _kept(home, policy.database or "").with_suffix(".json")
     kept.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(kept.with_suffix(".lock")), reported("preparing the scanner"):
@@ -170,21 +171,23 @@ def _metadata(ended: _Ended) -> VulnerabilityDatabase | None:
 @contextmanager
 def _trivy(argv: Sequence[str], address: str, home: Home, run_id: str, volume: str | None) -> Iterator[Container]:
     """Create a container that reaches the registry at `address`; it is gone afterwards."""
-    certificates = own_bundle()
+    certificates, login = own_bundle(), login_of(address, home)
     container = connect().containers.create(
-        resolve_base(IMAGE, cache=home.cache).used,
+        resolve_base(IMAGE, home=home).used,
         list(argv[1:]),
         entrypoint=[argv[0]],
         labels=run_labels(home.identity, run_id, "scanner"),
         network_mode=_network(address, home),
         volumes={volume: {"bind": trivy.DATABASE, "mode": "rw"}} if volume else {},
-        environment={"SSL_CERT_FILE": "/ca.crt"} if certificates else {},
+        environment={"DOCKER_CONFIG": "/docker", **({"SSL_CERT_FILE": "/ca.crt"} if certificates else {})},
         cap_drop=["ALL"],
         security_opt=["no-new-privileges"],
     )
     try:
         if certificates:
             container.put_archive("/", packed("ca.crt", certificates, 0o444))
+        if login:
+            container.put_archive("/", packed("docker/config.json", login_file(login), 0o444))
         yield container
     finally:
         with contextlib.suppress(NotFound):

@@ -51,7 +51,7 @@ class DockerJobs:
     def image_defaults(self, image: str) -> ImageDefaults:
         """Return what an image runs by itself, which the engine gets when it does not have it."""
         with engine_errors():
-            found = resolve_base(image, cache=self.home.cache, host=self.host, stand_ins=self.stand_ins)
+            found = resolve_base(image, home=self.home, host=self.host, stand_ins=self.stand_ins)
             return image_defaults(connect(self.host), found.used)
 
     def run(self, job: Job) -> JobResult:

@@ -20,9 +20,7 @@ LOG_LINES = 15
 
 def start_probe(sandbox: Sandbox) -> Container:
     """Start the container that asks the others on the sandbox's network."""
-    image = resolve_base(
-        PROBE_IMAGE, cache=sandbox.home.cache, host=sandbox.host
-    ).used  # Headway's, whatever the file says
+    image = resolve_base(PROBE_IMAGE, home=sandbox.home, host=sandbox.host).used  # Headway's, whatever the file says
     return sandbox.start("probe", image, ["sleep", "2147483647"])
 
 

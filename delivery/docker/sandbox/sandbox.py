@@ -60,7 +60,7 @@ class Sandbox:
 
     def base(self, asked: str) -> BaseImage:
         """Return what the engine has for `asked`, and whether it is a stand-in."""
-        return resolve_base(asked, cache=self.home.cache, host=self.host, stand_ins=self.stand_ins)
+        return resolve_base(asked, home=self.home, host=self.host, stand_ins=self.stand_ins)
 
     def create(
         self,
