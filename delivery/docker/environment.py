@@ -8,6 +8,7 @@ from delivery.docker.database.keeping import Keeper
 from delivery.docker.database.migration_end import end_migration
 from delivery.docker.database.passwords import read_password
 from delivery.docker.engine.client import connect
+from delivery.docker.engine.hosts import remember_host
 from delivery.docker.engine.names import EnvironmentNames
 from delivery.docker.images.bases import resolve_base
 from delivery.docker.images.registry_state import own_registry
@@ -136,6 +137,7 @@ def open_docker(
     target = environment.target
     assert isinstance(target, DockerTarget)
     host = settings.docker_host or target.host
+    remember_host(home, host)
     names = EnvironmentNames(home.identity, settings.app, settings.environment)
     own = DockerDatabase(app, names, home, host)
     return OpenEnvironment(

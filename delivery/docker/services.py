@@ -9,6 +9,7 @@ from delivery.docker.cells.testbed import run_cell
 from delivery.docker.database.passwords import forget_password
 from delivery.docker.engine import sweep
 from delivery.docker.engine.client import connect
+from delivery.docker.engine.hosts import known_hosts, on_each
 from delivery.docker.engine.names import EnvironmentNames
 from delivery.docker.images import builder, looking, pushing, scanner
 from delivery.docker.images.bases import find_bases
@@ -130,15 +131,20 @@ class DockerOrphans:
 
     def find(self, living: Collection[str] | None = None) -> list[Orphan]:
         """Return containers, networks and volumes without a living owner."""
-        return sweep.find_orphans(self.home.identity, living=living)
+        return on_each(self.home, lambda host: sweep.find_orphans(self.home.identity, living=living, host=host))
 
     def sweep(self, living: Collection[str] | None = None) -> list[Orphan]:
         """Remove them."""
-        return sweep.sweep(self.home.identity, living=living)
+        return on_each(self.home, lambda host: sweep.sweep(self.home.identity, living=living, host=host))
 
     def remove_run(self, run: str) -> None:
         """Remove what carries the run's label."""
-        sweep.remove_run(self.home.identity, run)
+
+        def remove(host: str | None) -> tuple[()]:
+            sweep.remove_run(self.home.identity, run, host=host)
+            return ()
+
+        on_each(self.home, remove)
 
 
 class DockerInventory:
@@ -149,15 +155,22 @@ class DockerInventory:
 
     def environments(self, app: str) -> set[str]:
         """Return the environments that anything is labelled with."""
-        return removal.find_environments(self.home, app)
+        return set(on_each(self.home, lambda host: removal.find_environments(self.home, app, host)))
 
     def belongings(self, app: str, environment: str) -> tuple[Belonging, ...]:
         """Return containers, networks and volumes of the environment."""
-        return removal.find_belongings(connect(), self._names(app, environment))
+        names = self._names(app, environment)
+        return tuple(on_each(self.home, lambda host: removal.find_belongings(connect(host), names)))
 
     def remove(self, app: str, environment: str) -> None:
         """Remove containers, networks and volumes of the environment."""
-        removal.remove_belongings(connect(), self._names(app, environment))
+        names = self._names(app, environment)
+
+        def remove(host: str | None) -> tuple[()]:
+            removal.remove_belongings(connect(host), names)
+            return ()
+
+        on_each(self.home, remove)
         forget_password(self.home, self._names(app, environment))
 
     def repositories(self, app: str) -> list[str]:
@@ -167,6 +180,8 @@ class DockerInventory:
     def remove_images(self, app: str) -> None:
         """Remove them, and the application's images from the engine."""
         removal.remove_images(self.home, app, self.registry.address())
+        for host in filter(None, known_hosts(self.home)):
+            removal.remove_carried(app, host)
 
     def _names(self, app: str, environment: str) -> EnvironmentNames:
         return EnvironmentNames(self.home.identity, app, environment)

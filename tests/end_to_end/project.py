@@ -35,6 +35,7 @@ class Project:
     ports: dict[str, int] = field(default_factory=dict)
     ending: str = ""
     program: Path = HEADWAY
+    address: str = "127.0.0.1"
 
     @property
     def env(self) -> dict[str, str]:
@@ -112,7 +113,7 @@ class Project:
         )
 
     def url(self, environment: str = "production") -> str:
-        return f"http://127.0.0.1:{self.ports[environment]}"
+        return f"http://{self.address}:{self.ports[environment]}"
 
     def served_revision(self, environment: str = "production") -> str:
         answer = httpx.get(f"{self.url(environment)}/version", timeout=10)

@@ -4,8 +4,6 @@ import json
 import os
 import re
 import signal
-import subprocess
-import time
 from pathlib import Path
 
 import httpx
@@ -17,52 +15,19 @@ from delivery.home import Home
 from delivery.platform.daemon import Daemon
 from delivery.platform.orchestrator import Orchestrator
 from tests.end_to_end.browser import APPROVE, STRANGER, Browser
+from tests.end_to_end.hello import QUICK, change, greeting, start_long_run, until_line, wait_for
 from tests.end_to_end.load import load_on
 from tests.end_to_end.project import HANGS_SECONDS, Project, output_of
 from tests.end_to_end.question import describe_and_start
 from tests.support.signed_in import signed_in
 
 pytestmark = [pytest.mark.docker, pytest.mark.xdist_group("end-to-end"), pytest.mark.timeout(HANGS_SECONDS)]
-QUICK = "  production: {target: {port: PORT}, watch: {seconds: 1}, busy: BUSY}\n"
-LONG = QUICK.replace("seconds: 1}", f"seconds: {HANGS_SECONDS}, min_requests: 1}}")
-RECOVERED_SECONDS = 300  # some seconds, were it alone on the machine
-
-
-def change(project: Project, greeting: str) -> None:
-    text = (project.folder / "server.py").read_text()
-    old = text.partition('return f"')[2].partition(",")[0]
-    project.edit("server.py", f'return f"{old},', f'return f"{greeting},')
-    project.edit("test_server.py", f'"{old},', f'"{greeting},')
-    project.commit(f"Say {greeting}")
-
-
-def greeting(project: Project) -> str:
-    return httpx.get(f"{project.url()}/Ada", timeout=10).text.partition(",")[0]
-
-
-def until_line(process: subprocess.Popen[str], text: str) -> None:
-    """Return when the command printed a line with `text`."""
-    assert process.stdout
-    lines: list[str] = []
-    for line in process.stdout:
-        lines.append(line)
-        if text in line:
-            return
-    pytest.fail(f"the command ended without {text!r}:\n{''.join(lines)}")
 
 
 def steps_of(project: Project, run: str) -> list[str]:
     """Return the names of the steps that a run carried out, each as often as it did."""
     kept = (project.home / "store" / "runs" / run / "steps").glob("*.json")
     return [json.loads(path.read_text())["name"] for path in kept]
-
-
-def start_long_run(project: Project, busy: str = "queue") -> subprocess.Popen[str]:
-    """Start a delivery and return when all traffic is on it and it is being watched."""
-    project.describe(LONG.replace("BUSY", busy))
-    process = project.start("run")
-    until_line(process, "✓ shift to 100 %")
-    return process
 
 
 def test_a_commit_goes_live_and_the_user_is_told_where_and_how_long_each_phase_took(greeter: Project) -> None:
@@ -294,15 +259,3 @@ def test_a_removed_application_is_gone_and_a_second_call_says_so(greeter: Projec
         httpx.get(greeter.url(), timeout=10)
     again = greeter.headway("remove", "hello", "--yes")
     assert (again.returncode, "there is nothing of hello" in again.stderr) == (0, True)
-
-
-def wait_for(done: object) -> None:
-    deadline = time.monotonic() + RECOVERED_SECONDS
-    while True:
-        try:
-            if done():  # type: ignore[operator]
-                return
-        except httpx.HTTPError:
-            pass
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(1)

@@ -17,6 +17,7 @@ import psutil
 from delivery.programs.run import run
 
 START_SECONDS = 60
+ENGINE_PORT = 2375
 # What Debian 13 has and Debian 12 has not: an engine of 2024, and buildx.
 NEWER = ("docker.io", "docker-cli", "docker-buildx", "containerd", "libdevmapper1.02.1")
 NEWER_SUITE = "trixie"
@@ -25,8 +26,29 @@ KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 
 
 @contextmanager
-def own_engine(folder: Path, *, programs: Path | None = None, containerd_store: bool = False) -> Iterator[str]:
-    """Yield the address of an engine that ends with the test; `programs` holds another one than the machine's."""
+def other_machine(folder: Path) -> Iterator[str]:
+    """Yield the network address of what looks like another machine: it has an engine, at port ENGINE_PORT, and no more.
+
+    What is published there is reached at that address alone.
+    """
+    outside, inside = (f"10.250.{os.getpid() % 250}.{number}" for number in (1, 2))
+    with own_engine(folder, outside=outside, inside=inside):
+        yield inside
+
+
+@contextmanager
+def own_engine(
+    folder: Path,
+    *,
+    programs: Path | None = None,
+    containerd_store: bool = False,
+    outside: str = "",
+    inside: str = "",
+) -> Iterator[str]:
+    """Yield the address of an engine that ends with the test; `programs` holds another one than the machine's.
+
+    With the addresses `outside` and `inside` there is a network between this machine and the engine's.
+    """
     name = f"headway-{os.getpid()}"
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "daemon.json").write_text(
@@ -36,10 +58,14 @@ def own_engine(folder: Path, *, programs: Path | None = None, containerd_store: 
         *("nsenter", f"--net=/run/netns/{name}", "dockerd", "--data-root", f"{folder}/data"),
         *("--exec-root", f"{folder}/run", "--pidfile", f"{folder}/pid", "--host", f"unix://{folder}/engine.sock"),
     ]
+    if inside:
+        argv += ["--host", f"tcp://{inside}:{ENGINE_PORT}", "--tls=false"]
     if programs:
         argv += ["--config-file", f"{folder}/daemon.json"]
     run(["ip", "netns", "add", name], timeout_seconds=30)
     run(["ip", "-n", name, "link", "set", "lo", "up"], timeout_seconds=30)
+    if inside:
+        _connect(name, outside, inside)
     with (folder / "log").open("w") as log:
         engine = subprocess.Popen(argv, stdout=log, stderr=log, env=environment(programs), start_new_session=True)
     try:
@@ -48,6 +74,20 @@ def own_engine(folder: Path, *, programs: Path | None = None, containerd_store: 
         engine.terminate()
         engine.wait(START_SECONDS)
         _clear(name, folder)
+
+
+def _connect(namespace: str, outside: str, inside: str) -> None:
+    """Lay a wire between this machine and a namespace; it goes with the namespace."""
+    near, far = (f"hw{end}{os.getpid()}" for end in "nf")
+    for argv in (
+        ["link", "add", near, "type", "veth", "peer", "name", far, "netns", namespace],
+        ["address", "add", f"{outside}/24", "dev", near],
+        ["link", "set", near, "up"],
+        ["-n", namespace, "address", "add", f"{inside}/24", "dev", far],
+        ["-n", namespace, "link", "set", far, "up"],
+        ["-n", namespace, "route", "add", "default", "via", outside],
+    ):
+        run(["ip", *argv], timeout_seconds=30)
 
 
 def environment(programs: Path | None) -> dict[str, str]:

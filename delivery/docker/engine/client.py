@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import threading
 from functools import cache
 
 import docker
@@ -10,12 +11,15 @@ import urllib3
 from docker.errors import DockerException
 
 from delivery.docker.engine.engine_state import PATIENCE_SECONDS, await_engine, is_denied
+from delivery.docker.engine.tunnel import Tunnel
 from delivery.errors import Misconfigured, PlaceGone
 from delivery.home import Home
 
 PING_SECONDS = 5
 _FAULTS = (DockerException, requests.RequestException, urllib3.exceptions.HTTPError, OSError)
 _CONNECTED: dict[str | None, docker.DockerClient] = {}
+_TUNNELS: dict[str, Tunnel] = {}
+_TUNNELS_LOCK = threading.Lock()
 
 
 @cache
@@ -49,13 +53,26 @@ def engine_gone(error: BaseException) -> PlaceGone:
 
 
 def _open(host: str | None, timeout_seconds: int) -> docker.DockerClient:
+    address = _tunnel(host).address if host and host.startswith("ssh://") else host
     client = (
-        docker.DockerClient(base_url=host, timeout=timeout_seconds)
-        if host
+        docker.DockerClient(base_url=address, timeout=timeout_seconds)
+        if address
         else docker.from_env(timeout=timeout_seconds)
     )
-    client.ping()
+    try:
+        client.ping()
+    except BaseException:
+        client.close()
+        raise
     return client
+
+
+def _tunnel(host: str) -> Tunnel:
+    """Return the process's way to a machine by ssh, one for all of its clients."""
+    with _TUNNELS_LOCK:
+        if host not in _TUNNELS:
+            _TUNNELS[host] = Tunnel(host).open()
+        return _TUNNELS[host]
 
 
 def _try(host: str | None, timeout_seconds: int) -> docker.DockerClient | None:

@@ -27,8 +27,8 @@ def guarded(labels: Mapping[str, str], *, host: str | None = None) -> Iterator[N
     from delivery.programs.watchdog import start_watchdog  # the reaper's own process does without
 
     # -P: what lies in the folder it is started in is nothing to import, whatever its name.
-    argv = [sys.executable, "-P", "-m", "delivery.docker.engine.reaper", json.dumps(dict(labels))]
-    pipe = start_watchdog(argv, {"DOCKER_HOST": host} if host else {})
+    argv = [sys.executable, "-P", "-m", "delivery.docker.engine.reaper", json.dumps(dict(labels)), host or ""]
+    pipe = start_watchdog(argv, {})
     try:
         yield
     finally:
@@ -37,16 +37,16 @@ def guarded(labels: Mapping[str, str], *, host: str | None = None) -> Iterator[N
             pipe.close()
 
 
-def wait_and_reap(pipe: IO[bytes], labels: Mapping[str, str]) -> bool:
-    """Wait for the driver's end; when it died, remove everything with `labels` and return true."""
+def wait_and_reap(pipe: IO[bytes], labels: Mapping[str, str], host: str | None = None) -> bool:
+    """Wait for the driver's end; when it died, remove everything with `labels` on its engine and return true."""
     if pipe.read() == DONE:
         return False
     from delivery.docker.engine.client import connect  # only now: a second of imports that is hardly ever needed
     from delivery.docker.engine.sweep import remove_until_gone
 
-    return remove_until_gone(connect, labels)
+    return remove_until_gone(lambda: connect(host), labels)
 
 
 if __name__ == "__main__":
     os.chdir("/")
-    wait_and_reap(sys.stdin.buffer, json.loads(sys.argv[1]))
+    wait_and_reap(sys.stdin.buffer, json.loads(sys.argv[1]), sys.argv[2] or None)

@@ -16,8 +16,9 @@ from filelock import FileLock
 from delivery.docker.engine.client import connect
 from delivery.docker.engine.failures import reported
 from delivery.docker.images.base_build import build_base, check_machine, tag_of
+from delivery.docker.images.carrying import carry
 from delivery.docker.images.pulling import PULL_SILENCE_SECONDS, last_line, pull
-from delivery.docker.images.registry_state import registry_error
+from delivery.docker.images.registry_state import login_of, registry_error
 from delivery.docker.images.stand_ins import Recipe, split_reference, stand_in_for
 from delivery.errors import CommandFailed, Misconfigured, Rejected
 from delivery.home import Home
@@ -119,6 +120,9 @@ def look_for_all(
 def _find(
     asked: str, home: Home, host: str | None, stand_ins: StandIns, on_platform: str, silence_seconds: float
 ) -> _Found:
+    if host and login_of(asked, home):  # another machine does not reach this platform's registry
+        _find(asked, home, None, stand_ins, on_platform, silence_seconds)
+        return _Found(BaseImage(asked=asked, used=carry(asked, home, host), substitute=False))
     policy = stricter(stand_ins)
     recipe, no_recipe = _recipe(asked, on_platform) if policy != "never" else (None, who_forbids(stand_ins))
     present = _is_present(connect(host), asked, on_platform)

@@ -69,7 +69,7 @@ def publish_release(release: Release, *, registry: Registry, home: Home, run_id:
     name = f"{local}:{uuid4().hex[:12]}"
     with reported(f"publishing release {release.fingerprint} of run {run_id}"):
         client = connect()
-        if there := _in_registry(repository, tag):
+        if there := _in_registry(repository, tag, home):
             return there
         client.api.import_image_from_data(
             packed("release.json", release.model_dump_json(indent=2).encode(), 0o444),
@@ -84,10 +84,10 @@ def publish_release(release: Release, *, registry: Registry, home: Home, run_id:
             client.images.remove(str(image.id), force=True)  # the registry has it
 
 
-def _in_registry(repository: str, tag: str) -> ImageRef | None:
+def _in_registry(repository: str, tag: str, home: Home) -> ImageRef | None:
     """Return what the registry has under that tag; asked through the engine, which knows the way there."""
     try:
-        found = connect().images.get_registry_data(f"{repository}:{tag}")
+        found = connect().images.get_registry_data(f"{repository}:{tag}", auth_config=login_of(repository, home))
     except APIError:
         return None
     return ImageRef(repository=without_registry(repository), digest=str(found.id))

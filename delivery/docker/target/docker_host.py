@@ -87,14 +87,14 @@ class DockerHost(HostLook):
         router = self._find_router()
         if router is None:
             ensure_network(self.client, self.names)
-            router = ensure_router(self.client, self.names, self.target, self.home)
+            router = ensure_router(self.client, self.names, self.target, self.home, self.host)
         router.check(self.sequence)
 
     def stage(self, app: App, release: Release) -> SlotState:
         """Run `release` in the idle slot, weight 0, until every instance is healthy and serves it."""
         threading.Thread(target=prepare, daemon=True).start()  # before there is traffic to judge
         ensure_network(self.client, self.names)
-        router = self._quickly(ensure_router(self.client, self.names, self.target, self.home))
+        router = self._quickly(ensure_router(self.client, self.names, self.target, self.home, self.host))
         router.check(self.sequence)
         check_published(router, self._remote, self._where)
         router.entry = entry_of(router, self.target, self.settings)

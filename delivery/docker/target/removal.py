@@ -11,11 +11,12 @@ from delivery.docker.database.database import ROLE as DATABASE
 from delivery.docker.engine.client import connect
 from delivery.docker.engine.names import EnvironmentNames
 from delivery.docker.engine.sweep import remove_until_gone, things
+from delivery.docker.images.carrying import PREFIX
 from delivery.docker.images.registry import registry_container
 from delivery.docker.sandbox.sandbox import engine_errors
 from delivery.docker.target.backing import ROLE as BACKING
 from delivery.docker.target.volumes import ROLE as VOLUME
-from delivery.errors import Rejected
+from delivery.errors import Misconfigured, PlaceGone, Rejected
 from delivery.home import Home
 from delivery.model import NAME_PATTERN
 from delivery.ports.belongings import Belonging
@@ -72,6 +73,17 @@ def remove_images(home: Home, app: str, address: str) -> None:
             for name in [*(image["RepoTags"] or ()), *(image["RepoDigests"] or ())]:
                 if name.startswith(f"{address}/{app}/"):
                     with contextlib.suppress(APIError):  # something else runs it, or its other name went first
+                        client.images.remove(name)
+
+
+def remove_carried(app: str, host: str) -> None:
+    """Remove the application's images from the engine of another machine that they were carried to."""
+    with engine_errors(), contextlib.suppress(Misconfigured, PlaceGone):  # a machine that is gone has nothing
+        client = connect(host)
+        for image in client.api.images():
+            for name in image["RepoTags"] or ():
+                if name.startswith(f"{PREFIX}/{app}/"):
+                    with contextlib.suppress(APIError):
                         client.images.remove(name)
 
 

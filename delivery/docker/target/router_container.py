@@ -23,7 +23,9 @@ COMMAND = ["haproxy", "-S", f"127.0.0.1:{haproxy_values.MASTER_PORT}", "-f", FIL
 PORTS_TRIED = 5
 
 
-def ensure_router(client: DockerClient, names: EnvironmentNames, target: DockerTarget, home: Home) -> Router:
+def ensure_router(
+    client: DockerClient, names: EnvironmentNames, target: DockerTarget, home: Home, host: str | None = None
+) -> Router:
     """Return the environment's router, running, published where `target` says.
 
     Raises Misconfigured when the port is taken.
@@ -38,12 +40,13 @@ def ensure_router(client: DockerClient, names: EnvironmentNames, target: DockerT
     if target.tls:
         https = _choices(target.https_port, found.https_port if found else None)
     files = found.files() if found else None
+    image = resolve_base(IMAGE, home=home, host=host).used
     if found:
         found.container.remove(force=True)
     tries = range(max(len(ports), len(https)))
     pairs = [(ports[min(turn, len(ports) - 1)], https[min(turn, len(https) - 1)]) for turn in tries]
     for pair in pairs:
-        router = _create(client, names, target.bind, pair, home, files)
+        router = _create(client, names, image, target.bind, pair, files)
         try:
             _start(router, names)
         except Misconfigured:
@@ -72,14 +75,14 @@ def _choices(said: int | None, before: int | None) -> list[int]:
 def _create(
     client: DockerClient,
     names: EnvironmentNames,
+    image: str,
     bind: str,
     ports: tuple[int, int | None],
-    home: Home,
     files: bytes | None,
 ) -> Router:
     published = {haproxy_values.PORT: ports[0]} | ({haproxy_values.TLS_PORT: ports[1]} if ports[1] else {})
     container = client.containers.create(
-        resolve_base(IMAGE, home=home, host=None).used,
+        image,
         COMMAND,
         name=names.router,
         labels=environment_labels(names.platform, names.app, names.environment, "router"),

@@ -9,6 +9,7 @@ from docker import DockerClient
 from docker.errors import ImageNotFound, NotFound
 
 from delivery.docker.engine.limits import KILLED
+from delivery.docker.images.carrying import carried_digests
 from delivery.docker.target.diagnosis import why_not_ready
 from delivery.docker.target.http_probe import HttpProbe
 from delivery.docker.target.instances import Instance, routes_of
@@ -167,10 +168,10 @@ def routed_to(path: str, routes: Mapping[str, str], host: str = "") -> str:
 def runtime_digest(client: DockerClient, instance: Instance) -> str | None:
     """Return the digest of the image the engine runs, or none when it has no digest."""
     try:
-        found = client.images.get(instance.container.attrs["Image"]).attrs.get("RepoDigests") or []
+        image = client.images.get(instance.container.attrs["Image"])
     except ImageNotFound:
         return None
-    digests = [name.partition("@")[2] for name in found]
+    digests = [name.partition("@")[2] for name in image.attrs.get("RepoDigests") or []] + carried_digests(image)
     return instance.digest if instance.digest in digests else next(iter(digests), None)
 
 
