@@ -148,7 +148,12 @@ def without_waiting(description: dict[str, Any]) -> dict[str, Any]:
         if "shift" in environment:
             changed["shift"] = {"steps": [{**s, "hold_seconds": 0} for s in environment["shift"]["steps"]]}
         environments[name] = changed
-    return {**description, "app": "noop", "environments": environments}
+    # No image runs anything by itself in memory, and no runner leaves a report there: the exit code alone counts.
+    suites = {
+        name: {key: value for key, value in suite.items() if key != "tool"} | {"command": ["true"]}
+        for name, suite in description.get("suites", {}).items()
+    }
+    return {**description, "app": "noop", "suites": suites, "environments": environments}
 
 
 def with_nonce(dockerfile: str, nonce: str) -> str:

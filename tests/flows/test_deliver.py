@@ -1,10 +1,13 @@
 """A revision on its way into production, as a user sees it."""
 
 import errno
+import shutil
 from pathlib import Path
 
 import pytest
+import yaml
 
+from bench.scenarios import without_waiting
 from blocks.artifact_store import current_store
 from delivery.changes.heartbeat import FolderHeartbeats
 from delivery.errors import Rejected, Transient
@@ -12,6 +15,7 @@ from delivery.ports.store import FolderStore
 from delivery.report.html import report_html
 from tests.flows.platform import MEMORY, artifacts
 
+EXAMPLE = Path(__file__).parents[2] / "examples" / "taskmanager"
 pytestmark = [pytest.mark.prefect, pytest.mark.xdist_group("prefect")]
 
 ON_THE_WAY = {
@@ -201,3 +205,14 @@ def test_a_run_without_report_still_ends_as_it_ended(platform, monkeypatch):
     assert platform.live() is not None
     assert FolderHeartbeats(platform.home.heartbeats).find(run.id) is None
     assert any("/steps/" in key for key in current_store().keys(f"runs/{run.id}"))
+
+
+@pytest.mark.long
+def test_the_example_is_delivered_without_waiting_as_the_bench_of_orchestration_does(platform):
+    description = yaml.safe_load((EXAMPLE / "headway.yaml").read_text())
+    shutil.copytree(EXAMPLE, platform.project, dirs_exist_ok=True, ignore=shutil.ignore_patterns("node_modules"))
+    platform.describe(**without_waiting(description))
+
+    run = platform.deliver(environment="production")
+
+    assert run.ended[0] == "Completed", run.ended
