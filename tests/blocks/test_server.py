@@ -96,6 +96,7 @@ def test_garbage_of_a_waiting_writer_does_not_stop_the_one_before(tmp_path: Path
     assert done.stdout == "both wrote\n", done.stderr
 
 
+@pytest.mark.long
 def test_as_python_collects_it_the_waiting_writer_is_refused(tmp_path: Path) -> None:
     done = second_writer(tmp_path, "here")
 

@@ -97,6 +97,7 @@ def test_a_backup_is_proven_while_others_write(place):
     assert (proof.outcome, proof.differences) == ("pass", ())
 
 
+@pytest.mark.long
 def test_a_copy_that_lost_rows_is_no_backup(place, monkeypatch):
     loses = postgres.look_script()
     monkeypatch.setattr(postgres, "look_script", lambda: f"delete from public.task where id = 7;\n{loses}")

@@ -105,7 +105,7 @@ def _read(reference, path):
         container.remove()
 
 
-@pytest.mark.parametrize("client", [None, COMPOSE], ids=["found", "compose"])
+@pytest.mark.parametrize("client", [None, pytest.param(COMPOSE, marks=pytest.mark.long)], ids=["found", "compose"])
 def test_a_step_gets_its_secret_and_neither_image_nor_log_has_it(build, home, client):
     canary = f"canary-{secrets.token_hex(8)}"
     step = "--mount=type=secret,id=npmrc cd /run/secrets && sha256sum npmrc >/seen; cat npmrc"
@@ -140,7 +140,9 @@ def test_a_builder_that_gives_no_secrets_to_steps_is_told_with_the_key(build):
 
 
 @pytest.mark.parametrize(
-    "client", [None, COMPOSE, pytest.param(CLASSIC, marks=pytest.mark.long)], ids=["found", "compose", "classic"]
+    "client",
+    [None, pytest.param(COMPOSE, marks=pytest.mark.long), pytest.param(CLASSIC, marks=pytest.mark.long)],
+    ids=["found", "compose", "classic"],
 )
 def test_emoji_and_quotes_arrive_in_a_build_as_they_are(build, client):
     spoken = '🚀 ä漢字 "it\'s" $5 # no comment'
@@ -151,7 +153,9 @@ def test_emoji_and_quotes_arrive_in_a_build_as_they_are(build, client):
     assert _read(built.ref, "/told") == spoken
 
 
-@pytest.mark.parametrize("client", [None, COMPOSE, CLASSIC], ids=["found", "compose", "classic"])
+@pytest.mark.parametrize(
+    "client", [None, pytest.param(COMPOSE, marks=pytest.mark.long), CLASSIC], ids=["found", "compose", "classic"]
+)
 def test_an_image_is_built_and_known_by_its_digest(build, source, registry, home, client):
     target = None if client is CLASSIC else "web"  # it would build the failing stage behind it as well
     dockerfile = DOCKERFILE.partition("FROM deps AS test")[0] if client is CLASSIC else DOCKERFILE
@@ -270,6 +274,7 @@ def test_nothing_of_what_the_build_was_given_stays_in_the_image(build, authority
     assert not [layer for layer in _unpacked(archive) if b"dev/headway" in layer]
 
 
+@pytest.mark.long
 def test_a_machine_without_an_authority_of_its_own_changes_nothing(build, tmp_path, monkeypatch):
     monkeypatch.setattr(certificates, "ANCHORS", (tmp_path / "none",))
     for variable in certificates.VARIABLES:
@@ -284,7 +289,9 @@ def test_a_failing_step_is_shown_as_it_was_written(build, authority):
         build("FROM busybox:1.36\nRUN echo about to fail; exit 7\n")
 
 
-@pytest.mark.parametrize("client", [None, COMPOSE, CLASSIC], ids=["found", "compose", "classic"])
+@pytest.mark.parametrize(
+    "client", [None, pytest.param(COMPOSE, marks=pytest.mark.long), CLASSIC], ids=["found", "compose", "classic"]
+)
 def test_a_dockerfile_that_does_not_build_shows_the_step_and_the_log(build, home, client):
     with pytest.raises(Rejected) as caught:
         build("FROM busybox:1.36\nCOPY page /page\nRUN echo about to fail; exit 7\n", client)
@@ -296,6 +303,7 @@ def test_a_dockerfile_that_does_not_build_shows_the_step_and_the_log(build, home
     assert "about to fail" in log.read_text()
 
 
+@pytest.mark.long
 def test_the_old_builder_leaves_no_container_behind(build):
     mark = f"headway-test-{secrets.token_hex(4)}"
 
@@ -406,6 +414,7 @@ def test_all_bases_that_cannot_be_had_are_named_at_once(build):
     assert "headway-nobody/perl:9" in str(caught.value)
 
 
+@pytest.mark.long
 def test_an_ordinary_dockerfile_is_built_again_and_again(build, source):
     """With a cache inside the images the third build ended Docker Engine 20.10."""
     for name in ("front/code", "back/pkg", "back/code"):

@@ -194,6 +194,7 @@ def test_emoji_arrive_in_the_build_of_a_compose_file_as_they_are(run, source):
     assert (result.outcome, result.last_lines) == ("passed", encoded(SPOKEN)), result
 
 
+@pytest.mark.long
 def test_a_failing_suite_shows_its_last_lines(run):
     result = run({"tests": suite("echo expected $((1 + 1)), found 3; exit 4", restart="always")})
 
@@ -219,6 +220,7 @@ def test_a_secret_of_the_suite_reaches_its_service_and_nothing_that_is_kept(run,
     assert "canary" not in Path(result.log).read_text()
 
 
+@pytest.mark.long
 def test_a_suite_without_a_report_is_no_pass(run):
     assert run({"tests": suite("exit 0")}, junit="/reports/*.xml").outcome == "no-tests"
 
@@ -264,6 +266,7 @@ def test_what_is_wrong_with_a_service_is_read_from_its_state(state, said):
     assert compose_testbed.trouble_of(state) == said
 
 
+@pytest.mark.long
 def test_an_environment_that_takes_too_long_is_told(run, monkeypatch):
     monkeypatch.setattr(compose_testbed, "UP_SECONDS", 1)
     never = {**ENDLESS, "healthcheck": {"test": "exit 1", "interval": "1s", "start_period": "600s"}}
@@ -314,6 +317,7 @@ def test_what_was_delivered_is_not_built_again_and_the_rest_is(run, source):
     assert (result.outcome, result.last_lines) == ("passed", "built 42"), result
 
 
+@pytest.mark.long
 def test_what_is_built_beside_the_suite_trusts_the_machines_authority(run, source, authority):
     (source / "Dockerfile").write_text(
         f"FROM {BUSYBOX}\nARG X\nRUN grep -c BEGIN $SSL_CERT_FILE >/count && ls /dev/headway >/files\n"
@@ -325,6 +329,7 @@ def test_what_is_built_beside_the_suite_trusts_the_machines_authority(run, sourc
     assert (result.outcome, result.problem) == ("passed", "")
 
 
+@pytest.mark.long
 def test_a_cache_that_ends_the_engine_is_not_built_although_the_file_asks_for_it(run, source):
     (source / "Dockerfile").write_text(
         f"FROM {BUSYBOX}\nARG BUILDKIT_INLINE_CACHE\nRUN echo $BUILDKIT_INLINE_CACHE >/asked\n"

@@ -205,6 +205,7 @@ def test_the_application_owns_its_database_and_is_master_of_nothing_else(place):
         assert re.search("permission denied|must be", refusal(place, forbidden)), forbidden
 
 
+@pytest.mark.long
 def test_a_server_that_was_made_with_the_application_as_its_administrator_goes_on_as_it_is(tmp_path, place):
     with own_platform(tmp_path / "platform") as home:
         old = Place(home, EnvironmentNames(home.identity, "shop", "production"), place.image)

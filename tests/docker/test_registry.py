@@ -196,6 +196,7 @@ def test_images_and_the_address_survive_a_stop(home):
     assert (pulled.used, pulled.substitute) == (name, False)
 
 
+@pytest.mark.long
 def test_a_port_that_is_taken_is_avoided(home, taken_port):
     registry = ensure_registry(home, preferred_port=taken_port)
 
@@ -203,6 +204,7 @@ def test_a_port_that_is_taken_is_avoided(home, taken_port):
     assert ensure_registry(home, preferred_port=taken_port) == registry
 
 
+@pytest.mark.long
 def test_it_moves_when_its_port_was_taken_while_it_stood_still(home):
     with lost_port(home) as port:
         moved = ensure_registry(home, preferred_port=port)
@@ -210,6 +212,7 @@ def test_it_moves_when_its_port_was_taken_while_it_stood_still(home):
     assert moved.address != f"127.0.0.1:{port}"
 
 
+@pytest.mark.long
 def test_an_image_that_does_not_start_says_why(home, monkeypatch):
     monkeypatch.setattr("delivery.docker.images.registry.IMAGE", "haproxy:2.6")
 
@@ -261,6 +264,7 @@ def test_a_registry_that_hangs_is_noticed_and_restarted(home, monkeypatch):
     assert look_at_registry(home).problem == ""
 
 
+@pytest.mark.long
 def test_a_registry_that_answers_500_is_noticed(home):
     registry = ensure_registry(home, preferred_port=free_port())
     container = connect().containers.get(registry.container)
@@ -270,6 +274,7 @@ def test_a_registry_that_answers_500_is_noticed(home):
     assert "500 Internal Server Error" in look_at_registry(home).problem
 
 
+@pytest.mark.long
 def test_images_that_went_with_the_volume_are_told_and_the_address_stays(home):
     registry = ensure_registry(home, preferred_port=free_port())
     connect().containers.get(registry.container).remove(force=True)
@@ -293,6 +298,7 @@ def test_a_port_that_somebody_else_took_is_told_and_only_up_moves_the_registry(h
     assert moved.news[0].endswith(f"has port {port}; with the images of all releases that it had")
 
 
+@pytest.mark.long
 def test_a_release_kept_with_the_old_port_runs_from_where_the_registry_moved_to(home):
     old = ensure_registry(home, preferred_port=free_port()).address
     web = make_image(old, home, "good", 1)
@@ -330,6 +336,7 @@ def test_a_push_to_a_dead_registry_says_so_and_starts_it_for_the_next_attempt(ho
     assert f"{registry.address}/{ref.repository}" == repository
 
 
+@pytest.mark.long
 def test_an_image_that_the_registry_lost_is_no_base_image_that_cannot_be_had(home, monkeypatch):
     monkeypatch.setenv("HEADWAY_HOME", str(home.root))
     registry = ensure_registry(home, preferred_port=free_port())
@@ -361,7 +368,7 @@ def test_neither_a_build_step_nor_a_container_beside_it_reaches_the_registry(hom
     client, port = connect(), free_port()
     name = ensure_registry(home, preferred_port=port).container
     ask = (
-        f"for at in $AT; do timeout 3 wget -O /dev/null http://$at:{port}/v2/ 2>&1 | grep -q ' 401 ' "
+        f"for at in $AT; do timeout 1 wget -O /dev/null http://$at:{port}/v2/ 2>&1 | grep -q ' 401 ' "
         "&& echo reached $at; done; echo asked"
     )
     image = resolve_base("busybox:1.36", home=home).used

@@ -131,6 +131,7 @@ def test_its_images_go_from_registry_and_engine_and_those_of_others_stay(home):
     assert find_repositories(home, "shop") == ["shop/web"]
 
 
+@pytest.mark.long
 def test_a_name_that_is_none_removes_nothing(home):
     registry = ensure_registry(home, preferred_port=free_port()).address
     base = connect().images.get(resolve_base("busybox", home=home).used)

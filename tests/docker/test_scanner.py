@@ -106,6 +106,7 @@ def test_a_vulnerable_package_blocks(vulnerable, fresh):
         _check(vulnerable, fresh).enforce()
 
 
+@pytest.mark.long
 def test_a_fixed_package_passes(home, clean_image, fresh):
     report = scanner.scan("backend", clean_image, fresh, home, run_id="test")
 
@@ -141,6 +142,7 @@ def test_a_planted_secret_is_found_and_its_value_is_not_kept(home, image, fresh)
         assert record.stat().st_mode & 0o077 == 0
 
 
+@pytest.mark.long
 def test_an_old_database_is_inconclusive_and_the_policy_decides(home, registry, clean_image):
     policy = ScanPolicy(database=publish_database(home, "old", datetime.now(UTC) - timedelta(days=30)))
     report = scanner.scan("backend", clean_image, policy, home, run_id="test")
@@ -252,6 +254,7 @@ def test_a_record_of_layers_that_cannot_be_read_is_made_anew(home, image, fresh)
     assert [finding.id for finding in again.findings] == ["CVE-2024-43796"]
 
 
+@pytest.mark.long
 def test_a_record_of_layers_begins_anew_when_it_is_full(tmp_path, monkeypatch):
     monkeypatch.setattr(scanned_layers, "MOST_BYTES", 8)
     layers, others = ScannedLayers(tmp_path / "kept" / "web"), ScannedLayers(tmp_path / "kept" / "api")
@@ -289,6 +292,7 @@ def test_the_scanners_container_is_on_the_ledger_and_gone_afterwards(home, clean
     assert identity not in [container.id for container in connect().containers.list(all=True, ignore_removed=True)]
 
 
+@pytest.mark.long
 def test_a_scanner_that_is_removed_under_the_scan_is_an_interruption(home, clean_image, fresh, monkeypatch):
     finish = scanner._finish
 

@@ -164,6 +164,7 @@ def test_a_secret_reaches_the_suite_and_the_services_beside_it_and_nothing_that_
     assert len(kept) >= 3
 
 
+@pytest.mark.long
 def test_a_report_that_came_with_the_image_passes_no_suite(home, tmp_path):
     image = resolve_base(BUSYBOX, home=home).used
     stale = f"{STALE}:{secrets.token_hex(4)}"
@@ -199,6 +200,7 @@ def test_reports_that_are_too_large_are_the_suites_own_problem(home, tmp_path):
     assert "engine" not in result.problem
 
 
+@pytest.mark.long
 def test_a_tool_starts_itself_in_an_image_whose_entry_point_is_a_server(home, tmp_path):
     image = resolve_base(BUSYBOX, home=home).used
     server = f"{STALE}:{secrets.token_hex(4)}"
@@ -265,6 +267,7 @@ def test_cells_side_by_side_do_not_meet(home, tmp_path):
     assert [(result.outcome, result.last_lines) for result in results] == [("passed", "1"), ("passed", "1")]
 
 
+@pytest.mark.long
 def test_a_run_that_is_stopped_ends_its_cells(home, tmp_path):
     run_id = secrets.token_hex(4)
     endless = app(slow=suite("exec sleep 600"))
@@ -314,6 +317,7 @@ def test_a_part_that_needs_more_memory_than_it_may_have_is_told_so(home, tmp_pat
     assert "stopped with exit code 137, out of memory (backing.cache.memory: 16m)" in result.problem
 
 
+@pytest.mark.long
 def test_programs_of_postgresql_find_the_database_without_being_told(home, tmp_path):
     one = {"image": "postgres:15-alpine", "command": ["psql", "-qAtc", "insert into task values (1); table task"]}
 

@@ -37,6 +37,7 @@ def web_of(platform):
     return platform.release(1).images["web"]
 
 
+@pytest.mark.long
 def test_a_release_runs_from_the_registry_that_its_environment_has(platform, elsewhere):
     platform.put_live(1)
 
@@ -98,6 +99,7 @@ def test_every_night_every_backup_is_proven(platform):
     assert evidence_of(platform, "staging") == ["restore"]
 
 
+@pytest.mark.long
 def test_a_backup_that_differs_hides_none_of_the_others(platform):
     platform.put_live(1)
     platform.put_live(2, "staging")

@@ -53,7 +53,11 @@ def test_every_check_passes_and_is_on_record(platform):
 
 @pytest.mark.parametrize(
     ("moment", "address", "weight"),
-    [("before", f"{HERE}/green", 0), ("between", f"{HERE}/green", 10), ("after", HERE, 100)],
+    [
+        ("before", f"{HERE}/green", 0),
+        pytest.param("between", f"{HERE}/green", 10, marks=pytest.mark.long),
+        ("after", HERE, 100),
+    ],
 )
 @pytest.mark.parametrize("kind", ["suite", "command"])
 def test_a_program_is_told_where_the_release_is(platform, live, moment, address, weight, kind):
@@ -101,6 +105,7 @@ def test_a_failing_suite_before_traffic_stops_a_delivery_with_exit_code_1(platfo
     assert platform.live() == live
 
 
+@pytest.mark.long
 def test_a_failing_command_withdraws_what_has_traffic(platform):
     platform.deliver()
     live = platform.live()
@@ -127,6 +132,7 @@ def test_a_check_that_cannot_be_run_is_no_pass(platform, live, refusal):
     assert platform.live() == live
 
 
+@pytest.mark.long
 def test_acceptance_comes_after_the_checks(platform, live):
     checked(platform, {"at": "after"} | PAGE, acceptance=["smoke"])
     platform.behaviour().answers[platform.release(2).fingerprint, "/"] = 500
@@ -152,6 +158,7 @@ def test_a_rollback_is_checked_by_all_but_suites(platform, live):
     assert not any(call.startswith("smoke") for call in platform.containers.calls)
 
 
+@pytest.mark.long
 def test_a_suite_that_checks_releases_is_no_part_of_the_matrix(platform):
     checked(platform, {"at": "before", "suite": "smoke"})
 

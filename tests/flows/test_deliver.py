@@ -43,6 +43,7 @@ def test_a_good_revision_goes_through_staging_into_production(platform, monkeypa
     assert "<html" in Path(record.report).read_text()
 
 
+@pytest.mark.long
 def test_no_test_waits_for_an_image_that_only_staging_needs(platform):
     platform.describe(environments=ON_THE_WAY, suites=SUITES | {"smoke": {"build": {}}})
     calls = platform.containers.calls
@@ -56,6 +57,7 @@ def test_no_test_waits_for_an_image_that_only_staging_needs(platform):
     assert steps["build suite smoke"].phase == "build acceptance"
 
 
+@pytest.mark.long
 def test_an_image_that_only_staging_needs_keeps_the_revision_out_when_it_cannot_be_built(platform):
     platform.describe(environments=ON_THE_WAY, suites=SUITES | {"smoke": {"build": {}}})
     platform.containers.fail("build suite-smoke", Rejected("there is no such stage"))
@@ -71,8 +73,16 @@ def test_an_image_that_only_staging_needs_keeps_the_revision_out_when_it_cannot_
     ("environment", "said"),
     [
         ({"shift": {"steps": [{"percent": 10}]}}, "the last step must be 100 percent (found 10)"),
-        ({"shift": {"canary": {"percent": 10}}, "target": {}}, "too short to see lost health (found hold_seconds 0)"),
-        ({"shift": "Canary10Percent6Minutes"}, "unknown shift plan (found Canary10Percent6Minutes); did you mean"),
+        pytest.param(
+            {"shift": {"canary": {"percent": 10}}, "target": {}},
+            "too short to see lost health (found hold_seconds 0)",
+            marks=pytest.mark.long,
+        ),
+        pytest.param(
+            {"shift": "Canary10Percent6Minutes"},
+            "unknown shift plan (found Canary10Percent6Minutes); did you mean",
+            marks=pytest.mark.long,
+        ),
     ],
 )
 def test_a_plan_that_cannot_be_followed_touches_nothing(platform, environment, said):
@@ -162,6 +172,7 @@ class TestDelivered:
         assert platform.happenings() == ["released", "released"]
 
 
+@pytest.mark.long
 def test_a_project_that_was_delivered_before_need_not_be_named(platform):
     platform.home.root.mkdir(exist_ok=True)
     platform.home.project.write_text(str(platform.project))
@@ -193,6 +204,7 @@ def test_a_run_that_meets_a_full_disk_is_rejected_with_folder_and_next_step(plat
     assert "  next: free space in" in message
 
 
+@pytest.mark.long
 def test_a_run_without_report_still_ends_as_it_ended(platform, monkeypatch):
     def unwritable(self: object, **_: object) -> str:
         raise OSError("no space left on device")

@@ -30,6 +30,7 @@ def test_a_failing_test_keeps_the_revision_out(platform):
     assert platform.record(run.id).reason == message
 
 
+@pytest.mark.long
 def test_a_cell_that_failed_is_seen_as_failed_and_the_others_run_on(platform):
     platform.describe(suites={"unit": {"image": "web", "shards": 2}, "lint": {"image": "web"}, "api": {"image": "web"}})
     platform.containers.outcomes |= {"unit": "failed", "api": "no-tests"}
@@ -60,6 +61,7 @@ def test_a_cell_that_failed_is_seen_as_failed_and_the_others_run_on(platform):
     }
 
 
+@pytest.mark.long
 def test_a_cell_that_failed_is_not_tried_again_as_an_error_is(platform):
     platform.containers.outcomes["unit"] = "failed"
 
@@ -82,6 +84,7 @@ def test_a_run_that_starts_again_repeats_the_cells_that_failed_alone(platform):
     assert [cell.outcome for cell in platform.record(run.id).cells] == ["passed", "passed"]
 
 
+@pytest.mark.long
 def test_what_a_cell_remarks_is_told_as_a_warning(platform):
     platform.containers.remarks["unit"] = ("the log may lack its beginning",)
 
@@ -101,6 +104,7 @@ def test_a_finding_that_the_policy_blocks_keeps_the_revision_out(platform):
     assert platform.live() is None
 
 
+@pytest.mark.long
 def test_tests_and_scan_both_say_why(platform):
     platform.containers.findings["web"] = (CRITICAL,)
     platform.containers.outcomes["unit"] = "no-tests"
@@ -135,6 +139,7 @@ def test_a_scan_that_cannot_tell_keeps_the_revision_out(platform):
     assert "the scan is inconclusive" in run.ended[1]
 
 
+@pytest.mark.long
 def test_a_scan_that_cannot_tell_passes_where_the_policy_says_so_and_is_no_pass(platform):
     platform.describe(scan={"when_inconclusive": "allow"})
     platform.containers.database_status = "missing"
@@ -166,6 +171,7 @@ def test_images_that_do_not_build_are_all_told(platform, error, state):
     assert platform.containers.calls["test unit"] == 0
 
 
+@pytest.mark.long
 def test_mistakes_in_two_images_are_told_as_mistakes(platform):
     platform.describe(images={"web": {}, "worker": {}})
     for name in ("web", "worker"):
@@ -213,6 +219,7 @@ def test_a_release_that_is_rejected_in_staging_never_reaches_production(platform
     assert platform.happenings("staging") == ["withdrawn"]
 
 
+@pytest.mark.long
 def test_trouble_that_stays_ends_the_run_in_its_words(platform):
     platform.containers.fail("publish", *[Transient("the registry did not answer")] * 4)
 

@@ -43,6 +43,7 @@ def test_all_images_that_cannot_be_had_are_told_before_anything_is_built(platfor
     assert platform.containers.calls["build web"] == 0
 
 
+@pytest.mark.long
 def test_missing_bases_of_several_dockerfiles_are_told_before_the_first_is_built(platform):
     platform.describe(images={"web": {}, "worker": {}}, suites={"unit": {"build": {"target": "test"}}})
     platform.containers.bases = {
@@ -60,6 +61,7 @@ def test_missing_bases_of_several_dockerfiles_are_told_before_the_first_is_built
     assert platform.containers.calls["build web"] == 0
 
 
+@pytest.mark.long
 def test_the_person_at_the_gate_is_told_of_stand_ins(platform):
     lacking = BaseImage(asked="redis:7", used="headway-base/redis:1", substitute=True)
     platform.containers.stand_ins = {"redis:7": lacking}

@@ -114,6 +114,7 @@ def test_a_database_that_was_lost_is_back_behind_the_application(platform, place
     assert platform.live() == platform.release(1)
 
 
+@pytest.mark.long
 def test_a_restored_database_that_the_application_is_not_well_with_goes_back(platform, place, monkeypatch):
     monkeypatch.setattr("tasks.database.RECOVER_SECONDS", 0)
     platform.describe(
@@ -159,6 +160,7 @@ def test_a_database_beside_the_one_in_use_is_dropped_and_that_one_never(platform
     assert list(place.databases) == ["app"]
 
 
+@pytest.mark.long
 def test_a_removed_environment_leaves_its_backups_unless_they_are_named(platform, place):
     with get_client(sync_client=True) as client:  # the server is that of all tests
         for run in unended_runs(client):

@@ -129,6 +129,7 @@ def test_an_environment_is_taken_from_the_run_that_holds_it(platform, taken_over
     assert platform.happenings() == ["released", "released", "withdrawn", "rolled-back"]
 
 
+@pytest.mark.long
 def test_a_takeover_is_on_record(platform, taken_over):
     _, taker = taken_over
 
@@ -138,6 +139,7 @@ def test_a_takeover_is_on_record(platform, taken_over):
     assert look_at(platform.app, "production").lease.was_taken_over
 
 
+@pytest.mark.long
 def test_a_run_that_was_not_named_is_waited_for(platform, monkeypatch):
     monkeypatch.setattr("tasks.lease.WAIT_SECONDS", 0)
     platform.put_live(1)

@@ -55,6 +55,7 @@ def test_a_delivery_that_cannot_begin_is_called_so_too(platform):
     assert name_of(run.id) == f"shop {sha[:7]} → production"
 
 
+@pytest.mark.long
 def test_a_run_that_starts_again_keeps_its_name_although_the_branch_went_on(platform):
     run = platform.deliver()
     before = name_of(run.id)
@@ -82,6 +83,7 @@ def test_a_rollback_that_has_nothing_to_go_back_to_is_called_by_where(platform):
     assert name_of(run.id) == "moon rollback → production"
 
 
+@pytest.mark.long
 def test_steps_with_nothing_to_do_are_not_there(platform):
     still = {"target": MEMORY, "watch": {"seconds": 0}, "prove_backup": True, "shift": "AllAtOnce"}
     platform.describe(environments={"production": still})

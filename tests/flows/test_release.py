@@ -110,6 +110,7 @@ def test_a_cancelled_run_leaves_no_traffic_half_shifted(platform, live):
     assert platform.leases.read("shop", "production").holder is None
 
 
+@pytest.mark.long
 def test_what_a_cancelled_step_still_makes_is_withdrawn_as_well(platform, live):
     withdrawing = threading.Event()
 
@@ -210,6 +211,7 @@ def test_what_is_lost_with_each_release_is_told_in_the_log_and_in_the_report(pla
     assert f"production: {lost}" in report_markdown(platform.record(run.id)).replace("\\", "")
 
 
+@pytest.mark.long
 def test_a_release_does_not_fail_because_nobody_can_tell_what_is_lost(platform, monkeypatch):
     def fail(*_):
         raise OSError("the engine is busy")

@@ -47,6 +47,7 @@ def shown():
     return [(view.app, view.environment) for view in environments()]
 
 
+@pytest.mark.long
 def test_a_removed_application_is_not_shown_any_more(shop):
     remains = find_remains("shop")
     assert [(one.environment, bool(one.live), len(one.belongings)) for one in remains.environments] == [
@@ -65,6 +66,7 @@ def test_a_removed_application_is_not_shown_any_more(shop):
     assert [lease.holder for lease in shop.leases.all()] == [None, None]
 
 
+@pytest.mark.long
 def test_what_is_known_of_it_stays(shop):
     assert shop.deliver().ended[0] == "Completed"
     release = shop.live()
@@ -84,6 +86,7 @@ def test_one_environment_may_go_alone(shop):
     assert shop.containers.images == ["shop/web", "shop/release", "other/web"]
 
 
+@pytest.mark.long
 def test_the_settings_of_its_environments_go_and_those_of_others_stay(shop):
     for name in ("shop-production", "shoppe-production"):
         DeliveryEnvironment(secrets={"TOKEN": SecretStr("x")}).save(name, overwrite=True)
@@ -97,6 +100,7 @@ def test_the_settings_of_its_environments_go_and_those_of_others_stay(shop):
         DeliveryEnvironment.delete("shoppe-production")
 
 
+@pytest.mark.long
 def test_a_run_without_a_project_does_not_deliver_what_was_removed(shop):
     shop.home.project.write_text(str(shop.project))
 
@@ -131,6 +135,7 @@ def test_a_run_on_its_way_that_holds_nothing_yet_is_refused(shop, state):
         check_nobody_uses(find_remains("shop"))
 
 
+@pytest.mark.long
 def test_runs_of_other_applications_do_not_matter(shop, tmp_path):
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "headway.yaml").write_text(json.dumps(APP | {"app": "other"}))
@@ -142,6 +147,7 @@ def test_runs_of_other_applications_do_not_matter(shop, tmp_path):
     check_nobody_uses(find_remains("shop"))
 
 
+@pytest.mark.long
 def test_a_removal_that_died_is_finished_by_recovery(shop, monkeypatch):
     def die(host):
         raise OSError("the machine stopped")

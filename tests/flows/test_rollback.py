@@ -31,6 +31,7 @@ def test_the_release_before_is_live_again(platform, releases):
     assert (record.kind, record.outcome, record.release) == ("rollback", "delivered", releases[0])
 
 
+@pytest.mark.long
 def test_a_release_can_be_named_by_the_start_of_its_fingerprint(platform, releases):
     platform.put_live(3)
 
@@ -53,6 +54,7 @@ def test_a_rollback_that_goes_wrong_leaves_everything_as_it_was(platform, releas
     assert {"stage", "shift", "withdraw"} <= set(figures.spent_seconds)
 
 
+@pytest.mark.long
 def test_a_rollback_that_starts_again_goes_where_it_went(platform, releases):
     platform.behaviour().during = _fails_to("retire")
     first = roll_back(platform)
@@ -66,6 +68,7 @@ def test_a_rollback_that_starts_again_goes_where_it_went(platform, releases):
     assert platform.live() == releases[0]
 
 
+@pytest.mark.long
 def test_a_rollback_that_fails_leaves_its_target_possible(platform, releases):
     first = releases[0]
     platform.behaviour().error_percent[first.fingerprint] = 40
@@ -80,6 +83,7 @@ def test_a_rollback_that_fails_leaves_its_target_possible(platform, releases):
     assert platform.happenings() == ["released", "released", "withdrawn", "rolled-back"]
 
 
+@pytest.mark.long
 def test_after_a_rollback_that_failed_the_release_before_it_is_gone_back_to(platform, releases):
     platform.put_live(3)
     platform.behaviour().error_percent[releases[1].fingerprint] = 40
@@ -107,6 +111,7 @@ def test_a_release_that_never_came_through_its_watch_needs_an_override(platform,
     assert platform.live() == withdrawn
 
 
+@pytest.mark.long
 def test_a_release_that_is_not_there_is_told_with_those_that_are(platform, releases):
     run = roll_back(platform, release="0123456789ab")
 

@@ -27,6 +27,7 @@ def move(platform, monkeypatch):
     return first, platform.home
 
 
+@pytest.mark.long
 def test_files_that_are_removed_between_two_steps_are_laid_out_again(platform):
     work = platform.home.work
     seen = []
@@ -85,6 +86,7 @@ def test_what_is_delivered_by_address_needs_no_folder_of_any_machine(platform, m
     assert platform.live().revision.sha == revision
 
 
+@pytest.mark.long
 def test_an_application_in_a_folder_of_an_address_is_delivered(platform):
     (platform.project / "shop").mkdir()
     for name in ("Dockerfile", "headway.yaml"):

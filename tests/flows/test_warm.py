@@ -84,6 +84,7 @@ def test_the_next_release_takes_its_place(platform, kept):
     assert running(platform) == both(platform, 3, 2)
 
 
+@pytest.mark.long
 def test_it_is_left_alone_while_somebody_changes_the_environment(platform, kept):
     age(platform, 601)
     platform.leases.take("shop", "production", holder="run-9", reason="release c")
@@ -92,6 +93,7 @@ def test_it_is_left_alone_while_somebody_changes_the_environment(platform, kept)
     assert running(platform) == both(platform, 2, 1)
 
 
+@pytest.mark.long
 def test_a_retirement_that_fails_is_finished_by_the_next_recovery(platform, kept):
     age(platform, 601)
     platform.behaviour().during = fail_on("retire", Transient("the host does not answer"))
@@ -105,6 +107,7 @@ def test_a_retirement_that_fails_is_finished_by_the_next_recovery(platform, kept
     assert running(platform) == {(platform.release(2).fingerprint, 100)}
 
 
+@pytest.mark.long
 def test_a_release_that_dies_while_it_is_settled_is_finished(platform, kept):
     platform.behaviour().during = fail_on("settle", Transient("the host does not answer"))
     assert platform.put_live(3).state.is_failed()

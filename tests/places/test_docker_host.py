@@ -165,12 +165,21 @@ class TestDockerHost(TargetContract):
     # `make test` leaves these to the places in memory: what they say of containers, others here say too.
     long_here = frozenset(
         {
+            "test_a_change_goes_on_with_a_target_that_is_opened_in_the_middle_of_it",
+            "test_a_lease_that_is_over_is_told_so_also_when_its_release_is_gone",
             "test_a_lease_that_is_over_removes_nothing",
+            "test_a_release_that_went_astray_is_not_confirmed_and_loses_its_traffic",
             "test_a_release_without_all_traffic_is_not_confirmed",
+            "test_a_removed_environment_has_nothing_and_may_be_released_into_again",
             "test_a_retired_release_is_gone",
+            "test_a_stage_that_is_given_up_does_not_wait_for_health",
+            "test_a_withdrawn_release_leaves_everything_as_it_was",
+            "test_each_instance_of_a_service_is_asked",
+            "test_each_instance_of_a_service_may_use_what_is_said_and_without_a_word_all_there_is",
             "test_the_first_release_can_be_withdrawn_too",
             "test_traffic_moves_in_steps",
             "test_what_a_settled_release_replaced_stands_ready_without_traffic",
+            "test_with_all_traffic_a_release_answers_users_and_who_asks_it_alone",
             "test_what_is_kept_is_retired_or_makes_room_for_the_next",
         }
     )
@@ -381,6 +390,7 @@ def test_what_never_passed_a_check_is_no_last_resort(target, release):
     assert "x-headway-instance" not in answer.headers
 
 
+@pytest.mark.long
 def test_without_a_version_path_the_runtime_tells_the_digest(target, release):
     app, first = make_app(version=None), release(1)
 
@@ -403,6 +413,7 @@ def test_several_instances_share_the_traffic_of_their_slot(target, release):
     assert state.slot_of(second).weight == 10
 
 
+@pytest.mark.long
 def test_a_worker_without_a_port_is_released_too(target, release):
     app = App.model_validate(
         {
@@ -514,6 +525,7 @@ def test_a_port_that_the_image_does_not_expose_is_told_before_anything_starts(ap
     assert httpx.get(live.target(2).observe().url).text == "1"
 
 
+@pytest.mark.long
 def test_a_check_beside_the_environment_reaches_the_new_release_alone(app, live, home, release, tmp_path):
     second = release(2)
     live.target(2).stage(app, second)
@@ -582,6 +594,7 @@ def test_environments_pause_and_come_back_with_their_weights(app, target, home, 
     assert httpx.get(state.url).status_code == 200
 
 
+@pytest.mark.long
 def test_a_purged_environment_is_gone(app, home, settings, release, tmp_path):
     elsewhere = replace(settings, registry=own_registry(home))
     with own_platform(tmp_path / "purged") as other, hosts(app, elsewhere, other) as target:
@@ -621,6 +634,7 @@ def test_logs_of_several_instances_come_in_the_order_of_their_time_until_nobody_
     assert {line.source for line in router} <= {"router"}
 
 
+@pytest.mark.long
 def test_the_password_that_a_database_was_given_is_in_no_log(settings, home, release, monkeypatch):
     app = make_app(start_seconds=60)
     password = SecretStr("serving")  # which is what every instance prints

@@ -211,6 +211,7 @@ def test_what_is_lost_with_each_release_is_told_before_it_is_lost(home, images, 
         )
 
 
+@pytest.mark.long
 def test_what_a_container_writes_while_it_starts_is_no_loss(home):
     makes = "mkdir -p /w/made && echo 1 >/w/made/env.js && exec httpd -f -p 8000 -h /w"
     with opened(home, web={"command": ["sh", "-c", makes]}) as shop:
@@ -264,6 +265,7 @@ def test_parts_run_within_their_limits_with_their_secrets_and_as_process_1_where
         assert "s3cr3t" not in json.dumps(shop.container("blue").labels)
 
 
+@pytest.mark.long
 def test_a_release_that_needs_more_memory_than_it_may_have_is_told_so(home):
     greedy = ["sh", "-c", "exec tail /dev/zero"]
     with opened(home, web={"command": greedy, "memory": "16m"}) as shop:

@@ -206,6 +206,7 @@ def test_a_rollback_does_not_fail_for_a_certificate_that_has_ended_meanwhile(ent
         assert ask(client, https).text == "3"
 
 
+@pytest.mark.long
 def test_an_application_that_loads_itself_at_its_first_request_is_staged_when_it_has(home, settings, release):
     lazy = release(1, kind="lazy")
     with hosts(make_app(health=None, start_seconds=60), settings, home) as target:
@@ -231,6 +232,7 @@ def test_a_release_whose_health_takes_more_than_a_second_is_not_withdrawn(home, 
         assert host.fallback is None
 
 
+@pytest.mark.long
 def test_a_slow_health_path_is_withdrawn_with_the_key_of_its_limit(home, settings, release):
     strict = {"path": "/healthz", "timeout_seconds": 0.5, "failures": 2}
     app = make_app(start_seconds=6, health=strict)
@@ -252,6 +254,7 @@ def test_a_worker_from_the_image_of_a_web_server_does_not_inherit_its_check(home
     assert {(one.service, one.healthy) for one in state.live.instances} == {("web", True), ("worker", True)}
 
 
+@pytest.mark.long
 def test_an_address_on_which_nothing_is_published_is_told_before_anything_is_staged(home, settings, release):
     """Docker Engine 20.10 takes `::1` and publishes nothing there; a newer one does publish it."""
     app = App.model_validate(

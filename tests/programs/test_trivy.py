@@ -49,6 +49,7 @@ def test_the_bill_of_materials_is_cyclonedx():
     ]
 
 
+@pytest.mark.long
 def test_the_database_comes_from_where_the_policy_says():
     start = ["trivy", "image", "--quiet", "--download-db-only", "--cache-dir", "/cache", "--disable-telemetry"]
 

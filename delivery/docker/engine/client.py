@@ -11,9 +11,9 @@ import urllib3
 from docker.errors import DockerException
 
 from delivery.docker.engine.engine_state import PATIENCE_SECONDS, await_engine, is_denied
-from delivery.docker.engine.tunnel import Tunnel
 from delivery.errors import Misconfigured, PlaceGone
 from delivery.home import Home
+from delivery.programs.tunnel import Tunnel
 
 PING_SECONDS = 5
 _FAULTS = (DockerException, requests.RequestException, urllib3.exceptions.HTTPError, OSError)

@@ -16,7 +16,7 @@ from filelock import FileLock
 from delivery.docker.engine.client import connect
 from delivery.docker.engine.failures import reported
 from delivery.docker.images.base_build import build_base, check_machine, tag_of
-from delivery.docker.images.carrying import carry
+from delivery.docker.images.carrying import carry, carry_name
 from delivery.docker.images.pulling import PULL_SILENCE_SECONDS, last_line, pull
 from delivery.docker.images.registry_state import login_of, registry_error
 from delivery.docker.images.stand_ins import Recipe, split_reference, stand_in_for
@@ -183,6 +183,9 @@ def _stand_in(client: DockerClient, recipe: Recipe, cache: Path, host: str | Non
     """Return the recipe's image, built when the engine does not have it, and before it the one it starts from."""
     tag = tag_of(recipe, cache)
     if _is_present(client, tag):
+        return tag
+    if host and _is_present(connect(), tag):
+        carry_name(tag, cache, host)
         return tag
     below = _stand_in(client, recipe.below, cache, host) if recipe.below else ""
     locks = cache / "locks"

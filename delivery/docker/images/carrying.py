@@ -2,9 +2,10 @@
 
 import hashlib
 import re
+from pathlib import Path
 
 from docker.models.images import Image
-from filelock import FileLock
+from filelock import BaseFileLock, FileLock
 
 from delivery.docker.engine.client import connect
 from delivery.errors import Rejected
@@ -35,20 +36,30 @@ def carry(reference: str, home: Home, host: str) -> str:
     It goes through this process as the engine writes it (`docker save`), layers that are there already among it. Raises
     Rejected when another image came out of it: an engine that keeps images in containerd counts otherwise.
     """
-    here = connect(timeout_seconds=CARRY_SECONDS)
-    image = here.images.get(reference)
+    image = connect(timeout_seconds=CARRY_SECONDS).images.get(reference)
     name = carried_name(reference, image)
-    locks = home.cache / "locks"
-    locks.mkdir(parents=True, exist_ok=True)
-    with FileLock(locks / f"carry-{hashlib.sha256(f'{host} {name}'.encode()).hexdigest()[:16]}.lock"):
+    with _lock(home.cache, name):
+        # The engine writes the names by which it is asked into the archive, and takes no digests as such.
+        image.tag(name)
+        try:
+            carry_name(name, home.cache, host)
+        finally:
+            connect().images.remove(name, noprune=True)
+    there = connect(host)
+    if there.images.get(name).id != image.id:
+        raise Rejected(f"{reference} is another image at {host}: {there.images.get(name).id}, not {image.id}")
+    return name
+
+
+def carry_name(name: str, cache: Path, host: str) -> None:
+    """Give the engine at `host` what this machine's has under a name, unless it has something under it."""
+    with _lock(cache, f"{host} {name}"):
         there = connect(host, timeout_seconds=CARRY_SECONDS)
         if not there.images.list(name):
-            # The engine writes the names by which it is asked into the archive, and takes no digests as such.
-            image.tag(name)
-            try:
-                there.images.load(here.api.get_image(name))
-            finally:
-                here.images.remove(name, noprune=True)
-        if there.images.get(name).id != image.id:
-            raise Rejected(f"{reference} is another image at {host}: {there.images.get(name).id}, not {image.id}")
-    return name
+            there.images.load(connect(timeout_seconds=CARRY_SECONDS).api.get_image(name))
+
+
+def _lock(cache: Path, what: str) -> BaseFileLock:
+    locks = cache / "locks"
+    locks.mkdir(parents=True, exist_ok=True)
+    return FileLock(locks / f"carry-{hashlib.sha256(what.encode()).hexdigest()[:16]}.lock")
