@@ -17,7 +17,7 @@ wheel: ## dist/headway-VERSION-py3-none-any.whl, for `uv tool install` or `pipx 
 
 test: ## every test, real Docker included
 	@infra/setup.sh dev
-	@.venv/bin/python -m tests -n 2 --dist loadgroup
+	@.venv/bin/python -m tests -n 3 --dist loadgroup
 
 acceptance: ## the long tests: series, strangers' applications, other engines; figures in bench/results/acceptance.json
 	@infra/setup.sh dev

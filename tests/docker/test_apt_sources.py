@@ -12,6 +12,7 @@ from delivery.docker.images.apt_sources import (
     sources_text,
     usable_sources,
 )
+from delivery.docker.images.base_build import apt_alone
 from delivery.errors import Misconfigured
 from delivery.home import Home
 from delivery.programs.run import run
@@ -20,10 +21,16 @@ CACHE = Home.current().cache  # the lists of earlier runs
 UPDATES = "bookworm-updates"  # the smallest suite
 
 
+def of_this_machine():
+    """Return the sources of images, while nobody else uses the lists that all share."""
+    with apt_alone(CACHE):
+        return image_sources(CACHE)
+
+
 @pytest.fixture(scope="module")
 def archive():
     """Where this machine's own packages of Debian 12 come from."""
-    lines = image_sources(CACHE).splitlines()
+    lines = of_this_machine().splitlines()
     return next(line.removeprefix("URIs: ") for line in lines if line.startswith("URIs: "))
 
 
@@ -49,7 +56,7 @@ def apt_of_its_own(tmp_path, monkeypatch):
 
 
 def test_images_are_told_of_the_archive_this_machine_uses():
-    text = image_sources(CACHE)
+    text = of_this_machine()
 
     assert "Suites: bookworm" in text
     assert "bookworm-security" in text
@@ -124,7 +131,7 @@ def test_what_is_not_debians_own_or_out_of_reach_is_left_out(archive, changed, s
 
 def test_a_named_mirror_is_used_for_packages_and_images(archive, tmp_path, monkeypatch):
     security = next(
-        line.removeprefix("URIs: ") for line in image_sources(CACHE).split("\n") if "security" in line and "URI" in line
+        line.removeprefix("URIs: ") for line in of_this_machine().split("\n") if "security" in line and "URI" in line
     )
     monkeypatch.setenv(MIRROR, f"{archive} {security}")
     monkeypatch.setattr(apt_sources, "SUITES", (UPDATES, "bookworm-security"))
@@ -179,7 +186,8 @@ def test_a_machine_without_debian_12_is_told_how_to_name_a_mirror(monkeypatch, s
 
 
 def test_packages_come_from_a_state_of_its_own(tmp_path):
-    configuration = prepare_apt(CACHE)
+    with apt_alone(CACHE):
+        configuration = prepare_apt(CACHE)
 
     said = run(["apt-config", "dump"], timeout_seconds=30, env={"APT_CONFIG": str(configuration)}).stdout
 

@@ -108,6 +108,7 @@ def test_a_copy_that_lost_rows_is_no_backup(place, monkeypatch):
     assert any(line.startswith("table public.task: ") for line in proof.differences)
 
 
+@pytest.mark.long
 def test_a_dump_that_cannot_be_restored_is_told(place, monkeypatch):
     monkeypatch.setattr(postgres, "restore_argv", lambda name: ["pg_restore", "--no-such-option"])
 

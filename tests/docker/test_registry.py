@@ -321,6 +321,7 @@ def test_a_release_kept_with_the_old_port_runs_from_where_the_registry_moved_to(
     assert [slot.release for slot in seen if slot.release] == [release]
 
 
+@pytest.mark.long
 def test_a_push_to_a_dead_registry_says_so_and_starts_it_for_the_next_attempt(home):
     registry = ensure_registry(home, preferred_port=free_port())
     image = connect().images.get(resolve_base("busybox", home=home).used)

@@ -227,6 +227,7 @@ def test_a_suite_that_runs_no_test_is_no_pass(home, tmp_path, script):
     assert result.outcome == "no-tests"
 
 
+@pytest.mark.long
 def test_a_service_that_does_not_start_is_shown_with_its_log(home, tmp_path):
     broken = app(api=suite("true", services=["api"])).model_dump()
     broken["services"]["api"]["command"] = ["sh", "-c", "echo no such table; exit 3"]

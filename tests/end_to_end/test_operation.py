@@ -121,6 +121,7 @@ def test_a_rollback_under_load_fails_no_request(greeter: Project, let_in: tuple[
     assert counts.requests > 100
 
 
+@pytest.mark.long
 def test_a_commit_that_does_not_start_is_withdrawn_and_leaves_nothing(greeter: Project) -> None:
     before, said = greeter.things(), greeting(greeter)
     greeter.describe(QUICK.replace("BUSY", "queue"))

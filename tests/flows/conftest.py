@@ -26,6 +26,7 @@ from prefect.settings import (
     PREFECT_SERVER_SERVICES_EVENT_PERSISTER_ENABLED,
     PREFECT_SERVER_SERVICES_LATE_RUNS_ENABLED,
     PREFECT_SERVER_SERVICES_SCHEDULER_ENABLED,
+    PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_ENABLED,
     PREFECT_SERVER_SERVICES_TRIGGERS_ENABLED,
     get_current_settings,
     temporary_settings,
@@ -45,8 +46,10 @@ QUICK = {
     PREFECT_LOGGING_TO_API_BATCH_INTERVAL: 0.1,
     PREFECT_CLIENT_MAX_RETRIES: 50,
     PREFECT_SERVER_ANALYTICS_ENABLED: False,
-    # Nothing here reads events or waits for a schedule, and SQLite has one writer.
+    # Nothing here reads events or steps from the server or waits for a schedule, and SQLite has one writer. The steps
+    # cost it a third of its time; that they are there for people is seen end to end.
     PREFECT_SERVER_SERVICES_EVENT_PERSISTER_ENABLED: False,
+    PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_ENABLED: False,
     PREFECT_SERVER_SERVICES_TRIGGERS_ENABLED: False,
     PREFECT_SERVER_SERVICES_SCHEDULER_ENABLED: False,
     PREFECT_SERVER_SERVICES_LATE_RUNS_ENABLED: False,

@@ -137,6 +137,7 @@ def test_a_run_that_does_not_wait_takes_no_answer(platform, at_gate):
         says("approve")(run.id)
 
 
+@pytest.mark.long
 def test_a_run_that_is_tried_again_asks_again_and_keeps_what_it_made(platform):
     platform.behaviour().during = _fails_once(platform)
     deployed = platform.create_deployed(deliver, {"project": str(platform.project)})

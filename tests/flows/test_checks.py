@@ -142,6 +142,7 @@ def test_acceptance_comes_after_the_checks(platform, live):
     assert platform.containers.calls["accept production"] == 0
 
 
+@pytest.mark.long
 def test_a_rollback_is_checked_by_all_but_suites(platform, live):
     checked(platform, {"at": "before", "suite": "smoke"}, {"at": "before"} | PAGE)
     first, second = platform.release(3), platform.release(4)

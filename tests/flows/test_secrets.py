@@ -135,6 +135,7 @@ def test_a_build_gets_its_own_secrets_and_nothing_keeps_them(platform):
     assert OF_BUILD not in kept_in(platform.root).decode(errors="replace")
 
 
+@pytest.mark.long
 def test_each_part_gets_the_secrets_it_names_by_the_word_of_its_environment(platform, monkeypatch):
     for name in ("cache-staging", "cache-production", "everywhere", "token"):
         Secret(value=f"value of {name}").save(name, overwrite=True, _sync=True)

@@ -37,6 +37,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.long
 def test_a_stand_in_and_a_long_build_are_told_where_the_run_is_followed(platform, tmp_path):
     ours = Orchestrator(Home(tmp_path / "another")).environment()
     logging = {name: value for name, value in ours.items() if name.startswith("PREFECT_LOGGING_")}

@@ -573,6 +573,7 @@ def test_questions_to_one_slot_are_not_counted_as_its_traffic(app, target, relea
     assert found["green-1"] == 0
 
 
+@pytest.mark.long
 def test_environments_pause_and_come_back_with_their_weights(app, target, home, settings, release):
     first, second = release(1), release(2)
     put_live(app, target, first)

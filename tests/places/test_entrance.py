@@ -244,6 +244,7 @@ def test_a_slow_health_path_is_withdrawn_with_the_key_of_its_limit(home, setting
             target(1).stage(app, release(2, kind="late"))
 
 
+@pytest.mark.long
 def test_a_worker_from_the_image_of_a_web_server_does_not_inherit_its_check(home, settings, release):
     web = {"port": 8000, "health": {"path": "/healthz", "image_check": False}, "stop_seconds": 2, "start_seconds": 60}
     worker = {"image": "web", "command": ["python3", "-c", "import time; time.sleep(600)"], "stop_seconds": 0}

@@ -12,7 +12,7 @@ from secrets import token_hex
 
 from docker import DockerClient
 from docker.errors import APIError, BuildError, ImageNotFound
-from filelock import FileLock
+from filelock import BaseFileLock, FileLock
 
 from delivery.docker.engine.client import connect
 from delivery.docker.engine.outcome import wait_for_end
@@ -42,7 +42,7 @@ def tag_of(recipe: Recipe, cache: Path) -> str:
     if not recipe.has_apt:
         return recipe.tag("")
     _check_programs()
-    with FileLock(_lock(cache)):
+    with apt_alone(cache):
         return recipe.tag(image_sources(cache))
 
 
@@ -84,7 +84,7 @@ def _build(client: DockerClient, recipe: Recipe, tag: str, folder: Path, cache: 
     making = "start" if recipe.start else recipe.making
     if below:
         (folder / "status").write_bytes(_status_in(client, below))
-    with FileLock(_lock(cache)):
+    with apt_alone(cache):
         if making == "debian":
             (folder / "sources").write_text(image_sources(cache))
         apt = prepare_apt(cache) if making != "bare" else Path("/dev/null")
@@ -153,6 +153,7 @@ def _script(recipe: Recipe, folder: Path, cache: Path, step: str, env: dict[str,
     run(argv, timeout_seconds=BUILD_SECONDS, env=env, cwd=folder)
 
 
-def _lock(cache: Path) -> Path:
+def apt_alone(cache: Path) -> BaseFileLock:
+    """Return the lock of whoever uses apt's lists in the cache: apt itself waits for nobody."""
     cache.mkdir(parents=True, exist_ok=True)
-    return cache / "apt.lock"
+    return FileLock(cache / "apt.lock")
