@@ -8,7 +8,7 @@ from delivery.errors import Misconfigured
 from delivery.package_data import package_data
 from delivery.platform.orchestrator import POOL, RESULTS_SETTING, Orchestrator
 from delivery.platform.prefect_api import SETTING
-from delivery.programs.run import run
+from delivery.programs.run import keys_of_the_server, run
 
 
 def register(prefect: Orchestrator, registry: str) -> None:
@@ -36,7 +36,7 @@ def register(prefect: Orchestrator, registry: str) -> None:
     run(
         [sys.executable, "-P", "-m", "prefect", "--no-prompt", "deploy", "--all", "--prefect-file", str(file)],
         timeout_seconds=180,
-        env={**environment, **settings},
+        env={**keys_of_the_server(), **environment, **settings},  # of all programs this one needs them
         cwd=prefect.home.root,
     )
 

@@ -93,6 +93,11 @@ def without_keys() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name not in KEYS}
 
 
+def keys_of_the_server() -> dict[str, str]:
+    """Return this process's variables that open the Prefect server, for the one program that speaks to it."""
+    return {name: os.environ[name] for name in KEYS if name in os.environ}
+
+
 def _start(
     argv: Sequence[str], cwd: Path | None, env: Mapping[str, str | None], *, fed: bool, as_one: bool
 ) -> subprocess.Popen[str]:

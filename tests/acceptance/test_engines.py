@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from delivery.docker.engine.client import connect
+from delivery.docker.engine.client import connect, disconnect
 from delivery.docker.images.bases import resolve_base
 from delivery.docker.images.build_client import find_builder, find_compose
 from delivery.docker.images.builder import build_image
@@ -79,14 +79,13 @@ def on(monkeypatch, home):
         for name in images:
             copy_image(name, address)
         monkeypatch.setenv("DOCKER_HOST", address)
-        connect.cache_clear()
+        disconnect()
         client = connect()
         client.containers.run(images[1], network_mode="host", detach=True)
         return client
 
     yield use
-    connect().close()
-    connect.cache_clear()
+    disconnect()
     gc.collect()  # the SDK forgets to close a socket that finds nobody
 
 

@@ -138,7 +138,7 @@ def test_a_planted_secret_of_each_kind_is_found_nowhere(planted: Project) -> Non
         values[f"key of the {name}"] = (planted.home / "keys" / name).read_text().partition(":")[2]
     url = f"http://127.0.0.1:{planted.server_port}/api"
     asked = [httpx.post(f"{url}/{path}/filter", json={}) for path in ("logs", "block_documents", "flow_runs")]
-    assert {answer.status_code for answer in asked} == {401}
+    assert {answer.status_code for answer in asked} <= {401, 403}
 
     places = {
         "what was told": told.encode(),

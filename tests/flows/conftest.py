@@ -46,10 +46,8 @@ QUICK = {
     PREFECT_LOGGING_TO_API_BATCH_INTERVAL: 0.1,
     PREFECT_CLIENT_MAX_RETRIES: 50,
     PREFECT_SERVER_ANALYTICS_ENABLED: False,
-    # Nothing here reads events or steps from the server or waits for a schedule, and SQLite has one writer. The steps
-    # cost it a third of its time; that they are there for people is seen end to end.
+    # Nothing here reads events or waits for a schedule, and SQLite has one writer.
     PREFECT_SERVER_SERVICES_EVENT_PERSISTER_ENABLED: False,
-    PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_ENABLED: False,
     PREFECT_SERVER_SERVICES_TRIGGERS_ENABLED: False,
     PREFECT_SERVER_SERVICES_SCHEDULER_ENABLED: False,
     PREFECT_SERVER_SERVICES_LATE_RUNS_ENABLED: False,
@@ -60,13 +58,20 @@ QUICK = {
 }
 
 
+@pytest.fixture
+def steps_are_kept() -> None:
+    """The server keeps the steps of runs: that costs it a third of its time, so only where a test here reads them."""
+
+
 @pytest.fixture(scope="package")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def server(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Path]:
     """A server with an empty database; yields the folder that results are kept in."""
+    read = any(steps_are_kept.__name__ in getattr(item, "fixturenames", ()) for item in request.session.items)
+    kept = {PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_ENABLED: read}
     results = tmp_path_factory.mktemp("results")
     with (
         pytest.MonkeyPatch.context() as patch,
-        temporary_settings({**QUICK, PREFECT_LOCAL_STORAGE_PATH: results / "of nobody"}),
+        temporary_settings({**QUICK, **kept, PREFECT_LOCAL_STORAGE_PATH: results / "of nobody"}),
     ):
         certificates = functools.cache(ssl.create_default_context)  # every client reads them: most of a test's time
         patch.setattr("ssl.create_default_context", certificates)

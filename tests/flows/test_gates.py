@@ -31,6 +31,7 @@ def test_a_failing_test_keeps_the_revision_out(platform):
 
 
 @pytest.mark.long
+@pytest.mark.usefixtures("steps_are_kept")
 def test_a_cell_that_failed_is_seen_as_failed_and_the_others_run_on(platform):
     platform.describe(suites={"unit": {"image": "web", "shards": 2}, "lint": {"image": "web"}, "api": {"image": "web"}})
     platform.containers.outcomes |= {"unit": "failed", "api": "no-tests"}

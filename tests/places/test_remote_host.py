@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from delivery.changes.ledger import LABEL_APP
-from delivery.docker.engine.client import connect
+from delivery.docker.engine.client import connect, disconnect
 from delivery.docker.engine.hosts import known_hosts
 from delivery.docker.environment import open_docker
 from delivery.docker.images.carrying import PREFIX, carried_digests
@@ -33,8 +33,7 @@ pytestmark = [pytest.mark.docker, pytest.mark.xdist_group("remote-host")]
 def machine(tmp_path_factory):
     with other_machine(tmp_path_factory.mktemp("machine")) as address:
         yield address
-        connect(f"tcp://{address}:{ENGINE_PORT}").close()
-        connect.cache_clear()
+        disconnect()
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,6 @@
 import contextlib
 import os
 import threading
-from functools import cache
 
 import docker
 import requests
@@ -18,11 +17,13 @@ from delivery.programs.tunnel import Tunnel
 PING_SECONDS = 5
 _FAULTS = (DockerException, requests.RequestException, urllib3.exceptions.HTTPError, OSError)
 _CONNECTED: dict[str | None, docker.DockerClient] = {}
+_CLIENTS: dict[tuple[str | None, int, float], docker.DockerClient] = {}
+_GATES: dict[tuple[str | None, int, float], threading.Lock] = {}
+_LOCK = threading.Lock()
 _TUNNELS: dict[str, Tunnel] = {}
 _TUNNELS_LOCK = threading.Lock()
 
 
-@cache
 def connect(
     host: str | None = None, *, timeout_seconds: int = 60, patience_seconds: float = PATIENCE_SECONDS
 ) -> docker.DockerClient:
@@ -31,6 +32,25 @@ def connect(
     One that is being restarted is waited for. Raises PlaceGone when it does not come back, or does not answer on a
     machine whose platform is up; Misconfigured when there is none, or this user may not use it.
     """
+    key = (host, timeout_seconds, patience_seconds)
+    with _LOCK:
+        gate = _GATES.setdefault(key, threading.Lock())
+    with gate:  # of two threads that come first one opens it: a client that nobody keeps leaves its sockets open
+        if key not in _CLIENTS:
+            _CLIENTS[key] = _connected(host, timeout_seconds, patience_seconds)
+        return _CLIENTS[key]
+
+
+def disconnect() -> None:
+    """Close every client of this process; who has one still opens another connection with it."""
+    with _LOCK:
+        clients = [_CLIENTS.pop(key) for key in list(_CLIENTS)]
+        _CONNECTED.clear()
+    for client in clients:
+        client.close()
+
+
+def _connected(host: str | None, timeout_seconds: int, patience_seconds: float) -> docker.DockerClient:
     try:
         client = _open(host, timeout_seconds)
     except (DockerException, requests.RequestException) as error:
