@@ -6,6 +6,7 @@ Each has a network namespace of its own: a second engine in the same one takes t
 import os
 import shutil
 import signal
+import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
@@ -157,12 +158,23 @@ def _one_line_sources() -> list[str]:
     return sorted({line for line in said.splitlines() if line.startswith("deb ")})
 
 
+def _accepts(path: str) -> bool:
+    with socket.socket(socket.AF_UNIX) as connection:
+        try:
+            connection.connect(path)
+        except OSError:
+            return False
+    return True
+
+
 def _answering(address: str, engine: subprocess.Popen[bytes], log: Path) -> str:
     """Return the address when the engine answers there."""
     for _ in range(START_SECONDS * 10):
         try:
             engine.wait(0.1)
         except subprocess.TimeoutExpired:
+            if not _accepts(address.removeprefix("unix://")):  # the SDK forgets to close a socket that finds nobody
+                continue
             with suppress(docker.errors.DockerException), closing(docker.DockerClient(base_url=address)) as client:
                 client.ping()
                 return address
