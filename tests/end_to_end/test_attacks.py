@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import socket
 import sys
 from collections.abc import Callable
@@ -93,15 +94,18 @@ def test_other_users_and_containers_are_refused(
         "another user asks the engine": engine,
     }
     told = {what: told_to_nobody(attempt) for what, attempt in tries.items()}
-    told |= {
+    from_containers = {
         f"a container asks the {what} at {address}": told_to_a_container(f"http://{address}:{number}/{path}")
         for address in ("127.0.0.1", "172.17.0.1")
         for what, number, path in (("server", greeter.server_port, "api/admin/version"), ("registry", port, "v2/"))
     }
 
+    told |= from_containers
     print("\n" + "\n".join(f"| {what} | {said} |" for what, said in told.items()), file=sys.stderr)
     record_property("told", json.dumps(told))
     for what, said in told.items():
-        words = ("PermissionError", "401", "403", "refused", "no answer", "timed out", "unreachable", "terminated")
-        assert any(word in said for word in words), (what, said)
-        assert "200 " not in said
+        assert "200 " not in said, (what, said)
+        if what in from_containers:  # another program of the machine may listen there: ours would ask for its key
+            assert not re.search("401|403", said), (what, said)
+        else:
+            assert re.search("PermissionError|401|403", said), (what, said)
