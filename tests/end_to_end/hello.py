@@ -1,12 +1,15 @@
 """The smallest application and who delivers it: what it says, a change of that, a delivery on its way."""
 
+import os
+import signal
 import subprocess
 import time
 
 import httpx
 import pytest
 
-from tests.end_to_end.project import HANGS_SECONDS, Project
+from delivery.changes.heartbeat import FolderHeartbeats
+from tests.end_to_end.project import HANGS_SECONDS, Project, output_of
 
 QUICK = "  production: {target: {port: PORT}, watch: {seconds: 1}, busy: BUSY}\n"
 LONG = QUICK.replace("seconds: 1}", f"seconds: {HANGS_SECONDS}, min_requests: 1}}")
@@ -42,6 +45,16 @@ def start_long_run(project: Project, described: str = LONG.replace("BUSY", "queu
     process = project.start("run")
     until_line(process, "✓ shift to 100 %")
     return process
+
+
+def kill_its_carrier(project: Project, process: "subprocess.Popen[str]") -> str:
+    """Kill the process that carries the only run of the platform; return what the command that waits for it printed."""
+    heartbeats = FolderHeartbeats(project.home / "heartbeats")
+    (run,) = heartbeats.alive()
+    carrier = heartbeats.find(run)
+    assert carrier
+    os.kill(carrier.process, signal.SIGKILL)
+    return output_of(process)
 
 
 def wait_for(done: object) -> None:

@@ -1,7 +1,6 @@
 """Runs that ask, meet each other, are interrupted or killed."""
 
 import json
-import os
 import re
 import signal
 from pathlib import Path
@@ -10,12 +9,11 @@ import httpx
 import psutil
 import pytest
 
-from delivery.changes.heartbeat import FolderHeartbeats
 from delivery.home import Home
 from delivery.platform.daemon import Daemon
 from delivery.platform.orchestrator import Orchestrator
 from tests.end_to_end.browser import APPROVE, STRANGER, Browser
-from tests.end_to_end.hello import QUICK, change, greeting, start_long_run, until_line, wait_for
+from tests.end_to_end.hello import QUICK, change, greeting, kill_its_carrier, start_long_run, until_line, wait_for
 from tests.end_to_end.load import load_on
 from tests.end_to_end.project import HANGS_SECONDS, Project, output_of
 from tests.end_to_end.question import describe_and_start
@@ -179,13 +177,8 @@ def test_what_a_killed_run_began_is_withdrawn_by_recovery(greeter: Project) -> N
     before, said = greeter.things(), greeting(greeter)
     change(greeter, f"{said} anew")
     process = start_long_run(greeter)
-    heartbeats = FolderHeartbeats(greeter.home / "heartbeats")
-    (run,) = heartbeats.alive()
-    carrier = heartbeats.find(run)
-    assert carrier
 
-    os.kill(carrier.process, signal.SIGKILL)
-    output = output_of(process)
+    output = kill_its_carrier(greeter, process)
 
     assert process.returncode == 1, output
     assert "crashed: its process died; recovery finishes or withdraws what it had begun" in output

@@ -1,17 +1,14 @@
 """Deliveries into an engine of another machine: out, back, killed and recovered; this machine's engine only builds."""
 
-import os
-import signal
 from dataclasses import replace
 
 import docker
 import pytest
 
-from delivery.changes.heartbeat import FolderHeartbeats
 from tests.end_to_end.conftest import copy_of
-from tests.end_to_end.hello import change, greeting, start_long_run, wait_for
+from tests.end_to_end.hello import change, greeting, kill_its_carrier, start_long_run, wait_for
 from tests.end_to_end.load import load_on
-from tests.end_to_end.project import HANGS_SECONDS, Project, output_of
+from tests.end_to_end.project import HANGS_SECONDS, Project
 from tests.support.engines import ENGINE_PORT, other_machine
 
 pytestmark = [
@@ -67,13 +64,8 @@ def test_what_a_killed_run_began_there_is_withdrawn_by_recovery(far: Project) ->
     change(far, f"{said} killed")
     long = there(far).replace("seconds: 1}", f"seconds: {HANGS_SECONDS}, min_requests: 1}}")
     process = start_long_run(far, described=long)
-    heartbeats = FolderHeartbeats(far.home / "heartbeats")
-    (run,) = heartbeats.alive()
-    carrier = heartbeats.find(run)
-    assert carrier
 
-    os.kill(carrier.process, signal.SIGKILL)
-    output = output_of(process)
+    output = kill_its_carrier(far, process)
 
     assert process.returncode == 1, output
     wait_for(lambda: greeting(far) == said)

@@ -2,12 +2,17 @@
 
 import io
 import tarfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from delivery.docker.engine.client import connect
 from delivery.docker.images.bases import resolve_base
 from delivery.docker.images.pushing import push
+from delivery.docker.images.registry import ensure_registry
 from delivery.home import Home
-from delivery.releases.release import ImageRef
+from delivery.releases.release import ImageRef, Release
+from tests.delivery.values import NOON, make_revision
+from tests.support.platforms import free_port
 
 SERVER = """
 import http.server, json, os, signal, sys, threading, time
@@ -83,3 +88,37 @@ def make_image(registry: str, home: Home, kind: str, number: int) -> ImageRef:
     finally:
         container.remove()
     return push(image, repository, f"{kind}-{number}", home)
+
+
+@contextmanager
+def pushed_images(home: Home) -> Iterator[Callable[[str, int], ImageRef]]:
+    """Yield how to have an image of a kind and a number in the platform's registry, each made once."""
+    registry, made = ensure_registry(home, preferred_port=free_port()), dict[tuple[str, int], ImageRef]()
+
+    def get(kind: str, number: int) -> ImageRef:
+        if (kind, number) not in made:
+            made[kind, number] = make_image(registry.address, home, kind, number)
+        return made[kind, number]
+
+    yield get
+    for ref in made.values():
+        connect().images.remove(f"{registry.address}/{ref}", force=True)
+
+
+def releases_of(image: Callable[[str, int], ImageRef]) -> Callable[..., Release]:
+    """Return how the contract of targets asks for a release that behaves as it says."""
+
+    def make(number, never_healthy=False, lies=False, fails_when_live=False, silent=False, kind="good"):
+        wishes = (("sick", never_healthy or silent), ("liar", lies), ("failing", fails_when_live))
+        for chosen, wanted in wishes:
+            kind = chosen if wanted else kind
+        return Release(
+            app="shop",
+            revision=make_revision(number),
+            images={"web": image(kind, number)},
+            migrations_hash="m",
+            configuration_hash="c",
+            created=NOON,
+        )
+
+    return make

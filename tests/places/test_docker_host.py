@@ -13,7 +13,6 @@ from pydantic import SecretStr
 from delivery.changes.ledger import LABEL_APP
 from delivery.docker.engine.client import connect
 from delivery.docker.engine.names import EnvironmentNames
-from delivery.docker.images.registry import ensure_registry
 from delivery.docker.images.registry_state import own_registry
 from delivery.docker.sandbox.jobs import DockerJobs
 from delivery.docker.target import host_look
@@ -25,19 +24,17 @@ from delivery.errors import Misconfigured, Rejected, ReleaseUnhealthy
 from delivery.ports.database import DatabaseAccess
 from delivery.ports.logs import LogWish
 from delivery.ports.settings import EnvironmentSettings
-from delivery.releases.release import Release
 from delivery.spec.app import App
 from delivery.spec.checks import CommandCheck
 from delivery.spec.database import ContainerDatabase
 from delivery.spec.environments import Watch
 from delivery.testing.checks import run_command
 from delivery.waiting import until
-from tests.delivery.values import NOON, make_revision
 from tests.end_to_end.load import load_on
 from tests.places import lasting
 from tests.places.contract import WATCH, Live, TargetContract, several
-from tests.places.images import make_image
-from tests.support.platforms import free_port, own_platform
+from tests.places.images import pushed_images, releases_of
+from tests.support.platforms import own_platform
 
 pytestmark = [pytest.mark.docker, pytest.mark.xdist_group("docker-target")]
 
@@ -50,17 +47,8 @@ def home(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def image(home):
-    registry = ensure_registry(home, preferred_port=free_port())
-    made = {}
-
-    def get(kind, number):
-        if (kind, number) not in made:
-            made[kind, number] = make_image(registry.address, home, kind, number)
-        return made[kind, number]
-
-    yield get
-    for ref in made.values():
-        connect().images.remove(f"{registry.address}/{ref}", force=True)
+    with pushed_images(home) as get:
+        yield get
 
 
 @contextmanager
@@ -109,20 +97,7 @@ def app():
 
 @pytest.fixture(scope="module")
 def release(image):
-    def make(number, never_healthy=False, lies=False, fails_when_live=False, silent=False, kind="good"):
-        wishes = (("sick", never_healthy or silent), ("liar", lies), ("failing", fails_when_live))
-        for chosen, wanted in wishes:
-            kind = chosen if wanted else kind
-        return Release(
-            app="shop",
-            revision=make_revision(number),
-            images={"web": image(kind, number)},
-            migrations_hash="m",
-            configuration_hash="c",
-            created=NOON,
-        )
-
-    return make
+    return releases_of(image)
 
 
 @pytest.fixture

@@ -12,18 +12,15 @@ from delivery.docker.engine.client import connect, disconnect
 from delivery.docker.engine.hosts import known_hosts
 from delivery.docker.environment import open_docker
 from delivery.docker.images.carrying import PREFIX, carried_digests
-from delivery.docker.images.registry import ensure_registry
 from delivery.docker.images.registry_state import own_registry
 from delivery.docker.services import DockerInventory, DockerOrphans
 from delivery.docker.target.instances import list_instances
 from delivery.errors import Misconfigured
 from delivery.ports.settings import EnvironmentSettings
-from delivery.releases.release import Release
 from delivery.spec.app import App
-from tests.delivery.values import NOON, make_revision
 from tests.end_to_end.load import load_on
 from tests.places.contract import Live, TargetContract
-from tests.places.images import make_image
+from tests.places.images import pushed_images, releases_of
 from tests.support.engines import ENGINE_PORT, other_machine
 from tests.support.platforms import free_port, own_platform
 
@@ -45,33 +42,13 @@ def home(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def image(home):
-    registry, made = ensure_registry(home, preferred_port=free_port()), {}
-
-    def get(kind, number):
-        if (kind, number) not in made:
-            made[kind, number] = make_image(registry.address, home, kind, number)
-        return made[kind, number]
-
-    yield get
-    for ref in made.values():
-        connect().images.remove(f"{registry.address}/{ref}", force=True)
+    with pushed_images(home) as get:
+        yield get
 
 
 @pytest.fixture(scope="module")
 def release(image):
-    def make(number, never_healthy=False, lies=False, fails_when_live=False, silent=False, kind="good"):
-        for chosen, wanted in (("sick", never_healthy or silent), ("liar", lies), ("failing", fails_when_live)):
-            kind = chosen if wanted else kind
-        return Release(
-            app="shop",
-            revision=make_revision(number),
-            images={"web": image(kind, number)},
-            migrations_hash="m",
-            configuration_hash="c",
-            created=NOON,
-        )
-
-    return make
+    return releases_of(image)
 
 
 @pytest.fixture(scope="module")
