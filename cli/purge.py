@@ -19,7 +19,10 @@ def purge(home: Home, *, yes: bool) -> None:
     warn(f"this destroys the platform in {home.root} for good, with all images, reports and history:")
     for volume in losses.volumes:
         size = f", {volume.size_bytes / 1e6:.0f} MB" if volume.size_bytes is not None else ""
-        warn(f"  {volume.environment} of {volume.app}: {volume.keeps}: volume {volume.name}{size}")
+        where = f" at {volume.host}" if volume.host else ""
+        warn(f"  {volume.environment} of {volume.app}: {volume.keeps}: volume {volume.name}{where}{size}")
+    for host in losses.unreached:
+        warn(f"  {host} does not answer: what runs there stays, and nobody removes it later")
     for run in losses.runs:
         warn(f"  a delivery is under way and ends with it: {run}")
     if losses.backups:

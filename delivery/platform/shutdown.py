@@ -1,20 +1,25 @@
 """Stop what the platform started on this machine, or remove it for good."""
 
 import errno
+import functools
 import os
 import shutil
 from pathlib import Path
 
+from pydantic import Field
+
 from delivery.changes.heartbeat import FolderHeartbeats
 from delivery.changes.kept import RECORD
 from delivery.changes.lease import LeaseBook
-from delivery.changes.ledger import LABEL_PLATFORM
+from delivery.changes.ledger import LABEL_APP, LABEL_PLATFORM
 from delivery.docker.engine.client import connect
 from delivery.docker.engine.engine_state import await_engine
-from delivery.docker.engine.sweep import remove_labelled
+from delivery.docker.engine.hosts import known_hosts, on_each
+from delivery.docker.engine.sweep import remove_labelled, things
 from delivery.docker.images.registry import stop_registry
 from delivery.docker.target.lifecycle import KeptVolume, find_volumes, pause_environments, purge_environments
-from delivery.errors import Misconfigured, Rejected
+from delivery.docker.target.removal import remove_carried
+from delivery.errors import HeadwayError, Misconfigured, Rejected
 from delivery.home import Home
 from delivery.model import Model
 from delivery.platform.engine import engine_version, stop_engine
@@ -37,6 +42,9 @@ class Losses(Model):
     """What a purge destroys that nobody can make again, and what it ends."""
 
     volumes: tuple[KeptVolume, ...] = ()
+    unreached: tuple[str, ...] = Field(
+        (), description="engines of other machines that do not answer: what is there stays"
+    )
     backups: int = 0
     runs: tuple[str, ...] = ()
 
@@ -56,7 +64,19 @@ def find_losses(home: Home) -> Losses:
             next_step=f"headway up, then again; where Docker is gone for good, remove the folder {home.root} yourself",
         )
     backups = list(home.backups.glob(f"*/*/[!.]*/{RECORD}")) if home.backups.is_relative_to(home.root) else []
-    return Losses(volumes=tuple(find_volumes(home)), backups=len(backups), runs=runs)
+    volumes, unreached = _volumes_of(home)
+    return Losses(volumes=volumes, unreached=unreached, backups=len(backups), runs=runs)
+
+
+def _volumes_of(home: Home) -> tuple[tuple[KeptVolume, ...], tuple[str, ...]]:
+    """Return the volumes on every engine, and which engines of other machines do not answer."""
+    volumes, unreached = [*find_volumes(home)], list[str]()
+    for host in filter(None, known_hosts(home)):
+        try:
+            volumes += find_volumes(home, host)
+        except HeadwayError:
+            unreached.append(host)
+    return tuple(volumes), tuple(unreached)
 
 
 def _has_identity(home: Home) -> bool:
@@ -72,7 +92,7 @@ def purge_platform(home: Home) -> list[str]:
     """
     removed = Orchestrator(home).stop()
     if _has_identity(home) and engine_version() is not None:
-        removed += [f"environment {name}" for name in purge_environments(home)]
+        removed += [f"environment {name}" for name in on_each(home, functools.partial(_purge_engine, home))]
         removed += ["registry"] if stop_registry(home) else []
         remove_labelled(connect(), {LABEL_PLATFORM: home.identity})
     removed += ["Docker"] if stop_engine(home) else []
@@ -82,6 +102,19 @@ def purge_platform(home: Home) -> list[str]:
             raise Rejected("\n".join([*told, f"  next: {CLEAR}"]))
         removed.append(str(home.root))
     return removed
+
+
+def _purge_engine(home: Home, host: str | None) -> list[str]:
+    """Remove what the platform has on an engine, and return what the environments there were called."""
+    if host is None:
+        return purge_environments(home)
+    labels = {LABEL_PLATFORM: home.identity}
+    apps = {labelled[LABEL_APP] for *_, labelled, _ in things(connect(host), labels) if LABEL_APP in labelled}
+    names = [f"{name} at {host}" for name in purge_environments(home, host)]
+    remove_labelled(connect(host), labels)
+    for app in apps:
+        remove_carried(app, host)
+    return names
 
 
 def clear(root: Path) -> list[str]:

@@ -14,7 +14,8 @@ from delivery.home import Home
 from delivery.programs.buildkit import Builder, buildx_version
 from delivery.programs.run import run
 from tests.support.builds import requested
-from tests.support.engines import copy_image, environment, newer_programs, own_engine
+from tests.support.debian_packages import with_programs_of
+from tests.support.engines import copy_image, newer_programs, own_engine
 
 pytestmark = [pytest.mark.docker, pytest.mark.filterwarnings("ignore:Exception ignored in. <socket")]
 
@@ -42,7 +43,7 @@ def newer(downloaded, tmp_path, monkeypatch):
     plugins.mkdir(parents=True)
     (plugins / "docker-buildx").symlink_to(downloaded / "usr/libexec/docker/cli-plugins/docker-buildx")
     monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path / "config"))
-    monkeypatch.setenv("LD_LIBRARY_PATH", environment(downloaded)["LD_LIBRARY_PATH"])
+    monkeypatch.setenv("LD_LIBRARY_PATH", with_programs_of(downloaded)["LD_LIBRARY_PATH"])
     docker, compose = str(downloaded / "usr/bin/docker"), find_compose()
     version = buildx_version(run([docker, "buildx", "version"], timeout_seconds=30).stdout)
     return {

@@ -63,6 +63,21 @@ def test_a_purge_names_databases_and_the_running_delivery_and_a_no_changes_nothi
     ]
 
 
+def test_a_purge_names_what_is_on_other_machines_and_those_that_do_not_answer(
+    headway: Headway, purged: list[Home], monkeypatch: pytest.MonkeyPatch, home: Path
+) -> None:
+    far = VOLUME.model_copy(update={"host": "ssh://deploy@far", "size_bytes": None})
+    losses = Losses(volumes=(far,), unreached=("tcp://away:2375",), runs=())
+    monkeypatch.setattr("delivery.platform.shutdown.find_losses", lambda home: losses)
+
+    ended = headway("down", "--purge", "--yes")
+
+    assert ended.err.splitlines()[1:3] == [
+        "  production of shop: the database: volume headway-1-shop-production-database at ssh://deploy@far",
+        "  tcp://away:2375 does not answer: what runs there stays, and nobody removes it later",
+    ]
+
+
 def test_a_purge_that_nobody_can_be_asked_about_is_refused(headway: Headway, purged: list[Home], home: Path) -> None:
     ended = headway("down", "--purge")
 

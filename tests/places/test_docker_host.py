@@ -24,6 +24,7 @@ from delivery.errors import Misconfigured, Rejected, ReleaseUnhealthy
 from delivery.ports.database import DatabaseAccess
 from delivery.ports.logs import LogWish
 from delivery.ports.settings import EnvironmentSettings
+from delivery.programs import haproxy_runtime
 from delivery.spec.app import App
 from delivery.spec.checks import CommandCheck
 from delivery.spec.database import ContainerDatabase
@@ -300,6 +301,45 @@ def test_a_container_that_dies_ends_the_watch_at_once(app, live, release):
     assert seen.verdict == "unhealthy"
     assert seen.seconds < 30
     assert live.target(2).withdraw(second).live.release == first
+
+
+@pytest.mark.long
+def test_a_watch_while_the_router_hangs_is_inconclusive_and_says_so(app, live, release):
+    second, host, seen = release(2), live.target(2), []
+    host.stage(app, second)
+    host.shift(second, 50)
+    window = WATCH.model_copy(update={"longer_seconds": 0})
+    watch = threading.Thread(target=lambda: seen.append(host.watch(second, window, 1)))
+    watch.start()
+    while not any(thread.name == "answers" for thread in threading.enumerate()):
+        time.sleep(0.01)
+    router = host._router().container
+
+    router.exec_run(["sh", "-c", "kill -STOP -1"])
+    watch.join(60)
+    router.exec_run(["sh", "-c", "kill -CONT -1"])
+
+    assert [one.verdict for one in seen] == ["inconclusive"]
+    assert seen[0].reason.startswith("the counters could not be read: the router does not answer")
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_watch_whose_reader_of_answers_dies_is_inconclusive_and_says_so(app, live, release, monkeypatch):
+    second, host, parse = release(2), live.target(2), haproxy_runtime.parse_answers
+
+    def parse_or_die(text):
+        if threading.current_thread().name == "answers":
+            raise KeyError("a line that nobody knows")
+        return parse(text)
+
+    monkeypatch.setattr(haproxy_runtime, "parse_answers", parse_or_die)
+    host.stage(app, second)
+    url = host.shift(second, 50).url
+    with load_on(url, path="/", post=False):
+        seen = host.watch(second, WATCH.model_copy(update={"longer_seconds": 0}), 1)
+
+    why = "the counters could not be read: what users are answered is read no longer: its reader died"
+    assert (seen.verdict, seen.reason) == ("inconclusive", why)
 
 
 @pytest.mark.long

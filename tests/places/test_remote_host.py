@@ -1,28 +1,33 @@
 """Releases on the engine of another machine: it reaches neither this one's registry nor its loopback."""
 
 import gc
+import os
 import secrets
 from contextlib import ExitStack, closing, contextmanager
 
 import httpx
+import psutil
 import pytest
+from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
-from delivery.changes.ledger import LABEL_APP
+from delivery.changes.ledger import LABEL_APP, environment_labels
 from delivery.docker.engine.client import connect, disconnect
-from delivery.docker.engine.hosts import known_hosts
+from delivery.docker.engine.hosts import known_hosts, remember_host
 from delivery.docker.environment import open_docker
 from delivery.docker.images.carrying import PREFIX, carried_digests
 from delivery.docker.images.registry_state import own_registry
 from delivery.docker.services import DockerInventory, DockerOrphans
 from delivery.docker.target.instances import list_instances
-from delivery.errors import Misconfigured
+from delivery.errors import Misconfigured, Transient
+from delivery.platform.shutdown import find_losses, purge_platform
 from delivery.ports.settings import EnvironmentSettings
 from delivery.spec.app import App
 from tests.end_to_end.load import load_on
 from tests.places.contract import Live, TargetContract
 from tests.places.images import pushed_images, releases_of
 from tests.support.engines import ENGINE_PORT, other_machine
-from tests.support.platforms import free_port, own_platform
+from tests.support.platforms import free_port, new_home, own_platform
+from tests.support.ssh_server import ssh_server
 
 pytestmark = [pytest.mark.docker, pytest.mark.xdist_group("remote-host")]
 
@@ -53,12 +58,23 @@ def release(image):
 
 @pytest.fixture(scope="module")
 def app(machine):
+    return app_at(f"tcp://{machine}:{ENGINE_PORT}", machine)
+
+
+def app_at(host, bind):
     web = {"port": 8000, "health": "/healthz", "version": "/version", "stop_seconds": 2, "start_seconds": 30}
-    target = {"host": f"tcp://{machine}:{ENGINE_PORT}", "bind": machine}
-    environments = {"production": {"target": target}}
+    environments = {"production": {"target": {"host": host, "bind": bind}}}
     return App.model_validate(
         {"app": "shop", "images": {"web": {}}, "services": {"web": web}, "environments": environments}
     )
+
+
+@pytest.fixture(scope="module")
+def by_ssh(machine, tmp_path_factory):
+    """The address of that engine's socket by ssh, and the `PATH` with an ssh that is let in there."""
+    with ssh_server(tmp_path_factory.mktemp("ssh"), machine) as programs:
+        engine = connect(f"tcp://{machine}:{ENGINE_PORT}").info()["DockerRootDir"].removesuffix("/data")
+        yield f"ssh://root@{machine}{engine}/engine.sock", f"{programs}:{os.environ['PATH']}"
 
 
 @contextmanager
@@ -141,6 +157,31 @@ def test_what_is_there_is_found_swept_and_removed_as_here(app, home, machine, li
     assert left.name not in {one.name for one in client.containers.list(all=True)}
 
 
+@pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
+def test_a_purge_takes_what_is_there_and_a_machine_that_is_away_is_named(app, live, tmp_path):
+    """Of two platforms with things there, one is purged; it also knows a machine that nobody reaches."""
+    host, nowhere = app.environments["production"].target.host, f"tcp://127.0.0.1:{free_port()}"
+    client, purged = connect(host), new_home(tmp_path / "purged")
+    carried = client.images.list(f"{PREFIX}/*/*")[0]
+    carried.tag(f"{PREFIX}/bank/web:{'0' * 64}-{carried.id.partition(':')[2][:32]}")
+    labels = environment_labels(purged.identity, "bank", "production", "database")
+    client.volumes.create(f"headway-{purged.identity}-bank-production-database", labels=labels)
+    client.containers.create(carried.id, labels=labels, name=f"headway-{purged.identity}-bank-production-db")
+    for one in (host, nowhere):
+        remember_host(purged, one)
+
+    losses = find_losses(purged)
+    removed = purge_platform(purged)
+
+    assert [(one.host, one.app, one.keeps) for one in losses.volumes] == [(host, "bank", "the database")]
+    assert losses.unreached == (nowhere,)
+    assert f"environment production of bank at {host}" in removed
+    assert things_at(host, "bank") == set()
+    assert client.images.list(f"{PREFIX}/bank/*") == []
+    assert things_at(host, live.settings.app) != set()
+    gc.collect()
+
+
 @pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")  # the SDK's, after a refused connection
 def test_a_machine_that_nobody_reaches_is_told_and_stops_no_sweep_of_others(home, monkeypatch, caplog):
     nowhere = f"tcp://127.0.0.1:{free_port()}"
@@ -153,6 +194,47 @@ def test_a_machine_that_nobody_reaches_is_told_and_stops_no_sweep_of_others(home
 
     assert f"the engine at {nowhere} was left out" in caplog.text
     gc.collect()
+
+
+def within(target, verb):
+    """Do as a step does, which tries again what may heal by itself."""
+    with target.guarded():
+        return verb()
+
+
+@pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning", "ignore:Exception ignored in. <socket")
+def test_by_ssh_a_release_goes_live_there_also_when_the_way_breaks_in_between(
+    home, machine, by_ssh, live, release, monkeypatch
+):
+    host, path = by_ssh
+    monkeypatch.setenv("PATH", path)
+    far, second, lease = app_at(host, machine), release(2), live.target(2)
+    place = open_docker(far, far.environments["production"], live.settings, sequence=lease.sequence, home=home)
+    url = lease.observe().url
+    with closing(place.target) as target, load_on(url, path="/", post=False) as counts:
+        target.stage(far, second)
+        [way] = [one for one in psutil.Process().children() if one.name() == "ssh"]
+        way.kill()
+        way.wait()
+        again = Retrying(retry=retry_if_exception_type(Transient), stop=stop_after_delay(60), wait=wait_fixed(0.1))
+        said = again(lambda: within(target, lambda: target.shift(second, 100))).live.release, httpx.get(url).text
+        target.withdraw(second)
+
+    assert said == (second, "2")
+    assert counts.failures == []
+    assert host in known_hosts(home)
+    gc.collect()
+
+
+def test_a_machine_that_lets_nobody_in_says_why_and_how_to_try(by_ssh, monkeypatch):
+    host, path = by_ssh
+    monkeypatch.setenv("PATH", path)
+
+    with pytest.raises(Misconfigured) as told:
+        connect(host.replace("root@", "nobody@"), patience_seconds=0)
+
+    assert "Permission denied" in str(told.value)
+    assert f"docker -H {host.replace('root@', 'nobody@')} ps" in str(told.value)
 
 
 class TestRemoteHost(TargetContract):

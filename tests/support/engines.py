@@ -16,6 +16,7 @@ import docker
 import psutil
 
 from delivery.programs.run import run
+from tests.support.debian_packages import unpack, with_programs_of
 
 START_SECONDS = 60
 ENGINE_PORT = 2375
@@ -23,7 +24,6 @@ ENGINE_PORT = 2375
 NEWER = ("docker.io", "docker-cli", "docker-buildx", "containerd", "libdevmapper1.02.1")
 NEWER_SUITE = "trixie"
 USUAL = os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock")
-KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 
 
 @contextmanager
@@ -50,7 +50,7 @@ def own_engine(
 
     With the addresses `outside` and `inside` there is a network between this machine and the engine's.
     """
-    name = f"headway-{os.getpid()}"
+    name = namespace()
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "daemon.json").write_text(
         f'{{"features": {{"containerd-snapshotter": {str(containerd_store).lower()}}}}}'
@@ -61,6 +61,7 @@ def own_engine(
     ]
     if inside:
         argv += ["--host", f"tcp://{inside}:{ENGINE_PORT}", "--tls=false"]
+    env = with_programs_of(programs) if programs else dict(os.environ)
     if programs:
         argv += ["--config-file", f"{folder}/daemon.json"]
     run(["ip", "netns", "add", name], timeout_seconds=30)
@@ -68,7 +69,7 @@ def own_engine(
     if inside:
         _connect(name, outside, inside)
     with (folder / "log").open("w") as log:
-        engine = subprocess.Popen(argv, stdout=log, stderr=log, env=environment(programs), start_new_session=True)
+        engine = subprocess.Popen(argv, stdout=log, stderr=log, env=env, start_new_session=True)
     try:
         yield _answering(f"unix://{folder}/engine.sock", engine, folder / "log")
     finally:
@@ -77,54 +78,28 @@ def own_engine(
         _clear(name, folder)
 
 
-def _connect(namespace: str, outside: str, inside: str) -> None:
+def namespace() -> str:
+    """Return the name of the network namespace that the engine of this process has, while it has one."""
+    return f"headway-{os.getpid()}"
+
+
+def _connect(name: str, outside: str, inside: str) -> None:
     """Lay a wire between this machine and a namespace; it goes with the namespace."""
     near, far = (f"hw{end}{os.getpid()}" for end in "nf")
     for argv in (
-        ["link", "add", near, "type", "veth", "peer", "name", far, "netns", namespace],
+        ["link", "add", near, "type", "veth", "peer", "name", far, "netns", name],
         ["address", "add", f"{outside}/24", "dev", near],
         ["link", "set", near, "up"],
-        ["-n", namespace, "address", "add", f"{inside}/24", "dev", far],
-        ["-n", namespace, "link", "set", far, "up"],
-        ["-n", namespace, "route", "add", "default", "via", outside],
+        ["-n", name, "address", "add", f"{inside}/24", "dev", far],
+        ["-n", name, "link", "set", far, "up"],
+        ["-n", name, "route", "add", "default", "via", outside],
     ):
         run(["ip", *argv], timeout_seconds=30)
 
 
-def environment(programs: Path | None) -> dict[str, str]:
-    """Return the variables under which the programs in that folder are found, with their libraries."""
-    if programs is None:
-        return dict(os.environ)
-    return {
-        **os.environ,
-        "PATH": f"{programs}/usr/bin:{programs}/usr/sbin:{os.environ['PATH']}",
-        "LD_LIBRARY_PATH": f"{programs}/usr/lib/x86_64-linux-gnu",
-    }
-
-
 def newer_programs(folder: Path) -> Path:
     """Unpack Docker of Debian 13 and its buildx, from the machine's own sources, and return the folder."""
-    sources = [line for line in _one_line_sources() if " bookworm " in line]
-    newer = [line.replace(" bookworm ", f" {NEWER_SUITE} ") for line in sources]
-    for name in ("lists/partial", "archives/partial", "debs", "root"):
-        (folder / name).mkdir(parents=True)
-    (folder / "sources.list").write_text("\n".join(newer) + "\n")
-    settings = {
-        "Dir::State::status": "/dev/null",
-        "Dir::State::lists": f"{folder}/lists",
-        "Dir::Cache": str(folder),
-        "Dir::Cache::archives": f"{folder}/archives",
-        "Dir::Etc::sourcelist": f"{folder}/sources.list",
-        "Dir::Etc::sourceparts": "/dev/null",
-        "APT::Sandbox::User": "root",
-    }
-    (folder / "apt.conf").write_text("".join(f'{key} "{value}";\n' for key, value in settings.items()))
-    env = {"APT_CONFIG": str(folder / "apt.conf"), "LC_ALL": "C"}
-    run(["apt-get", "update", "-q"], timeout_seconds=300, env=env)
-    run(["apt-get", "download", "-q", *NEWER], timeout_seconds=300, env=env, cwd=folder / "debs")
-    for package in (folder / "debs").glob("*.deb"):
-        run(["dpkg-deb", "--extract", str(package), str(folder / "root")], timeout_seconds=60)
-    return folder / "root"
+    return unpack(folder, *NEWER, suite=NEWER_SUITE)
 
 
 def copy_image(name: str, address: str) -> None:
@@ -135,9 +110,9 @@ def copy_image(name: str, address: str) -> None:
         client.images.load(chunks)
 
 
-def _clear(namespace: str, folder: Path) -> None:
+def _clear(name: str, folder: Path) -> None:
     """Remove what an engine that ended, or died, left running and mounted."""
-    for pid in run(["ip", "netns", "pids", namespace], timeout_seconds=30).stdout.split():
+    for pid in run(["ip", "netns", "pids", name], timeout_seconds=30).stdout.split():
         with suppress(ProcessLookupError):
             os.kill(int(pid), signal.SIGKILL)
     for shim in psutil.process_iter(["pid", "cmdline"]):
@@ -147,15 +122,8 @@ def _clear(namespace: str, folder: Path) -> None:
     mounted = [line.split()[1] for line in Path("/proc/mounts").read_text().splitlines()]
     for place in sorted((one for one in mounted if one.startswith(f"{folder}/")), reverse=True):
         run(["umount", "--lazy", place], timeout_seconds=30)
-    run(["ip", "netns", "del", namespace], timeout_seconds=30)
+    run(["ip", "netns", "del", name], timeout_seconds=30)
     shutil.rmtree(folder / "data")
-
-
-def _one_line_sources() -> list[str]:
-    """Return the machine's sources of packages, one a line, whatever form they are kept in."""
-    form = f"deb [signed-by={KEYRING}] $(REPO_URI) $(RELEASE) $(COMPONENT)"
-    said = run(["apt-get", "indextargets", "--format", form], timeout_seconds=60).stdout
-    return sorted({line for line in said.splitlines() if line.startswith("deb ")})
 
 
 def _accepts(path: str) -> bool:

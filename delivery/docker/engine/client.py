@@ -42,12 +42,19 @@ def connect(
 
 
 def disconnect() -> None:
-    """Close every client of this process; who has one still opens another connection with it."""
+    """Close every client of this process, and every way to another machine.
+
+    Who has a client of this machine's engine still opens another connection with it.
+    """
     with _LOCK:
         clients = [_CLIENTS.pop(key) for key in list(_CLIENTS)]
         _CONNECTED.clear()
+    with _TUNNELS_LOCK:
+        tunnels = [_TUNNELS.pop(host) for host in list(_TUNNELS)]
     for client in clients:
         client.close()
+    for tunnel in tunnels:
+        tunnel.close()
 
 
 def _connected(host: str | None, timeout_seconds: int, patience_seconds: float) -> docker.DockerClient:
@@ -69,7 +76,8 @@ def engines_answer() -> bool:
 
 def engine_gone(error: BaseException) -> PlaceGone:
     """Return the error to raise when the engine stopped answering in the middle of a step."""
-    return PlaceGone(f"the Docker engine stopped answering ({error}); `headway up` starts it again, then deliver again")
+    next_step = "start it again (on this machine: headway up), then deliver again"
+    return PlaceGone(f"the Docker engine stopped answering ({error})\n  next: {next_step}")
 
 
 def _open(host: str | None, timeout_seconds: int) -> docker.DockerClient:

@@ -11,6 +11,7 @@ import requests
 from docker import DockerClient
 from docker.errors import APIError, NotFound
 from docker.models.containers import Container
+from pydantic import Field
 
 from delivery.changes.ledger import LABEL_APP, LABEL_ENVIRONMENT, LABEL_PLATFORM, LABEL_ROLE
 from delivery.docker.database.database import ROLE as DATABASE
@@ -46,7 +47,8 @@ class KeptVolume(Model):
     app: str
     environment: str
     keeps: str
-    size_bytes: int | None = None
+    size_bytes: int | None = Field(None, description="none: not to be counted from here")
+    host: str | None = Field(None, description="the engine of another machine that it is on")
 
 
 def pause_environments(home: Home, host: str | None = None) -> list[str]:
@@ -121,7 +123,8 @@ def find_volumes(home: Home, host: str | None = None) -> list[KeptVolume]:
             app=labels[LABEL_APP],
             environment=labels[LABEL_ENVIRONMENT],
             keeps=_keeps(str(volume.name), labels),
-            size_bytes=_size(Path(volume.attrs.get("Mountpoint") or "")),
+            size_bytes=None if host else _size(Path(volume.attrs.get("Mountpoint") or "")),
+            host=host,
         )
         for volume in volumes
         for labels in [volume.attrs["Labels"]]
