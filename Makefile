@@ -21,7 +21,7 @@ test: ## every test, real Docker included
 
 acceptance: ## the long tests: series, strangers' applications, other engines; figures in bench/results/acceptance.json
 	@infra/setup.sh dev
-	@.venv/bin/python -m tests -m long --figures bench/results/acceptance.json
+	@.venv/bin/python -m tests -m long --figures=bench/results/acceptance.json
 
 lint: ## the quick checks alone
 	@infra/setup.sh dev

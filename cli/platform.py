@@ -9,17 +9,25 @@ from cli.output import print_json, say, seconds, warn
 from cli.session import orchestrator, running
 from delivery.full_disk import check_home
 from delivery.home import Home
+from delivery.platform.local_aws import LocalAws
 from delivery.platform.orchestrator import Orchestrator
 
 
-def up(as_json: Annotated[bool, typer.Option("--json", help="Print data.")] = False) -> None:
+def up(
+    as_json: Annotated[bool, typer.Option("--json", help="Print data.")] = False,
+    aws: Annotated[
+        bool, typer.Option("--aws", help="A local AWS as well, to try things on without an account.")
+    ] = False,
+) -> None:
     """Bring up Docker, registry, Prefect server with its UI, worker and keeper; environments go on where they were.
 
     Where PREFECT_API_URL is set, no server is started and that one is used.
     """
-    found = bring_up(quiet=as_json)
+    found = bring_up(quiet=as_json, aws=aws)
+    local = LocalAws(found.home)
     if as_json:
-        print_json({"ui": found.url, "api": found.api, "home": str(found.home.root)})
+        told = {"ui": found.url, "api": found.api, "home": str(found.home.root)}
+        print_json({**told, "aws": dict(local.environment())} if local.is_up else told)
         return
     say(f"Prefect UI      {found.url}")
     if found.elsewhere:
@@ -29,6 +37,9 @@ def up(as_json: Annotated[bool, typer.Option("--json", help="Print data.")] = Fa
         say(
             f"by hand         export PREFECT_API_URL={found.api} PREFECT_API_AUTH_STRING=$(cat {found.home.server_key})"
         )
+    if local.is_up:
+        say(f"local AWS       {local.url}")
+        say(f"by hand         export {' '.join(f'{name}={value}' for name, value in local.environment().items())}")
 
 
 def ui(as_json: Annotated[bool, typer.Option("--json", help="Print data.")] = False) -> None:
@@ -42,7 +53,7 @@ def ui(as_json: Annotated[bool, typer.Option("--json", help="Print data.")] = Fa
     say(f"key    {key}" if key else f"key    as {found.api} asks for; PREFECT_API_URL names that server")
 
 
-def bring_up(*, quiet: bool = False) -> Orchestrator:
+def bring_up(*, quiet: bool = False, aws: bool = False) -> Orchestrator:
     """Make sure everything of the platform runs, saying what took how long."""
     from delivery.docker.images.registry import ensure_registry
     from delivery.docker.target.lifecycle import resume_environments
@@ -62,6 +73,8 @@ def bring_up(*, quiet: bool = False) -> Orchestrator:
     began = time.monotonic()
     engine = ensure_engine()
     did(f"Docker {engine.version}", began)
+    if aws or LocalAws(home).is_up:  # before the worker, whose runs are told where it is
+        LocalAws(home).start()
     prefect.launch_server()  # it takes its time, in which the registry starts
     began = time.monotonic()
     registry = ensure_registry(home)

@@ -1,7 +1,6 @@
 """The Prefect server, the worker and the keeper of one machine, as background processes; or a server elsewhere."""
 
 import os
-import socket
 import sys
 
 import httpx
@@ -10,6 +9,8 @@ from pydantic import SecretStr
 from delivery.errors import Misconfigured, Rejected
 from delivery.home import Home
 from delivery.platform.daemon import Daemon
+from delivery.platform.local_aws import LocalAws
+from delivery.platform.ports import free_port
 from delivery.platform.prefect_api import SETTING, PrefectApi
 from delivery.platform.prefect_settings import SET_BY_HEADWAY, chosen_settings, filled_in, profiles_path
 from delivery.waiting import until
@@ -39,7 +40,7 @@ class Orchestrator:
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
             wanted = os.environ.get("HEADWAY_SERVER_PORT") or self._chosen.get("PREFECT_SERVER_API_PORT") or "4200"
-            path.write_text(str(_free_port(_port_number(wanted))))
+            path.write_text(str(free_port(_port_number(wanted))))
         return int(path.read_text())
 
     @property
@@ -110,6 +111,7 @@ class Orchestrator:
             "DO_NOT_TRACK": os.environ.get("DO_NOT_TRACK") or "1",
             # What runs hand to programs is UTF-8 whatever locale the platform was started under: emoji as well.
             "PYTHONUTF8": "1",
+            **LocalAws(self.home).environment(),
         }
 
     def server_environment(self) -> dict[str, str]:
@@ -245,15 +247,3 @@ def _port_number(text: str) -> int:
     if text.isdecimal() and int(text) < 2**16:
         return int(text)
     raise Misconfigured("HEADWAY_SERVER_PORT or PREFECT_SERVER_API_PORT", repr(text), "a port from 0 to 65535")
-
-
-def _free_port(preferred: int) -> int:
-    for port in (preferred, 0):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return int(probe.getsockname()[1])
-    raise Rejected("no free port on 127.0.0.1")

@@ -23,6 +23,7 @@ from delivery.errors import HeadwayError, Misconfigured, Rejected
 from delivery.home import Home
 from delivery.model import Model
 from delivery.platform.engine import engine_version, stop_engine
+from delivery.platform.local_aws import LocalAws
 from delivery.platform.orchestrator import Orchestrator
 
 SHOWN = 10
@@ -30,8 +31,8 @@ CLEAR = "let go of them (lsattr shows what may not be changed, lsof who has it),
 
 
 def stop_platform(home: Home) -> list[str]:
-    """Stop keeper, worker, server, environments, registry, and Docker when Headway started it; return what ran."""
-    stopped = Orchestrator(home).stop()
+    """Stop all that runs of the platform, and Docker when Headway started it; return what ran."""
+    stopped = [*Orchestrator(home).stop(), *(["local AWS"] if LocalAws(home).stop() else [])]
     if engine_version() is not None:
         stopped += [f"environment {name}" for name in pause_environments(home)]
         stopped += ["registry"] if stop_registry(home) else []
@@ -90,7 +91,7 @@ def purge_platform(home: Home) -> list[str]:
     A home that is a mount point stays as an empty folder. Raises Rejected, with the paths and all else removed, when
     files cannot be.
     """
-    removed = Orchestrator(home).stop()
+    removed = [*Orchestrator(home).stop(), *(["local AWS"] if LocalAws(home).stop() else [])]
     if _has_identity(home) and engine_version() is not None:
         removed += [f"environment {name}" for name in on_each(home, functools.partial(_purge_engine, home))]
         removed += ["registry"] if stop_registry(home) else []

@@ -3,11 +3,13 @@
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from delivery.aws.s3_leases import S3Leases
 from delivery.changes.lease import LeaseBook
 from delivery.errors import Rejected, Transient
 from delivery.memory.leases import MemoryLeases
@@ -20,6 +22,22 @@ from pathlib import Path
 from delivery.changes.lease import LeaseBook
 from delivery.errors import Transient
 leases, holder = LeaseBook(Path(sys.argv[1])), sys.argv[2]
+print("ready", flush=True)
+for line in sys.stdin:
+    try:
+        print(leases.take("shop", line.strip(), holder=holder, reason="race").sequence, flush=True)
+    except Transient:
+        print(0, flush=True)
+"""
+
+
+RACE_ON_S3 = """
+import sys
+from delivery.aws.s3_leases import S3Leases
+from delivery.errors import Transient
+from tests.support.local_aws import Server
+_, url, bucket, holder = sys.argv
+leases = S3Leases(Server.at(url).access().client("s3"), bucket, "shop")
 print("ready", flush=True)
 for line in sys.stdin:
     try:
@@ -191,6 +209,29 @@ class LeaseContract:
         assert [lease.environment for lease in leases.all()] == ["production", "staging"]
 
 
+@contextmanager
+def racing(program, *arguments):
+    """Yield `race` of processes of their own that run `program`: what keeps threads apart is not enough."""
+    argv = [sys.executable, "-c", program, *arguments]
+    root = Path(__file__).parents[2]
+    racers = [
+        subprocess.Popen([*argv, f"r{n}"], cwd=root, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        for n in range(RACERS)
+    ]
+    for racer in racers:
+        assert racer.stdout.readline() == "ready\n"
+
+    def run(environment):
+        for racer in racers:
+            racer.stdin.write(f"{environment}\n")
+            racer.stdin.flush()
+        return [int(racer.stdout.readline()) for racer in racers]
+
+    yield run
+    for racer in racers:
+        racer.communicate()
+
+
 class TestFolder(LeaseContract):
     @pytest.fixture
     def make(self, tmp_path):
@@ -198,25 +239,42 @@ class TestFolder(LeaseContract):
 
     @pytest.fixture
     def race(self, tmp_path):
-        """Processes of their own: what keeps threads apart is not enough."""
-        argv = [sys.executable, "-c", RACE, str(tmp_path / "leases")]
-        root = Path(__file__).parents[2]
-        racers = [
-            subprocess.Popen([*argv, f"r{n}"], cwd=root, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-            for n in range(RACERS)
-        ]
-        for racer in racers:
-            assert racer.stdout.readline() == "ready\n"
+        with racing(RACE, str(tmp_path / "leases")) as run:
+            yield run
 
-        def run(environment):
-            for racer in racers:
-                racer.stdin.write(f"{environment}\n")
-                racer.stdin.flush()
-            return [int(racer.stdout.readline()) for racer in racers]
 
-        yield run
-        for racer in racers:
-            racer.communicate()
+@pytest.mark.xdist_group("local-aws")
+class TestS3(LeaseContract):
+    @pytest.fixture
+    def make(self, aws, bucket):
+        return lambda **more: S3Leases(aws.access(tries=2).client("s3"), bucket, "shop", **more)
+
+    @pytest.fixture
+    def race(self, aws, bucket):
+        with racing(RACE_ON_S3, aws.url, bucket) as run:
+            yield run
+
+    def test_answers_that_are_lost_and_throttles_leave_one_holder(self, make, aws):
+        leases = make()
+        for kind in ("answer lost", "throttled", "error"):
+            aws.put_faults({"service": "s3", "operation": "PUT .*", "kind": kind})
+            lease = leases.take("shop", "production", holder=kind, reason="release a")
+            aws.put_faults({"service": "s3", "operation": "PUT .*", "kind": kind})
+            assert leases.renew(lease).sequence == lease.sequence
+            aws.put_faults({"service": "s3", "operation": "PUT .*", "kind": kind})
+            leases.give_back(lease)
+            assert leases.read("shop", "production").holder is None
+
+        assert leases.read("shop", "production").sequence == 3
+
+    def test_a_theft_whose_answer_was_lost_is_told_as_one(self, make, aws):
+        leases = make()
+        former = leases.take("shop", "production", holder="one", reason="release a")
+        aws.put_faults({"service": "s3", "operation": "PUT .*", "kind": "answer lost"})
+
+        assert leases.take("shop", "production", holder="two", reason="b", steal="one").was_taken_over
+        with pytest.raises(Rejected, match=r"^stolen by two"):
+            leases.renew(former)
 
 
 # As older versions wrote it after `headway run --steal`.

@@ -1,9 +1,14 @@
 """The artifact store keeps what it was given, wherever it keeps it."""
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
 
 import pytest
+from botocore.exceptions import ClientError
 
+from delivery.aws.s3_store import Lock, S3Store
+from delivery.errors import Misconfigured, Transient
 from delivery.memory.store import MemoryStore
 from delivery.ports.store import FolderStore
 
@@ -80,3 +85,67 @@ class TestMemory(StoreContract):
     @pytest.fixture
     def store(self):
         return MemoryStore()
+
+
+@pytest.mark.xdist_group("local-aws")
+class TestS3(StoreContract):
+    @pytest.fixture(params=["", "headway/shop"], ids=["whole bucket", "prefix"])
+    def store(self, aws, bucket, request):
+        return S3Store(aws.access(tries=2).client("s3"), bucket, request.param)
+
+    def test_a_write_whose_answer_was_lost_is_the_one_that_stands(self, store, aws):
+        aws.put_faults({"service": "s3", "operation": "PUT .*", "kind": "answer lost"})
+
+        store.put("journal/1", b"ours")
+
+        assert store.get("journal/1") == b"ours"
+        assert aws.faults_left() == []
+
+    def test_keys_are_listed_a_page_at_a_time_as_they_are_asked_for(self, store, aws, monkeypatch):
+        monkeypatch.setattr("delivery.aws.s3_store.PAGE", 3)
+        for number in range(7):
+            store.put(f"journal/{number}", b"")
+        aws.put_faults({"service": "s3", "operation": "GET .*", "kind": "error", "after": 1, "times": 9})
+
+        keys = store.keys("journal")
+        assert next(keys) == "journal/0"
+        with pytest.raises(Transient):
+            list(keys)
+        aws.put_faults()
+        assert len(list(store.keys("journal"))) == 7
+
+    def test_evidence_under_lock_is_removed_by_nobody(self, aws):
+        client, bucket = aws.access().client("s3"), f"evidence-{uuid4().hex}"
+        client.create_bucket(Bucket=bucket, ObjectLockEnabledForBucket=True)
+        until = datetime.now(UTC) + timedelta(days=1)
+        S3Store(client, bucket).put("release.json", b"{}", Lock(until=until, mode="COMPLIANCE"))
+        version = client.head_object(Bucket=bucket, Key="release.json")["VersionId"]
+
+        with pytest.raises(ClientError, match="AccessDenied"):
+            client.delete_object(Bucket=bucket, Key="release.json", VersionId=version)
+
+
+@pytest.mark.parametrize(
+    ("fault", "kind"),
+    [
+        ({"kind": "throttled", "times": 9}, Transient),
+        ({"kind": "error", "times": 9}, Transient),
+        ({"kind": "denied"}, Misconfigured),
+    ],
+)
+@pytest.mark.xdist_group("local-aws")
+def test_what_s3_answers_instead_is_sorted_by_what_is_to_be_done(aws, bucket, fault, kind):
+    store = S3Store(aws.access(tries=2).client("s3"), bucket)
+    for verb in (lambda: store.put("a", b""), lambda: store.get("a"), lambda: list(store.keys(""))):
+        aws.put_faults({"service": "s3", "operation": ".*", **fault})
+        with pytest.raises(kind):
+            verb()
+    aws.put_faults()
+
+
+@pytest.mark.xdist_group("local-aws")
+def test_a_bucket_that_is_not_there_is_named(aws):
+    store = S3Store(aws.access().client("s3"), "nobodys")
+
+    with pytest.raises(Misconfigured, match="bucket nobodys"):
+        store.put("a", b"")

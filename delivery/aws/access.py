@@ -1,0 +1,110 @@
+"""How AWS is asked: whose credentials, in which region, and the role that a phase assumes."""
+
+import os
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from botocore.config import Config
+from botocore.credentials import AssumeRoleCredentialFetcher, DeferredRefreshableCredentials
+from botocore.session import get_session
+from pydantic import SecretStr
+
+from delivery.aws.failures import aws_errors, check_region
+from delivery.errors import Misconfigured
+
+if TYPE_CHECKING:
+    from botocore.session import Session as BotocoreSession
+
+CONNECT_SECONDS = 5
+READ_SECONDS = 30
+# Of one request; a step that still hears of a throttle is tried again as a whole.
+TRIES = 5
+SESSION_NAME = "headway"
+
+
+@dataclass(frozen=True)
+class AwsAccess:
+    """Credentials of one account in one region; without any of them boto3 looks where it always does.
+
+    With `role` everything is done as that role, which is assumed again before its credentials end. `endpoint_url` is
+    asked instead of AWS, also for the role; boto3 itself does the same with `AWS_ENDPOINT_URL`.
+    """
+
+    region: str | None = None
+    profile: str | None = None
+    key_id: str | None = None
+    secret_key: SecretStr | None = field(default=None, repr=False)
+    session_token: SecretStr | None = field(default=None, repr=False)
+    endpoint_url: str | None = None
+    tries: int = TRIES
+    role: str | None = None
+    external_id: str | None = field(default=None, repr=False)
+
+    def as_role(self, role: str | None) -> "AwsAccess":
+        """Return the access of a role that these credentials may assume; none: of whom they are."""
+        return replace(self, role=role) if role else self
+
+    def client(self, service: str, *, region: str | None = None) -> Any:
+        """Return a client of a service, which tries again what AWS documents as worth trying again.
+
+        Raises Misconfigured when there are no credentials or no region, or the region has no such service.
+        """
+        with aws_errors(service):
+            session = self.session
+            where = region or session.region_name
+            if where is None:
+                raise Misconfigured(
+                    "AWS region",
+                    "none is named",
+                    next_step="set AWS_REGION, or the region of the AWS Credentials block",
+                )
+            if not (self.endpoint_url or os.environ.get("AWS_ENDPOINT_URL")):
+                check_region(session, service, where)
+            config = Config(
+                connect_timeout=CONNECT_SECONDS,
+                read_timeout=READ_SECONDS,
+                retries={"mode": "standard", "total_max_attempts": self.tries},
+                user_agent_extra="headway",
+            )
+            return session.client(service, region_name=where, endpoint_url=self.endpoint_url, config=config)
+
+    @cached_property
+    def session(self) -> boto3.Session:
+        """The session that clients are made of."""
+        own = boto3.Session(
+            aws_access_key_id=self.key_id,
+            aws_secret_access_key=self.secret_key.get_secret_value() if self.secret_key else None,
+            aws_session_token=self.session_token.get_secret_value() if self.session_token else None,
+            profile_name=self.profile,
+            region_name=self.region,
+        )
+        if self.role is None:
+            return own
+        return boto3.Session(botocore_session=self._assumed(own), region_name=own.region_name)
+
+    def _assumed(self, own: boto3.Session) -> "BotocoreSession":
+        credentials = own.get_credentials()
+        if credentials is None:
+            raise Misconfigured(f"AWS role {self.role}", "there are no credentials that could assume it")
+        more = {"RoleSessionName": SESSION_NAME} | ({"ExternalId": self.external_id} if self.external_id else {})
+        fetcher = AssumeRoleCredentialFetcher(
+            client_creator=partial(own._session.create_client, endpoint_url=self.endpoint_url),
+            source_credentials=credentials,
+            role_arn=str(self.role),
+            extra_args=more,
+        )
+        session = get_session()
+        session._credentials = DeferredRefreshableCredentials(  # botocore has no public way in
+            method="assume-role", refresh_using=fetcher.fetch_credentials
+        )
+        if own.region_name:
+            session.set_config_variable("region", own.region_name)
+        return session
+
+
+def account_of(access: AwsAccess) -> str:
+    """Return the account that the credentials are of, as AWS says it."""
+    with aws_errors("sts"):
+        return str(access.client("sts").get_caller_identity()["Account"])

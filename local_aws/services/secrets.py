@@ -1,0 +1,41 @@
+"""Secrets Manager: which version is the current one, and a rotation that nobody does."""
+
+from typing import Any
+
+from moto.secretsmanager.exceptions import InvalidRequestException
+from moto.secretsmanager.models import SecretsManagerBackend
+
+CURRENT = "AWSCURRENT"
+_get, _rotate = SecretsManagerBackend.get_secret_value, SecretsManagerBackend.rotate_secret
+
+
+def get_secret_value(
+    self: SecretsManagerBackend, secret_id: str, version_id: str | None, version_stage: str | None
+) -> dict[str, Any]:
+    """Return the version with the label AWSCURRENT when none is asked for: "If you don't specify either a VersionStage
+    or VersionId, then Secrets Manager returns the AWSCURRENT version."
+
+    https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_GetSecretValue.html
+    """
+    stage = version_stage if version_stage or version_id else CURRENT
+    found: dict[str, Any] = _get(self, secret_id, version_id, stage)  # type: ignore[arg-type]  # none: not given
+    return found
+
+
+def rotate_secret(self: SecretsManagerBackend, secret_id: str, *given: Any, **named: Any) -> str:
+    """Refuse when nobody would rotate: "InvalidRequestException: The secret isn't configured for rotation", among the
+    errors of RotateSecret; moto takes the label AWSCURRENT away instead.
+
+    https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_RotateSecret.html
+    """
+    secret = self.secrets.get(secret_id)
+    arn = named.get("rotation_lambda_arn") or (given[1] if len(given) > 1 else None)
+    if secret is not None and not arn and not getattr(secret, "rotation_lambda_arn", ""):
+        raise InvalidRequestException("No Lambda rotation function ARN is associated with this secret.")
+    return str(_rotate(self, secret_id, *given, **named))
+
+
+def add() -> None:
+    """Put both in place of moto's."""
+    SecretsManagerBackend.get_secret_value = get_secret_value  # type: ignore[method-assign]
+    SecretsManagerBackend.rotate_secret = rotate_secret  # type: ignore[method-assign]
