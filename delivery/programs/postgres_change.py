@@ -45,6 +45,11 @@ def admin_argv(script: str, user: str, database: str = MAINTENANCE) -> list[str]
     return ["sh", "-c", feed, script, user, database]
 
 
+def remote_argv(script: str) -> list[str]:
+    """Return the call that runs a script over the network, up to its first error; PGHOST and the like say where."""
+    return ["sh", "-c", f'printf "%s" "$0" | {_SEE} psql -XqAtw -v ON_ERROR_STOP=1', script]
+
+
 def restore_into_argv(was: str, into: str, dump: str = DUMP) -> list[str]:
     """Return the call that makes a new database `into` from the dump of `was`, up to the first error."""
     return ["sh", "-c", _RESTORE_INTO, was, into, dump]
@@ -97,6 +102,14 @@ def migration_sessions_script(called: str, ended: Iterable[str], living: Iterabl
     )
 
 
+def called_sessions_script(called: str) -> str:
+    """Return SQL that ends the sessions that are `called` so, and prints how many it found."""
+    return (
+        "select count(pg_terminate_backend(pid)) from pg_stat_activity "  # noqa: S608  # a run's id
+        f"where backend_type = 'client backend' and pid <> pg_backend_pid() and application_name = '{called}';\n"
+    )
+
+
 def password_script(user: str) -> str:
     """Return a script that gives a role the password that a variable holds: it stands in no argument."""
     return f"{_SECRET}alter role \"{user}\" password :'password';\n"
@@ -118,6 +131,24 @@ def roles_script(user: str, database: str, *, creates_databases: bool) -> str:
         f'alter database "{database}" owner to "{user}";',
         in_database(database),
         f"select format('alter schema public owner to %I', '{user}') {own} \\gexec",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def managed_roles_script(user: str, database: str) -> str:
+    """Return a script that makes the application's role and database on a server whose administrator is no superuser.
+
+    A database can be given only to a role that the administrator is a member of (`ALTER DATABASE … OWNER TO`).
+    """
+    lines = [
+        _SECRET.rstrip(),
+        f"select format('create role %I login', '{user}') "  # noqa: S608  # names of roles and databases
+        f"where not exists (select from pg_roles where rolname = '{user}') \\gexec",
+        f"alter role \"{user}\" login password :'password';",
+        f'grant "{user}" to current_user;',
+        f"select format('create database %I', '{database}') "  # noqa: S608
+        f"where not exists (select from pg_database where datname = '{database}') \\gexec",
+        f'alter database "{database}" owner to "{user}";',
     ]
     return "\n".join(lines) + "\n"
 

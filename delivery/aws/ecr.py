@@ -1,0 +1,132 @@
+"""Images in ECR: known by digest, tagged once, and given a tag without being pushed again."""
+
+import base64
+from dataclasses import dataclass, field
+from typing import Any
+
+from botocore.exceptions import ClientError
+from pydantic import SecretStr
+
+from delivery.aws.access import AwsAccess
+from delivery.aws.failures import aws_errors, code_of
+from delivery.errors import Misconfigured, Rejected
+from delivery.ports.registry import Registry
+from delivery.releases.release import ImageRef
+
+IMMUTABLE = ("IMMUTABLE", "IMMUTABLE_WITH_EXCLUSION")
+NOT_THERE = ("ImageNotFoundException", "RepositoryNotFoundException")
+
+
+@dataclass(frozen=True)
+class Login:
+    """Whom a registry lets in for twelve hours."""
+
+    server: str
+    user: str
+    password: SecretStr = field(repr=False)
+
+
+class EcrImages:
+    """The repositories of one account in one region.
+
+    `account` is another one's, whose repositories let these credentials in; none: that of the credentials.
+    """
+
+    def __init__(self, access: AwsAccess, account: str | None = None) -> None:
+        self.client = access.client("ecr")
+        self._whose = {"registryId": account} if account else {}
+
+    def registry(self) -> Registry:
+        """Return where images are pushed to and pulled from."""
+        return Registry(lambda: self.login().server)
+
+    def login(self) -> Login:
+        """Return a new login, which ends after twelve hours.
+
+        https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_GetAuthorizationToken.html
+        """
+        with aws_errors("ecr"):
+            told = self.client.get_authorization_token(
+                **({"registryIds": [*self._whose.values()]} if self._whose else {})
+            )
+        given = told["authorizationData"][0]
+        user, _, password = base64.b64decode(given["authorizationToken"]).decode().partition(":")
+        return Login(given["proxyEndpoint"].partition("://")[2], user, SecretStr(password))
+
+    def check(self, name: str) -> None:
+        """Return when there is a repository `name` whose tags nobody moves; Misconfigured with what makes it so."""
+        with aws_errors("ecr"):
+            try:
+                found = self.client.describe_repositories(repositoryNames=[name], **self._whose)["repositories"][0]
+            except ClientError as error:
+                if code_of(error) != "RepositoryNotFoundException":
+                    raise
+                made = f"aws ecr create-repository --repository-name {name} --image-tag-mutability IMMUTABLE"
+                raise Misconfigured(f"repository {name}", "ECR has none of that name", next_step=made) from error
+        if found["imageTagMutability"] not in IMMUTABLE:
+            change = f"aws ecr put-image-tag-mutability --repository-name {name} --image-tag-mutability IMMUTABLE"
+            raise Misconfigured(
+                f"repository {name}", "its tags are mutable: what was tested could be replaced", next_step=change
+            )
+
+    def digest_of(self, name: str, tag: str) -> str | None:
+        """Return what a tag stands for; none when there is no such tag or repository."""
+        with aws_errors("ecr"):
+            try:
+                found = self.client.describe_images(repositoryName=name, imageIds=[{"imageTag": tag}], **self._whose)
+            except ClientError as error:
+                if code_of(error) in NOT_THERE:
+                    return None
+                raise
+        return str(found["imageDetails"][0]["imageDigest"])
+
+    def promote(self, image: ImageRef, tag: str) -> None:
+        """Give an image one more tag by putting its manifest again; nothing is pushed. It is read back and compared.
+
+        Raises Rejected when the image is not there, or the tag stands for another one.
+        """
+        manifest = self._manifest(image)
+        with aws_errors("ecr"):
+            try:
+                self.client.put_image(
+                    repositoryName=image.repository,
+                    imageManifest=manifest["imageManifest"],
+                    imageManifestMediaType=manifest["imageManifestMediaType"],
+                    imageTag=tag,
+                    imageDigest=image.digest,
+                    **self._whose,
+                )
+            except ClientError as error:
+                if code_of(error) not in ("ImageAlreadyExistsException", "ImageTagAlreadyExistsException"):
+                    raise
+        found = self.digest_of(image.repository, tag)
+        if found != image.digest:
+            raise Rejected(f"{image.repository}:{tag} stands for {found or 'nothing'}, not for {image.digest}")
+
+    def findings(self, image: ImageRef) -> dict[str, int] | None:
+        """Return severity → findings of ECR's own scan; none while it has not ended, or never began.
+
+        https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_DescribeImageScanFindings.html
+        """
+        asked = {"repositoryName": image.repository, "imageId": {"imageDigest": image.digest}, **self._whose}
+        with aws_errors("ecr"):
+            try:
+                told = self.client.describe_image_scan_findings(**asked)
+            except ClientError as error:
+                if code_of(error) in ("ScanNotFoundException", *NOT_THERE):
+                    return None
+                raise
+        if told["imageScanStatus"]["status"] not in ("COMPLETE", "ACTIVE"):
+            return None
+        return dict(told["imageScanFindings"].get("findingSeverityCounts", {}))
+
+    def _manifest(self, image: ImageRef) -> dict[str, Any]:
+        with aws_errors("ecr"):
+            told = self.client.batch_get_image(
+                repositoryName=image.repository, imageIds=[{"imageDigest": image.digest}], **self._whose
+            )
+        if not told["images"]:
+            why = "; ".join(one.get("failureReason", "") for one in told.get("failures", ()))
+            raise Rejected(f"{image.repository}@{image.digest} is not in ECR: {why}")
+        found: dict[str, Any] = told["images"][0]
+        return found
