@@ -6,6 +6,7 @@ from prefect.blocks.core import Block
 from prefect.blocks.fields import SecretDict
 from pydantic import Field, SecretStr
 
+from blocks.aws import aws_account
 from delivery.ports.registry import Registry
 from delivery.ports.settings import EnvironmentSettings
 
@@ -24,6 +25,7 @@ class DeliveryEnvironment(Block):
     secrets: SecretDict = Field(SecretDict({}), description="variable → value, given to every service")
     # By name: to load prefect-aws takes every process of the platform most of a second.
     aws_credentials: str | None = Field(None, description="name of the AWS Credentials block for what runs on AWS")
+    aws_roles: dict[str, str] = Field({}, description="phase → ARN of the role that is assumed for it")
 
     def settings(self, app: str, environment: str) -> EnvironmentSettings:
         """Hand out what the steps may know of the environment."""
@@ -31,7 +33,12 @@ class DeliveryEnvironment(Block):
         secrets = {variable: SecretStr(str(value)) for variable, value in values.items()}
         registry = Registry.at(self.registry) if self.registry else None
         return EnvironmentSettings(
-            app=app, environment=environment, docker_host=self.docker_host, registry=registry, secrets=secrets
+            app=app,
+            environment=environment,
+            docker_host=self.docker_host,
+            registry=registry,
+            secrets=secrets,
+            aws=aws_account(self.aws_credentials, self.aws_roles) if self.aws_credentials or self.aws_roles else None,
         )
 
 

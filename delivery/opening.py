@@ -5,8 +5,10 @@ from collections.abc import Callable
 from typing import Protocol
 
 from delivery.home import Home
+from delivery.ports.aws_account import AwsAccount
 from delivery.ports.environment import OpenEnvironment, Services
 from delivery.ports.registry import Registry
+from delivery.ports.secrets import SecretReader
 from delivery.ports.settings import EnvironmentSettings
 from delivery.spec.app import App
 from delivery.spec.environments import Environment
@@ -63,6 +65,14 @@ def open_services(registry: Registry | None = None) -> Services:
         orphans=services.DockerOrphans(home),
         inventory=services.DockerInventory(home, registry),
     )
+
+
+def open_secrets(account: AwsAccount | None = None) -> SecretReader:
+    """Return what reads the secrets of an AWS account; none: of the one that AWS's own programs would find."""
+    from delivery.aws.access import AwsAccess
+    from delivery.aws.secrets import SecretsManager
+
+    return SecretsManager(AwsAccess(account or AwsAccount()))
 
 
 def places_answer() -> bool:

@@ -3,19 +3,20 @@
 from datetime import UTC, datetime
 from pathlib import Path
 
-from blocks.secret_block import load_secret
 from delivery.errors import Misconfigured
+from delivery.ports.aws_account import AwsAccount
 from delivery.ports.tls import ServerCertificate, read_certificate, without_certificate
 from delivery.spec.app import App, environment_of
 from delivery.spec.entry import Certificate
+from tasks.secret_values import load_value
 
 
-def load_certificates(app: App, environment: str) -> tuple[ServerCertificate, ...]:
+def load_certificates(app: App, environment: str, account: AwsAccount | None = None) -> tuple[ServerCertificate, ...]:
     """Return the certificates of the environment's HTTPS entry; Misconfigured when one cannot be shown to users."""
     target, now = environment_of(app, environment).target, datetime.now(UTC)
     where = f"headway.yaml: environments.{environment}.target"
     places = {f"{where}.{key}": one for key, one in target.certificates().items()}
-    return tuple(read_certificate(there, _pem_of(there, one), now) for there, one in places.items())
+    return tuple(read_certificate(there, _pem_of(there, one, account), now) for there, one in places.items())
 
 
 def certificate_problems(app: App, environment: str) -> list[str]:
@@ -30,10 +31,10 @@ def certificate_problems(app: App, environment: str) -> list[str]:
     return problems
 
 
-def _pem_of(where: str, certificate: Certificate) -> str:
+def _pem_of(where: str, certificate: Certificate, account: AwsAccount | None) -> str:
     """Return chain and key as one text; it is secret."""
     if certificate.secret:
-        secret = load_secret(certificate.secret)
+        secret = load_value(certificate.secret, account)
         if secret is None:
             next_step = f"headway secret set {certificate.secret}"
             raise Misconfigured(f"{where}.secret", f"there is no secret {certificate.secret}", next_step=next_step)

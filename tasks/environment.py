@@ -54,7 +54,8 @@ def load_settings(app: App, environment: str, *, with_secrets: bool = False) -> 
         assert isinstance(block, DeliveryEnvironment)
         settings = block.settings(app.app, environment)
     registry = settings.registry or current_registry()
-    settings = replace(settings, registry=registry, certificates=partial(load_certificates, app, environment))
+    certificates = partial(load_certificates, app, environment, settings.aws)
+    settings = replace(settings, registry=registry, certificates=certificates)
     return with_named_secrets(app, settings) if with_secrets else settings
 
 

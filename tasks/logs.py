@@ -2,14 +2,15 @@
 
 from collections.abc import Iterator
 
-from blocks.secret_block import load_secret
 from delivery.errors import Misconfigured
 from delivery.ports.logs import LogLine, LogWish
 from delivery.redaction import Redaction
 from delivery.spec.app import App
+from delivery.spec.aws_secret import aws_secret_name
 from delivery.spec.secret_blocks import named_secrets
 from tasks.environment import load_settings, open_target
 from tasks.known import current_environments
+from tasks.secret_values import load_value
 
 
 def lines(app: str, environment: str, wish: LogWish) -> Iterator[LogLine]:
@@ -27,6 +28,11 @@ def lines(app: str, environment: str, wish: LogWish) -> Iterator[LogLine]:
 
 def _redaction(app: App, environment: str) -> Redaction:
     """Return what takes out the secrets of the environment and all others that the file names and that are there."""
-    named = (load_secret(name) for name in sorted(set(named_secrets(app).values())))
-    own = load_settings(app, environment).secrets.values()
+    settings, here = load_settings(app, environment), (f"environments.{environment}.", "services.", "backing.")
+    named = [
+        load_value(name, settings.aws)
+        for key, name in named_secrets(app).items()
+        if aws_secret_name(name) is None or key.startswith(here)  # of another environment's account it is not ours
+    ]
+    own = settings.secrets.values()
     return Redaction([*own, *(secret for secret in named if secret)])

@@ -5,11 +5,11 @@ from dataclasses import dataclass, field, replace
 
 from pydantic import SecretStr
 
-from blocks.secret_block import load_secret
 from delivery.errors import Misconfigured, all_of
 from delivery.ports.settings import EnvironmentSettings
 from delivery.spec.app import App, environment_of
 from delivery.spec.images import Image
+from tasks.secret_values import load_value
 
 
 def with_named_secrets(app: App, settings: EnvironmentSettings) -> EnvironmentSettings:
@@ -61,7 +61,7 @@ def check_secrets(app: App, places: Iterable[EnvironmentSettings], suites: Colle
 class _Blocks:
     """Blocks that were asked for, each once, and what was wrong with them."""
 
-    known: dict[str, SecretStr | None] = field(default_factory=dict)
+    known: dict[tuple[str, str], SecretStr | None] = field(default_factory=dict)
     missing: list[Misconfigured] = field(default_factory=list)
 
     def check(self) -> None:
@@ -79,7 +79,7 @@ class _Blocks:
     ) -> tuple[dict[str, SecretStr], dict[str, dict[str, SecretStr]]]:
         where = f"environments.{settings.environment}.secrets"
         named = environment_of(app, settings.environment).secrets
-        everywhere = {**settings.secrets, **self._named(where, named)}
+        everywhere = {**settings.secrets, **self._named(where, named, settings)}
         parts = {}
         for key, secrets in app.secrets_of_parts().items():
             inherited = {variable: everywhere[variable] for variable in secrets if variable in everywhere}
@@ -88,7 +88,7 @@ class _Blocks:
                 for variable, block in secrets.items()
                 if block is not None and variable not in (*everywhere, *named)
             }
-            parts[key] = inherited | self._named(f"{key}.secrets", own)
+            parts[key] = inherited | self._named(f"{key}.secrets", own, settings)
             for variable, block in secrets.items():
                 if block is None and variable not in (*everywhere, *named):
                     self._miss(
@@ -98,20 +98,31 @@ class _Blocks:
                     )
         return everywhere, parts
 
-    def _named(self, where: str, named: Mapping[str, str]) -> dict[str, SecretStr]:
+    def _named(
+        self, where: str, named: Mapping[str, str], settings: EnvironmentSettings | None = None
+    ) -> dict[str, SecretStr]:
         found = {}
         for variable, name in named.items():
-            if name not in self.known:
-                self.known[name] = load_secret(name)
-            value = self.known[name]
+            try:
+                value = self._value(name, settings)
+            except Misconfigured as error:  # of another store, in its own words
+                self._miss(f"{where}.{variable}", f"{error.where}: {error.found}", error.next_step, error.allowed)
+                continue
             if value is None:
                 self._miss(f"{where}.{variable}", f"there is no secret {name}", f"headway secret set {name}")
             else:
                 found[variable] = value
         return found
 
-    def _miss(self, where: str, found: str, next_step: str) -> None:
-        self.missing.append(Misconfigured(f"headway.yaml: {where}", found, next_step=next_step))
+    def _value(self, name: str, settings: EnvironmentSettings | None) -> SecretStr | None:
+        """Return the value, asked for once: environments may be of accounts that call theirs the same."""
+        key = (settings.environment if settings and settings.aws else "", name)
+        if key not in self.known:
+            self.known[key] = load_value(name, settings.aws if settings else None)
+        return self.known[key]
+
+    def _miss(self, where: str, found: str, next_step: str, allowed: str = "") -> None:
+        self.missing.append(Misconfigured(f"headway.yaml: {where}", found, allowed, next_step))
 
 
 def _as_name(variable: str) -> str:

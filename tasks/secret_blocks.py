@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from blocks.secret_block import load_secret, remove_secret, save_secret, secret_names
 from delivery.model import Model
 from delivery.spec.app import App
+from delivery.spec.aws_secret import aws_secret_name
 from delivery.spec.secret_blocks import named_secrets
 
 __all__ = ["load_secret", "missing_secrets", "overview", "remove_secret", "save_secret"]
@@ -20,7 +21,7 @@ class SecretView(Model):
 
 def missing_secrets(app: App) -> dict[str, str]:
     """Return key of headway.yaml → name, for every secret that it names and the server does not have."""
-    named = named_secrets(app)
+    named = {key: name for key, name in named_secrets(app).items() if aws_secret_name(name) is None}
     known = set(secret_names()) if named else set()
     return {key: name for key, name in named.items() if name not in known}
 
@@ -30,6 +31,8 @@ def overview(apps: Iterable[App]) -> list[SecretView]:
     there, users = secret_names(), dict[str, list[str]]()
     for app in apps:
         for key, name in named_secrets(app).items():
+            if aws_secret_name(name):  # the server does not keep it
+                continue
             users.setdefault(name, []).append(f"{app.app}: {key}")
     return [
         SecretView(name=name, is_there=name in there, used_by=tuple(users.get(name, ())))

@@ -9,10 +9,10 @@ import boto3
 from botocore.config import Config
 from botocore.credentials import AssumeRoleCredentialFetcher, DeferredRefreshableCredentials
 from botocore.session import get_session
-from pydantic import SecretStr
 
 from delivery.aws.failures import aws_errors, check_region
 from delivery.errors import Misconfigured
+from delivery.ports.aws_account import AwsAccount, Phase
 
 if TYPE_CHECKING:
     from botocore.session import Session as BotocoreSession
@@ -26,25 +26,15 @@ SESSION_NAME = "headway"
 
 @dataclass(frozen=True)
 class AwsAccess:
-    """Credentials of one account in one region; without any of them boto3 looks where it always does.
+    """Clients of an account's services; its role is assumed again before its credentials end."""
 
-    With `role` everything is done as that role, which is assumed again before its credentials end. `endpoint_url` is
-    asked instead of AWS, also for the role; boto3 itself does the same with `AWS_ENDPOINT_URL`.
-    """
-
-    region: str | None = None
-    profile: str | None = None
-    key_id: str | None = None
-    secret_key: SecretStr | None = field(default=None, repr=False)
-    session_token: SecretStr | None = field(default=None, repr=False)
-    endpoint_url: str | None = None
+    account: AwsAccount = field(default_factory=AwsAccount)
     tries: int = TRIES
-    role: str | None = None
-    external_id: str | None = field(default=None, repr=False)
 
-    def as_role(self, role: str | None) -> "AwsAccess":
-        """Return the access of a role that these credentials may assume; none: of whom they are."""
-        return replace(self, role=role) if role else self
+    def in_phase(self, phase: Phase) -> "AwsAccess":
+        """Return the access of the role that the account has for a phase; none is named: the same."""
+        role = self.account.roles.get(phase)
+        return replace(self, account=replace(self.account, role=role)) if role else self
 
     def client(self, service: str, *, region: str | None = None) -> Any:
         """Return a client of a service, which tries again what AWS documents as worth trying again.
@@ -60,7 +50,7 @@ class AwsAccess:
                     "none is named",
                     next_step="set AWS_REGION, or the region of the AWS Credentials block",
                 )
-            if not (self.endpoint_url or os.environ.get("AWS_ENDPOINT_URL")):
+            if not (self.account.endpoint_url or os.environ.get("AWS_ENDPOINT_URL")):
                 check_region(session, service, where)
             config = Config(
                 connect_timeout=CONNECT_SECONDS,
@@ -68,31 +58,34 @@ class AwsAccess:
                 retries={"mode": "standard", "total_max_attempts": self.tries},
                 user_agent_extra="headway",
             )
-            return session.client(service, region_name=where, endpoint_url=self.endpoint_url, config=config)
+            return session.client(service, region_name=where, endpoint_url=self.account.endpoint_url, config=config)
 
     @cached_property
     def session(self) -> boto3.Session:
         """The session that clients are made of."""
+        whose = self.account
         own = boto3.Session(
-            aws_access_key_id=self.key_id,
-            aws_secret_access_key=self.secret_key.get_secret_value() if self.secret_key else None,
-            aws_session_token=self.session_token.get_secret_value() if self.session_token else None,
-            profile_name=self.profile,
-            region_name=self.region,
+            aws_access_key_id=whose.key_id,
+            aws_secret_access_key=whose.secret_key.get_secret_value() if whose.secret_key else None,
+            aws_session_token=whose.session_token.get_secret_value() if whose.session_token else None,
+            profile_name=whose.profile,
+            region_name=whose.region,
         )
-        if self.role is None:
+        if whose.role is None:
             return own
         return boto3.Session(botocore_session=self._assumed(own), region_name=own.region_name)
 
     def _assumed(self, own: boto3.Session) -> "BotocoreSession":
         credentials = own.get_credentials()
         if credentials is None:
-            raise Misconfigured(f"AWS role {self.role}", "there are no credentials that could assume it")
-        more = {"RoleSessionName": SESSION_NAME} | ({"ExternalId": self.external_id} if self.external_id else {})
+            raise Misconfigured(f"AWS role {self.account.role}", "there are no credentials that could assume it")
+        more = {"RoleSessionName": SESSION_NAME}
+        if self.account.external_id:
+            more["ExternalId"] = self.account.external_id
         fetcher = AssumeRoleCredentialFetcher(
-            client_creator=partial(own._session.create_client, endpoint_url=self.endpoint_url),
+            client_creator=partial(own._session.create_client, endpoint_url=self.account.endpoint_url),
             source_credentials=credentials,
-            role_arn=str(self.role),
+            role_arn=str(self.account.role),
             extra_args=more,
         )
         session = get_session()

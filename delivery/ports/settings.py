@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from pydantic import SecretStr
 
+from delivery.ports.aws_account import AwsAccount
 from delivery.ports.registry import Registry
 from delivery.ports.tls import ServerCertificate
 
@@ -15,6 +16,7 @@ class EnvironmentSettings:
 
     `secrets` are variables of every service, `parts` those of single parts, each under its key in headway.yaml.
     `registry` has the images of its releases; none: the platform's own.
+    `aws` is whose credentials AWS is asked with; none: those that its own programs find.
     `certificates` reads those of its HTTPS entry as they are now; Misconfigured when one cannot be shown to users.
     """
 
@@ -25,6 +27,7 @@ class EnvironmentSettings:
     secrets: Mapping[str, SecretStr] = field(default_factory=dict, repr=False)
     parts: Mapping[str, Mapping[str, SecretStr]] = field(default_factory=dict, repr=False)
     certificates: Callable[[], tuple[ServerCertificate, ...]] = field(default=tuple, repr=False)
+    aws: AwsAccount | None = None
 
     def revealed_to(self, service: str) -> dict[str, str]:
         """Return the secrets of a service as variables: hand them to the target and nowhere else."""

@@ -5,6 +5,7 @@ from pydantic import SecretStr
 
 from delivery.aws.access import AwsAccess, account_of
 from delivery.errors import Misconfigured, Transient
+from delivery.ports.aws_account import AwsAccount
 from tests.support.local_aws import local_aws
 
 pytestmark = pytest.mark.xdist_group("local-aws")
@@ -27,40 +28,43 @@ def nothing_else(monkeypatch, tmp_path):
 
 
 def test_a_role_of_another_account_is_assumed_and_the_endpoint_is_honoured_for_it_as_well(server):
-    role = "arn:aws:iam::222222222222:role/production"
+    role, backups = (f"arn:aws:iam::{number * 12}:role/x" for number in "23")
+    access = server.access(role=role, roles={"backup": backups})
 
     assert account_of(server.access()) == "123456789012"
-    assert account_of(server.access().as_role(role)) == "222222222222"
-    assert server.access().as_role(None) == server.access()
+    assert account_of(access) == account_of(access.in_phase("release")) == "222222222222"
+    assert account_of(access.in_phase("backup")) == "333333333333"
 
 
 def test_the_endpoint_of_the_variable_is_honoured_by_everything(server, monkeypatch):
     monkeypatch.setenv("AWS_ENDPOINT_URL", server.url)
-    access = AwsAccess(region="eu-west-1", key_id="local", secret_key=SecretStr("local"))
+    keys = {"region": "eu-west-1", "key_id": "local", "secret_key": SecretStr("local")}
+    access = AwsAccess(AwsAccount(**keys, role="arn:aws:iam::333333333333:role/staging"))
 
-    assert account_of(access.as_role("arn:aws:iam::333333333333:role/staging")) == "333333333333"
+    assert account_of(access) == "333333333333"
 
 
 def test_without_credentials_or_region_it_is_said_what_to_do():
     with pytest.raises(Misconfigured, match=r"AWS region: none is named(.|\n)*AWS_REGION"):
-        AwsAccess().client("s3")
+        AwsAccess(AwsAccount()).client("s3")
     with pytest.raises(Misconfigured, match="there are no credentials that could assume it"):
-        AwsAccess(region="us-east-1", role="arn:aws:iam::2:role/x").client("s3")
+        AwsAccess(AwsAccount(region="us-east-1", role="arn:aws:iam::2:role/x")).client("s3")
     with pytest.raises(Misconfigured, match=r"AWS credentials(.|\n)*next: log in again"):
-        account_of(AwsAccess(region="us-east-1"))
+        account_of(AwsAccess(AwsAccount(region="us-east-1")))
     with pytest.raises(Misconfigured, match="profile"):
-        AwsAccess(region="us-east-1", profile="nobody").client("s3")
+        AwsAccess(AwsAccount(region="us-east-1", profile="nobody")).client("s3")
 
 
 def test_a_region_without_the_service_is_told_with_those_that_have_it():
     with pytest.raises(Misconfigured, match=r"AWS region .* has no .*; allowed: .*us-east-1"):
-        AwsAccess(region="ap-east-2", key_id="k", secret_key=SecretStr("s")).client("appmesh")
+        AwsAccess(AwsAccount(region="ap-east-2", key_id="k", secret_key=SecretStr("s"))).client("appmesh")
 
 
 def test_no_secret_is_in_what_is_printed_of_it():
-    access = AwsAccess(region="us-east-1", key_id="AKIA", secret_key=SecretStr("hush"), session_token=SecretStr("hush"))
+    hush = SecretStr("hush")
+    account = AwsAccount(region="us-east-1", key_id="AKIA", secret_key=hush, session_token=hush, external_id="hush")
 
-    assert "hush" not in repr(access)
+    assert "hush" not in repr(AwsAccess(account))
 
 
 def test_a_throttle_is_tried_again_and_one_that_goes_on_is_transient(server):

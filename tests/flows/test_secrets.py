@@ -15,6 +15,7 @@ from prefect.client.schemas.filters import (
     LogFilterFlowRunId,
 )
 from prefect.settings import PREFECT_SERVER_DATABASE_CONNECTION_URL
+from prefect_aws import AwsCredentials
 
 from blocks.environment import DeliveryEnvironment, block_name
 from delivery.errors import Misconfigured
@@ -23,6 +24,7 @@ from tasks.certificates import certificate_problems
 from tests.delivery.values import make_app
 from tests.flows.platform import MEMORY, artifacts
 from tests.support.authority import self_signed
+from tests.support.local_aws import local_aws
 
 pytestmark = [pytest.mark.prefect, pytest.mark.xdist_group("prefect")]
 
@@ -30,10 +32,24 @@ CANARY = "canary-7f3a9c-in-the-block"
 NAMED = "canary-0b41de-in-a-secret"
 OF_SUITE = "canary-92ce51-of-a-suite"
 OF_BUILD = "canary-417bd0-of-a-build"
+ON_AWS = "canary-5d20c8-on-aws"
 
 
 @pytest.fixture
-def given(platform, monkeypatch):
+def seen(monkeypatch):
+    """What targets are given of secrets: variable → value."""
+    found: dict[str, str] = {}
+
+    def open_and_look(app, environment, settings, *, sequence):
+        found.update({name: value.get_secret_value() for name, value in settings.secrets.items()})
+        return open_environment(app, environment, settings, sequence=sequence)
+
+    monkeypatch.setattr("delivery.opening.open_environment", open_and_look)
+    return found
+
+
+@pytest.fixture
+def given(platform, seen):
     """Production has two secrets; returns what its target was given of them."""
     environment = DeliveryEnvironment(secrets={"API_KEY": CANARY})
     environment.save(block_name("shop", "production"), overwrite=True, _sync=True)
@@ -42,14 +58,7 @@ def given(platform, monkeypatch):
     production = {"target": MEMORY, "secrets": {"TOKEN": "shop-token"}, "acceptance": ["smoke"]}
     suite = {"image": "web", "secrets": {"TOKEN": "suite-token"}}
     platform.describe(environments={"production": production}, suites={"unit": suite, "smoke": suite})
-    found: dict[str, str] = {}
-
-    def open_and_look(app, environment, settings, *, sequence):
-        found.update({name: value.get_secret_value() for name, value in settings.secrets.items()})
-        return open_environment(app, environment, settings, sequence=sequence)
-
-    monkeypatch.setattr("delivery.opening.open_environment", open_and_look)
-    yield found
+    yield seen
     DeliveryEnvironment.delete(block_name("shop", "production"), _sync=True)
 
 
@@ -91,6 +100,59 @@ def test_a_secret_is_in_nothing_that_is_kept(platform, given, server, healthy):
     assert platform.containers.secrets["smoke"] == {"TOKEN": OF_SUITE}
     assert OF_SUITE not in searched
     assert "told [" in searched  # the acceptance suite printed what it was given
+
+
+@pytest.fixture(scope="module")
+def aws(tmp_path_factory):
+    with local_aws(tmp_path_factory.mktemp("aws")) as server:
+        server.client("secretsmanager").create_secret(Name="shop/db", SecretString=f'{{"token": "{ON_AWS}"}}')
+        yield server
+
+
+@pytest.fixture
+def on_aws(platform, aws, monkeypatch):
+    """Production has credentials for an AWS with a secret."""
+    for name in ("AWS_ENDPOINT_URL", "AWS_REGION", "AWS_ACCESS_KEY_ID"):
+        monkeypatch.delenv(name, raising=False)
+    keys = {"aws_access_key_id": "local", "aws_secret_access_key": "local", "region_name": "us-east-1"}
+    credentials = AwsCredentials(**keys, aws_client_parameters={"endpoint_url": aws.url})
+    credentials.save("shop-account", overwrite=True, _sync=True)
+    block = DeliveryEnvironment(aws_credentials="shop-account")
+    block.save(block_name("shop", "production"), overwrite=True, _sync=True)
+    yield
+    DeliveryEnvironment.delete(block_name("shop", "production"), _sync=True)
+
+
+@pytest.mark.usefixtures("on_aws")
+def test_a_secret_of_secrets_manager_reaches_the_environment_and_nothing_that_is_kept(platform, seen, server):
+    secrets = {"TOKEN": "aws-secretsmanager:shop/db#token"}
+    platform.describe(environments={"production": {"target": MEMORY, "secrets": secrets}})
+    platform.behaviour().requests = 1000
+
+    run = platform.deliver()
+
+    searched = kept_in(platform.root, server).decode(errors="replace") + "".join(logs_of(run.id))
+    assert seen == {"TOKEN": ON_AWS}
+    assert run.id in searched
+    assert ON_AWS not in searched
+
+
+@pytest.mark.usefixtures("on_aws")
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("aws-secretsmanager:shop/none#token", "secret shop/none: Secrets Manager in us-east-1 has none of that name"),
+        ("aws-secretsmanager:shop/db#tokne", "secret shop/db: has no key tokne; allowed: token"),
+    ],
+)
+def test_a_secret_that_aws_does_not_have_is_told_before_anything_is_built(platform, name, said):
+    platform.describe(environments={"production": {"target": MEMORY, "secrets": {"TOKEN": name}}})
+
+    run = platform.deliver()
+
+    assert run.ended[0] == "Misconfigured"
+    assert f"headway.yaml: environments.production.secrets.TOKEN: {said}" in run.ended[1]
+    assert platform.containers.calls["build web"] == 0
 
 
 def test_a_secret_that_is_not_there_is_told_before_anything_is_built(platform):

@@ -13,6 +13,7 @@ from botocore.config import Config
 from pydantic import SecretStr
 
 from delivery.aws.access import AwsAccess
+from delivery.ports.aws_account import AwsAccount
 
 ROOT = Path(__file__).parents[2]
 REGION = "us-east-1"
@@ -56,9 +57,13 @@ class Server:
         keys = {**KEYS, **more}
         return boto3.client(service, endpoint_url=self.url, region_name=region, config=config, **keys)
 
-    def access(self, **more) -> AwsAccess:
+    def account(self, **more) -> AwsAccount:
+        """Return credentials for this AWS, as a block hands them out."""
+        return AwsAccount(region=REGION, key_id="local", secret_key=SecretStr("local"), endpoint_url=self.url, **more)
+
+    def access(self, tries: int = 5, **more) -> AwsAccess:
         """Return what the product has of this AWS."""
-        return AwsAccess(region=REGION, key_id="local", secret_key=SecretStr("local"), endpoint_url=self.url, **more)
+        return AwsAccess(self.account(**more), tries)
 
     def put_faults(self, *faults: dict[str, object]) -> None:
         """Let these happen, and none of those before."""
