@@ -1,6 +1,8 @@
 """Phase 1: all images of a revision, side by side."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterable
+from weakref import WeakValueDictionary
 
 from prefect import flow
 
@@ -12,6 +14,7 @@ from tasks.build import build_image, build_suite
 from tasks.images import find_images
 from tasks.scan import prepare_scanner
 
+_QUEUED: "WeakValueDictionary[str, asyncio.Event]" = WeakValueDictionary()
 FIRST_LOOK_SECONDS = 10.0  # a database that takes longer to be had comes while images are built
 
 
@@ -21,6 +24,7 @@ async def build(order: Order) -> Built:
     await find_images(order)
     # That there is no vulnerability database is mostly known at once, and then nothing need be built.
     scanner = await begun(prepare_scanner(order), wait_seconds=FIRST_LOOK_SECONDS)
+    asyncio.get_running_loop().call_soon(queued(order).set)  # once those below wait for their turn
     together = _side_by_side(order)
     elsewhere = suites_of_environments(order.app)
     suites = [name for name, suite in order.app.suites.items() if suite.build and name not in elsewhere]
@@ -34,8 +38,17 @@ async def build(order: Order) -> Built:
     return Built(images=tuple(images), suites=tuple(tests))
 
 
+def queued(order: Order) -> asyncio.Event:
+    """Return what is set once the builds that tests and scans wait for are in the queue."""
+    return _QUEUED.setdefault(order.run, asyncio.Event())
+
+
 async def build_late(order: Order) -> tuple[BuiltImage, ...]:
-    """Build and push the images of the suites that only environments run, which nothing needs before a release."""
+    """Build and push the images of the suites that only environments run, which nothing needs before a release.
+
+    They take their turns after all others, so that no test waits for them.
+    """
+    await queued(order).wait()
     suites = [name for name in suites_of_environments(order.app) if order.app.suites[name].build]
     return await build_suites(order, sorted(suites)) if suites else ()
 

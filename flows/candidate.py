@@ -3,7 +3,7 @@
 from delivery.ports.cells import CellResult
 from delivery.releases.order import Built, Order
 from delivery.scanning.findings import ScanReport
-from flows.build import build, build_late
+from flows.build import build, build_late, queued
 from flows.limits import both
 from flows.matrix import run_matrix
 from flows.scan import scan
@@ -16,6 +16,10 @@ async def build_and_prove(order: Order) -> tuple[Built, list[ScanReport], list[C
 
 
 async def _prove(order: Order) -> tuple[Built, list[ScanReport], list[CellResult]]:
-    built = await build(order)
+    first = queued(order)
+    try:
+        built = await build(order)
+    finally:
+        first.set()  # also when they failed, or were built by an earlier try of this run
     reports, results = await both(scan(order, built), run_matrix(order, built))
     return built, reports, results

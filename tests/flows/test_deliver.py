@@ -57,6 +57,17 @@ def test_no_test_waits_for_an_image_that_only_staging_needs(platform):
     assert steps["build suite smoke"].phase == "build acceptance"
 
 
+def test_an_image_that_only_staging_needs_takes_its_turn_after_those_that_tests_wait_for(platform):
+    suites = {"unit": {"build": {}}, "smoke": {"build": {}}}
+    platform.describe(environments=ON_THE_WAY, suites=suites, parallel_builds=1)
+
+    run = platform.deliver()
+
+    assert run.state.is_completed(), run.ended
+    built = [call for call in platform.containers.calls if call.startswith("build ")]
+    assert (len(built), built[-1]) == (3, "build suite-smoke")
+
+
 @pytest.mark.long
 def test_an_image_that_only_staging_needs_keeps_the_revision_out_when_it_cannot_be_built(platform):
     platform.describe(environments=ON_THE_WAY, suites=SUITES | {"smoke": {"build": {}}})
