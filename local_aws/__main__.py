@@ -6,6 +6,8 @@ import sys
 from pathlib import Path
 
 from delivery.home import Home
+from local_aws.agents import agents
+from local_aws.installation import current
 from local_aws.server import serve
 
 
@@ -18,7 +20,8 @@ def main() -> int:
     server = serve(Home(given.home.resolve()), given.port)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     print(f"the local AWS is at http://127.0.0.1:{server.server_port}", flush=True)
-    server.serve_forever()
+    with agents(current()):
+        server.serve_forever()
     return 0
 
 

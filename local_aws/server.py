@@ -13,7 +13,7 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_ba
 from werkzeug.serving import BaseWSGIServer, make_server
 
 from delivery.home import Home
-from local_aws import services
+from local_aws import reports, services
 from local_aws.faults import Faults, answer_of
 from local_aws.installation import LOOPBACK, Installation, set_current
 from local_aws.journal import Answer, Journal
@@ -77,6 +77,8 @@ class LocalAws:
         return _lose(environ)
 
     def _answer(self, environ: dict[str, Any]) -> Answer:
+        if reports.is_report(environ):
+            return reports.take(environ)
         told: list[Any] = []
 
         def start(status: str, headers: list[tuple[str, str]], *_: Any) -> Callable[[bytes], object]:

@@ -217,7 +217,9 @@ def _digest_of_same(asked: Asked, error: ClientError) -> str:
 def _passed(asked: Asked, principal: Principal) -> tuple[str, list[tuple[str, str]], Iterator[bytes]]:
     """Let the registry answer, with what comes and what goes never whole in memory."""
     given = asked.environ
-    names = {name: "HTTP_" * (not name.startswith("Content-") or name == "Content-Range") + _cgi(name) for name in PASSED}
+    names = {
+        name: "HTTP_" * (not name.startswith("Content-") or name == "Content-Range") + _cgi(name) for name in PASSED
+    }
     headers = {name: str(given[key]) for name, key in names.items() if given.get(key)}
     path = f"/v2/{asked.account}/{asked.region}/{asked.name}/{asked.kind}/{asked.rest}"
     query = _query(asked, principal)

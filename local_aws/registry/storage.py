@@ -1,4 +1,4 @@
-"""The registry that keeps manifests and layers: a container on loopback whose data outlives it, with a key of its own."""
+"""The registry that keeps manifests and layers: a container on loopback with a key, whose data outlives it."""
 
 import functools
 import threading
@@ -67,6 +67,11 @@ class Storage:
             self._address = _address_of(container)
             return self._address
 
+    def stop(self) -> None:
+        """Stop the registry when it was asked anything; what was pushed stays."""
+        if self._address and (container := self._found()):
+            container.stop(timeout=STOP_SECONDS)
+
     def _ask(
         self, address: str, method: str, path: str, body: Body, headers: Mapping[str, str] | None
     ) -> BaseHTTPResponse:
@@ -112,7 +117,7 @@ class Storage:
             name=name,
             labels=labels,
             network=ensure_network(self._here.home),
-            ports={f"{PORT}/tcp": (LOOPBACK, None)},
+            ports={f"{PORT}/tcp": (LOOPBACK, 0)},
             volumes={name: {"bind": "/var/lib/registry", "mode": "rw"}},
         )
         configuration = CONFIGURATION.format(port=PORT, passwords=PASSWORDS, secret=secret)

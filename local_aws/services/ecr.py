@@ -63,7 +63,7 @@ def _keep_none(self: Repository, value: str) -> None:
 
 def add() -> None:
     """Put ours in place of moto's."""
-    Repository.uri = property(_uri, _keep_none)  # type: ignore[misc, assignment]
+    Repository.uri = property(_uri, _keep_none)  # type: ignore[assignment]
     for operation in (get_authorization_token, get_download_url_for_layer):
         setattr(ECRResponse, operation.__name__, operation)
     ecr_images.add()

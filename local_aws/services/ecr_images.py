@@ -104,13 +104,13 @@ def batch_delete_image(self: ECRResponse) -> ActionResult:
     https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_BatchDeleteImage.html
     """
     repository = repository_of(self, "ecr:BatchDeleteImage")
-    deleted, failures = [], []
+    deleted, failures = list[dict[str, str]](), list[dict[str, Any]]()
     for asked in self._get_param("imageIds"):
         image, tag = _find(repository, asked), asked.get("imageTag")
         if image is None:
             failures.append(_failure(asked))
             continue
-        tags = [tag] if tag else list(image.image_tags) or [None]
+        tags = [tag] if tag else list(image.image_tags) or [""]
         deleted += [{"imageDigest": image.image_digest, **({"imageTag": one} if one else {})} for one in tags]
         for one in tags:
             image.remove_tag(one)
@@ -178,7 +178,8 @@ def _made(repository: Repository, manifest: str, digest: str, media_type: str) -
         digest,
         repository.registry_id,
     )
-    if repository.image_scanning_configuration.get("scanOnPush"):
+    scanning: Any = repository.image_scanning_configuration
+    if scanning.get("scanOnPush"):
         image.last_scan = datetime.now(UTC).replace(tzinfo=None)
     repository.images.append(image)
     return image

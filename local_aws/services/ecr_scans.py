@@ -43,7 +43,9 @@ def _put(repository: Repository, image: Image) -> dict[str, Any]:
     backend = ecr_backends[repository.registry_id][repository.region_name]
     for result in reversed(backend.scan_finding_results):
         named = result.get("imageId") or {}
-        is_meant = not named or named.get("imageDigest") == image.image_digest or named.get("imageTag") in image.image_tags
+        is_meant = (
+            not named or named.get("imageDigest") == image.image_digest or named.get("imageTag") in image.image_tags
+        )
         if result["repositoryName"] == repository.name and is_meant:
             return {key: _read(result[key]) for key in ("imageScanStatus", "imageScanFindings") if key in result}
     return {}
