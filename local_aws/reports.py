@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import httpx
+import urllib3
 
 from local_aws.installation import current
 
@@ -29,6 +29,7 @@ def take(environ: Mapping[str, Any]) -> tuple[str, list[tuple[str, str]], bytes]
 
 
 def tell(kind: str, told: Mapping[str, object]) -> None:
-    """Tell the records of this local AWS; HTTPError when they do not take it."""
-    answer = httpx.post(f"{current().url}{PATH}{kind}", json=dict(told), timeout=SECONDS, trust_env=False)
-    answer.raise_for_status()
+    """Tell the records of this local AWS; OSError when they do not take it, HTTPError when they do not answer."""
+    answer = urllib3.request("POST", f"{current().url}{PATH}{kind}", json=dict(told), timeout=SECONDS, retries=False)
+    if answer.status >= 300:
+        raise OSError(f"what was found out of {kind} is not taken: {answer.status} {answer.data.decode()}")

@@ -4,7 +4,6 @@ import base64
 import time
 from datetime import UTC, datetime
 
-from moto.core.exceptions import ServiceException
 from moto.core.responses import ActionResult
 from moto.ecr.models import Repository
 from moto.ecr.responses import ECRResponse
@@ -14,6 +13,7 @@ from local_aws.registry import tokens
 from local_aws.registry.tokens import Grant
 from local_aws.services import ecr_images, ecr_layers, ecr_scans
 from local_aws.services.ecr_access import principal_of, registry_uri, repository_of
+from local_aws.services.errors import Refusal
 
 
 def get_authorization_token(self: ECRResponse) -> ActionResult:
@@ -46,7 +46,7 @@ def get_download_url_for_layer(self: ECRResponse) -> ActionResult:
     digest = self._get_param("layerDigest")
     if digest not in {one for image in repository.images for one in ecr_images.blobs_of(image)}:
         message = f"The layer with digest '{digest}' is not referenced in the repository '{repository.name}'"
-        raise ServiceException("LayerInaccessibleException", message)
+        raise Refusal("LayerInaccessibleException", message)
     path = f"/v2/{repository.registry_id}/{repository.region_name}/{repository.name}/blobs/{digest}"
     asks = principal_of(self)
     word = tokens.written(Grant(asks.account, asks.arns, int(time.time()) + tokens.LINK_SECONDS, path))

@@ -1,6 +1,5 @@
 """Who asks ECR for what, and which repository is meant: another account's only as its policy allows."""
 
-from moto.core.exceptions import ServiceException
 from moto.ecr.models import Repository, ecr_backends
 from moto.ecr.responses import ECRResponse
 from moto.sts.models import sts_backends
@@ -9,6 +8,7 @@ from local_aws.installation import current
 from local_aws.registry.answers import Refused
 from local_aws.registry.protocol import check_allowed
 from local_aws.registry.tokens import Principal
+from local_aws.services.errors import Refusal
 
 
 def registry_uri(account: str, region: str) -> str:
@@ -36,5 +36,5 @@ def repository_of(response: ECRResponse, action: str) -> Repository:
     try:
         check_allowed(found, principal_of(response), action)
     except Refused as error:
-        raise ServiceException("AccessDeniedException", error.message) from error
+        raise Refusal("AccessDeniedException", error.message) from error
     return found

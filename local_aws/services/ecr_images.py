@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from typing import Any
 
-from moto.core.exceptions import ServiceException
 from moto.core.responses import ActionResult
 from moto.ecr.exceptions import ImageAlreadyExistsException, ImageNotFoundException, InvalidParameterException
 from moto.ecr.models import Image, Repository
@@ -16,6 +15,7 @@ from local_aws.journal import is_replaying
 from local_aws.registry.protocol import find_image
 from local_aws.registry.storage import storage
 from local_aws.services.ecr_access import repository_of
+from local_aws.services.errors import Refusal
 
 LISTS = ("application/vnd.docker.distribution.manifest.list.v2+json", "application/vnd.oci.image.index.v1+json")
 WITH_EXCLUSION = "_WITH_EXCLUSION"
@@ -35,12 +35,12 @@ def put_image(self: ECRResponse) -> ActionResult:
     digest = f"sha256:{hashlib.sha256(manifest.encode()).hexdigest()}"
     if wanted and wanted != digest:
         message = f"The provided digest '{wanted}' does not match the calculated digest '{digest}'"
-        raise ServiceException("ImageDigestDoesNotMatchException", message)
+        raise Refusal("ImageDigestDoesNotMatchException", message)
     image, tagged = find_image(repository, digest), find_image(repository, tag) if tag else None
     if image is not None and (not tag or tagged is image):
         raise ImageAlreadyExistsException(repository.name, repository.registry_id, digest, tag or "null")
     if tagged is not None and not is_mutable(repository, tag):
-        raise ServiceException(
+        raise Refusal(
             "ImageTagAlreadyExistsException",
             f"The image tag '{tag}' already exists in the '{repository.name}' repository and cannot be overwritten "
             "because the tag is immutable.",
@@ -162,10 +162,10 @@ def _keep(repository: Repository, manifest: str, digest: str, media_type: str) -
     codes = {one.get("code") for one in json.loads(said).get("errors", ())} if said.startswith("{") else set()
     if codes & {"MANIFEST_BLOB_UNKNOWN", "MANIFEST_UNKNOWN", "BLOB_UNKNOWN"}:
         code = "ReferencedImagesNotFoundException" if media_type in LISTS else "LayersNotFoundException"
-        raise ServiceException(code, f"what the manifest names is not in the repository '{repository.name}': {said}")
+        raise Refusal(code, f"what the manifest names is not in the repository '{repository.name}': {said}")
     if told.status < 500:
         raise InvalidParameterException(f"Invalid parameter at 'ImageManifest': {said}")
-    raise ServiceException("ServerException", said)
+    raise Refusal("ServerException", said)
 
 
 def _made(repository: Repository, manifest: str, digest: str, media_type: str) -> Image:

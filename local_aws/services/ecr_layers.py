@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 from uuid import uuid4
 
-from moto.core.exceptions import ServiceException
 from moto.core.responses import ActionResult
 from moto.ecr.exceptions import UploadNotFoundException
 from moto.ecr.models import DEFAULT_LAYER_PART_SIZE, LAYER_MEDIA_TYPE, Repository
@@ -20,6 +19,7 @@ from urllib3.response import BaseHTTPResponse
 
 from local_aws.registry.storage import storage
 from local_aws.services.ecr_access import repository_of
+from local_aws.services.errors import Refusal
 
 
 @dataclass
@@ -77,7 +77,7 @@ def upload_layer_part(self: ECRResponse) -> ActionResult:
     upload, content = _upload(self, "ecr:UploadLayerPart"), self._get_param("layerPartBlob")
     content = base64.b64decode(content) if isinstance(content, str) else content
     if self._get_param("partFirstByte") != upload.received:
-        raise ServiceException("InvalidLayerPartException", f"the next byte is {upload.received}")
+        raise Refusal("InvalidLayerPartException", f"the next byte is {upload.received}")
     told = _done(storage().ask("PATCH", upload.location, body=content, headers=_octets(content)))
     upload.location = _path(told)
     upload.received += len(content)
@@ -94,9 +94,9 @@ def complete_layer_upload(self: ECRResponse) -> ActionResult:
     upload = _upload(self, "ecr:CompleteLayerUpload")
     digest = f"sha256:{upload.digest.hexdigest()}"
     if not upload.received:
-        raise ServiceException("EmptyUploadException", "the upload contains no layer parts")
+        raise Refusal("EmptyUploadException", "the upload contains no layer parts")
     if digest not in self._get_param("layerDigests"):
-        raise ServiceException("InvalidLayerException", f"the digest of what came is {digest}")
+        raise Refusal("InvalidLayerException", f"the digest of what came is {digest}")
     mark = "&" if "?" in upload.location else "?"
     _done(storage().ask("PUT", f"{upload.location}{mark}digest={digest}"))
     del _UPLOADS[self._get_param("uploadId")]
@@ -124,7 +124,7 @@ def _blobs(repository: Repository) -> str:
 def _done(told: BaseHTTPResponse) -> BaseHTTPResponse:
     said = told.read().decode(errors="replace")
     if told.status >= 300:
-        raise ServiceException("ServerException", json.dumps(said))
+        raise Refusal("ServerException", json.dumps(said))
     return told
 
 
