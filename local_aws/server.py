@@ -7,15 +7,18 @@ import time
 from collections.abc import Callable, Iterable
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import BaseWSGIServer, make_server
 
-from local_aws import services
+from delivery.home import Home
+from local_aws import reports, services
 from local_aws.faults import Faults, answer_of
+from local_aws.installation import LOOPBACK, Installation, set_current
 from local_aws.journal import Answer, Journal
-from local_aws.operations import asked
+from local_aws.operations import asked, is_of_registry
+from local_aws.registry import protocol as registry
 
 FAULTS_PATH = "/headway/faults"
 STATUS_PATH = "/headway/status"
@@ -33,6 +36,8 @@ class LocalAws:
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request."""
+        if is_of_registry(environ):
+            return self._let_through(environ, start_response)
         body = _body_of(environ)
         status, headers, content = self._respond(environ, body)
         start_response(status, headers)
@@ -54,11 +59,26 @@ class LocalAws:
             else self._answer({**environ, "wsgi.input": _again(body)})
         )
         if fault:
-            environ["werkzeug.socket"].shutdown(socket.SHUT_RDWR)
-            raise ConnectionAbortedError("the answer is lost, as was asked for")
+            _lose(environ)
         return given
 
+    def _let_through(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+        """Answer a client of registries: what it sends and gets is never whole in memory, nor written down."""
+        what = asked(environ, b"")
+        fault = self.faults.take(what)
+        if fault is None:
+            return registry.answer(environ, start_response)
+        if fault.kind != "answer lost":
+            status, headers, content = _with_status(*answer_of(fault, what))
+            start_response(status, headers)
+            return [content]
+        for _ in registry.answer(environ, lambda *_: None):
+            pass
+        return _lose(environ)
+
     def _answer(self, environ: dict[str, Any]) -> Answer:
+        if reports.is_report(environ):
+            return reports.take(environ)
         told: list[Any] = []
 
         def start(status: str, headers: list[tuple[str, str]], *_: Any) -> Callable[[bytes], object]:
@@ -80,9 +100,23 @@ class LocalAws:
         return _json(self.faults.left())
 
 
-def serve(folder: Path, port: int) -> BaseWSGIServer:
-    """Return the server, bound to loopback, with the records of `folder`; the caller runs it."""
-    return make_server("127.0.0.1", port, LocalAws(folder), threaded=True)
+def serve(home: Home, port: int) -> BaseWSGIServer:
+    """Return the server, bound to loopback, with the records of a platform's home; the caller runs it."""
+    server = make_server(LOOPBACK, port, _nobody, threaded=True)  # bound first: records may name its port
+    here = Installation(home, server.server_port)
+    set_current(here)
+    server.app = LocalAws(here.folder)
+    return server
+
+
+def _nobody(_: dict[str, Any], __: StartResponse) -> Iterable[bytes]:
+    raise RuntimeError("asked before there is anything to answer with")
+
+
+def _lose(environ: dict[str, Any]) -> NoReturn:
+    """End the connection before the answer."""
+    environ["werkzeug.socket"].shutdown(socket.SHUT_RDWR)
+    raise ConnectionAbortedError("the answer is lost, as was asked for")
 
 
 def _body_of(environ: dict[str, Any]) -> bytes:

@@ -1,0 +1,23 @@
+"""The agents: what the records ask for is made, what happens is told to the records."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from local_aws.agents.agent import Agent
+from local_aws.agents.rds import RdsAgent
+from local_aws.installation import Installation
+from local_aws.registry.storage import storage
+
+
+@contextmanager
+def agents(here: Installation) -> Iterator[None]:
+    """Let all agents work; at an end in good order what they started is stopped, and its data stays."""
+    working: list[Agent] = [RdsAgent(here)]
+    for agent in working:
+        agent.start()
+    try:
+        yield
+    finally:
+        for agent in working:
+            agent.end()
+        storage().stop()
