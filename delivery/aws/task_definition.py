@@ -14,6 +14,7 @@ from delivery.ports.jobs import REPORTS, Job
 
 PROGRAM, PREPARE, COURIER = "program", "prepare", "courier"
 UPLOAD_VARIABLE = "HEADWAY_UPLOAD"
+STOP_SECONDS = 5  # of a program that is given up: from SIGTERM to SIGKILL
 # Volumes of Fargate belong to root and nobody else may write there:
 # https://docs.aws.amazon.com/AmazonECS/latest/developerguide/bind-mounts.html
 _PREPARE = "import os, sys\nfor path in sys.argv[1:]: os.chmod(path, 0o1777)"
@@ -121,6 +122,7 @@ def _program(job: Job, references: Mapping[str, str], folders: Sequence[str]) ->
         "name": PROGRAM,
         "image": job.image,
         "essential": not folders,
+        "stopTimeout": STOP_SECONDS,
         "environment": _pairs({name: value for name, value in job.env.items() if name not in references}, "value"),
         "secrets": _pairs(secrets, "valueFrom"),
     }

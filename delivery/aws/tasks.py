@@ -101,7 +101,7 @@ class Tasks:
     def look(self, task: Task) -> Task:
         """Return the task as it is now; Rejected when ECS knows it no more."""
         with aws_errors("ecs"):
-            found = self.client.describe_tasks(cluster=self.settings.cluster, tasks=[task.arn])["tasks"]
+            found = self.client.describe_tasks(cluster=self.settings.cluster, tasks=[task.arn]).get("tasks")
         if not found:
             raise Rejected(f"ECS knows nothing of task {task.id} any more")
         return Task(found[0])
