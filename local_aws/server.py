@@ -12,8 +12,11 @@ from typing import Any
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import BaseWSGIServer, make_server
 
+from delivery.home import Home
 from local_aws import services
+from local_aws.agents.ecs import EcsAgent
 from local_aws.faults import Faults, answer_of
+from local_aws.installation import LOOPBACK, Installation, set_current
 from local_aws.journal import Answer, Journal
 from local_aws.operations import asked
 
@@ -80,9 +83,12 @@ class LocalAws:
         return _json(self.faults.left())
 
 
-def serve(folder: Path, port: int) -> BaseWSGIServer:
-    """Return the server, bound to loopback, with the records of `folder`; the caller runs it."""
-    return make_server("127.0.0.1", port, LocalAws(folder), threaded=True)
+def serve(home: Home, port: int) -> tuple[BaseWSGIServer, EcsAgent]:
+    """Return the server, bound to loopback, with the records of `HOME/aws`, and who acts for it; the caller runs both."""
+    app = LocalAws(home.root / "aws")
+    server = make_server(LOOPBACK, port, app, threaded=True)
+    set_current(Installation(home, server.server_port))
+    return server, EcsAgent(app, app.faults)
 
 
 def _body_of(environ: dict[str, Any]) -> bytes:

@@ -1,8 +1,9 @@
 """What is ours on top of moto's services."""
 
-from local_aws.services import secrets
+from local_aws.services import ecs, secrets
 
 
 def add_ours() -> None:
     """Put our operations in place of moto's, or beside them, before anything is asked."""
     secrets.add()
+    ecs.add()
