@@ -84,7 +84,7 @@ class LocalAws:
 
 
 def serve(home: Home, port: int) -> tuple[BaseWSGIServer, EcsAgent]:
-    """Return the server, bound to loopback, with the records of `HOME/aws`, and who acts for it; the caller runs both."""
+    """Return the server, bound to loopback, with the records of `HOME/aws`, and who acts for it; both are to be run."""
     app = LocalAws(home.root / "aws")
     server = make_server(LOOPBACK, port, app, threaded=True)
     set_current(Installation(home, server.server_port))

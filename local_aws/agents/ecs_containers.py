@@ -2,12 +2,13 @@
 
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from docker.errors import APIError, NotFound
 from docker.models.containers import Container
 from docker.models.images import Image
-from moto.core import DEFAULT_ACCOUNT_ID
+from moto.core.models import DEFAULT_ACCOUNT_ID
 
 from delivery.changes.ledger import LABEL_PLATFORM, LABEL_ROLE
 from delivery.docker.engine.client import connect
@@ -40,7 +41,7 @@ def labels(task_arn: str, name: str = "") -> dict[str, str]:
 
 def find_containers(task_arn: str) -> dict[str, Container]:
     """Return the containers that there are of a task, by the name of each in its definition."""
-    wanted = {"label": [f"{key}={value}" for key, value in labels(task_arn).items()]}
+    wanted: dict[str, str | list[str] | bool] = {"label": [f"{key}={value}" for key, value in labels(task_arn).items()]}
     found = connect().containers.list(all=True, filters=wanted, ignore_removed=True)
     return {one.labels[LABEL_CONTAINER]: one for one in found}
 
@@ -74,7 +75,7 @@ def create_container(
     environment = {**own_variables(task), **_variables(definition), **secrets}
     told = {**labels(task.task_arn, definition["name"]), LABEL_DIGEST: digest_of(image, definition["image"])}
     return connect().containers.create(
-        image.id,
+        image,
         definition.get("command"),
         name=_name(task, definition["name"]),
         entrypoint=definition.get("entryPoint"),
@@ -109,7 +110,10 @@ def state_of(container: Container) -> State:
         return GONE
     found = container.attrs["State"]
     health = str((found.get("Health") or {}).get("Status", "")).upper()
-    told = {"health": health if health in ("HEALTHY", "UNHEALTHY") else "UNKNOWN", "runtime_id": str(container.id)}
+    told: dict[str, Any] = {
+        "health": health if health in ("HEALTHY", "UNHEALTHY") else "UNKNOWN",
+        "runtime_id": str(container.id),
+    }
     if found["Status"] == "created":
         if found.get("Error"):
             return State("stopped", reason=f"CannotStartContainerError: Error response from daemon: {found['Error']}")
@@ -123,10 +127,8 @@ def state_of(container: Container) -> State:
 
 def signal(container: Container, name: str | None = None) -> None:
     """Send a container the signal by which its image says that it ends, or the one that is named."""
-    try:
+    with suppress(APIError):  # it ended in this moment
         container.kill(signal=name or container.attrs["Config"].get("StopSignal") or "SIGTERM")
-    except (APIError, NotFound):  # it ended in this moment
-        pass
 
 
 def remove_all(task_arn: str) -> None:

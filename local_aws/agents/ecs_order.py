@@ -29,9 +29,7 @@ States = Mapping[str, State]
 
 def may_start(definition: Definition, states: States) -> bool:
     """Whether everything that a container depends on has come about."""
-    return all(
-        _has_come(one["condition"], states[one["containerName"]]) for one in definition.get("dependsOn", [])
-    )
+    return all(_has_come(one["condition"], states[one["containerName"]]) for one in definition.get("dependsOn", []))
 
 
 def never_starts(definition: Definition, states: States, definitions: Mapping[str, Definition]) -> str:
@@ -69,7 +67,9 @@ def _has_come(condition: str, state: State) -> bool:
         return state.phase != "created" and state.exit_code != NEVER_RAN
     if condition == "HEALTHY":
         return state.phase == "running" and state.health == "HEALTHY"
-    return state.phase == "stopped" and state.exit_code is not None and (condition == "COMPLETE" or state.exit_code == 0)
+    return (
+        state.phase == "stopped" and state.exit_code is not None and (condition == "COMPLETE" or state.exit_code == 0)
+    )
 
 
 def _ended(state: State) -> str:

@@ -20,7 +20,7 @@ class Unresolved(Exception):
 def resolve(container: Mapping[str, Any], account: str, region: str) -> dict[str, str]:
     """Return the variables of a container that are secrets, with their values; Unresolved when one cannot be had.
 
-    The account is the task's own, whatever account a secret's ARN names: policies that share a secret are not looked at.
+    The account asked is the task's own, whatever a secret's ARN names: policies that share one are not looked at.
     """
     found = {}
     for one in container.get("secrets", []):
@@ -61,9 +61,7 @@ def _secret_value(source: str, account: str) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
-@retry(
-    stop=stop_after_attempt(2), wait=wait_fixed(0.2), retry=retry_if_not_exception_type(Unresolved), reraise=True
-)
+@retry(stop=stop_after_attempt(2), wait=wait_fixed(0.2), retry=retry_if_not_exception_type(Unresolved), reraise=True)
 def _asked(ask: Any) -> dict[str, Any]:
     return dict(ask())
 

@@ -170,7 +170,9 @@ class TaskRun:
         }
         for _ in states:  # one that never starts keeps others from it
             for name, state in states.items():
-                if state.phase == "created" and (why := never_starts(self._definitions[name], states, self._definitions)):
+                if state.phase == "created" and (
+                    why := never_starts(self._definitions[name], states, self._definitions)
+                ):
                     states[name] = State("stopped", NEVER_RAN, why)
         return states
 
@@ -245,7 +247,8 @@ class TaskRun:
     def _end(self, reason: str) -> None:
         """End a task that cannot start."""
         stopped = [
-            {"containerName": name, "status": "STOPPED"} | ({"reason": reason} if reason.startswith(CANNOT_PULL) else {})
+            {"containerName": name, "status": "STOPPED"}
+            | ({"reason": reason} if reason.startswith(CANNOT_PULL) else {})
             for name in self._definitions
         ]
         self._tell(status="STOPPED", reason=reason, containers=stopped)

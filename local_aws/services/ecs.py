@@ -1,9 +1,10 @@
 """ECS: task definitions that are checked, and tasks whose records an agent brings forward."""
 
+from datetime import UTC, datetime
 from typing import Any
 
-from moto.core.exceptions import ServiceException
 from moto.core.responses import ActionResult
+from moto.ecs.exceptions import ECSException
 from moto.ecs.models import EC2ContainerServiceBackend, ecs_backends
 from moto.ecs.responses import DESCRIBE_TASKS_TAGS, EC2ContainerServiceResponse
 
@@ -46,7 +47,9 @@ def register_task_definition(self: EC2ContainerServiceResponse) -> ActionResult:
         pid_mode=given.get("pidMode"),
         ephemeral_storage=given.get("ephemeralStorage"),
     )
-    definition.enable_fault_injection = given.get("enableFaultInjection")
+    vars(definition)["registered_at"] = datetime.now(UTC)  # moto answers with whatever has a name of the model
+    if "enableFaultInjection" in given:
+        vars(definition)["enable_fault_injection"] = given["enableFaultInjection"]
     return ActionResult({"taskDefinition": definition, "tags": definition.tags})
 
 
@@ -152,9 +155,7 @@ def delete_cluster(self: EC2ContainerServiceResponse) -> ActionResult:
     """
     cluster = cluster_of(self.ecs_backend, self._get_param("cluster"))
     if any(not one.is_stopped for one in _tasks(self.ecs_backend, cluster.name)):
-        raise ServiceException(
-            "ClusterContainsTasksException", "The Cluster cannot be deleted while Tasks are active."
-        )
+        raise ECSException("ClusterContainsTasksException", "The Cluster cannot be deleted while Tasks are active.")
     return _delete_cluster(self)
 
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from moto.core.exceptions import ServiceException
+from moto.ecs.exceptions import ECSException
 
 Definition = Mapping[str, Any]
 GB = 1024  # MiB
@@ -23,9 +23,9 @@ NO_EXECUTION_ROLE = "Fargate requires task definition to have execution role ARN
 UNTIL_THE_END = ("COMPLETE", "SUCCESS")
 
 
-def refusal(message: str) -> ServiceException:
+def refusal(message: str) -> ECSException:
     """Return the error of a request that cannot be done as it stands."""
-    return ServiceException("ClientException", message)
+    return ECSException("ClientException", message)
 
 
 def units(value: str | None, unit: str) -> str | None:
@@ -43,7 +43,9 @@ def check(given: Definition) -> None:
     for one in containers:
         _check_dependencies(one, {other["name"]: other for other in containers})
     if any(one.get("secrets") for one in containers) and not given.get("executionRoleArn"):
-        raise refusal("When you are specifying container secrets, you must also specify a value for 'executionRoleArn'.")
+        raise refusal(
+            "When you are specifying container secrets, you must also specify a value for 'executionRoleArn'."
+        )
     if "FARGATE" in (given.get("requiresCompatibilities") or []):
         _check_fargate(given)
 
@@ -119,7 +121,9 @@ def _check_on_fargate(container: Definition, has_role: bool) -> None:
         raise refusal(NO_EXECUTION_ROLE.format("ECR images"))
     if logging.get("logDriver") == "awslogs":
         options = logging.get("options") or {}
-        if missing := [f"awslogs-{key}" for key in ("group", "region", "stream-prefix") if not options.get(f"awslogs-{key}")]:
+        if missing := [
+            f"awslogs-{key}" for key in ("group", "region", "stream-prefix") if not options.get(f"awslogs-{key}")
+        ]:
             raise refusal(f"Log driver awslogs requires options: {', '.join(missing)}")
         if not has_role:
             raise refusal(NO_EXECUTION_ROLE.format("log driver awslogs"))

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from moto.core.exceptions import ServiceException
-from moto.ec2 import ec2_backends
 from moto.ec2.exceptions import EC2ClientError
+from moto.ec2.models import ec2_backends
+from moto.ecs.exceptions import ECSException
 from moto.ecs.models import Cluster, EC2ContainerServiceBackend, TaskDefinition
 from moto.moto_api._internal import mock_random
 
@@ -22,18 +22,18 @@ ON_FARGATE = ("FARGATE", "FARGATE_SPOT")
 PLATFORM = {"platformVersion": "1.4.0", "platformFamily": "Linux", "ephemeralStorage": {"sizeInGiB": 20}}
 
 
-def invalid(message: str) -> ServiceException:
+def invalid(message: str) -> ECSException:
     """Return the error of a parameter that is not what it has to be."""
-    return ServiceException("InvalidParameterException", message)
+    return ECSException("InvalidParameterException", message)
 
 
 def cluster_of(backend: EC2ContainerServiceBackend, name: str | None) -> Cluster:
     """Return an active cluster; "If you do not specify a cluster, the default cluster is assumed."."""
     cluster = backend.clusters.get((name or "default").rpartition("/")[2])
     if cluster is None:
-        raise ServiceException("ClusterNotFoundException", "Cluster not found.")
+        raise ECSException("ClusterNotFoundException", "Cluster not found.")
     if cluster.status == "INACTIVE":
-        raise ServiceException("ClusterNotFoundException", "The referenced cluster was inactive.")
+        raise ECSException("ClusterNotFoundException", "The referenced cluster was inactive.")
     return cluster
 
 
@@ -81,11 +81,13 @@ def run(backend: EC2ContainerServiceBackend, given: Request) -> list[Task]:
     return made
 
 
-def _conflict(arns: list[str]) -> ServiceException:
-    """ "The provided clientToken is already in use with a different RunTask request. The resourceIds are the existing
-    task ARNs which are already associated with the clientToken."
+def _conflict(arns: list[str]) -> ECSException:
+    """Return the error of a token that comes with another request: "The resourceIds are the existing task ARNs which
+    are already associated with the clientToken."
+
+    https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ConflictException.html
     """
-    error = ServiceException(
+    error = ECSException(
         "ConflictException", "The provided clientToken is already in use with a different RunTask request."
     )
     error.resourceIds = arns  # type: ignore[attr-defined]  # moto answers with what the model names
@@ -135,7 +137,9 @@ def _placement(
     if kind == "FARGATE":
         if "FARGATE" not in definition.compatibilities:
             raise invalid("Task definition does not support launch_type FARGATE.")
-        asked = {"platformVersion": given["platformVersion"]} if given.get("platformVersion", "LATEST") != "LATEST" else {}
+        asked = (
+            {"platformVersion": given["platformVersion"]} if given.get("platformVersion", "LATEST") != "LATEST" else {}
+        )
         return {**found, **PLATFORM, **asked}
     instances = list(backend.container_instances.get(cluster.name, {}).values())
     if not instances:

@@ -99,7 +99,9 @@ class Task:
         for one in containers:
             if one["name"] == name and one["lastStatus"] != "STOPPED":
                 one |= {
-                    key: change[key] for key in ("exitCode", "reason", "runtimeId", "imageDigest") if change.get(key) is not None
+                    key: change[key]
+                    for key in ("exitCode", "reason", "runtimeId", "imageDigest")
+                    if change.get(key) is not None
                 }
                 one["lastStatus"] = change.get("status") or one["lastStatus"]
         self._change({"containers": containers})
