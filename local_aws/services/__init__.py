@@ -1,9 +1,10 @@
 """What is ours on top of moto's services."""
 
-from local_aws.services import ecs, secrets
+from local_aws.services import ecs, s3, secrets
 
 
 def add_ours() -> None:
     """Put our operations in place of moto's, or beside them, before anything is asked."""
     secrets.add()
+    s3.add()
     ecs.add()

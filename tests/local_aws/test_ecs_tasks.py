@@ -24,7 +24,7 @@ SCENES = {
     "process": [
         {
             "entryPoint": ["/bin/sh", "-c"],
-            "command": ["id -u; pwd; echo $GREETING; touch /root/x || echo read-only"],
+            "command": ["id -u; pwd; echo $GREETING; touch /tmp/x 2>/dev/null || echo read-only"],
             "user": "65534",
             "workingDirectory": "/tmp",
             "readonlyRootFilesystem": True,
@@ -33,7 +33,7 @@ SCENES = {
     ],
     "files": [
         {"name": "first", "essential": False, "script": "echo kept > /shared/file; exit 7", **SHARED},
-        {"script": "cat /in/file; echo x > /in/file || exit 5", **READS, **after("first", "COMPLETE")},
+        {"script": "cat /in/file; echo x 2>/dev/null > /in/file || exit 5", **READS, **after("first", "COMPLETE")},
     ],
     "success": [
         {"name": "first", "essential": False, "script": "exit 1"},
@@ -101,7 +101,7 @@ def test_a_process_runs_as_its_definition_says(tasks, scene):
     task = scene("process")
 
     lines = tasks.lines(task["taskArn"])
-    assert lines[:3] + lines[-1:] == ["65534", "/tmp", "hello", "read-only"]
+    assert lines == ["65534", "/tmp", "hello", "read-only"]
     assert of(task)["exitCode"] == 0
 
 
@@ -110,7 +110,7 @@ def test_containers_share_a_volume_and_one_waits_for_the_other(tasks, scene):
     task = scene("files")
 
     assert (of(task, "first")["exitCode"], of(task)["exitCode"]) == (7, 5)
-    assert tasks.lines(task["taskArn"])[0] == "kept"
+    assert "kept" in tasks.lines(task["taskArn"])
 
 
 @pytest.mark.parametrize(
