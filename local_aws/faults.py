@@ -14,8 +14,8 @@ from xml.sax.saxutils import escape
 
 from local_aws.operations import Asked
 
-Kind = Literal["throttled", "denied", "error", "hang", "answer lost"]
-KINDS: tuple[Kind, ...] = ("throttled", "denied", "error", "hang", "answer lost")
+Kind = Literal["throttled", "denied", "error", "hang", "answer lost", "no capacity"]
+KINDS: tuple[Kind, ...] = ("throttled", "denied", "error", "hang", "answer lost", "no capacity")
 # How each service says that it is asked too often; others say ThrottlingException.
 THROTTLED = {
     "s3": (503, "SlowDown"),
@@ -28,11 +28,18 @@ THROTTLED = {
 # https://github.com/opencontainers/distribution-spec/blob/main/spec.md#error-codes
 _OF_REGISTRIES = {"ThrottlingException": "TOOMANYREQUESTS", "AccessDenied": "DENIED"}
 MESSAGE, DENIED = "Rate exceeded", "Access Denied"
+# What Fargate says; with instances of one's own it is RESOURCE:MEMORY, RESOURCE:CPU and others:
+# https://docs.aws.amazon.com/AmazonECS/latest/developerguide/api_failures_messages.html
+NO_CAPACITY = "Capacity is unavailable at this time. Please try again later or in a different availability zone"
+_JSON = [("Content-Type", "application/x-amz-json-1.1")]
 
 
 @dataclass
 class Fault:
-    """One kind of fault for operations that match, so many times; `error` answers with `status`, `hang` holds still."""
+    """One kind of fault for operations that match, so many times; `error` answers with `status`, `hang` holds still.
+
+    `no capacity` is what RunTask answers among its failures, with `reason`.
+    """
 
     service: str
     operation: str  # a regular expression over the whole of `Operation` or `METHOD /path`
@@ -41,6 +48,7 @@ class Fault:
     after: int = 0  # so many matching requests pass before
     status: int = 500
     seconds: float = 60
+    reason: str = NO_CAPACITY
 
     def matches(self, asked: Asked) -> bool:
         """Whether it is about this request."""
@@ -92,6 +100,8 @@ class Faults:
 
 def answer_of(fault: Fault, asked: Asked) -> tuple[int, list[tuple[str, str]], bytes]:
     """Return status, headers and body of a fault that is told at once, in the words of the service's protocol."""
+    if fault.kind == "no capacity":
+        return 200, _JSON, json.dumps({"tasks": [], "failures": [{"reason": fault.reason}]}).encode()
     status, code = (fault.status, "InternalError" if asked.service == "s3" else "InternalFailure")
     message = "We encountered an internal error. Please try again."
     if fault.kind == "throttled":
@@ -119,4 +129,4 @@ def _told(asked: Asked, code: str, message: str) -> tuple[list[tuple[str, str]],
         body = f"<ErrorResponse><Error><Type>Sender</Type>{told}</Error><RequestId>0</RequestId></ErrorResponse>"
         return [("Content-Type", "text/xml")], body.encode()
     answer = {"__type": code, "message": message}
-    return [("Content-Type", "application/x-amz-json-1.1"), ("x-amzn-errortype", code)], json.dumps(answer).encode()
+    return [*_JSON, ("x-amzn-errortype", code)], json.dumps(answer).encode()

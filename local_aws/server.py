@@ -100,13 +100,14 @@ class LocalAws:
         return _json(self.faults.left())
 
 
-def serve(home: Home, port: int) -> BaseWSGIServer:
-    """Return the server, bound to loopback, with the records of a platform's home; the caller runs it."""
+def serve(home: Home, port: int) -> tuple[BaseWSGIServer, LocalAws]:
+    """Return the server, bound to loopback, and what answers there with the records of a platform's home."""
     server = make_server(LOOPBACK, port, _nobody, threaded=True)  # bound first: records may name its port
     here = Installation(home, server.server_port)
     set_current(here)
-    server.app = LocalAws(here.folder)
-    return server
+    app = LocalAws(here.folder)
+    server.app = app
+    return server, app
 
 
 def _nobody(_: dict[str, Any], __: StartResponse) -> Iterable[bytes]:

@@ -4,20 +4,25 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from local_aws.agents.agent import Agent
+from local_aws.agents.ecs import EcsAgent
 from local_aws.agents.rds import RdsAgent
 from local_aws.installation import Installation
 from local_aws.registry.storage import storage
+from local_aws.server import LocalAws
 
 
 @contextmanager
-def agents(here: Installation) -> Iterator[None]:
+def agents(here: Installation, app: LocalAws) -> Iterator[None]:
     """Let all agents work; at an end in good order what they started is stopped, and its data stays."""
     working: list[Agent] = [RdsAgent(here)]
+    tasks = EcsAgent(app, app.faults)
+    tasks.start()
     for agent in working:
         agent.start()
     try:
         yield
     finally:
+        tasks.stop()
         for agent in working:
             agent.end()
         storage().stop()

@@ -1,10 +1,12 @@
 """What is ours on top of moto's services."""
 
-from local_aws.services import ecr, rds, secrets
+from local_aws.services import ecr, ecs, rds, s3, secrets
 
 
 def add_ours() -> None:
     """Put our operations in place of moto's, or beside them, before anything is asked."""
     secrets.add()
+    s3.add()
+    ecs.add()
     ecr.add()
     rds.add()

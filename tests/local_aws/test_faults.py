@@ -86,7 +86,7 @@ def test_a_fault_waits_for_its_turn_and_spares_all_else(server):
     [
         (
             '[{"service": "s3", "operation": ".*", "kind": "slow"}]',
-            "allowed: throttled, denied, error, hang, answer lost",
+            "allowed: throttled, denied, error, hang, answer lost, no capacity",
         ),
         ('[{"service": "s3", "operation": ".*", "kind": "error", "often": 1}]', "keys are service, operation"),
         ("{}", "a list of faults is expected"),
