@@ -8,6 +8,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
@@ -50,14 +51,14 @@ def own_engine(
 
     With the addresses `outside` and `inside` there is a network between this machine and the engine's.
     """
-    name = namespace()
+    name, run_folder = namespace(), Path(tempfile.mkdtemp(prefix="hw-"))  # paths of sockets have at most 107 bytes
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "daemon.json").write_text(
         f'{{"features": {{"containerd-snapshotter": {str(containerd_store).lower()}}}}}'
     )
     argv = [
         *("nsenter", f"--net=/run/netns/{name}", "dockerd", "--data-root", f"{folder}/data"),
-        *("--exec-root", f"{folder}/run", "--pidfile", f"{folder}/pid", "--host", f"unix://{folder}/engine.sock"),
+        *("--exec-root", str(run_folder), "--pidfile", f"{folder}/pid", "--host", f"unix://{folder}/engine.sock"),
     ]
     if inside:
         argv += ["--host", f"tcp://{inside}:{ENGINE_PORT}", "--tls=false"]
@@ -75,7 +76,7 @@ def own_engine(
     finally:
         engine.terminate()
         engine.wait(START_SECONDS)
-        _clear(name, folder)
+        _clear(name, folder, run_folder)
 
 
 def namespace() -> str:
@@ -110,20 +111,21 @@ def copy_image(name: str, address: str) -> None:
         client.images.load(chunks)
 
 
-def _clear(name: str, folder: Path) -> None:
+def _clear(name: str, folder: Path, run_folder: Path) -> None:
     """Remove what an engine that ended, or died, left running and mounted."""
     for pid in run(["ip", "netns", "pids", name], timeout_seconds=30).stdout.split():
         with suppress(ProcessLookupError):
             os.kill(int(pid), signal.SIGKILL)
     for shim in psutil.process_iter(["pid", "cmdline"]):
-        if str(folder) in " ".join(shim.info["cmdline"] or ()):
+        if any(str(one) in " ".join(shim.info["cmdline"] or ()) for one in (folder, run_folder)):
             shim.kill()
             shim.wait(START_SECONDS)
     mounted = [line.split()[1] for line in Path("/proc/mounts").read_text().splitlines()]
-    for place in sorted((one for one in mounted if one.startswith(f"{folder}/")), reverse=True):
+    for place in sorted((one for one in mounted if one.startswith((f"{folder}/", f"{run_folder}/"))), reverse=True):
         run(["umount", "--lazy", place], timeout_seconds=30)
     run(["ip", "netns", "del", name], timeout_seconds=30)
     shutil.rmtree(folder / "data")
+    shutil.rmtree(run_folder)
 
 
 def _accepts(path: str) -> bool:

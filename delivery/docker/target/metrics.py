@@ -74,13 +74,18 @@ class Answers:
         stream = ExecStream(
             self._router.client, self._router.container, haproxy_values.RUNTIME_PORT, seconds=STREAM_SECONDS
         )
-        stream.sendall(f"{haproxy_runtime.ANSWERS_FROM_NOW}\n".encode())
+        try:
+            stream.sendall(f"{haproxy_runtime.ANSWERS_FROM_NOW}\n".encode())
+        except OSError:
+            stream.close()
+            raise
         return stream
 
     def _follow(self) -> None:
         while not self._closed.is_set():
             with contextlib.suppress(OSError, ValueError):
                 self._read()
+            self._stream.close()  # it ended
             if self._closed.wait(REOPEN_SECONDS):
                 return
             with contextlib.suppress(OSError, APIError):  # the router is away
