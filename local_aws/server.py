@@ -3,7 +3,6 @@
 import contextlib
 import json
 import socket
-import time
 from collections.abc import Callable, Iterable
 from io import BytesIO
 from pathlib import Path
@@ -52,7 +51,7 @@ class LocalAws:
         if fault and fault.kind != "answer lost":
             return _with_status(*answer_of(fault, what))
         given = (
-            self.journal.do(environ, body, self._answer, time.time())
+            self.journal.do(environ, body, self._answer)
             if what.changes
             else self._answer({**environ, "wsgi.input": _again(body)})
         )

@@ -77,7 +77,7 @@ class TaskRun:
                 if self._step():
                     return
             except Exception:  # whatever it is, the next look begins with what there is
-                if not any(one is self.task for one in all_tasks()):
+                if self._stopping.is_set() or not any(one is self.task for one in all_tasks()):
                     return
                 _log.warning("task %s: tried again", self.task.id, exc_info=True)
                 seconds = AGAIN_SECONDS
@@ -147,7 +147,7 @@ class TaskRun:
             reason = self._why_it_ends(states)
         self._ship(states)
         if all(one.phase != "created" for one in states.values()) and not self.task.shall_stop:
-            self._report("RUNNING", {})
+            self._report("RUNNING", states)
         if not reason:
             self._report("PENDING", states)
             return False
