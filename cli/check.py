@@ -11,7 +11,6 @@ from cli.scan_database import warning_of
 from cli.session import orchestrator
 from delivery.counting import counted
 from delivery.errors import HeadwayError
-from delivery.opening import open_services
 from delivery.spec.app import App
 from delivery.spec.configuration import FILE, MISSING_STEP, NEXT_STEP, read_app, told
 from delivery.spec.matrix import expand
@@ -65,6 +64,8 @@ def _look(app: App, folder: Path, found: Found) -> None:
 
 
 def _look_for_images(app: App, folder: Path, found: Found) -> None:
+    from delivery.opening import open_services  # every other command would wait for it
+
     problems, looked = open_services().builder.look(app, folder)
     found.mistakes.extend((line, step or NEXT_STEP) for line, step in problems)
     found.mistakes.extend((line, looked.next_step) for line in looked.nowhere)

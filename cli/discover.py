@@ -7,7 +7,6 @@ from typing import Annotated
 import typer
 
 from cli.output import print_json, say
-from delivery.discovery import discover
 from delivery.errors import Misconfigured
 from delivery.spec.configuration import FILE, check_files, load_app_text
 from delivery.spec.schema import app_schema
@@ -21,6 +20,8 @@ def init(
 
     A file that is there already is never overwritten.
     """
+    from delivery.discovery import discover  # every other command would wait for it
+
     path = folder / FILE
     if path.exists():
         raise Misconfigured(str(path), "is there already", next_step="headway check; or remove it first")

@@ -6,6 +6,8 @@ import sys
 from pathlib import Path
 
 from delivery.home import Home
+from local_aws.agents import agents
+from local_aws.installation import current
 from local_aws.server import serve
 
 
@@ -15,14 +17,11 @@ def main() -> int:
     parser.add_argument("--home", type=Path, required=True, help="HEADWAY_HOME of the platform it belongs to")
     parser.add_argument("--port", type=int, default=5566, help="on loopback; 0: a free one")
     given = parser.parse_args()
-    server, agent = serve(Home(given.home.resolve()), given.port)
+    server, app = serve(Home(given.home.resolve()), given.port)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     print(f"the local AWS is at http://127.0.0.1:{server.server_port}", flush=True)
-    agent.start()
-    try:
+    with agents(current(), app):
         server.serve_forever()
-    finally:
-        agent.stop()
     return 0
 
 

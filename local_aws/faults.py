@@ -25,6 +25,8 @@ THROTTLED = {
     "elasticloadbalancing": (400, "Throttling"),
     "monitoring": (400, "Throttling"),
 }
+# https://github.com/opencontainers/distribution-spec/blob/main/spec.md#error-codes
+_OF_REGISTRIES = {"ThrottlingException": "TOOMANYREQUESTS", "AccessDenied": "DENIED"}
 MESSAGE, DENIED = "Rate exceeded", "Access Denied"
 # What Fargate says; with instances of one's own it is RESOURCE:MEMORY, RESOURCE:CPU and others:
 # https://docs.aws.amazon.com/AmazonECS/latest/developerguide/api_failures_messages.html
@@ -104,6 +106,7 @@ def answer_of(fault: Fault, asked: Asked) -> tuple[int, list[tuple[str, str]], b
     message = "We encountered an internal error. Please try again."
     if fault.kind == "throttled":
         status, code = THROTTLED.get(asked.service, (400, "ThrottlingException"))
+        status = 429 if asked.protocol == "registry" else status
         message = MESSAGE
     if fault.kind == "denied":
         status, code, message = 403, "AccessDenied" if asked.protocol != "json" else "AccessDeniedException", DENIED
@@ -113,6 +116,9 @@ def answer_of(fault: Fault, asked: Asked) -> tuple[int, list[tuple[str, str]], b
 
 
 def _told(asked: Asked, code: str, message: str) -> tuple[list[tuple[str, str]], bytes]:
+    if asked.protocol == "registry":
+        body = json.dumps({"errors": [{"code": _OF_REGISTRIES.get(code, "UNKNOWN"), "message": message}]})
+        return [("Content-Type", "application/json")], body.encode()
     told = f"<Code>{code}</Code><Message>{escape(message)}</Message>"
     if asked.service == "ec2":  # https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html
         body = f"<Response><Errors><Error>{told}</Error></Errors><RequestID>0</RequestID></Response>"

@@ -33,7 +33,7 @@ def ensure_network(home: Home) -> str:
         if client.networks.list(names=[f"^{name}$"]):
             return name
         kept = home.root / "aws" / "network"
-        before = [ipaddress.ip_network(kept.read_text())] if kept.exists() else []
+        before = [ipaddress.IPv4Network(kept.read_text())] if kept.exists() else []
         for subnet in [*before, *(_random_subnet() for _ in range(TRIES))]:
             if not _is_taken(subnet) and _made(name, home, subnet):
                 kept.parent.mkdir(parents=True, exist_ok=True)
@@ -68,11 +68,11 @@ def _halves(subnet: ipaddress.IPv4Network) -> tuple[ipaddress.IPv4Network, ipadd
 
 
 def _random_subnet() -> ipaddress.IPv4Network:
-    start = int(ipaddress.IPv4Address("10.64.0.0")) + random.randrange(2 ** (PREFIX - 10)) * 2 ** (32 - PREFIX)
-    return ipaddress.IPv4Network((start, PREFIX))
+    which = random.randrange(2 ** (PREFIX - 10))  # noqa: S311  # not a secret
+    return ipaddress.IPv4Network((int(ipaddress.IPv4Address("10.64.0.0")) + which * 2 ** (32 - PREFIX), PREFIX))
 
 
-def _is_taken(subnet: ipaddress.IPv4Network | ipaddress.IPv6Network) -> bool:
+def _is_taken(subnet: ipaddress.IPv4Network) -> bool:
     """Whether this machine has an address in it."""
     own = [one.address for listed in psutil.net_if_addrs().values() for one in listed if one.family.name == "AF_INET"]
     return any(ipaddress.ip_address(one) in subnet for one in own)

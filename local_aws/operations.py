@@ -9,11 +9,13 @@ from urllib.parse import parse_qs
 READS = ("Get", "Describe", "List", "BatchGet", "Head", "Lookup", "Filter", "Search", "Scan", "Query", "Select")
 # Names of READS that change something all the same.
 CHANGES = ("GetQueryResults",)
+# Layers are the registry's alone: what is done with them changes no record.
+LAYERS = ("InitiateLayerUpload", "UploadLayerPart", "CompleteLayerUpload")
 _SCOPE = re.compile(r"Credential=[^/]+/\d{8}/(?P<region>[^/]+)/(?P<service>[^/]+)/aws4_request")
 
 
 # https://smithy.io/2.0/aws/protocols/: how a request is written is how its answer is.
-Protocol = Literal["query", "json", "rest-xml", "rest-json"]
+Protocol = Literal["query", "json", "rest-xml", "rest-json", "registry"]
 IN_XML = ("s3", "route53", "cloudfront")
 
 
@@ -30,6 +32,8 @@ class Asked:
     @property
     def changes(self) -> bool:
         """Whether records may be others afterwards."""
+        if self.protocol == "registry" or self.operation in LAYERS:
+            return False
         if "/" in self.operation:  # REST: what is read is read with GET
             return self.method not in ("GET", "HEAD", "OPTIONS")
         return self.operation in CHANGES or not self.operation.startswith(READS)
@@ -44,11 +48,19 @@ def asked(environ: Mapping[str, object], body: bytes) -> Asked:
     service = signed["service"] if signed else ""
     protocol: Protocol = "rest-xml" if service in IN_XML else "rest-json"
     operation = f"{method} {path}"
+    if is_of_registry(environ):
+        return Asked("ecr", "", operation, method, "registry")
     if target := str(environ.get("HTTP_X_AMZ_TARGET", "")):
         protocol, operation = "json", target.rpartition(".")[2]
     elif named := parse_qs(body.decode(errors="replace") if "x-www-form-urlencoded" in kind else query).get("Action"):
         protocol, operation = "query", named[0]
     return Asked(service, signed["region"] if signed else "", operation, method, protocol)
+
+
+def is_of_registry(environ: Mapping[str, object]) -> bool:
+    """Whether it is said in the protocol of registries, which knows no signature: others have `/v2/` paths as well."""
+    path, who = str(environ.get("PATH_INFO", "/")), str(environ.get("HTTP_AUTHORIZATION", ""))
+    return (path == "/v2" or path.startswith("/v2/")) and not who.startswith("AWS4-")
 
 
 def _presigned(query: str) -> Mapping[str, str] | None:

@@ -6,18 +6,18 @@ import socket
 from collections.abc import Callable, Iterable
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import BaseWSGIServer, make_server
 
 from delivery.home import Home
-from local_aws import services
-from local_aws.agents.ecs import EcsAgent
+from local_aws import reports, services
 from local_aws.faults import Faults, answer_of
 from local_aws.installation import LOOPBACK, Installation, set_current
 from local_aws.journal import Answer, Journal
-from local_aws.operations import asked
+from local_aws.operations import asked, is_of_registry
+from local_aws.registry import protocol as registry
 
 FAULTS_PATH = "/headway/faults"
 STATUS_PATH = "/headway/status"
@@ -35,6 +35,8 @@ class LocalAws:
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request."""
+        if is_of_registry(environ):
+            return self._let_through(environ, start_response)
         body = _body_of(environ)
         status, headers, content = self._respond(environ, body)
         start_response(status, headers)
@@ -56,11 +58,26 @@ class LocalAws:
             else self._answer({**environ, "wsgi.input": _again(body)})
         )
         if fault:
-            environ["werkzeug.socket"].shutdown(socket.SHUT_RDWR)
-            raise ConnectionAbortedError("the answer is lost, as was asked for")
+            _lose(environ)
         return given
 
+    def _let_through(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+        """Answer a client of registries: what it sends and gets is never whole in memory, nor written down."""
+        what = asked(environ, b"")
+        fault = self.faults.take(what)
+        if fault is None:
+            return registry.answer(environ, start_response)
+        if fault.kind != "answer lost":
+            status, headers, content = _with_status(*answer_of(fault, what))
+            start_response(status, headers)
+            return [content]
+        for _ in registry.answer(environ, lambda *_: None):
+            pass
+        return _lose(environ)
+
     def _answer(self, environ: dict[str, Any]) -> Answer:
+        if reports.is_report(environ):
+            return reports.take(environ)
         told: list[Any] = []
 
         def start(status: str, headers: list[tuple[str, str]], *_: Any) -> Callable[[bytes], object]:
@@ -82,12 +99,23 @@ class LocalAws:
         return _json(self.faults.left())
 
 
-def serve(home: Home, port: int) -> tuple[BaseWSGIServer, EcsAgent]:
-    """Return the server, bound to loopback, with the records of `HOME/aws`, and who acts for it; both are to be run."""
-    app = LocalAws(home.root / "aws")
-    server = make_server(LOOPBACK, port, app, threaded=True)
-    set_current(Installation(home, server.server_port))
-    return server, EcsAgent(app, app.faults)
+def serve(home: Home, port: int) -> tuple[BaseWSGIServer, LocalAws]:
+    """Return the server, bound to loopback, which the caller runs, and what it serves: a platform's home's records."""
+    server = make_server(LOOPBACK, port, _nobody, threaded=True)  # bound first: records may name its port
+    here = Installation(home, server.server_port)
+    set_current(here)
+    server.app = app = LocalAws(here.folder)
+    return server, app
+
+
+def _nobody(_: dict[str, Any], __: StartResponse) -> Iterable[bytes]:
+    raise RuntimeError("asked before there is anything to answer with")
+
+
+def _lose(environ: dict[str, Any]) -> NoReturn:
+    """End the connection before the answer."""
+    environ["werkzeug.socket"].shutdown(socket.SHUT_RDWR)
+    raise ConnectionAbortedError("the answer is lost, as was asked for")
 
 
 def _body_of(environ: dict[str, Any]) -> bytes:

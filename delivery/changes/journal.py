@@ -12,6 +12,7 @@ from delivery.model import Model
 from delivery.ports.store import Store
 from delivery.releases.release import Release
 
+NEWEST_FIRST, LAST_SEQUENCE = "newest-first", 99_999_999
 BEGIN_CHANGE = ("migrate", "stage", "remove")
 
 Verb = Literal[
@@ -46,7 +47,11 @@ class Entry(Model):
 
 
 class Journal:
-    """The journal of one environment, one object an entry."""
+    """The journal of one environment, one object an entry; those of the newest lease are the first that a store lists.
+
+    So what is new is read with as few requests as ever, however long the journal is by now. Journals of older versions
+    list the oldest first; they are read as well, and nothing is added to them.
+    """
 
     def __init__(self, store: Store, app: str, environment: str) -> None:
         self.store = store
@@ -55,28 +60,46 @@ class Journal:
     def write(self, entry: Entry) -> None:
         """Append `entry`; entries sort by sequence, then time."""
         moment = entry.at.astimezone(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
-        key = f"{self._prefix}/{entry.sequence:08d}/{moment}-{entry.verb}-{entry.stage}.json"
+        key = f"{self._of_lease(entry.sequence)}/{moment}-{entry.verb}-{entry.stage}.json"
         self.store.put(key, entry.model_dump_json(indent=2).encode())
 
     def entries(self, sequence: int | None = None) -> list[Entry]:
         """Return the entries in order, those of one lease when `sequence` is given."""
-        prefix = self._prefix if sequence is None else f"{self._prefix}/{sequence:08d}"
-        return [Entry.model_validate_json(self.store.get(key)) for key in self.store.keys(prefix)]
+        return [Entry.model_validate_json(self.store.get(key)) for key in self._keys(sequence)]
 
     def last(self) -> Entry | None:
         """Return the newest entry of the newest lease; all the others are not read."""
         newest = self.last_sequence()
-        entries = [] if newest is None else self.entries(newest)
-        return entries[-1] if entries else None
+        keys = [] if newest is None else self._keys(newest)
+        return Entry.model_validate_json(self.store.get(keys[-1])) if keys else None
 
     def last_sequence(self) -> int | None:
         """Return the sequence of the newest entry."""
-        sequences = [int(key.split("/")[-2]) for key in self.store.keys(self._prefix)]
-        return max(sequences, default=None)
+        newest = next(iter(self.store.keys(self._newest_first)), None)
+        if newest is not None:
+            return _sequence_of(newest)
+        return max(map(_sequence_of, self.store.keys(self._prefix)), default=None)
+
+    def _keys(self, sequence: int | None) -> list[str]:
+        if sequence is None:
+            return sorted(self.store.keys(self._prefix), key=lambda key: (_sequence_of(key), key.rpartition("/")[2]))
+        return [*self.store.keys(self._of_lease(sequence)), *self.store.keys(f"{self._prefix}/{sequence:08d}")]
+
+    def _of_lease(self, sequence: int) -> str:
+        return f"{self._newest_first}/{LAST_SEQUENCE - sequence:08d}"
+
+    @property
+    def _newest_first(self) -> str:
+        return f"{self._prefix}/{NEWEST_FIRST}"
 
     @property
     def _prefix(self) -> str:
         return f"journal/{self.app}/{self.environment}"
+
+
+def _sequence_of(key: str) -> int:
+    *_, order, number, _ = key.split("/")
+    return LAST_SEQUENCE - int(number) if order == NEWEST_FIRST else int(number)
 
 
 def spent_seconds(entries: Iterable[Entry], run: str) -> dict[str, float]:

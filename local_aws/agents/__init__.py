@@ -1,1 +1,25 @@
-"""What acts for the local AWS: threads that make real what its records say, and tell the records what came of it."""
+"""The agents: what the records ask for is made, what happens is told to the records."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from local_aws.agents.agent import Agent
+from local_aws.agents.ecs import EcsAgent
+from local_aws.agents.rds import RdsAgent
+from local_aws.installation import Installation
+from local_aws.registry.storage import storage
+from local_aws.server import LocalAws
+
+
+@contextmanager
+def agents(here: Installation, app: LocalAws) -> Iterator[None]:
+    """Let all agents work; at an end in good order what they started is stopped, and its data stays."""
+    working: list[Agent] = [RdsAgent(here), EcsAgent(app, app.faults)]
+    for agent in working:
+        agent.start()
+    try:
+        yield
+    finally:
+        for agent in working:
+            agent.end()
+        storage().stop()

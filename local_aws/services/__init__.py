@@ -1,6 +1,6 @@
 """What is ours on top of moto's services."""
 
-from local_aws.services import ecs, s3, secrets
+from local_aws.services import ecr, ecs, rds, s3, secrets
 
 
 def add_ours() -> None:
@@ -8,3 +8,5 @@ def add_ours() -> None:
     secrets.add()
     s3.add()
     ecs.add()
+    ecr.add()
+    rds.add()

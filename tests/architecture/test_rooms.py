@@ -15,7 +15,8 @@ import yaml
 import delivery
 from tests.architecture.sources import importing, imports, modules, text, tracked
 
-OURS = {"cli", "flows", "tasks", "blocks", "delivery", "tests"}
+OURS = {"cli", "flows", "tasks", "blocks", "delivery", "local_aws", "tests"}
+PLACES = ("delivery.docker", "delivery.aws", "delivery.memory")
 SDKS = ("docker", "boto3", "botocore", "kubernetes")
 TARGETS = re.compile(r"docker|haproxy|codedeploy|\becs\b|kubernetes|argo", re.IGNORECASE)
 # The machine's own platform, which is Docker whatever the target is.
@@ -28,7 +29,7 @@ def test_what_a_delivery_is_runs_without_prefect() -> None:
 
 
 def test_only_hands_touch_an_sdk() -> None:
-    hands = ("delivery/docker/", "delivery/platform/", "tests/", "bench/", "examples/")
+    hands = ("delivery/docker/", "delivery/aws/", "delivery/platform/", "local_aws/", "tests/", "bench/", "examples/")
     files = [name for name in modules("") if not name.startswith(hands)]
     assert importing(files, *SDKS) == set()
 
@@ -36,13 +37,14 @@ def test_only_hands_touch_an_sdk() -> None:
 def test_decisions_call_nobody() -> None:
     hands_are = (
         "delivery/docker/",
+        "delivery/aws/",
         "delivery/memory/",
         "delivery/platform/",
         "delivery/programs/",
         "delivery/opening.py",
     )
     pure = [name for name in modules("delivery/") if not name.startswith(hands_are)]
-    hands = ("delivery.docker", "delivery.programs", "delivery.memory", "delivery.platform", "subprocess", "httpx")
+    hands = (*PLACES, "delivery.programs", "delivery.platform", "subprocess", "httpx")
     assert len(pure) > 100
     assert importing(pure, *hands) == set()
 
@@ -67,7 +69,7 @@ def test_phases_are_read_on_one_screen() -> None:
 
 
 LONGEST_FILE, LONGEST_FUNCTION = 300, 45  # lines; more is not read as a whole
-ROOMS = ("delivery/", "tasks/", "flows/", "cli/", "blocks/")
+ROOMS = ("delivery/", "tasks/", "flows/", "cli/", "blocks/", "local_aws/")
 
 
 def test_no_file_is_longer_than_one_can_keep_in_mind() -> None:

@@ -37,6 +37,10 @@ class Server:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
+    @property
+    def process_id(self) -> int:
+        return self._process.pid
+
     def start(self) -> "Server":
         argv = [sys.executable, "-m", "local_aws", "--home", str(self.home), "--port", str(self.port)]
         self._process = subprocess.Popen(argv, cwd=ROOT, stdout=subprocess.PIPE, text=True)

@@ -1,11 +1,13 @@
 """The journal, and how an abandoned change is ended."""
 
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from delivery.changes.journal import Entry, Journal, decide_recovery, spent_seconds
+from delivery.memory.store import MemoryStore
 from delivery.ports.store import FolderStore
 from tests.delivery.values import NOON, make_release
 
@@ -82,10 +84,54 @@ def test_the_newest_entry_is_that_of_the_newest_lease_and_the_others_are_not_rea
     sleeper, holder = entries("stage intent", "shift failed", sequence=3), entries("withdraw done", sequence=4)
     for entry in (*sleeper, *holder):
         journal.write(entry)
-    for path in tmp_path.rglob("00000003/*.json"):
+    others = [path for path in tmp_path.rglob("*.json") if "withdraw-done" not in path.name]
+    for path in others:
         path.write_text("not to be read")
 
+    assert len(others) == 2
     assert journal.last() == holder[-1]
+
+
+def test_what_is_new_is_found_with_as_few_requests_as_ever_however_long_the_journal_is() -> None:
+    class CountingStore(MemoryStore):
+        asked = 0
+
+        def get(self, key: str) -> bytes:
+            self.asked += 1
+            return super().get(key)
+
+        def keys(self, prefix: str) -> Iterator[str]:
+            for number, key in enumerate(super().keys(prefix)):
+                self.asked += number % 10 == 0  # a page has ten
+                yield key
+
+    store = CountingStore()
+    journal, needed = Journal(store, "shop", "production"), []
+    for sequence in range(1, 101):
+        for entry in entries("stage intent", "stage done", sequence=sequence):
+            journal.write(entry)
+        store.asked = 0
+        last, newest = journal.last(), journal.entries(sequence)
+        assert last == newest[-1]
+        assert journal.last_sequence() == sequence
+        needed.append(store.asked)
+
+    assert set(needed) == {needed[0]}
+
+
+def test_a_journal_of_an_older_version_is_read_and_gone_on_with(tmp_path: Path) -> None:
+    store = FolderStore(tmp_path)
+    old, new = entries("stage intent", "retire done", sequence=7), entries("stage intent", sequence=8)
+    for number, entry in enumerate(old):
+        store.put(f"journal/shop/production/00000007/2026010{number}T-stage.json", entry.model_dump_json().encode())
+    journal = Journal(store, "shop", "production")
+    assert (journal.last_sequence(), journal.last()) == (7, old[-1])
+
+    journal.write(new[0])
+
+    assert (journal.last_sequence(), journal.last()) == (8, new[0])
+    assert journal.entries() == [*old, *new]
+    assert journal.entries(7) == old
 
 
 def test_an_entry_is_never_overwritten(tmp_path: Path) -> None:
