@@ -9,6 +9,7 @@ import base64
 import json
 import os
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -18,6 +19,8 @@ from typing import Any
 
 import time_machine
 from moto.moto_api._internal import mock_random
+
+from local_aws.randomness import repeat_numbers
 
 Answer = tuple[str, list[tuple[str, str]], bytes]
 # What of a request says what it asks for; all else is about the connection.
@@ -73,6 +76,7 @@ class Journal:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._lock = threading.RLock()
+        repeat_numbers()
         path.parent.mkdir(parents=True, exist_ok=True)
 
     def replay(self, answer: Callable[[dict[str, Any]], Answer]) -> int:
@@ -85,15 +89,16 @@ class Journal:
         self._file = self.path.open("ab")
         return count
 
-    def do(
-        self, environ: dict[str, Any], body: bytes, answer: Callable[[dict[str, Any]], Answer], now: float
-    ) -> Answer:
-        """Do what is asked, alone, and return the answer; it is written down then, unless nothing came of it."""
+    def do(self, environ: dict[str, Any], body: bytes, answer: Callable[[dict[str, Any]], Answer]) -> Answer:
+        """Do what is asked, alone and in one moment, and return the answer; it is written down then, unless nothing
+        came of it.
+        """
         kept = {name: str(value) for name, value in environ.items() if name in KEPT or name.startswith("HTTP_")}
         with self._lock:
-            seed = int.from_bytes(os.urandom(6), "big")
+            now, seed = time.time(), int.from_bytes(os.urandom(6), "big")
             mock_random.seed(seed)
-            given = answer({**environ, "wsgi.input": BytesIO(body), "CONTENT_LENGTH": str(len(body))})
+            with time_machine.travel(now, tick=False):  # however long it takes, now and when it is done again
+                given = answer({**environ, "wsgi.input": BytesIO(body), "CONTENT_LENGTH": str(len(body))})
             if int(given[0][:3]) < 400:
                 request = Request(at=now, seed=seed, environ=kept, body=base64.b64encode(body).decode())
                 self._file.write(json.dumps(asdict(request)).encode() + b"\n")
@@ -117,7 +122,7 @@ class Journal:
         mock_random.seed(request.seed)
         _replaying.now = True
         try:
-            with time_machine.travel(request.at, tick=True):
+            with time_machine.travel(request.at, tick=False):
                 yield
         finally:
             _replaying.now = False

@@ -3,7 +3,6 @@
 import contextlib
 import json
 import socket
-import time
 from collections.abc import Callable, Iterable
 from io import BytesIO
 from pathlib import Path
@@ -54,7 +53,7 @@ class LocalAws:
         if fault and fault.kind != "answer lost":
             return _with_status(*answer_of(fault, what))
         given = (
-            self.journal.do(environ, body, self._answer, time.time())
+            self.journal.do(environ, body, self._answer)
             if what.changes
             else self._answer({**environ, "wsgi.input": _again(body)})
         )
@@ -101,12 +100,11 @@ class LocalAws:
 
 
 def serve(home: Home, port: int) -> tuple[BaseWSGIServer, LocalAws]:
-    """Return the server, bound to loopback, and what answers there with the records of a platform's home."""
+    """Return the server, bound to loopback, which the caller runs, and what it serves: a platform's home's records."""
     server = make_server(LOOPBACK, port, _nobody, threaded=True)  # bound first: records may name its port
     here = Installation(home, server.server_port)
     set_current(here)
-    app = LocalAws(here.folder)
-    server.app = app
+    server.app = app = LocalAws(here.folder)
     return server, app
 
 

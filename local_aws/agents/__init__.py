@@ -14,9 +14,7 @@ from local_aws.server import LocalAws
 @contextmanager
 def agents(here: Installation, app: LocalAws) -> Iterator[None]:
     """Let all agents work; at an end in good order what they started is stopped, and its data stays."""
-    working: list[Agent] = [RdsAgent(here)]
-    tasks = EcsAgent(app, app.faults)
-    tasks.start()
+    working: list[Agent] = [RdsAgent(here), EcsAgent(app, app.faults)]
     for agent in working:
         agent.start()
     try:

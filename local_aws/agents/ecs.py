@@ -1,13 +1,13 @@
 """The agent of ECS: starts tasks that are written down, each in a thread of its own, and removes what is of none."""
 
-import logging
 import threading
 import time
 from wsgiref.types import WSGIApplication
 
 from delivery.changes.ledger import LABEL_PLATFORM, LABEL_ROLE
 from delivery.docker.engine.client import connect
-from local_aws.agents.ecs_containers import LABEL_TASK, ROLE, remove_all
+from local_aws.agents.agent import Agent, log
+from local_aws.agents.ecs_containers import LABEL_TASK, ROLE, remove_all, stop_all
 from local_aws.agents.ecs_task import PASSING, TaskRun
 from local_aws.agents.gateway import Gateway
 from local_aws.faults import Faults
@@ -18,43 +18,39 @@ from local_aws.services.ecs_tasks import Task
 
 SERVICE = "ecs-agent"
 EVERY_SECONDS, SWEEP_SECONDS, END_SECONDS = 0.1, 5.0, 5.0
-_log = logging.getLogger("local_aws.ecs")
 
 
-class EcsAgent:
+class EcsAgent(Agent):
     """Compares the records of tasks with the containers on Docker for as long as the local AWS is up."""
 
+    every_seconds = 0.1
+
     def __init__(self, app: WSGIApplication, faults: Faults) -> None:
+        super().__init__("ecs")
         self._gateway, self._faults = Gateway(app), faults
-        self._stopping = threading.Event()
         self._runs: dict[str, threading.Thread] = {}
-        self._thread = threading.Thread(target=self._run, daemon=True, name="local-aws-ecs")
+        self._swept = 0.0
 
-    def start(self) -> None:
-        """Begin, or go on with what a former process began."""
-        self._thread.start()
+    def look(self) -> None:
+        """Begin what is written down, or go on with what a former process began; remove what is of no task."""
+        for task in all_tasks():
+            if not task.is_stopped and task.task_arn not in self._runs:
+                self._begin(task)
+        if time.monotonic() > self._swept + SWEEP_SECONDS:
+            self._sweep()
+            self._swept = time.monotonic()
 
-    def stop(self) -> None:
-        """End; tasks that run go on, and whoever starts next finds them."""
-        self._stopping.set()
-        for thread in (self._thread, *self._runs.values()):
+    def end(self) -> None:
+        """Stop the containers; what became of them is told by whoever starts next."""
+        super().end()
+        for thread in self._runs.values():
             thread.join(END_SECONDS)
         self._gateway.close()
-
-    def _run(self) -> None:
-        swept = 0.0
-        while not self._stopping.is_set():
-            tasks = [one for one in all_tasks() if not one.is_stopped]
-            for task in tasks:
-                if task.task_arn not in self._runs:
-                    self._begin(task)
-            if time.monotonic() > swept + SWEEP_SECONDS:
-                self._sweep()
-                swept = time.monotonic()
-            self._stopping.wait(EVERY_SECONDS)
+        if any(not one.is_stopped for one in all_tasks()):
+            stop_all()
 
     def _begin(self, task: Task) -> None:
-        run = TaskRun(task, self._gateway.open, self._fails, self._stopping)
+        run = TaskRun(task, self._gateway.open, self._fails, self._ends)
         self._runs[task.task_arn] = threading.Thread(target=run.run, daemon=True, name=f"local-aws-task-{task.id}")
         self._runs[task.task_arn].start()
 
@@ -64,7 +60,7 @@ class EcsAgent:
         if fault is None or fault.kind != "hang":
             return fault is not None
         deadline = time.monotonic() + fault.seconds
-        while time.monotonic() < deadline and not task.shall_stop and not self._stopping.wait(EVERY_SECONDS):
+        while time.monotonic() < deadline and not task.shall_stop and not self._ends.wait(EVERY_SECONDS):
             pass
         return False
 
@@ -82,4 +78,4 @@ class EcsAgent:
             for arn in found - wanted:
                 remove_all(arn)
         except PASSING:
-            _log.debug("nothing was removed", exc_info=True)
+            log.debug("nothing was removed", exc_info=True)

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any
 
@@ -29,6 +30,7 @@ LABEL_TASK, LABEL_CONTAINER, LABEL_DIGEST = "headway.aws.task", "headway.aws.con
 PAUSE_IMAGE = "haproxy:2.6"
 MIB, SECOND = 1024 * 1024, 1_000_000_000
 LEAST_SHARES = 2
+AT_ONCE, STOP_SECONDS = 4, 2
 GONE = State("stopped", reason="CannotInspectContainerError: No such container")
 Definition = Mapping[str, Any]
 
@@ -141,6 +143,20 @@ def remove_all(task_arn: str) -> None:
             continue
     for volume in connect().volumes.list(filters={"label": f"{LABEL_TASK}={task_arn}"}):
         volume.remove(force=True)
+
+
+def stop_all() -> None:
+    """Stop the containers of all tasks, which stay to be told of."""
+    ours = [f"{LABEL_PLATFORM}={current().home.identity}", f"{LABEL_ROLE}={ROLE}"]
+    wanted: dict[str, str | list[str] | bool] = {"label": ours}
+    running = connect(patience_seconds=0).containers.list(filters=wanted, ignore_removed=True)
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        list(pool.map(_stop, running))
+
+
+def _stop(container: Container) -> None:
+    with suppress(APIError):  # it ended in this moment
+        container.stop(timeout=STOP_SECONDS)
 
 
 def _name(task: Task, what: str) -> str:

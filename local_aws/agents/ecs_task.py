@@ -1,6 +1,5 @@
 """One task, from its record to its end: its containers made, started in order, watched, stopped, told of, removed."""
 
-import logging
 import threading
 import time
 from collections.abc import Callable
@@ -15,6 +14,7 @@ from docker.errors import APIError, DockerException
 from docker.models.containers import Container
 
 from delivery.errors import HeadwayError, Misconfigured
+from local_aws.agents.agent import log
 from local_aws.agents.ecs_containers import (
     GONE,
     LABEL_DIGEST,
@@ -48,7 +48,6 @@ PASSING = (
     ClientError,
     BotoCoreError,
 )
-_log = logging.getLogger("local_aws.ecs")
 
 
 class Ended(Exception):
@@ -77,9 +76,9 @@ class TaskRun:
                 if self._step():
                     return
             except Exception:  # whatever it is, the next look begins with what there is
-                if not any(one is self.task for one in all_tasks()):
+                if self._stopping.is_set() or not any(one is self.task for one in all_tasks()):
                     return
-                _log.warning("task %s: tried again", self.task.id, exc_info=True)
+                log.warning("task %s: tried again", self.task.id, exc_info=True)
                 seconds = AGAIN_SECONDS
             self._stopping.wait(seconds)
 
@@ -147,7 +146,7 @@ class TaskRun:
             reason = self._why_it_ends(states)
         self._ship(states)
         if all(one.phase != "created" for one in states.values()) and not self.task.shall_stop:
-            self._report("RUNNING", {})
+            self._report("RUNNING", states)
         if not reason:
             self._report("PENDING", states)
             return False
@@ -192,7 +191,7 @@ class TaskRun:
         try:
             self._containers[name].start()
         except APIError as error:  # the engine keeps why, and it is read there
-            _log.info("task %s: %s did not start: %s", self.task.id, name, error)
+            log.info("task %s: %s did not start: %s", self.task.id, name, error)
 
     def _stop(self, running: list[str]) -> None:
         """Let containers end, those first that others do not need, and kill whoever takes longer than it may."""

@@ -34,4 +34,4 @@ def look_at_body(_: DomainDispatcherApplication, environ: dict[str, Any]) -> str
 def add() -> None:
     """Put both in place of moto's."""
     S3Response.setup_class = setup_class  # type: ignore[method-assign]
-    DomainDispatcherApplication._get_body = look_at_body  # type: ignore[method-assign]
+    DomainDispatcherApplication._get_body = look_at_body  # type: ignore[method-assign,assignment]

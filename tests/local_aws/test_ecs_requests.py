@@ -59,8 +59,9 @@ def test_describing_a_task_changes_nothing(tasks, definition):
 
 
 def test_tags_come_from_the_definition_when_asked(tasks, definition):
-    """In AWS's words: "Specifies whether to propagate the tags from the task definition to the task. If no value is specified, the tags
-    aren't propagated." https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RunTask.html
+    """RunTask: "If no value is specified, the tags aren't propagated."
+
+    https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RunTask.html
     """
     arn = tasks.run(definition, propagateTags="TASK_DEFINITION", tags=[{"key": "a", "value": "b"}])
 
@@ -72,7 +73,7 @@ def test_tags_come_from_the_definition_when_asked(tasks, definition):
 
 
 def test_a_request_that_comes_again_starts_nothing_again(tasks, definition):
-    """In AWS's words: "An identifier that you provide to ensure the idempotency of the request."
+    """RunTask: "An identifier that you provide to ensure the idempotency of the request."
 
     https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RunTask.html
     """
@@ -145,7 +146,7 @@ def test_a_definition_that_is_not_there_or_not_active_is_refused(tasks):
 
 
 def test_the_latest_active_revision_is_run_when_none_is_named(tasks):
-    """In AWS's words: "If a revision isn't specified, the latest ACTIVE revision is used."
+    """RunTask: "If a revision isn't specified, the latest ACTIVE revision is used."
 
     https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RunTask.html
     """
