@@ -20,7 +20,6 @@ def agents(here: Installation, app: LocalAws) -> Iterator[None]:
     try:
         yield
     finally:
-        tasks.stop()
         for agent in working:
             agent.end()
         storage().stop()
