@@ -46,8 +46,11 @@ def admin_argv(script: str, user: str, database: str = MAINTENANCE) -> list[str]
 
 
 def remote_argv(script: str) -> list[str]:
-    """Return the call that runs a script over the network, up to its first error; PGHOST and the like say where."""
-    return ["sh", "-c", f'printf "%s" "$0" | {_SEE} psql -XqAtw -v ON_ERROR_STOP=1', script]
+    """Return the call that runs a script over the network, up to its first error; PGHOST and the like say where.
+
+    Whoever asks may be no superuser, as on RDS, and sets nothing that only one may set.
+    """
+    return ["sh", "-c", 'printf "%s" "$0" | psql -XqAtw -v ON_ERROR_STOP=1', script]
 
 
 def restore_into_argv(was: str, into: str, dump: str = DUMP) -> list[str]:

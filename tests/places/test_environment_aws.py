@@ -2,16 +2,19 @@
 
 import secrets
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
+from pydantic import SecretStr
 
 from delivery.aws.jobs import EcsJobs
+from delivery.aws.rds import RdsDatabase, RdsSettings
 from delivery.aws.task_definition import TaskSettings
 from delivery.errors import Misconfigured
 from delivery.home import Home
 from delivery.ports.jobs import Job
 from delivery.ports.settings import EnvironmentSettings
-from tests.places.environment_contract import TOKEN, JobsContract
+from tests.places.environment_contract import TOKEN, DatabaseContract, JobsContract
 from tests.places.test_environment_docker import SCRIPTS
 from tests.support.local_aws import local_aws
 from tests.support.platforms import new_home, remove_platform
@@ -62,13 +65,18 @@ def jobs(server, settings):
 
 
 @pytest.fixture(scope="module")
-def opened(jobs):
-    class Opened:
-        pass
-
-    opened = Opened()
-    opened.jobs = jobs
-    return opened
+def opened(server, jobs):
+    """What there is of an environment on AWS: its jobs, and a database on an instance that somebody made."""
+    server.client("rds").create_db_instance(
+        DBInstanceIdentifier="shop",
+        DBInstanceClass="db.t4g.micro",
+        Engine="postgres",
+        AllocatedStorage=20,
+        MasterUsername="master",
+        ManageMasterUserPassword=True,
+    )
+    database = RdsDatabase(server.access(), jobs, jobs.environment, RdsSettings(instance="shop"), run="run-0")
+    return SimpleNamespace(jobs=jobs, database=database)
 
 
 @pytest.fixture
@@ -89,14 +97,27 @@ def job(tmp_path):
 class TestJobsAsTasks(JobsContract):
     """The whole contract on ECS, as far as a local AWS is one."""
 
-    def test_nothing_of_a_job_is_left(self, opened, job, server, settings):
-        talking = replace(job("talking"), secrets={"TOKEN": secret_of(TOKEN)})
+    long_here = frozenset({"test_a_job_that_fails_says_how_with_its_last_lines"})
 
-        opened.jobs.run(talking)
+    def test_nothing_of_a_job_is_left_but_its_log_and_its_secret_is_nowhere(self, opened, job, server, settings, home):
+        talking = replace(job("talking"), secrets={"TOKEN": SecretStr(TOKEN)})
+        seen = []
+
+        def look():
+            arn = server.client("ecs").list_task_definitions(sort="DESC")["taskDefinitionArns"][0]
+            seen.append(server.client("ecs").describe_task_definition(taskDefinition=arn)["taskDefinition"])
+
+        opened.jobs.run(replace(talking, begun=look))
+
+        [program] = seen[0]["containerDefinitions"]
+        assert [one["name"] for one in program["secrets"]] == ["TOKEN"]
+        assert TOKEN not in str(seen)
 
         definitions = server.client("ecs").list_task_definitions(familyPrefix="headway-shop", status="ACTIVE")
+        filters = [{"Key": "name", "Values": ["headway/shop/production/run"]}]
+        of_jobs = server.client("secretsmanager").list_secrets(Filters=filters)["SecretList"]
         assert definitions["taskDefinitionArns"] == []
-        assert server.client("secretsmanager").list_secrets()["SecretList"] == []
+        assert [one["Name"] for one in of_jobs] == []
         assert server.client("ecs").list_tasks(cluster=settings.cluster)["taskArns"] == []
 
     def test_an_image_that_cannot_be_pulled_is_told_in_ecss_words(self, opened, job, server):
@@ -106,7 +127,46 @@ class TestJobsAsTasks(JobsContract):
             opened.jobs.run(missing)
 
 
-def secret_of(text):
-    from pydantic import SecretStr
+class TestDatabaseOnRds:
+    """The contract of a database, but for its backups."""
 
-    return SecretStr(text)
+    long_here = frozenset({"test_a_job_that_may_not_begin_any_more_is_ended"})
+    test_a_database_is_found_again_with_the_access_it_was_made_with = (
+        DatabaseContract.test_a_database_is_found_again_with_the_access_it_was_made_with
+    )
+    test_a_migration_that_was_given_up_is_ended = DatabaseContract.test_a_migration_that_was_given_up_is_ended
+    test_a_job_that_may_not_begin_any_more_is_ended = DatabaseContract.test_a_job_that_may_not_begin_any_more_is_ended
+    test_a_migration_that_fails_is_told_with_its_last_lines = (
+        DatabaseContract.test_a_migration_that_fails_is_told_with_its_last_lines
+    )
+
+    def test_the_application_is_no_administrator_and_has_a_password_of_its_own(self, opened, server):
+        access = opened.database.ensure()
+        instance = server.client("rds").describe_db_instances(DBInstanceIdentifier="shop")["DBInstances"][0]
+        managed = server.client("secretsmanager").get_secret_value(SecretId=instance["MasterUserSecret"]["SecretArn"])
+
+        assert (access.user, access.name) == ("app", "app")
+        assert access.password.get_secret_value() not in managed["SecretString"]
+        assert (access.host, access.port) == (instance["Endpoint"]["Address"], instance["Endpoint"]["Port"])
+
+    @pytest.mark.parametrize(
+        ("instance", "said"),
+        [
+            ("none", "RDS instance none: there is none of that name in us-east-1"),
+            ("unmanaged", "is not managed by RDS"),
+        ],
+    )
+    def test_an_instance_that_cannot_be_used_is_told_with_what_to_do(self, server, jobs, instance, said):
+        if instance == "unmanaged":
+            server.client("rds").create_db_instance(
+                DBInstanceIdentifier="unmanaged",
+                DBInstanceClass="db.t4g.micro",
+                Engine="postgres",
+                AllocatedStorage=20,
+                MasterUsername="master",
+                MasterUserPassword="long-enough-1",
+            )
+        database = RdsDatabase(server.access(), jobs, jobs.environment, RdsSettings(instance=instance), run="run-0")
+
+        with pytest.raises(Misconfigured, match=said):
+            database.ensure()
