@@ -11,9 +11,7 @@ from delivery.docker.engine.client import connect
 from delivery.docker.images.bases import resolve_base
 from delivery.home import Home
 from delivery.waiting import until
-from tests.support.ecs import GROUP, Tasks, address, of
-from tests.support.local_aws import local_aws
-from tests.support.platforms import own_platform
+from tests.support.ecs import GROUP, address, of
 from tests.support.registry_client import token_of
 
 pytestmark = [pytest.mark.docker, pytest.mark.xdist_group("local-aws-ecs")]
@@ -71,9 +69,8 @@ SCENES = {
 
 
 @pytest.fixture(scope="module")
-def tasks(tmp_path_factory):
-    with own_platform(tmp_path_factory.mktemp("ecs") / "home") as home, local_aws(home.root) as server:
-        yield Tasks(server).ready()
+def tasks(running):
+    return running
 
 
 @pytest.fixture(scope="module")
@@ -199,6 +196,16 @@ def test_a_task_is_reached_at_its_address_reaches_aws_and_is_stopped_by_its_user
     stopped = tasks.stopped(arn)
     assert (stopped["stopCode"], stopped["stoppedReason"], of(stopped)["exitCode"]) == ("UserInitiated", "enough", 6)
     assert tasks.lines(arn)[-1:] == ["asked to end"]
+
+
+def test_a_container_that_somebody_removes_is_told_as_stopped(tasks):
+    arn = tasks.run(tasks.define({"script": "echo here; sleep 600"}))
+    running = tasks.when(arn, lambda task: task["lastStatus"] == "RUNNING")
+
+    connect().containers.get(of(running)["runtimeId"]).remove(force=True)
+
+    task = tasks.stopped(arn)
+    assert ("exitCode" in of(task), "No such container" in of(task)["reason"]) == (False, True)
 
 
 @pytest.fixture
