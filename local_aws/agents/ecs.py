@@ -43,7 +43,7 @@ class EcsAgent(Agent):
     def end(self) -> None:
         """Stop the containers; what became of them is told by whoever starts next."""
         super().end()
-        for thread in self._runs.values():
+        for thread in list(self._runs.values()):
             thread.join(END_SECONDS)
         self._gateway.close()
         if any(not one.is_stopped for one in all_tasks()):

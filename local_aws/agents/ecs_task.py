@@ -106,10 +106,11 @@ class TaskRun:
         has_begun = any(one["lastStatus"] != "PENDING" for one in self.task.told["containers"]) or any(
             state_of(one).phase != "created" for name, one in self._containers.items() if name != PAUSE
         )
-        gateway = self._open_gateway()
+        gateway, pause = self._open_gateway(), self._containers.get(PAUSE)
         if has_begun or self.task.shall_stop:
+            if pause is not None and not self.task.shall_stop:
+                pause.start()  # it may have ended with the engine, and others may still be to start
             return
-        pause = self._containers.get(PAUSE)
         if pause is None:
             remove_all(self.task.task_arn)
             pause, self._containers = create_pause(self.task, gateway), {}
@@ -207,7 +208,10 @@ class TaskRun:
         for name, state in states.items():
             stream = stream_of(self._definitions[name], self.task.account, self.task.region, self.task.id)
             container = self._containers.get(name)
-            if stream is None or container is None or not state.runtime_id or state.phase == "created":
+            if stream is None or container is None or state.phase == "created":
+                continue
+            if not state.runtime_id:  # it is gone, and what it printed with it
+                self._shipped |= {name} & set(self._shipping)
                 continue
             shipping = self._shipping.setdefault(name, Shipping(container, stream))
             if state.phase == "running":

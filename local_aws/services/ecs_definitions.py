@@ -6,6 +6,8 @@ from typing import Any
 
 from moto.ecs.exceptions import ECSException
 
+from local_aws.installation import current
+
 Definition = Mapping[str, Any]
 GB = 1024  # MiB
 # CPU units and the MiB that go with them, for Linux:
@@ -117,7 +119,8 @@ def _check_fargate(given: Definition) -> None:
 
 def _check_on_fargate(container: Definition, has_role: bool) -> None:
     logging = container.get("logConfiguration") or {}
-    if ".dkr.ecr." in container["image"] and not has_role:
+    of_ecr = ".dkr.ecr." in container["image"] or container["image"].startswith(f"{current().address}/")
+    if of_ecr and not has_role:
         raise refusal(NO_EXECUTION_ROLE.format("ECR images"))
     if logging.get("logDriver") == "awslogs":
         options = logging.get("options") or {}

@@ -18,6 +18,18 @@ from local_aws.services.ecs_tasks import Task, new_attachment
 Request = Mapping[str, Any]
 MISSING = "MISSING"
 AT_ONCE, OVERRIDES = 10, 8192
+# What would be left out in silence otherwise.
+NOT_HERE = (
+    "environmentFiles",
+    "repositoryCredentials",
+    "firelensConfiguration",
+    "links",
+    "volumesFrom",
+    "dockerVolumeConfiguration",
+    "efsVolumeConfiguration",
+    "fsxWindowsFileServerVolumeConfiguration",
+    "s3filesVolumeConfiguration",
+)
 ON_FARGATE = ("FARGATE", "FARGATE_SPOT")
 PLATFORM = {"platformVersion": "1.4.0", "platformFamily": "Linux", "ephemeralStorage": {"sizeInGiB": 20}}
 
@@ -107,6 +119,10 @@ def _definition_of(backend: EC2ContainerServiceBackend, name: str) -> TaskDefini
 
 
 def _check(given: Request, definition: TaskDefinition) -> None:
+    used = {key for one in definition.container_definitions for key in NOT_HERE if one.get(key)}
+    used |= {key for one in definition.volumes for key in NOT_HERE if one.get(key)}
+    if used:
+        raise ECSException("UnsupportedFeatureException", f"this local AWS does not have {', '.join(sorted(used))}")
     if not 1 <= given.get("count", 1) <= AT_ONCE:
         raise invalid(f"Number of tasks must be between 1 and {AT_ONCE}.")
     if given.get("propagateTags") == "SERVICE":

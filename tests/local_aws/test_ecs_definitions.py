@@ -3,17 +3,15 @@
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.support.ecs import Tasks, container
-from tests.support.local_aws import local_aws
+from tests.support.ecs import container
 
 pytestmark = pytest.mark.xdist_group("local-aws")
 MIGRATE = {"name": "main", "essential": False}
 
 
-@pytest.fixture(scope="module")
-def tasks(tmp_path_factory):
-    with local_aws(tmp_path_factory.mktemp("aws")) as server:
-        yield Tasks(server).ready()
+@pytest.fixture
+def tasks(held):
+    return held
 
 
 def test_a_definition_is_kept_as_it_was_given(tasks):

@@ -3,17 +3,14 @@
 import pytest
 
 from delivery.waiting import until
-from tests.support.ecs import GROUP, Tasks, of
-from tests.support.local_aws import local_aws
-from tests.support.platforms import own_platform
+from tests.support.ecs import GROUP, of
 
 pytestmark = [pytest.mark.docker, pytest.mark.xdist_group("local-aws-ecs")]
 
 
 @pytest.fixture(scope="module")
-def tasks(tmp_path_factory):
-    with own_platform(tmp_path_factory.mktemp("ecs") / "home") as home, local_aws(home.root) as server:
-        yield Tasks(server).ready()
+def tasks(running):
+    return running
 
 
 def test_lines_are_there_while_the_task_runs(tasks):
@@ -59,7 +56,9 @@ def test_a_group_that_is_not_there_ends_the_task_unless_it_shall_be_made(tasks):
     assert tasks.lines(created, group="/made") == ["kept"]
 
 
-@pytest.mark.parametrize("kind", ["throttled", "error", "answer lost"])
+@pytest.mark.parametrize(
+    "kind", ["answer lost", *(pytest.param(one, marks=pytest.mark.long) for one in ("throttled", "error"))]
+)
 def test_trouble_with_the_logs_loses_and_doubles_no_line(tasks, kind):
     fault = {"service": "logs", "operation": "PutLogEvents", "kind": kind, "times": 2, "after": 1}
     tasks.server.put_faults(fault)
@@ -70,6 +69,7 @@ def test_trouble_with_the_logs_loses_and_doubles_no_line(tasks, kind):
     assert tasks.lines(arn) == [str(number) for number in range(1, 7)]
 
 
+@pytest.mark.long
 def test_a_stream_that_somebody_deletes_does_not_keep_a_task_from_its_end(tasks):
     arn = tasks.run(tasks.define({"script": "echo begun; until test -e /go; do sleep 0.1; done", "stopTimeout": 0}))
     until(lambda: tasks.describe(arn)["lastStatus"] == "RUNNING" and tasks.lines(arn), seconds=30, every=0.2)

@@ -3,19 +3,14 @@
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.support.ecs import CLUSTER, Tasks, of
-from tests.support.local_aws import local_aws
+from tests.support.ecs import CLUSTER, HELD, of
 
 pytestmark = pytest.mark.xdist_group("local-aws")
-HELD = {"service": "ecs-agent", "operation": "place", "kind": "hang", "seconds": 3600, "times": 1000}
 
 
 @pytest.fixture(scope="module")
-def tasks(tmp_path_factory):
-    """Tasks that nobody starts."""
-    with local_aws(tmp_path_factory.mktemp("aws")) as server:
-        server.put_faults(HELD)
-        yield Tasks(server).ready()
+def tasks(held):
+    return held
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +36,11 @@ def test_a_new_task_is_provisioning_with_everything_that_was_asked(tasks, defini
     assert (len(made["tasks"]), made["failures"]) == (2, [])
     found = tasks.describe(made["tasks"][0]["taskArn"], include=["TAGS"])
     assert (found["lastStatus"], found["desiredStatus"]) == ("PROVISIONING", "RUNNING")
-    assert (found["startedBy"], found["group"], found["launchType"]) == ("me", "family:task-1", "FARGATE")
+    assert (found["startedBy"], found["group"], found["launchType"]) == (
+        "me",
+        f"family:{definition.rpartition('/')[2].partition(':')[0]}",
+        "FARGATE",
+    )
     assert found["overrides"]["containerOverrides"] == overrides["containerOverrides"]
     assert (found["tags"], found["cpu"], found["memory"]) == ([{"key": "a", "value": "b"}], "256", "512")
     assert (found["platformVersion"], found["attachments"][0]["status"]) == ("1.4.0", "PRECREATED")
@@ -143,6 +142,19 @@ def test_a_definition_that_is_not_there_or_not_active_is_refused(tasks):
     assert refused(tasks, "nothing:1") == ("ClientException", "TaskDefinition not found.")
     assert refused(tasks, f"{gone.rpartition(':')[0]}:7") == ("ClientException", "TaskDefinition not found.")
     assert refused(tasks, gone) == ("ClientException", "TaskDefinition is inactive")
+
+
+@pytest.mark.parametrize(
+    ("container", "volume", "what"),
+    [
+        ({"environmentFiles": [{"type": "s3", "value": "arn:aws:s3:::a/b.env"}]}, {}, "environmentFiles"),
+        ({}, {"efsVolumeConfiguration": {"fileSystemId": "fs-1"}}, "efsVolumeConfiguration"),
+    ],
+)
+def test_what_the_local_aws_has_not_is_told_and_not_left_out(tasks, container, volume, what):
+    definition = tasks.define(container, volumes=[{"name": "a", **volume}])
+
+    assert refused(tasks, definition) == ("UnsupportedFeatureException", f"this local AWS does not have {what}")
 
 
 def test_the_latest_active_revision_is_run_when_none_is_named(tasks):

@@ -63,6 +63,20 @@ def test_tasks_go_on_end_meanwhile_and_are_told_of_with_every_line_once(tasks):
     assert until(lambda: not containers(tasks), seconds=20, every=0.2)
 
 
+@pytest.mark.long
+def test_a_stop_in_good_order_ends_tasks_which_are_told_of_afterwards(tasks):
+    arn = tasks.run(tasks.define({"script": "trap 'echo asked; exit 7' TERM; echo begun; sleep 600 & wait"}))
+    until(lambda: lines_of(tasks, arn), seconds=60, every=0.1)
+
+    tasks.server.stop()
+    tasks.server.start()
+
+    task = tasks.stopped(arn)
+    assert (of(task)["exitCode"], task["stopCode"]) == (7, "EssentialContainerExited")
+    assert tasks.lines(arn) == ["begun", "asked"]
+
+
+@pytest.mark.long
 def test_killed_at_any_moment_of_its_start_a_task_runs_once(tasks):
     definition = tasks.define({"script": "echo ran; exit 3"})
     arns = []
@@ -80,6 +94,7 @@ def test_killed_at_any_moment_of_its_start_a_task_runs_once(tasks):
         assert (of(task)["exitCode"], tasks.lines(arn)) == (3, ["ran"])
 
 
+@pytest.mark.long
 def test_what_no_record_knows_is_removed_and_what_is_not_of_tasks_stays(tasks):
     arn = tasks.run(tasks.define({"script": "sleep 600"}))
     running = tasks.when(arn, lambda task: task["lastStatus"] == "RUNNING")

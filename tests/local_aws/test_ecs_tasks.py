@@ -1,13 +1,18 @@
 """Tasks as containers: how they start, see each other, end, and what is told of it."""
 
+from contextlib import suppress
+
 import httpx
 import pytest
+from botocore.exceptions import ClientError
+from docker.errors import ImageNotFound
 
 from delivery.docker.engine.client import connect
+from delivery.docker.images.bases import resolve_base
+from delivery.home import Home
 from delivery.waiting import until
-from tests.support.ecs import GROUP, Tasks, address, of
-from tests.support.local_aws import local_aws
-from tests.support.platforms import own_platform
+from tests.support.ecs import GROUP, address, of
+from tests.support.registry_client import token_of
 
 pytestmark = [pytest.mark.docker, pytest.mark.xdist_group("local-aws-ecs")]
 BESIDE = {"name": "beside", "essential": False}
@@ -64,9 +69,8 @@ SCENES = {
 
 
 @pytest.fixture(scope="module")
-def tasks(tmp_path_factory):
-    with own_platform(tmp_path_factory.mktemp("ecs") / "home") as home, local_aws(home.root) as server:
-        yield Tasks(server).ready()
+def tasks(running):
+    return running
 
 
 @pytest.fixture(scope="module")
@@ -192,6 +196,52 @@ def test_a_task_is_reached_at_its_address_reaches_aws_and_is_stopped_by_its_user
     stopped = tasks.stopped(arn)
     assert (stopped["stopCode"], stopped["stoppedReason"], of(stopped)["exitCode"]) == ("UserInitiated", "enough", 6)
     assert tasks.lines(arn)[-1:] == ["asked to end"]
+
+
+def test_a_container_that_somebody_removes_is_told_as_stopped(tasks):
+    arn = tasks.run(tasks.define({"script": "echo here; sleep 600"}))
+    running = tasks.when(arn, lambda task: task["lastStatus"] == "RUNNING")
+
+    connect().containers.get(of(running)["runtimeId"]).remove(force=True)
+
+    task = tasks.stopped(arn)
+    assert ("exitCode" in of(task), "No such container" in of(task)["reason"]) == (False, True)
+
+
+@pytest.fixture
+def pushed(tasks):
+    """An image of ECR that the engine does not have any more: its name and its digest."""
+    uri = tasks.client("ecr").create_repository(repositoryName="shop/job")["repository"]["repositoryUri"]
+    image = connect().images.get(resolve_base("busybox", home=Home(tasks.server.home)).used)
+    login = {"username": "AWS", "password": token_of(tasks.client("ecr"))}
+    image.tag(uri, "1")
+    lines = list(connect().images.push(uri, tag="1", auth_config=login, stream=True, decode=True))
+    connect().images.remove(f"{uri}:1")
+    digest = next(line["aux"]["Digest"] for line in lines if "aux" in line)
+    yield uri, digest
+    for name in (f"{uri}:1", f"{uri}@{digest}"):
+        with suppress(ImageNotFound):
+            connect().images.remove(name)
+
+
+def test_an_image_of_ecr_runs_by_tag_and_by_digest_which_is_told(tasks, pushed):
+    """https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Container.html, imageDigest"""
+    uri, digest = pushed
+    with pytest.raises(ClientError, match="execution role ARN to support ECR images"):
+        tasks.ecs.register_task_definition(
+            family="no-role",
+            requiresCompatibilities=["FARGATE"],
+            cpu="256",
+            memory="512",
+            containerDefinitions=[{"name": "main", "image": f"{uri}:1"}],
+        )
+    runs = [tasks.run(tasks.define({"image": name, "script": "exit 2"})) for name in (f"{uri}:1", f"{uri}@{digest}")]
+    runs.append(tasks.run(tasks.define({"image": f"{uri}:2"})))
+
+    for arn in runs[:2]:
+        found = of(tasks.stopped(arn))
+        assert (found.get("exitCode"), found.get("imageDigest")) == (2, digest), tasks.describe(arn)
+    assert tasks.stopped(runs[2])["stoppedReason"].startswith("CannotPullContainerError")
 
 
 UPLOAD = """

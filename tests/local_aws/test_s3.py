@@ -4,21 +4,13 @@ import urllib.request
 
 import pytest
 
-from tests.support.local_aws import local_aws
-
 pytestmark = pytest.mark.xdist_group("local-aws")
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    with local_aws(tmp_path_factory.mktemp("aws")) as server:
-        yield server
-
-
 @pytest.mark.parametrize("body", [b"<x/>\n", b"key=value&file=other", b"\x00\xff", b""])
-def test_what_is_put_by_a_presigned_url_is_kept_as_it_came(server, body):
+def test_what_is_put_by_a_presigned_url_is_kept_as_it_came(held, body):
     """https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html; urllib calls every body a form"""
-    s3 = server.client("s3")
+    s3 = held.client("s3")
     s3.create_bucket(Bucket="kept")
     url = s3.generate_presigned_url("put_object", Params={"Bucket": "kept", "Key": "a"}, ExpiresIn=600)
 
