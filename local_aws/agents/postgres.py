@@ -29,7 +29,7 @@ ADMINISTRATOR, SUPERUSER = "rdsadmin", "rds_superuser"
 START_SECONDS, STOP_SECONDS = 60, 30
 _LAST_LINES = 8
 _ONE = threading.Lock()
-# What the master user may: "it is assigned to the rds_superuser role", with CREATEROLE and CREATEDB.
+# "WITH LOGIN NOSUPERUSER INHERIT CREATEDB CREATEROLE NOREPLICATION", and a member of rds_superuser:
 # https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/Appendix.PostgreSQL.CommonDBATasks.Roles.rds_superuser.html
 _ROLES = f"""
 \\set password `printf %s "${NEW_PASSWORD}"`

@@ -1,9 +1,12 @@
 """The agent of RDS: what instances are asked to be, PostgreSQL servers are made to be."""
 
+import contextlib
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
 
-from delivery.errors import Misconfigured
+from docker.errors import DockerException
+
+from delivery.errors import HeadwayError, Misconfigured
 from local_aws.agents.agent import Agent, log
 from local_aws.agents.postgres import Postgres, address_of, let_in
 from local_aws.installation import Installation
@@ -39,9 +42,12 @@ class RdsAgent(Agent):
         """Stop the servers; the next start of the local AWS starts those that are to run."""
         super().end()
         self._pool.shutdown(cancel_futures=True)
-        if DATABASES:
-            with ThreadPoolExecutor(AT_ONCE) as pool:
-                list(pool.map(lambda one: Postgres(self._here, one).stop(), list(DATABASES)))
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            list(pool.map(self._stop, list(DATABASES)))
+
+    def _stop(self, key: str) -> None:
+        with contextlib.suppress(DockerException, HeadwayError):  # an engine that is gone runs nothing
+            Postgres(self._here, key).stop()
 
     def _tended(self, database: Database) -> None:
         try:

@@ -32,7 +32,7 @@ def said(status: str, code: str, message: str) -> Answer:
 
 def unauthorized() -> Answer:
     """Return what asks for a name and a password."""
-    challenge = f'Basic realm="{current().url}/",service="ecr.amazonaws.com"'
+    challenge = f'Basic realm="{current().url}/",service="ecr"'
     status, headers, content = said("401 Unauthorized", "UNAUTHORIZED", "Not Authorized")
     return status, [*headers, ("WWW-Authenticate", challenge)], content
 

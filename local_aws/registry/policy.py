@@ -8,10 +8,10 @@ from local_aws.registry.tokens import Principal
 
 
 def allows(policy: str | None, principal: Principal, action: str) -> bool:
-    """Whether a statement allows it and none denies it: "An explicit deny in any policy overrides any allows."
+    """Whether a statement allows it and none denies it: "An explicit deny overrides an explicit allow."
 
     Principal (AWS) and Action are looked at. A Condition cannot be: a statement with one allows nothing.
-    https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic_policy-eval-denyallow.html
     """
     matching = [
         one

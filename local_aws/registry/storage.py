@@ -1,13 +1,15 @@
 """The registry that keeps manifests and layers: a container on loopback with a key, whose data outlives it."""
 
+import contextlib
 import functools
 import threading
 from collections.abc import Iterable, Mapping
 
 import bcrypt
 import urllib3
-from docker.errors import NotFound
+from docker.errors import DockerException, NotFound
 from docker.models.containers import Container
+from moto.ecr.models import ecr_backends
 from urllib3.exceptions import NewConnectionError
 from urllib3.response import BaseHTTPResponse
 
@@ -15,7 +17,7 @@ from delivery.changes.ledger import LABEL_PLATFORM, LABEL_ROLE
 from delivery.docker.engine.client import connect
 from delivery.docker.engine.packing import packed
 from delivery.docker.images.bases import resolve_base
-from delivery.errors import Rejected
+from delivery.errors import HeadwayError, Rejected
 from delivery.waiting import until
 from local_aws.installation import LOOPBACK, Installation, current
 from local_aws.network import ensure_network
@@ -68,9 +70,11 @@ class Storage:
             return self._address
 
     def stop(self) -> None:
-        """Stop the registry when it was asked anything; what was pushed stays."""
-        if self._address and (container := self._found()):
-            container.stop(timeout=STOP_SECONDS)
+        """Stop the registry when there are repositories; what was pushed stays."""
+        if any(one.repositories for regions in ecr_backends.values() for one in regions.values()):
+            with contextlib.suppress(DockerException, HeadwayError):  # an engine that is gone runs nothing
+                if container := self._found():
+                    container.stop(timeout=STOP_SECONDS)
 
     def _ask(
         self, address: str, method: str, path: str, body: Body, headers: Mapping[str, str] | None

@@ -37,14 +37,15 @@ def put_image(self: ECRResponse) -> ActionResult:
         message = f"The provided digest '{wanted}' does not match the calculated digest '{digest}'"
         raise Refusal("ImageDigestDoesNotMatchException", message)
     image, tagged = find_image(repository, digest), find_image(repository, tag) if tag else None
-    if image is not None and (not tag or tagged is image):
-        raise ImageAlreadyExistsException(repository.name, repository.registry_id, digest, tag or "null")
+    # Also of the same image: https://github.com/aws/containers-roadmap/issues/2179.
     if tagged is not None and not is_mutable(repository, tag):
         raise Refusal(
             "ImageTagAlreadyExistsException",
             f"The image tag '{tag}' already exists in the '{repository.name}' repository and cannot be overwritten "
             "because the tag is immutable.",
         )
+    if image is not None and (not tag or tagged is image):
+        raise ImageAlreadyExistsException(repository.name, repository.registry_id, digest, tag or "null")
     if image is None:
         if not is_replaying():
             _keep(repository, manifest, digest, media_type)

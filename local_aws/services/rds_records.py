@@ -107,8 +107,10 @@ def create_db_instance(self: RDSBackend, db_kwargs: dict[str, Any]) -> DBInstanc
 
 
 def create_db_instance_read_replica(self: RDSBackend, db_kwargs: dict[str, Any]) -> DBInstance:
-    """Make a record of a replica, with an identifier of its own."""
-    return _named(_replicate(self, db_kwargs))
+    """Make a record of a replica, with an identifier of its own; it has no data."""
+    replica = _named(_replicate(self, db_kwargs))
+    replica.status = "available"
+    return replica
 
 
 def _named(instance: DBInstance) -> DBInstance:

@@ -24,9 +24,10 @@ def password_of(database: Database) -> str:
 
 
 def rotate(managed: MasterUserSecret, token: str | None = None) -> None:
-    """Put another password in the secret, which the agent gives to the database: "RDS rotates the secret".
+    """Put another password in the secret, which the agent gives to the database: "The secret value contains the updated
+    password" (RotateMasterUserPassword).
 
-    https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/rds-secrets-manager.html
+    https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_ModifyDBInstance.html
     """
     content = {**_content(managed), "password": _made_up()}
     managed.secretsmanager.put_secret_value(

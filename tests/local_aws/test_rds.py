@@ -113,7 +113,7 @@ def test_an_available_instance_is_reached_from_this_machine_and_from_containers(
 
 
 def test_the_master_user_is_no_superuser_and_owns_its_databases(rds):
-    """https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.MasterAccounts.html"""
+    """https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/Appendix.PostgreSQL.CommonDBATasks.Roles.rds_superuser.html"""
     role = rds.query("shop", "select * from pg_roles where rolname = current_user")[0]
 
     assert (role["rolsuper"], role["rolcreaterole"], role["rolcreatedb"]) == (False, True, True)
