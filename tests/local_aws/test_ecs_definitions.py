@@ -101,7 +101,7 @@ REFUSED = {
         "When you are specifying container secrets, you must also specify a value for 'executionRoleArn'.",
     ),
     "an image of ECR without a role": (
-        ({"image": "123456789012.dkr.ecr.us-east-1.amazonaws.com/shop:1"},),
+        ({"image": "123456789012.dkr.ecr.us-east-1.example/shop:1"},),
         {"executionRoleArn": ""},
         "execution role ARN to support ECR images",
     ),
