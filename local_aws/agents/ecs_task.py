@@ -39,6 +39,7 @@ from local_aws.services.ecs_tasks import ESSENTIAL_EXITED, HEALTH, PAUSE, STATES
 EVERY_SECONDS, AGAIN_SECONDS = 0.2, 1.0
 STOP_SECONDS = 30
 NOT_STARTED = "Task failed to start"
+PROVISIONING, PENDING = STATES[:2]
 PASSING = (
     DockerException,
     requests.RequestException,
@@ -98,13 +99,18 @@ class TaskRun:
 
     def _prepare(self) -> None:
         """Make every container, so that none of them needs anything later; those that are there stay."""
-        if self.task.told["lastStatus"] == STATES[0] and self._fails("place", self.task):
+        is_new = self.task.told["lastStatus"] == PROVISIONING
+        if is_new and self._fails("place", self.task):
             raise Ended(NO_CAPACITY)
         if self._stopping.is_set():
             return
+        if is_new and self.task.shall_stop:  # before anything of it was made
+            raise Ended(self.task.told["stoppedReason"])
         self._containers = find_containers(self.task.task_arn)
-        has_begun = any(one["lastStatus"] != "PENDING" for one in self.task.told["containers"]) or any(
-            state_of(one).phase != "created" for name, one in self._containers.items() if name != PAUSE
+        has_begun = (
+            self.task.told["lastStatus"] not in (PROVISIONING, PENDING)
+            or any(one["lastStatus"] != "PENDING" for one in self.task.told["containers"])
+            or any(state_of(one).phase != "created" for name, one in self._containers.items() if name != PAUSE)
         )
         gateway, pause = self._open_gateway(), self._containers.get(PAUSE)
         if has_begun or self.task.shall_stop:
@@ -116,7 +122,7 @@ class TaskRun:
             pause, self._containers = create_pause(self.task, gateway), {}
         pause.start()
         attached = {"containerName": PAUSE, "networkBindings": [{"bindIP": address_of(pause)}]}
-        self._tell(status="PENDING", containers=[attached])
+        self._tell(status=PENDING, containers=[attached])
         self._create(pause)
 
     def _create(self, pause: Container) -> None:
@@ -149,7 +155,7 @@ class TaskRun:
         if all(one.phase != "created" for one in states.values()) and not self.task.shall_stop:
             self._report("RUNNING", states)
         if not reason:
-            self._report("PENDING", states)
+            self._report(PENDING, states)
             return False
         states = {name: State("stopped") if one.phase == "created" else one for name, one in states.items()}
         self._report("STOPPING", states, reason)

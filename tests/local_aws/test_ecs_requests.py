@@ -3,6 +3,7 @@
 import pytest
 from botocore.exceptions import ClientError
 
+from delivery.waiting import until
 from tests.support.ecs import CLUSTER, HELD, of
 
 pytestmark = pytest.mark.xdist_group("local-aws")
@@ -260,9 +261,17 @@ def test_a_task_for_which_there_is_no_place_stops_with_the_reason(tasks, definit
     )
 
 
+def run_held(tasks, definition, **more) -> str:
+    """Run a task and return its ARN when the local AWS's own agent has it in hand, so that others may speak for it."""
+    tasks.server.put_faults(HELD)
+    arn = tasks.run(definition, **more)
+    assert until(lambda: tasks.server.faults_left()[0]["times"] < HELD["times"], seconds=30, every=0.05)
+    return arn
+
+
 def test_an_agent_brings_a_task_forward_and_never_back(tasks, definition):
     """https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-lifecycle-explanation.html"""
-    arn = tasks.run(definition)
+    arn = run_held(tasks, definition)
 
     def submit(**change):
         tasks.ecs.submit_task_state_change(cluster=CLUSTER, task=arn, **change)
@@ -295,7 +304,7 @@ def test_an_agent_brings_a_task_forward_and_never_back(tasks, definition):
 def test_a_cluster_counts_its_tasks_and_stays_while_it_has_any(tasks):
     """https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DeleteCluster.html"""
     tasks.ecs.create_cluster(clusterName="counted")
-    arn = tasks.run(tasks.define({}), cluster="counted")
+    arn = run_held(tasks, tasks.define({}), cluster="counted")
 
     def counted():
         found = tasks.ecs.describe_clusters(clusters=["counted"])["clusters"][0]
