@@ -56,7 +56,7 @@ class EcsAgent(Agent):
 
     def _fails(self, what: str, task: Task) -> bool:
         """Whether what the agent does is to fail; a fault that hangs makes it wait, unless the task is to stop."""
-        fault = self._faults.take(Asked(SERVICE, task.region, what, "POST", "json"))
+        fault = self._faults.take(Asked(SERVICE, task.region, f"{what} {task.definition.family}", "POST", "json"))
         if fault is None or fault.kind != "hang":
             return fault is not None
         deadline = time.monotonic() + fault.seconds

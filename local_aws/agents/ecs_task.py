@@ -85,6 +85,9 @@ class TaskRun:
 
     def _step(self) -> bool:
         """Do what is next; whether nothing is left to do."""
+        if self.task.is_stopped:
+            self._remove()
+            return True
         if not self._is_prepared:
             try:
                 self._prepare()
@@ -165,7 +168,7 @@ class TaskRun:
         if self._shipped != set(self._shipping):
             return False
         self._report("STOPPED", states, reason)
-        remove_all(self.task.task_arn)
+        self._remove()
         return True
 
     def _states(self) -> dict[str, State]:
@@ -261,6 +264,9 @@ class TaskRun:
             for name in self._definitions
         ]
         self._tell(status="STOPPED", reason=reason, containers=stopped)
+        self._remove()
+
+    def _remove(self) -> None:
         with suppress(*PASSING):  # what is left is swept
             remove_all(self.task.task_arn)
 

@@ -250,8 +250,9 @@ def test_no_capacity_is_told_among_the_failures_and_nothing_is_written_down(task
     assert tasks.ecs.list_tasks(cluster=CLUSTER)["taskArns"] == before
 
 
-def test_a_task_for_which_there_is_no_place_stops_with_the_reason(tasks, definition):
-    tasks.server.put_faults({"service": "ecs-agent", "operation": "place", "kind": "error"}, HELD)
+def test_a_task_for_which_there_is_no_place_stops_with_the_reason(tasks):
+    definition = tasks.define({}, family="no-place")
+    tasks.server.put_faults({"service": "ecs-agent", "operation": "place no-place", "kind": "error"}, HELD)
 
     found = tasks.stopped(tasks.run(definition))
 
@@ -263,15 +264,17 @@ def test_a_task_for_which_there_is_no_place_stops_with_the_reason(tasks, definit
 
 def run_held(tasks, definition, **more) -> str:
     """Run a task and return its ARN when the local AWS's own agent has it in hand, so that others may speak for it."""
-    tasks.server.put_faults(HELD)
+    operation = f"place {definition.rpartition('/')[2].partition(':')[0]}"
+    tasks.server.put_faults({**HELD, "operation": operation, "times": 1}, HELD)
     arn = tasks.run(definition, **more)
-    assert until(lambda: tasks.server.faults_left()[0]["times"] < HELD["times"], seconds=30, every=0.05)
+    left = tasks.server.faults_left
+    assert until(lambda: operation not in [one["operation"] for one in left()], seconds=30, every=0.05)
     return arn
 
 
-def test_an_agent_brings_a_task_forward_and_never_back(tasks, definition):
+def test_an_agent_brings_a_task_forward_and_never_back(tasks):
     """https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-lifecycle-explanation.html"""
-    arn = run_held(tasks, definition)
+    arn = run_held(tasks, tasks.define({}))
 
     def submit(**change):
         tasks.ecs.submit_task_state_change(cluster=CLUSTER, task=arn, **change)

@@ -10,7 +10,7 @@ CLUSTER, GROUP = "test", "/test"
 ROLE = "arn:aws:iam::123456789012:role/execution"
 SECONDS, EVERY = 60, 0.1
 # Nobody starts a task as long as this is there.
-HELD = {"service": "ecs-agent", "operation": "place", "kind": "hang", "seconds": 3600, "times": 1000}
+HELD = {"service": "ecs-agent", "operation": "place .*", "kind": "hang", "seconds": 3600, "times": 1000}
 AWSLOGS = {"awslogs-group": GROUP, "awslogs-region": REGION, "awslogs-stream-prefix": "job"}
 
 
