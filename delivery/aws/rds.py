@@ -18,7 +18,7 @@ from delivery.aws.secrets import SecretsManager
 from delivery.changes.migration import NAME as MIGRATION
 from delivery.changes.migration import SESSION
 from delivery.errors import Misconfigured, Rejected
-from delivery.ports.database import USER, DatabaseAccess, Ended
+from delivery.ports.database import USER, DatabaseAccess, Ended, check_beside
 from delivery.ports.jobs import Job
 from delivery.ports.settings import EnvironmentSettings
 from delivery.programs import postgres_change
@@ -96,7 +96,7 @@ class RdsDatabase:
 
     def use(self, name: str) -> str:
         """Change the names of both databases at once."""
-        self._check_beside(name)
+        check_beside(name, self.beside())
         kept_as = f"{self.settings.name}_until_{secrets.token_hex(4)}"
         script = postgres_change.swap_script(self.settings.name, kept_as, name)
         self._run_script(script, self._administrator(self._available()))
@@ -104,7 +104,7 @@ class RdsDatabase:
 
     def drop(self, name: str) -> None:
         """Remove one that is beside the application's."""
-        self._check_beside(name)
+        check_beside(name, self.beside())
         self._run_script(postgres_change.drop_script(name), self._administrator(self._available()))
 
     def end_migration(self, run: str) -> Ended:
@@ -118,12 +118,6 @@ class RdsDatabase:
             script = postgres_change.called_sessions_script(f"{SESSION}{run}")
             sessions = int(self._run_script(script, self._administrator(self._available())).strip() or 0)
         return Ended(containers=len(found), sessions=sessions)
-
-    def _check_beside(self, name: str) -> None:
-        live, *others = self.beside() or ("",)
-        if name not in others:
-            found = "is the one that the application uses" if name == live else "is not there"
-            raise Misconfigured(f"database {name}", found, ", ".join(others) or "none but that")
 
     def _run_script(self, script: str, access: DatabaseAccess, more: Mapping[str, SecretStr] | None = None) -> str:
         """Run a script beside the database and return what it prints; Rejected, with the last lines, when it fails."""

@@ -14,7 +14,7 @@ from delivery.log_files import last_lines
 from delivery.memory.behaviour import MemoryState, memory_state
 from delivery.memory.target import MemoryHost
 from delivery.ports.backups import BackupProof, KeptBackup, Reason, Restored
-from delivery.ports.database import DatabaseAccess, Ended
+from delivery.ports.database import DatabaseAccess, Ended, check_beside
 from delivery.ports.environment import OpenEnvironment
 from delivery.ports.jobs import REPORTS, ImageDefaults, Job, JobResult, Reports
 from delivery.ports.registry import Registry
@@ -113,11 +113,9 @@ class MemoryDatabase:
         return Ended(containers=1)
 
     def _check_beside(self, name: str) -> str:
-        live, *others = self.beside() or ("",)
-        if name not in others:
-            found = "is the one that the application uses" if name == live else "is not there"
-            raise Misconfigured(f"database {name}", found, ", ".join(others) or "none but that")
-        return live
+        databases = self.beside()
+        check_beside(name, databases)
+        return databases[0]
 
 
 class MemoryBackups:

@@ -1,9 +1,12 @@
 """The database of an environment: how it is reached, and what a place does for it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from pydantic import SecretStr
+
+from delivery.errors import Misconfigured
 
 ALIAS = "database"
 PORT = 5432
@@ -64,6 +67,14 @@ class Ended:
 def standard_variables(access: DatabaseAccess | None) -> dict[str, str]:
     """Return the variables every container of an application with a database gets: an address, and those of libpq."""
     return {"DATABASE_URL": access.url.get_secret_value(), **access.client_env()} if access else {}
+
+
+def check_beside(name: str, databases: Sequence[str]) -> None:
+    """Return when `name` is one beside the application's, which is the first; Misconfigured, with those, otherwise."""
+    live, *others = databases or ("",)
+    if name not in others:
+        found = "is the one that the application uses" if name == live else "is not there"
+        raise Misconfigured(f"database {name}", found, ", ".join(others) or "none but that")
 
 
 class EnvironmentDatabase(Protocol):

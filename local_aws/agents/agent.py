@@ -2,11 +2,12 @@
 
 import logging
 import threading
+from abc import ABC, abstractmethod
 
 log = logging.getLogger("headway.aws")
 
 
-class Agent(threading.Thread):
+class Agent(ABC, threading.Thread):
     """A thread that looks until it is asked to end; a look that fails is told of and tried again."""
 
     name: str
@@ -16,9 +17,9 @@ class Agent(threading.Thread):
         super().__init__(name=name, daemon=True)
         self._ends = threading.Event()
 
+    @abstractmethod
     def look(self) -> None:
         """Do what is to be done now."""
-        raise NotImplementedError
 
     def run(self) -> None:
         """Look until the end."""

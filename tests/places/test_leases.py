@@ -16,28 +16,21 @@ from delivery.memory.leases import MemoryLeases
 
 RACERS = 4
 TURNS = 10
-RACE = """
+RACE_IN_FOLDER = """
 import sys
 from pathlib import Path
 from delivery.changes.lease import LeaseBook
-from delivery.errors import Transient
-leases, holder = LeaseBook(Path(sys.argv[1])), sys.argv[2]
-print("ready", flush=True)
-for line in sys.stdin:
-    try:
-        print(leases.take("shop", line.strip(), holder=holder, reason="race").sequence, flush=True)
-    except Transient:
-        print(0, flush=True)
+leases = LeaseBook(Path(sys.argv[1]))
 """
-
-
 RACE_ON_S3 = """
 import sys
 from delivery.aws.s3_leases import S3Leases
-from delivery.errors import Transient
 from tests.support.local_aws import Server
-_, url, bucket, holder = sys.argv
-leases = S3Leases(Server.at(url).access().client("s3"), bucket, "shop")
+leases = S3Leases(Server.at(sys.argv[1]).access().client("s3"), sys.argv[2], "shop")
+"""
+RACE = """
+from delivery.errors import Transient
+holder = sys.argv[-1]
 print("ready", flush=True)
 for line in sys.stdin:
     try:
@@ -210,9 +203,9 @@ class LeaseContract:
 
 
 @contextmanager
-def racing(program, *arguments):
-    """Yield `race` of processes of their own that run `program`: what keeps threads apart is not enough."""
-    argv = [sys.executable, "-c", program, *arguments]
+def racing(leases, *arguments):
+    """Yield `race` of processes, for what keeps threads apart is not enough; `leases` is how they open them."""
+    argv = [sys.executable, "-c", leases + RACE, *arguments]
     root = Path(__file__).parents[2]
     racers = [
         subprocess.Popen([*argv, f"r{n}"], cwd=root, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
@@ -239,7 +232,7 @@ class TestFolder(LeaseContract):
 
     @pytest.fixture
     def race(self, tmp_path):
-        with racing(RACE, str(tmp_path / "leases")) as run:
+        with racing(RACE_IN_FOLDER, str(tmp_path / "leases")) as run:
             yield run
 
 
