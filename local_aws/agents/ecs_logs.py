@@ -19,6 +19,7 @@ from docker.errors import DockerException
 from docker.models.containers import Container
 from moto.logs.models import logs_backends
 
+from delivery.docker.engine.frames import Frame, frames, lines
 from delivery.docker.engine.paths import moment_seconds
 from delivery.docker.engine.streams import end, given_back
 from local_aws.own_client import own_client
@@ -96,7 +97,7 @@ class Shipping:
             if have is None:
                 return
             self._waiting = queue.Queue()
-            self._reading = self._container.logs(stream=True, follow=True, timestamps=True)
+            self._reading = frames(self._container, follow=True)
             given = (self._reading, self._waiting, len(have))
             threading.Thread(target=_read, args=given, daemon=True, name="local-aws-logs").start()
         events = [self._waiting.get() for _ in range(self._waiting.qsize())]
@@ -109,8 +110,8 @@ class Shipping:
         have = self._stream.events()
         if have is None:  # somebody deleted it
             return True
-        with given_back(self._container.logs(stream=True, follow=False, timestamps=True)) as frames:
-            return self._put(list(islice(_events(frames, whole=True), len(have), None)))
+        with given_back(frames(self._container, follow=False)) as printed:
+            return self._put(list(islice(_events(printed, unfinished=True), len(have), None)))
 
     def stop(self) -> None:
         """Read no more."""
@@ -138,23 +139,15 @@ class Shipping:
 
 
 def _read(reading: Any, waiting: "queue.Queue[Event]", have: int) -> None:
-    with contextlib.suppress(*_ENDED), given_back(reading) as frames:
-        for event in islice(_events(frames, whole=False), have, None):
+    with contextlib.suppress(*_ENDED), given_back(reading) as printed:
+        for event in islice(_events(printed, unfinished=False), have, None):
             waiting.put(event)
 
 
-def _events(frames: Iterable[bytes], *, whole: bool) -> Iterator[Event]:
-    """Yield an event a line, none for an empty one; the engine cuts long lines, and a last line may have no end yet."""
-    text, stamp = b"", b""
-    for frame in frames:
-        at, _, piece = frame.partition(b" ")
-        stamp = stamp if text else at
-        text += piece
-        if text.endswith(b"\n"):
-            yield from _cut(stamp, text[:-1])
-            text = b""
-    if whole:
-        yield from _cut(stamp, text)
+def _events(printed: Iterator[Frame], *, unfinished: bool) -> Iterator[Event]:
+    """Yield an event a line, none for an empty one, more for one that is longer than an event may be."""
+    for line in lines(printed, unfinished=unfinished):
+        yield from _cut(line.at, line.text)
 
 
 def _cut(stamp: bytes, line: bytes) -> Iterator[Event]:

@@ -2,20 +2,16 @@
 
 import heapq
 import queue
-import re
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from docker.models.containers import Container
-from docker.types import CancellableStream
 
+from delivery.docker.engine.frames import Frame, Frames, frames, lines
 from delivery.docker.engine.streams import given_back
 from delivery.ports.logs import LogLine, LogWish
-
-# The engine puts it in front of what was printed at once, which may be a part of a line.
-_TIME = re.compile(rb"^(\d{4}-\d\d-\d\dT[\d:.]+Z) ")
 
 
 class _Stamped(NamedTuple):
@@ -36,27 +32,14 @@ def lines_of(containers: Mapping[str, Container], wish: LogWish) -> Iterator[Log
             yield one.line
 
 
-def _open(container: Container, wish: LogWish) -> "CancellableStream[bytes]":
-    tail: int | Literal["all"] = "all" if wish.tail is None else wish.tail
+def _open(container: Container, wish: LogWish) -> Frames:
     since = int(wish.since.timestamp()) if wish.since else None
-    return container.logs(stream=True, follow=wish.follow, timestamps=True, tail=tail, since=since)
+    return frames(container, follow=wish.follow, tail="all" if wish.tail is None else wish.tail, since=since)
 
 
-def _read(source: str, chunks: Iterable[bytes]) -> Iterator[_Stamped]:
-    """Yield whole lines; the time is that of a line's beginning."""
-    at, rest = b"", b""
-    for chunk in chunks:
-        found = _TIME.match(chunk)
-        if found and not rest:
-            at = found[1]
-        *lines, rest = (rest + (chunk[found.end() :] if found else chunk)).split(b"\n")
-        yield from (_Stamped(at, _line(source, line)) for line in lines)
-    if rest:
-        yield _Stamped(at, _line(source, rest))
-
-
-def _line(source: str, line: bytes) -> LogLine:
-    return LogLine(source=source, text=line.decode(errors="replace").rstrip("\r"))
+def _read(source: str, stream: Iterator[Frame]) -> Iterator[_Stamped]:
+    for line in lines(stream):
+        yield _Stamped(line.at, LogLine(source=source, text=line.text.decode(errors="replace").rstrip("\r")))
 
 
 def _as_they_come(streams: Iterable[Iterator[_Stamped]]) -> Iterator[_Stamped]:
