@@ -6,7 +6,7 @@ from importlib.metadata import version
 
 from delivery.errors import Misconfigured
 from delivery.package_data import package_data
-from delivery.platform.orchestrator import POOL, RESULTS_SETTING, Orchestrator
+from delivery.platform.orchestrator import POOL, RESULTS_FOLDER_SETTING, RESULTS_SETTING, Orchestrator
 from delivery.platform.prefect_api import SETTING
 from delivery.programs.run import keys_of_the_server, run
 
@@ -22,7 +22,8 @@ def register(prefect: Orchestrator, registry: str) -> None:
     _check_owner(prefect)
     register_blocks(str(prefect.home.store), registry, str(prefect.home.results))
     file, environment = package_data("deployments.yaml"), prefect.environment()
-    filled = (str(file), sys.executable, str(prefect.home.root), environment[RESULTS_SETTING])
+    results = (environment.get(setting, "") for setting in (RESULTS_SETTING, RESULTS_FOLDER_SETTING))
+    filled = (str(file), sys.executable, str(prefect.home.root), *results)
     content = file.read_bytes() + "".join(filled).encode()
     fingerprint = f"{version('headway')}+{hashlib.sha256(content).hexdigest()[:8]}"
     with get_client(sync_client=True) as client:

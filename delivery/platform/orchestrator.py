@@ -12,13 +12,14 @@ from delivery.platform.daemon import Daemon
 from delivery.platform.local_aws import LocalAws
 from delivery.platform.ports import free_port
 from delivery.platform.prefect_api import SETTING, PrefectApi
-from delivery.platform.prefect_settings import SET_BY_HEADWAY, chosen_settings, filled_in, profiles_path
+from delivery.platform.prefect_settings import SET_BY_HEADWAY, chosen_settings, filled_in, is_chosen, profiles_path
 from delivery.waiting import until
 
 POOL = "headway"
 SERVER_KEY, CLIENT_KEY = "PREFECT_SERVER_API_AUTH_STRING", "PREFECT_API_AUTH_STRING"
 RESULTS_SETTING = "PREFECT_RESULTS_DEFAULT_STORAGE_BLOCK"
 RESULTS_BLOCK = "local-file-system/headway-results"
+RESULTS_FOLDER_SETTING = "PREFECT_RESULTS_LOCAL_STORAGE_PATH"
 START_SECONDS = 120  # the first start migrates the database; two busy cores need most of a minute
 
 
@@ -93,8 +94,7 @@ class Orchestrator:
             "PREFECT_LOGGING_EXTRA_LOGGERS": "headway",
             "PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW": "ignore",
             "PREFECT_CLI_COLORS": "false",
-            # By name, so that whoever carries a run on finds what its steps returned, whatever folders it has itself.
-            RESULTS_SETTING: RESULTS_BLOCK,
+            **self._results(),
         }
         if elsewhere:
             ours["PREFECT_UI_URL"] = elsewhere.ui  # links are shown, and Prefect's own hold what the API's URL holds
@@ -113,6 +113,16 @@ class Orchestrator:
             "PYTHONUTF8": "1",
             **LocalAws(self.home).environment(),
         }
+
+    def _results(self) -> dict[str, str]:
+        """Return where it is set what steps return.
+
+        By name where others may carry a run on, whatever folders they have themselves. Else by the folder: for one
+        block each process of a run would load every block that prefect-aws and prefect-docker have.
+        """
+        if self.elsewhere or self.home.shared or is_chosen(RESULTS_SETTING, self._chosen):
+            return {RESULTS_SETTING: RESULTS_BLOCK}
+        return {RESULTS_FOLDER_SETTING: str(self.home.results)}
 
     def server_environment(self) -> dict[str, str]:
         """Return the variables of the own server: it asks for the key, and answers no page but its own."""

@@ -10,6 +10,7 @@ EXTRA_LOGGERS = "PREFECT_LOGGING_EXTRA_LOGGERS"
 EARLIER_NAMES = {
     "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "PREFECT_RUNNER_HEARTBEAT_FREQUENCY",
     "PREFECT_RESULTS_DEFAULT_STORAGE_BLOCK": "PREFECT_DEFAULT_RESULT_STORAGE_BLOCK",
+    "PREFECT_RESULTS_LOCAL_STORAGE_PATH": "PREFECT_LOCAL_STORAGE_PATH",
     "PREFECT_SERVER_API_CORS_ALLOWED_ORIGINS": "PREFECT_SERVER_CORS_ALLOWED_ORIGINS",
     "PREFECT_SERVER_API_CSRF_PROTECTION_ENABLED": "PREFECT_SERVER_CSRF_PROTECTION_ENABLED",
 }
@@ -45,11 +46,20 @@ def filled_in(ours: Mapping[str, str], chosen: Mapping[str, str]) -> dict[str, s
 
     A list is added to: who wants the lines of other loggers as well still reads Headway's.
     """
-    values = {name: chosen.get(name) or chosen.get(EARLIER_NAMES.get(name, "")) for name in ours}
+    values = {name: _choice(name, chosen) for name in ours}
     filled = {name: values[name] or value for name, value in ours.items()}
     if loggers := values.get(EXTRA_LOGGERS):
         filled[EXTRA_LOGGERS] = ",".join(dict.fromkeys([*loggers.split(","), *ours[EXTRA_LOGGERS].split(",")]))
     return filled | {SET_BY_HEADWAY: " ".join(name for name in ours if not values[name])}
+
+
+def is_chosen(name: str, chosen: Mapping[str, str]) -> bool:
+    """Whether the user has chosen this setting, by whichever of its names."""
+    return bool(_choice(name, chosen))
+
+
+def _choice(name: str, chosen: Mapping[str, str]) -> str | None:
+    return chosen.get(name) or chosen.get(EARLIER_NAMES.get(name, ""))
 
 
 def _of_profile(given: Mapping[str, str], path: Path) -> dict[str, str]:

@@ -12,7 +12,7 @@ from prefect.settings import get_current_settings
 
 from blocks.registration import RESULTS
 from delivery.home import Home
-from delivery.platform.orchestrator import RESULTS_BLOCK, RESULTS_SETTING, Orchestrator
+from delivery.platform.orchestrator import RESULTS_BLOCK, RESULTS_FOLDER_SETTING, RESULTS_SETTING, Orchestrator
 from tests.flows import counted
 from tests.flows.counted import count_once
 
@@ -42,7 +42,8 @@ def test_another_worker_with_folders_of_its_own_finds_what_steps_returned(platfo
 
     settings = get_current_settings().to_environment_variables(exclude_unset=True)
     settings |= {"PREFECT_HOME": str(tmp_path / "b"), "PREFECT_LOCAL_STORAGE_PATH": str(tmp_path / "b" / "storage")}
-    settings[RESULTS_SETTING] = Orchestrator(Home(tmp_path / "another")).environment()[RESULTS_SETTING]
+    another = Orchestrator(Home(tmp_path / "another", shared=tmp_path / "shared"))
+    settings[RESULTS_SETTING] = another.environment()[RESULTS_SETTING]
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", CARRY, run],
         env=os.environ | settings | {"PYTHONPATH": str(Path(counted.__file__).parents[2])},
@@ -61,4 +62,5 @@ def test_a_platform_names_its_storage_and_so_does_every_deployment():
     pools = [deployment["work_pool"] for deployment in yaml.safe_load(file.read_text())["deployments"]]
 
     assert f"{LocalFileSystem.get_block_type_slug()}/{RESULTS}" == RESULTS_BLOCK
-    assert {pool["job_variables"]["env"][RESULTS_SETTING] for pool in pools} == {f"{{{{ ${RESULTS_SETTING} }}}}"}
+    for setting in (RESULTS_SETTING, RESULTS_FOLDER_SETTING):
+        assert {pool["job_variables"]["env"][setting] for pool in pools} == {f"{{{{ ${setting} }}}}"}

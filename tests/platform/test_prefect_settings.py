@@ -8,7 +8,7 @@ from prefect.settings.models.root import Settings
 from delivery.errors import Misconfigured
 from delivery.home import Home
 from delivery.platform.daemon import Daemon
-from delivery.platform.orchestrator import Orchestrator
+from delivery.platform.orchestrator import RESULTS_BLOCK, Orchestrator
 
 OURS = "http://127.0.0.1:{}/api"
 
@@ -52,7 +52,7 @@ KEPT = {
 
 @pytest.mark.parametrize("name", KEPT)
 def test_what_the_user_has_set_is_kept(name, prefect, monkeypatch):
-    before = prefect.environment()[name]
+    before = prefect.environment().get(name)
     monkeypatch.setenv(name, KEPT[name])
 
     assert before != KEPT[name]
@@ -68,6 +68,20 @@ def test_everything_that_headway_sets_can_be_set_by_the_user(prefect, monkeypatc
 
     assert len(ours) > 10
     assert changed & set(ours) == {"PREFECT_LOGGING_EXTRA_LOGGERS"}
+
+
+@pytest.mark.parametrize("where", ["one machine", "a server elsewhere", "a shared store"])
+def test_results_are_named_where_others_may_carry_a_run_on(where, prefect, tmp_path, monkeypatch):
+    """To load one block loads all that prefect-aws and prefect-docker have, in each process of a run."""
+    if where == "a server elsewhere":
+        monkeypatch.setenv("PREFECT_API_URL", "http://elsewhere:4200/api")
+    if where == "a shared store":
+        prefect = Orchestrator(Home(tmp_path / "home", tmp_path / "shared"))
+
+    seen = seen_by_prefect(prefect.environment(), monkeypatch).results
+
+    named = None if where == "one machine" else RESULTS_BLOCK
+    assert (seen.default_storage_block, seen.local_storage_path == tmp_path / "home" / "results") == (named, not named)
 
 
 def test_other_loggers_are_heard_beside_headways(prefect, monkeypatch):
