@@ -2,7 +2,10 @@
 
 import hashlib
 import sys
+from collections.abc import Mapping
 from importlib.metadata import version
+
+import yaml
 
 from delivery.errors import Misconfigured
 from delivery.package_data import package_data
@@ -34,12 +37,23 @@ def register(prefect: Orchestrator, registry: str) -> None:
             template = ProcessWorker.get_default_base_job_template()
             client.create_work_pool(WorkPoolCreate(name=POOL, type=ProcessWorker.type, base_job_template=template))
     settings = {"HEADWAY_VERSION": fingerprint, "HEADWAY_PYTHON": sys.executable}
+    described = prefect.home.root / "daemons" / "deployments.yaml"
+    described.write_text(with_variables(file.read_text(), environment))
     run(
-        [sys.executable, "-P", "-m", "prefect", "--no-prompt", "deploy", "--all", "--prefect-file", str(file)],
+        [sys.executable, "-P", "-m", "prefect", "--no-prompt", "deploy", "--all", "--prefect-file", str(described)],
         timeout_seconds=180,
         env={**keys_of_the_server(), **environment, **settings},  # of all programs this one needs them
         cwd=prefect.home.root,
     )
+
+
+def with_variables(deployments: str, environment: Mapping[str, str]) -> str:
+    """Return the file's text with those variables alone that there are: Prefect would give runs the others' names."""
+    described = yaml.safe_load(deployments)
+    for deployment in described["deployments"]:
+        given = deployment["work_pool"]["job_variables"]
+        given["env"] = {name: value for name, value in given["env"].items() if name in environment}
+    return yaml.safe_dump(described, sort_keys=False)
 
 
 def _check_owner(prefect: Orchestrator) -> None:

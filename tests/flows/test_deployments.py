@@ -8,6 +8,8 @@ import pytest
 import yaml
 from prefect import Flow
 
+from cli.registration import with_variables
+from delivery.platform.orchestrator import RESULTS_FOLDER_SETTING, RESULTS_SETTING
 from flows.runs import DELIVERIES
 
 FILE = Path(__file__).resolve().parents[2] / "deployments.yaml"
@@ -53,6 +55,15 @@ def test_recovery_runs_every_minute_and_backups_are_proven_every_night():
         "flows.verify_backup:verify_backups": [{"cron": "30 2 * * *", "timezone": "UTC", "slug": "nightly"}],
         "flows.recover:recover": [{"interval": 60, "slug": "every-minute"}],
     }
+
+
+@pytest.mark.parametrize("results", [RESULTS_SETTING, RESULTS_FOLDER_SETTING])
+def test_runs_are_given_those_variables_alone_that_there_are(results):
+    """Prefect takes what it finds no variable for as it stands: `{{ $NAME }}` would be the name of a block."""
+    registered = yaml.safe_load(with_variables(FILE.read_text(), {"HEADWAY_HOME": "/h", results: "here"}))
+
+    given = [deployment["work_pool"]["job_variables"]["env"] for deployment in registered["deployments"]]
+    assert given == [{name: f"{{{{ ${name} }}}}" for name in ("HEADWAY_HOME", results)}] * len(DEPLOYMENTS)
 
 
 def test_all_run_in_one_pool_with_the_platform_in_their_environment():
