@@ -1,29 +1,29 @@
 """Where a platform keeps JUnit, SBOMs, releases, evidence, reports and the journal."""
 
 from functools import cache
-from pathlib import Path
 from typing import cast
 
 from prefect.blocks.core import Block
 from pydantic import Field
 
-from delivery.ports.store import FolderStore, Store
+from delivery.ports.store import Store
+from delivery.state import open_store
 
 NAME = "headway"
 
 
 class ArtifactStore(Block):
-    """A folder that all runs of this platform can reach."""
+    """A folder, or a place in a bucket of S3, that all runs of this platform can reach."""
 
     _block_type_name = "Headway artifact store"
     _block_type_slug = "headway-artifact-store"
     _description = "Where Headway keeps releases, evidence, reports and its journal."
 
-    folder: str = Field(description="absolute path of the folder")
+    address: str = Field(description="absolute path of a folder, or s3://BUCKET/PREFIX")
 
     def store(self) -> Store:
         """Hand out the store."""
-        return FolderStore(Path(self.folder))
+        return open_store(self.address)
 
 
 @cache

@@ -7,8 +7,8 @@ from prefect.blocks.fields import SecretDict
 from pydantic import Field, SecretStr
 
 from blocks.aws import aws_account
-from delivery.ports.registry import Registry
 from delivery.ports.settings import EnvironmentSettings
+from delivery.state import open_registry
 
 
 class DeliveryEnvironment(Block):
@@ -20,7 +20,8 @@ class DeliveryEnvironment(Block):
 
     docker_host: str | None = Field(None, description="DOCKER_HOST of this environment; none: as headway.yaml says")
     registry: str | None = Field(
-        None, description="host:port or host:port/prefix that its images are pulled from; none: the platform's"
+        None,
+        description="host:port/prefix or ecr://ACCOUNT/PREFIX: where its images are pulled from; none: as built",
     )
     secrets: SecretDict = Field(SecretDict({}), description="variable → value, given to every service")
     # By name: to load prefect-aws takes every process of the platform most of a second.
@@ -31,14 +32,15 @@ class DeliveryEnvironment(Block):
         """Hand out what the steps may know of the environment."""
         values = self.secrets.get_secret_value()
         secrets = {variable: SecretStr(str(value)) for variable, value in values.items()}
-        registry = Registry.at(self.registry) if self.registry else None
+        aws = aws_account(self.aws_credentials, self.aws_roles) if self.aws_credentials or self.aws_roles else None
+        registry = open_registry(self.registry, aws) if self.registry else None
         return EnvironmentSettings(
             app=app,
             environment=environment,
             docker_host=self.docker_host,
             registry=registry,
             secrets=secrets,
-            aws=aws_account(self.aws_credentials, self.aws_roles) if self.aws_credentials or self.aws_roles else None,
+            aws=aws,
         )
 
 

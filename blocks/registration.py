@@ -1,7 +1,5 @@
 """Register block types and the documents that every platform has."""
 
-from pathlib import Path
-
 from prefect.client.orchestration import get_client
 from prefect.exceptions import ObjectNotFound
 from prefect.filesystems import LocalFileSystem
@@ -14,7 +12,7 @@ from blocks.registry import ImageRegistry
 RESULTS = "headway-results"
 
 
-def register_blocks(folder: str, address: str, results: str) -> None:
+def register_blocks(store: str, registry_address: str, results: str) -> None:
     """Make the block types known, and the platform's store, registry and results point at what is given.
 
     Results are in a storage that is found by name: a run is carried on by whoever can load it.
@@ -27,16 +25,16 @@ def register_blocks(folder: str, address: str, results: str) -> None:
 
             for kind in (ArtifactStore, ImageRegistry, DeliveryEnvironment, AwsCredentials):
                 kind.register_type_and_schema(_sync=True)  # type: ignore[call-arg]
-    ArtifactStore(folder=folder).save(artifact_store.NAME, overwrite=True, _sync=True)  # type: ignore[call-arg]
-    ImageRegistry(address=address).save(registry.NAME, overwrite=True, _sync=True)  # type: ignore[call-arg]
+    ArtifactStore(address=store).save(artifact_store.NAME, overwrite=True, _sync=True)  # type: ignore[call-arg]
+    ImageRegistry(address=registry_address).save(registry.NAME, overwrite=True, _sync=True)  # type: ignore[call-arg]
     LocalFileSystem(basepath=results).save(RESULTS, overwrite=True, _sync=True)  # type: ignore[call-arg]
 
 
-def registered_store() -> Path | None:
-    """Return the folder of the platform that this server has the blocks of; none: it has no platform's."""
+def registered_store() -> str | None:
+    """Return where the platform keeps its store that this server has the blocks of; none: it has no platform's."""
     with get_client(sync_client=True) as client:
         try:
             document = client.read_block_document_by_name(artifact_store.NAME, "headway-artifact-store")
         except ObjectNotFound:
             return None
-    return Path(document.data["folder"])
+    return str(document.data.get("address") or document.data["folder"])  # as earlier versions called it

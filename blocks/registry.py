@@ -6,6 +6,7 @@ from prefect.blocks.core import Block
 from pydantic import Field
 
 from delivery.ports.registry import Registry
+from delivery.state import open_registry
 
 NAME = "headway"
 
@@ -17,12 +18,13 @@ class ImageRegistry(Block):
     _block_type_slug = "headway-image-registry"
     _description = "Where Headway pushes the images of a release."
 
-    address: str = Field(description="host:port, or host:port/prefix")
+    address: str = Field(description="host:port, host:port/prefix, or ecr://ACCOUNT/PREFIX")
 
 
 def current_registry() -> Registry:
     """Return the registry that this platform's block names whenever it is asked: `headway up` may have moved it."""
-    return Registry(_address)
+    address = _address()
+    return open_registry(address) if "://" in address else Registry(_address)
 
 
 def _address() -> str:

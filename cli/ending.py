@@ -5,8 +5,8 @@ from delivery.counting import counted
 from delivery.errors import Interrupted
 from delivery.home import Home
 from delivery.platform.orchestrator import Orchestrator
-from delivery.ports.store import FolderStore
 from delivery.report.record import DeliveryRecord
+from delivery.state import open_store
 from flows.ending import EXIT_CODES
 from flows.runs import RunView
 
@@ -37,7 +37,7 @@ def end(run: RunView, prefect: Orchestrator, *, as_json: bool, set_up_seconds: f
 
 def read_record(run: str) -> DeliveryRecord | None:
     """Return the newest record of a run, or none when it died before it could write one."""
-    store = FolderStore(Home.current().store)
+    store = open_store(Home.current().store_address)
     keys = [key for key in store.keys(f"runs/{run}") if key.startswith(f"runs/{run}/record-")]
     return DeliveryRecord.model_validate_json(store.get(keys[-1])) if keys else None
 

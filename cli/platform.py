@@ -1,5 +1,6 @@
 """`headway up` and `headway down`: the platform of this machine."""
 
+import os
 import time
 from typing import Annotated
 
@@ -10,7 +11,8 @@ from cli.session import orchestrator, running
 from delivery.full_disk import check_home
 from delivery.home import Home
 from delivery.platform.local_aws import LocalAws
-from delivery.platform.orchestrator import Orchestrator
+from delivery.platform.orchestrator import REGISTRY_SETTING, Orchestrator
+from delivery.state import check_state, open_registry
 
 
 def up(
@@ -55,6 +57,7 @@ def ui(as_json: Annotated[bool, typer.Option("--json", help="Print data.")] = Fa
 
 def bring_up(*, quiet: bool = False, aws: bool = False) -> Orchestrator:
     """Make sure everything of the platform runs, saying what took how long."""
+    from cli.registration import register
     from delivery.docker.images.registry import ensure_registry
     from delivery.docker.target.lifecycle import resume_environments
     from delivery.platform.engine import ensure_engine
@@ -73,8 +76,9 @@ def bring_up(*, quiet: bool = False, aws: bool = False) -> Orchestrator:
     began = time.monotonic()
     engine = ensure_engine()
     did(f"Docker {engine.version}", began)
-    if aws or LocalAws(home).is_up:  # before the worker, whose runs are told where it is
-        LocalAws(home).start()
+    _bring_up_aws(LocalAws(home), asked=aws)
+    check_state(home)
+    images = _other_registry(quiet=quiet)
     prefect.launch_server()  # it takes its time, in which the registry starts
     began = time.monotonic()
     registry = ensure_registry(home)
@@ -85,9 +89,7 @@ def bring_up(*, quiet: bool = False, aws: bool = False) -> Orchestrator:
     prefect.start_server()
     did("Prefect server", began)
     began = time.monotonic()
-    from cli.registration import register
-
-    register(prefect, registry.address)
+    register(prefect, images or registry.address)
     prefect.join()
     prefect.start_worker()
     did("blocks, deployments, worker", began)
@@ -97,6 +99,23 @@ def bring_up(*, quiet: bool = False, aws: bool = False) -> Orchestrator:
     home.up.touch()
     prefect.start_keeper()
     return prefect
+
+
+def _bring_up_aws(local: LocalAws, *, asked: bool) -> None:
+    """Start the local AWS where it is wanted: before the worker, whose runs are told where it is."""
+    if asked or local.is_up:
+        local.start()
+        os.environ.update(local.environment())
+
+
+def _other_registry(*, quiet: bool) -> str | None:
+    """Return where images shall be instead of in the platform's own registry; Misconfigured when that cannot be."""
+    named = os.environ.get(REGISTRY_SETTING)
+    if named:
+        address = open_registry(named).address()
+        if not quiet:
+            say(f"  images in {address} ({REGISTRY_SETTING})")
+    return named
 
 
 def down(

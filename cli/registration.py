@@ -4,6 +4,7 @@ import hashlib
 import sys
 from collections.abc import Mapping
 from importlib.metadata import version
+from pathlib import Path
 
 import yaml
 
@@ -12,6 +13,7 @@ from delivery.package_data import package_data
 from delivery.platform.orchestrator import POOL, RESULTS_FOLDER_SETTING, RESULTS_SETTING, Orchestrator
 from delivery.platform.prefect_api import SETTING
 from delivery.programs.run import keys_of_the_server, run
+from delivery.state import is_in_bucket
 
 
 def register(prefect: Orchestrator, registry: str) -> None:
@@ -23,7 +25,7 @@ def register(prefect: Orchestrator, registry: str) -> None:
     from blocks.registration import register_blocks
 
     _check_owner(prefect)
-    register_blocks(str(prefect.home.store), registry, str(prefect.home.results))
+    register_blocks(prefect.home.store_address, registry, str(prefect.home.results))
     file, environment = package_data("deployments.yaml"), prefect.environment()
     results = (environment.get(setting, "") for setting in (RESULTS_SETTING, RESULTS_FOLDER_SETTING))
     filled = (str(file), sys.executable, str(prefect.home.root), *results)
@@ -61,7 +63,9 @@ def _check_owner(prefect: Orchestrator) -> None:
     from blocks.registration import registered_store
 
     store = registered_store()
-    if store in (None, prefect.home.store) or not (prefect.elsewhere or store.exists()):
+    if store is None or store == prefect.home.store_address:
+        return
+    if not (prefect.elsewhere or is_in_bucket(store) or Path(store).exists()):
         return
     raise Misconfigured(
         SETTING,

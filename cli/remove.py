@@ -46,7 +46,7 @@ def remove(
         print_json({"app": app, "removed": removed})
     elif remains:
         say(f"removed {what}: {counted(len(removed), 'thing')}", "green")
-        say(f"its reports, releases' evidence and history stay in {Home.current().store}")
+        say(f"its reports, releases' evidence and history stay in {Home.current().store_address}")
 
 
 def _show(remains: Remains, *, backups: bool) -> None:

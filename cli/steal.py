@@ -8,9 +8,9 @@ from typing import Annotated
 import typer
 
 from cli.output import warn
-from delivery.changes.lease import LeaseBook
 from delivery.errors import Misconfigured, Rejected
 from delivery.home import Home
+from delivery.state import open_leases
 
 Steal = Annotated[bool, typer.Option("--steal", help="Take the environment from the run that holds it.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
@@ -21,7 +21,7 @@ def choose_holder(app: str, environments: Sequence[str], *, yes: bool) -> str | 
 
     Raises Rejected when the user does not agree, Misconfigured when there is nobody to ask.
     """
-    book, now = LeaseBook(Home.current().leases), datetime.now(UTC)
+    book, now = open_leases(Home.current()), datetime.now(UTC)
     held = [lease for name in environments if (lease := book.read(app, name)).is_held(now)]
     if not held:
         warn(f"nobody holds {' or '.join(environments)} of {app}: there is nothing to steal")

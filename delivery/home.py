@@ -1,6 +1,7 @@
 """Where this platform keeps what it must find again: one folder, named by HEADWAY_HOME.
 
-What platforms on several machines may share lies in the folder that HEADWAY_STORE names, where it names one.
+What platforms on several machines may share lies where HEADWAY_STORE says, where it says something: in a folder, or in
+a bucket of S3, which holds the artifact store and the leases alone.
 """
 
 import contextlib
@@ -21,13 +22,16 @@ class Home:
 
     root: Path
     shared: Path | None = None
+    bucket: str | None = None  # s3://BUCKET/PREFIX
 
     @classmethod
     def current(cls) -> "Home":
         """Return the folder HEADWAY_HOME names, or ~/.headway, and what HEADWAY_STORE names."""
         shared = os.environ.get("HEADWAY_STORE")
-        root = Path(os.environ.get("HEADWAY_HOME") or Path.home() / ".headway")
-        return cls(root.resolve(), Path(shared).resolve() if shared else None)
+        root = Path(os.environ.get("HEADWAY_HOME") or Path.home() / ".headway").resolve()
+        if shared and "://" in shared:
+            return cls(root, bucket=shared.rstrip("/"))
+        return cls(root, Path(shared).resolve() if shared else None)
 
     @property
     def identity(self) -> str:
@@ -71,6 +75,11 @@ class Home:
     def state(self) -> Path:
         """The folder of what platforms may share: artifact store, leases, heartbeats."""
         return self.shared or self.root
+
+    @property
+    def store_address(self) -> str:
+        """Where the artifact store is: the path of its folder, or its place in the bucket."""
+        return f"{self.bucket}/store" if self.bucket else str(self.store)
 
     @property
     def store(self) -> Path:

@@ -54,10 +54,10 @@ def open_environment(
 def open_services(registry: Registry | None = None) -> Services:
     """Return what this platform builds, scans, tests and cleans up with; no registry: its own."""
     from delivery.docker import services
-    from delivery.docker.images.registry_state import own_registry
+    from delivery.docker.images.registry_state import know, own_registry
 
     home = Home.current()
-    registry = registry or own_registry(home)
+    registry = know(registry or own_registry(home))
     return Services(
         builder=services.DockerBuilder(home, registry),
         scanner=services.TrivyScanner(home, registry),

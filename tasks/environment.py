@@ -15,7 +15,7 @@ from delivery.changes.archive import Archive, Happening, HistoryEntry
 from delivery.changes.journal import Entry, Journal, Verb
 from delivery.changes.lease import Lease
 from delivery.counting import counted
-from delivery.errors import ReleaseUnhealthy
+from delivery.errors import HeadwayError, Misconfigured, ReleaseUnhealthy, Transient
 from delivery.ports.belongings import Losses
 from delivery.ports.environment import OpenEnvironment
 from delivery.ports.observation import Observation
@@ -119,7 +119,7 @@ def let_go(lease: Lease) -> None:
             note(lease.holder, "retreat", lease.environment, target.fallback)
         for ended in target.ended:
             note(lease.holder, "ended", lease.environment, ended)
-    except OSError as error:
+    except (OSError, HeadwayError) as error:
         log().error("it is not noted when traffic went back, or what was cut: %s", error)
 
 
@@ -135,7 +135,7 @@ def journaled(
         fields |= {"run": order.run, "verb": verb, "stage": stage, "release": release, "detail": text}
         try:
             journal.write(Entry.model_validate(fields))
-        except OSError as error:
+        except (OSError, HeadwayError) as error:
             if verb != "withdraw" and stage != "failed":
                 raise
             # Traffic comes before paper: what is withdrawn twice, because it is not written down, does no harm.
@@ -159,7 +159,7 @@ def _check_lease(order: Order, environment: str, sequence: int) -> None:
     """Return while the lease is this change's own; Rejected when somebody else took it."""
     try:
         lease_book().check(order.app.app, environment, sequence)
-    except OSError as error:
+    except (OSError, Transient, Misconfigured) as error:
         log().error("the lease was not read, the target refuses when it is over: %s", error)
 
 
@@ -214,7 +214,7 @@ def withdraw_release(order: Order, environment: str, release: Release, sequence:
         _tell_ended(target)
     try:
         _remember(order, environment, release, "withdrawn")
-    except OSError as error:
+    except (OSError, HeadwayError) as error:
         log().error("the history does not say that %s was withdrawn: %s", release.fingerprint, error)
     return state
 

@@ -5,12 +5,12 @@ from pydantic import ValidationError
 from blocks.artifact_store import current_store
 from delivery.changes.archive import Archive
 from delivery.changes.journal import Journal
-from delivery.changes.lease import LeaseBook
 from delivery.errors import Misconfigured
 from delivery.home import Home
 from delivery.model import Model
 from delivery.ports.store import Store
 from delivery.spec.app import App
+from delivery.state import open_leases
 from tasks.step import log, step
 
 
@@ -29,7 +29,7 @@ def known_environments() -> list[KnownEnvironment]:
 
 def current_environments() -> list[KnownEnvironment]:
     """Return the environments the journal speaks of that no other platform changed last."""
-    leases = LeaseBook.of(Home.current())
+    leases = open_leases(Home.current())
     found = read_environments(current_store())
     return [one for one in found if leases.is_ours(leases.read(one.app.app, one.environment))]
 

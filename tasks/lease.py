@@ -8,11 +8,12 @@ from contextlib import contextmanager, suppress
 
 from blocks.artifact_store import current_store
 from delivery.changes.journal import BEGIN_CHANGE, Decision, Entry, Journal, decide_recovery
-from delivery.changes.lease import RENEW_SECONDS, Lease, LeaseBook
+from delivery.changes.lease import RENEW_SECONDS, Lease
 from delivery.errors import HeadwayError, Rejected, Transient
 from delivery.home import Home
 from delivery.ports.leases import Leases
 from delivery.releases.release import Release
+from delivery.state import open_leases
 from tasks.notes import note
 from tasks.step import log, step
 
@@ -22,7 +23,7 @@ WAIT_SECONDS = 3600
 
 def lease_book() -> Leases:
     """Return the leases of this platform."""
-    return LeaseBook.of(Home.current())
+    return open_leases(Home.current())
 
 
 @step(timeout_seconds=WAIT_SECONDS + 60, name="take {environment}", keep=False)
@@ -72,7 +73,7 @@ async def give_back(lease: Lease) -> None:
         elif release is not None:
             log().error("%s of %s is left to recovery: %s", decision, release.fingerprint, lease.describe())
             await asyncio.to_thread(lease_book().end, lease)
-    except OSError as error:  # how the run ended says more than this
+    except (OSError, HeadwayError) as error:  # how the run ended says more than this
         log().error("the lease was not given back, it runs out: %s", error)
 
 

@@ -2,6 +2,7 @@
 
 import subprocess
 from collections import defaultdict
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     if (file := config.getoption("--figures")) and not hasattr(config, "workerinput"):
         config.pluginmanager.register(Figures(Path(file)))
+
+
+@pytest.fixture(scope="session")
+def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """A local AWS for all tests of a process that need no containers of it: to start it takes longer than they do."""
+    from tests.support.local_aws import local_aws  # slow to import
+
+    with local_aws(tmp_path_factory.mktemp("aws")) as server:
+        yield server
 
 
 class Figures:

@@ -1,7 +1,8 @@
 """Images in ECR: known by digest, tagged once, and given a tag without being pushed again."""
 
 import base64
-from dataclasses import dataclass, field
+import json
+from functools import cached_property, partial
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -10,20 +11,11 @@ from pydantic import SecretStr
 from delivery.aws.access import AwsAccess
 from delivery.aws.failures import aws_errors, code_of
 from delivery.errors import Misconfigured, Rejected
-from delivery.ports.registry import Registry
+from delivery.ports.registry import Login, Registry
 from delivery.releases.release import ImageRef
 
 IMMUTABLE = ("IMMUTABLE", "IMMUTABLE_WITH_EXCLUSION")
 NOT_THERE = ("ImageNotFoundException", "RepositoryNotFoundException")
-
-
-@dataclass(frozen=True)
-class Login:
-    """Whom a registry lets in for twelve hours."""
-
-    server: str
-    user: str
-    password: SecretStr = field(repr=False)
 
 
 class EcrImages:
@@ -36,9 +28,27 @@ class EcrImages:
         self.client = access.client("ecr")
         self._whose = {"registryId": account} if account else {}
 
-    def registry(self) -> Registry:
-        """Return where images are pushed to and pulled from."""
-        return Registry(lambda: self.login().server)
+    def registry(self, prefix: str = "") -> Registry:
+        """Return where images are pushed to and pulled from, below `prefix`; missing repositories are made."""
+        address = "/".join(filter(None, (self.server, prefix)))
+        return Registry(
+            partial(str, address),
+            login=self.login,
+            prepare=lambda name: self.ensure("/".join(filter(None, (prefix, name)))),
+            keeps_tags=True,
+        )
+
+    @cached_property
+    def server(self) -> str:
+        """The registry's address."""
+        return self.login().server
+
+    def ref_of(self, image: str) -> ImageRef | None:
+        """Return the image of this registry that a reference by digest stands for, named in full; none: another's."""
+        name, _, digest = image.partition("@")
+        if not digest or not name.startswith(f"{self.server}/"):
+            return None
+        return ImageRef(repository=name.removeprefix(f"{self.server}/"), digest=digest)
 
     def login(self) -> Login:
         """Return a new login, which ends after twelve hours.
@@ -53,16 +63,28 @@ class EcrImages:
         user, _, password = base64.b64decode(given["authorizationToken"]).decode().partition(":")
         return Login(given["proxyEndpoint"].partition("://")[2], user, SecretStr(password))
 
+    def ensure(self, name: str) -> None:
+        """Make sure there is a repository `name` whose tags nobody moves; Misconfigured when they can be moved."""
+        if self._describe(name) is None:
+            with aws_errors("ecr"):
+                try:
+                    self.client.create_repository(
+                        repositoryName=name,
+                        imageTagMutability=IMMUTABLE[0],
+                        imageScanningConfiguration={"scanOnPush": True},
+                        **self._whose,
+                    )
+                except ClientError as error:
+                    if code_of(error) != "RepositoryAlreadyExistsException":
+                        raise
+        self.check(name)
+
     def check(self, name: str) -> None:
         """Return when there is a repository `name` whose tags nobody moves; Misconfigured with what makes it so."""
-        with aws_errors("ecr"):
-            try:
-                found = self.client.describe_repositories(repositoryNames=[name], **self._whose)["repositories"][0]
-            except ClientError as error:
-                if code_of(error) != "RepositoryNotFoundException":
-                    raise
-                made = f"aws ecr create-repository --repository-name {name} --image-tag-mutability IMMUTABLE"
-                raise Misconfigured(f"repository {name}", "ECR has none of that name", next_step=made) from error
+        found = self._describe(name)
+        if found is None:
+            made = f"aws ecr create-repository --repository-name {name} --image-tag-mutability IMMUTABLE"
+            raise Misconfigured(f"repository {name}", "ECR has none of that name", next_step=made)
         if found["imageTagMutability"] not in IMMUTABLE:
             change = f"aws ecr put-image-tag-mutability --repository-name {name} --image-tag-mutability IMMUTABLE"
             raise Misconfigured(
@@ -85,7 +107,7 @@ class EcrImages:
 
         Raises Rejected when the image is not there, or the tag stands for another one.
         """
-        manifest = self._manifest(image)
+        manifest = self._image(image)
         with aws_errors("ecr"):
             try:
                 self.client.put_image(
@@ -120,7 +142,32 @@ class EcrImages:
             return None
         return dict(told["imageScanFindings"].get("findingSeverityCounts", {}))
 
-    def _manifest(self, image: ImageRef) -> dict[str, Any]:
+    def _describe(self, name: str) -> dict[str, Any] | None:
+        with aws_errors("ecr"):
+            try:
+                found = self.client.describe_repositories(repositoryNames=[name], **self._whose)["repositories"]
+            except ClientError as error:
+                if code_of(error) == "RepositoryNotFoundException":
+                    return None
+                raise
+        return dict(found[0])
+
+    def manifest(self, image: ImageRef) -> dict[str, Any]:
+        """Return an image's manifest; Rejected when it is not there."""
+        return dict(json.loads(self._image(image)["imageManifest"]))
+
+    def download_url(self, image: ImageRef, layer: str) -> str:
+        """Return where a layer or the configuration of an image is read, for an hour.
+
+        https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_GetDownloadUrlForLayer.html
+        """
+        with aws_errors("ecr"):
+            told = self.client.get_download_url_for_layer(
+                repositoryName=image.repository, layerDigest=layer, **self._whose
+            )
+        return str(told["downloadUrl"])
+
+    def _image(self, image: ImageRef) -> dict[str, Any]:
         with aws_errors("ecr"):
             told = self.client.batch_get_image(
                 repositoryName=image.repository, imageIds=[{"imageDigest": image.digest}], **self._whose

@@ -9,14 +9,16 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from delivery.aws.access import AwsAccess
+from delivery.aws.ecr import EcrImages
 from delivery.aws.failures import aws_errors, code_of
+from delivery.aws.image_config import image_defaults
 from delivery.aws.task_definition import PROGRAM, UPLOAD_VARIABLE, TaskSettings, job_definition
 from delivery.aws.task_files import FOLDER, take, upload_url, uploaded
 from delivery.aws.task_logs import save_log, stream_of
 from delivery.aws.tasks import AROUND_SECONDS, Task, Tasks, trouble_of
 from delivery.changes.ledger import LABEL_APP, LABEL_ENVIRONMENT, LABEL_RUN
 from delivery.log_files import last_lines
-from delivery.ports.jobs import Job, JobResult, Reports
+from delivery.ports.jobs import ImageDefaults, Job, JobResult, Reports
 from delivery.ports.settings import EnvironmentSettings
 from delivery.redaction import Redaction
 
@@ -36,7 +38,11 @@ class EcsJobs:
 
     def __init__(self, access: AwsAccess, settings: TaskSettings, environment: EnvironmentSettings) -> None:
         self.access, self.settings, self.environment = access, settings, environment
-        self.tasks = Tasks(access.client("ecs"), settings)
+        self.tasks, self.images = Tasks(access.client("ecs"), settings), EcrImages(access)
+
+    def image_defaults(self, image: str) -> ImageDefaults:
+        """Return what an image in ECR runs by itself; of one elsewhere nothing is known, and its own words hold."""
+        return image_defaults(self.images, image)
 
     def run(self, job: Job) -> JobResult:
         """Run `job` to its end; definition, secret and files are gone then, its log stays in its group."""

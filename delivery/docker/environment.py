@@ -11,7 +11,7 @@ from delivery.docker.engine.client import connect
 from delivery.docker.engine.hosts import remember_host
 from delivery.docker.engine.names import EnvironmentNames
 from delivery.docker.images.bases import resolve_base
-from delivery.docker.images.registry_state import own_registry
+from delivery.docker.images.registry_state import know, own_registry
 from delivery.docker.sandbox.jobs import DockerJobs
 from delivery.docker.sandbox.sandbox import engine_errors
 from delivery.docker.target.docker_host import DockerHost
@@ -145,5 +145,5 @@ def open_docker(
         jobs=DockerJobs(names, home, host, app.stand_ins),
         database=own,
         backups=DockerBackups(own),
-        registry=settings.registry or own_registry(home),
+        registry=know(settings.registry or own_registry(home)),
     )

@@ -60,8 +60,9 @@ class DockerBuilder:
 
     def build(self, request: BuildRequest, tell: Tell) -> BuiltImage:
         """Build with whichever program for it the machine has."""
-        repository = self.registry.repository(request.repository)
-        return builder.build_image(request, repository=repository, home=self.home, tell=tell)
+        self.registry.prepare(request.repository)
+        repository, keeps = self.registry.repository(request.repository), self.registry.keeps_tags
+        return builder.build_image(request, repository=repository, home=self.home, tell=tell, keeps_tags=keeps)
 
     def publish(self, release: Release, run: str) -> ImageRef:
         """Push the release's manifest as an image of one file."""

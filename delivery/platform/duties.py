@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 import httpx
 
 from delivery.changes.heartbeat import FolderHeartbeats, end_leases_of_the_dead
-from delivery.changes.lease import LeaseBook
 from delivery.docker.engine.client import connect
 from delivery.docker.images.registry import ensure_registry
 from delivery.docker.images.registry_state import PROBE_SECONDS, look_at_registry, read_record
@@ -17,6 +16,7 @@ from delivery.platform.backoff import Backoff
 from delivery.platform.engine import engine_died, launch_engine
 from delivery.platform.keeper import Duty
 from delivery.platform.orchestrator import Orchestrator
+from delivery.state import open_leases
 
 SILENT_SECONDS = 60.0
 SLOW_ROUNDS = 5
@@ -101,7 +101,7 @@ class ExitedContainers:
     """
 
     def __init__(self, home: Home, now: Callable[[], float] = time.monotonic) -> None:
-        self._home, self._leases, self._now = home, LeaseBook(home.leases), now
+        self._home, self._leases, self._now = home, open_leases(home), now
         self._found: list[ExitedContainer] = []
         self._pauses: dict[str, Backoff] = {}
         self._told: dict[str, str] = {}
@@ -140,7 +140,7 @@ class Recovery:
     """`headway recover` in a process of its own, one at a time: when a run has died or a lease has run out."""
 
     def __init__(self, home: Home, prefect: Orchestrator) -> None:
-        self._leases, self._heartbeats, self._prefect = LeaseBook.of(home), FolderHeartbeats.of(home), prefect
+        self._leases, self._heartbeats, self._prefect = open_leases(home), FolderHeartbeats.of(home), prefect
         self._why: list[str] = []
 
     def is_needed(self) -> bool:

@@ -1,7 +1,9 @@
 """The Prefect server, the worker and the keeper of one machine, as background processes; or a server elsewhere."""
 
+import json
 import os
 import sys
+from pathlib import Path
 
 import httpx
 from pydantic import SecretStr
@@ -20,6 +22,7 @@ SERVER_KEY, CLIENT_KEY = "PREFECT_SERVER_API_AUTH_STRING", "PREFECT_API_AUTH_STR
 RESULTS_SETTING = "PREFECT_RESULTS_DEFAULT_STORAGE_BLOCK"
 RESULTS_BLOCK = "local-file-system/headway-results"
 RESULTS_FOLDER_SETTING = "PREFECT_RESULTS_LOCAL_STORAGE_PATH"
+STORE_SETTING, REGISTRY_SETTING = "HEADWAY_STORE", "HEADWAY_REGISTRY"
 START_SECONDS = 120  # the first start migrates the database; two busy cores need most of a minute
 
 
@@ -107,7 +110,7 @@ class Orchestrator:
         return {
             **filled_in(ours, chosen),
             "HEADWAY_HOME": str(self.home.root),
-            **({"HEADWAY_STORE": str(self.home.shared)} if self.home.shared else {}),
+            **{name: place for name, place in self._chosen_places.items() if place},
             "DO_NOT_TRACK": os.environ.get("DO_NOT_TRACK") or "1",
             # What runs hand to programs is UTF-8 whatever locale the platform was started under: emoji as well.
             "PYTHONUTF8": "1",
@@ -120,7 +123,7 @@ class Orchestrator:
         By name where others may carry a run on, whatever folders they have themselves. Else by the folder: for one
         block each process of a run would load every block that prefect-aws and prefect-docker have.
         """
-        if self.elsewhere or self.home.shared or is_chosen(RESULTS_SETTING, self._chosen):
+        if self.elsewhere or self.home.shared or self.home.bucket or is_chosen(RESULTS_SETTING, self._chosen):
             return {RESULTS_SETTING: RESULTS_BLOCK}
         return {RESULTS_FOLDER_SETTING: str(self.home.results)}
 
@@ -142,13 +145,40 @@ class Orchestrator:
         if self.home.up.exists() and (elsewhere.shown if elsewhere else "") != self._joined:
             with_what = f"the Prefect server {self._joined}" if self._joined else "a Prefect server of its own"
             found = f"{self.api}, but the platform in {self.home.root} is up with {with_what}"
-            step = f"export {SETTING}={self._joined}" if self._joined else f"unset {SETTING}"
-            raise Misconfigured(SETTING, found, next_step=f"{step}; to change over: headway down, then headway up")
+            raise Misconfigured(SETTING, found, next_step=_changing_over(SETTING, self._joined))
+        if self.home.up.exists():
+            self._check_places()
         if elsewhere:
             elsewhere.check()
 
+    def _check_places(self) -> None:
+        """Return when this shell means the store and the registry that the platform is up with, which cannot change."""
+        try:
+            kept = json.loads(self._kept_places.read_text())
+        except FileNotFoundError:  # brought up by an earlier version
+            return
+        for name, now in self._chosen_places.items():
+            before = kept.get(name, "")
+            if now != before:
+                found = f"{now or 'not set'}, but the platform in {self.home.root} is up with {before or 'none'}"
+                raise Misconfigured(name, found, next_step=_changing_over(name, before))
+
+    @property
+    def _chosen_places(self) -> dict[str, str]:
+        """Where the user wants what platforms may share; empty: in the home."""
+        return {
+            STORE_SETTING: str(self.home.bucket or self.home.shared or ""),
+            REGISTRY_SETTING: os.environ.get(REGISTRY_SETTING, ""),
+        }
+
+    @property
+    def _kept_places(self) -> Path:
+        return self.home.root / "daemons" / "places.json"
+
     def join(self) -> None:
-        """Keep which server the platform is up with until `headway down`, for shells that do not name it."""
+        """Keep which server, store and registry the platform is up with until `headway down`."""
+        self._kept_places.parent.mkdir(parents=True, exist_ok=True)
+        self._kept_places.write_text(json.dumps(self._chosen_places))
         path, elsewhere = self.home.root / "daemons" / "server.url", self.elsewhere
         if elsewhere:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -257,3 +287,8 @@ def _port_number(text: str) -> int:
     if text.isdecimal() and int(text) < 2**16:
         return int(text)
     raise Misconfigured("HEADWAY_SERVER_PORT or PREFECT_SERVER_API_PORT", repr(text), "a port from 0 to 65535")
+
+
+def _changing_over(name: str, kept: str) -> str:
+    step = f"export {name}={kept}" if kept else f"unset {name}"
+    return f"{step}; to change over: headway down, then headway up"

@@ -1,5 +1,6 @@
 """Stop what the platform started on this machine, or remove it for good."""
 
+import contextlib
 import errno
 import functools
 import os
@@ -10,7 +11,6 @@ from pydantic import Field
 
 from delivery.changes.heartbeat import FolderHeartbeats
 from delivery.changes.kept import RECORD
-from delivery.changes.lease import LeaseBook
 from delivery.changes.ledger import LABEL_APP, LABEL_PLATFORM
 from delivery.docker.engine.client import connect
 from delivery.docker.engine.engine_state import await_engine
@@ -25,6 +25,7 @@ from delivery.model import Model
 from delivery.platform.engine import engine_version, stop_engine
 from delivery.platform.local_aws import LocalAws
 from delivery.platform.orchestrator import Orchestrator
+from delivery.state import open_leases
 
 SHOWN = 10
 CLEAR = "let go of them (lsattr shows what may not be changed, lsof who has it), then headway down --purge again"
@@ -52,7 +53,9 @@ class Losses(Model):
 
 def find_losses(home: Home) -> Losses:
     """Return what a purge would destroy; changes nothing. Misconfigured when no engine says what there is."""
-    holders = {lease.holder: lease.describe() for lease in LeaseBook(home.leases).all() if lease.holder}
+    holders = dict[str, str]()
+    with contextlib.suppress(HeadwayError):  # a bucket that is not reached keeps nobody from removing the rest
+        holders = {lease.holder: lease.describe() for lease in open_leases(home).all() if lease.holder}
     if not _has_identity(home):
         return Losses()
     kept = FolderHeartbeats.of(home)

@@ -6,15 +6,13 @@ from pydantic import SecretStr
 from delivery.aws.access import AwsAccess, account_of
 from delivery.errors import Misconfigured, Transient
 from delivery.ports.aws_account import AwsAccount
-from tests.support.local_aws import local_aws
 
 pytestmark = pytest.mark.xdist_group("local-aws")
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    with local_aws(tmp_path_factory.mktemp("aws")) as server:
-        yield server
+@pytest.fixture
+def server(aws):
+    return aws
 
 
 @pytest.fixture(autouse=True)

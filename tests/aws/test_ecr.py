@@ -6,8 +6,15 @@ import httpx
 import pytest
 
 from delivery.aws.ecr import EcrImages
+from delivery.docker.engine.client import connect
+from delivery.docker.images.registry_state import login_of
 from delivery.errors import Misconfigured, Rejected
+from delivery.opening import open_services
+from delivery.platform.local_aws import variables
 from delivery.releases.release import ImageRef
+from delivery.state import open_registry
+from tests.delivery.values import make_release
+from tests.support.builds import requested
 from tests.support.local_aws import local_aws
 from tests.support.platforms import own_platform
 from tests.support.registry_client import RepositoryClient
@@ -110,3 +117,48 @@ def test_a_login_shows_its_password_to_nobody(images):
     login = images.login()
 
     assert (login.user, login.password.get_secret_value() in repr(login)) == ("AWS", False)
+
+
+@pytest.fixture
+def builder(server, monkeypatch):
+    """What builds and pushes to ECR, as a platform has it whose block names one."""
+    for name, value in variables(server.url).items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("HEADWAY_HOME", str(server.home))
+    return open_services(open_registry("ecr://team")).builder
+
+
+def test_what_is_built_is_in_ecr_by_digest_however_often_it_is_pushed(builder, images, tmp_path):
+    """Tags there stay what they are, also for the very same image: each has one of its own."""
+    app = f"shop-{uuid4().hex[:8]}"
+    (tmp_path / "Dockerfile").write_text("FROM busybox\nRUN echo 1 > /page\n")
+    request = requested(tmp_path, repository=f"{app}/web")
+
+    first, again = (builder.build(request, lambda _: None).ref for _ in range(2))
+    (tmp_path / "Dockerfile").write_text("FROM busybox\nRUN echo 2 > /page\n")
+    other = builder.build(request, lambda _: None).ref
+    release = make_release(1).model_copy(update={"app": app, "images": {"web": first}})
+    published = [builder.publish(release, "run") for _ in range(2)]
+
+    name = builder.registry.reference(first)
+    connect().images.pull(name, auth_config=login_of(name, builder.home))
+    assert first == again != other
+    assert (
+        published[0]
+        == published[1]
+        == ImageRef(repository=f"{app}/release", digest=images.digest_of(f"team/{app}/release", release.fingerprint))
+    )
+    images.check(f"team/{app}/web")  # it was made so
+
+
+def test_a_repository_whose_tags_move_is_told_before_anything_is_built(builder, server, tmp_path):
+    server.client("ecr").create_repository(repositoryName="team/moving/web")
+
+    with pytest.raises(Misconfigured, match="repository team/moving/web: its tags are mutable"):
+        builder.build(requested(tmp_path, repository="moving/web"), lambda _: None)
+
+
+@pytest.mark.parametrize("address", ["ecr://Team", "https://registry", "ecr://team//web"])
+def test_an_address_that_is_no_registrys_is_told_with_what_is_allowed(address):
+    with pytest.raises(Misconfigured, match="allowed: host:port, host:port/prefix, ecr://, ecr://ACCOUNT/PREFIX"):
+        open_registry(address)

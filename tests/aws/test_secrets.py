@@ -5,19 +5,17 @@ import pytest
 from delivery.aws.secrets import SecretsManager
 from delivery.errors import Misconfigured, Transient
 from delivery.spec.aws_secret import AwsSecretName, aws_secret_name
-from tests.support.local_aws import local_aws
 
 pytestmark = pytest.mark.xdist_group("local-aws")
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    with local_aws(tmp_path_factory.mktemp("aws")) as server:
-        client = server.client("secretsmanager")
-        client.create_secret(Name="shop/plain", SecretString="s3cret")
-        client.create_secret(Name="shop/json", SecretString='{"user": "app", "password": "p#w", "port": 5432}')
-        client.create_secret(Name="shop/bytes", SecretBinary=b"\x00")
-        yield server
+def server(aws):
+    client = aws.client("secretsmanager")
+    client.create_secret(Name="shop/plain", SecretString="s3cret")
+    client.create_secret(Name="shop/json", SecretString='{"user": "app", "password": "p#w", "port": 5432}')
+    client.create_secret(Name="shop/bytes", SecretBinary=b"\x00")
+    return aws
 
 
 @pytest.mark.parametrize(

@@ -36,11 +36,12 @@ class Project:
     ending: str = ""
     program: Path = HEADWAY
     address: str = "127.0.0.1"
+    more: dict[str, str] = field(default_factory=dict)  # variables
 
     @property
     def env(self) -> dict[str, str]:
         ours = {"HEADWAY_HOME": str(self.home), "HEADWAY_SERVER_PORT": str(self.server_port), "COLUMNS": "200"}
-        return {name: value for name, value in os.environ.items() if name != "HEADWAY_STARTED"} | ours
+        return {name: value for name, value in os.environ.items() if name != "HEADWAY_STARTED"} | ours | self.more
 
     def copy_example(self, name: str) -> None:
         """Take the example's files, in a repository of their own, with ports of their own."""

@@ -37,6 +37,7 @@ from blocks import artifact_store
 from blocks.artifact_store import current_store
 from blocks.registration import register_blocks
 from delivery.memory import behaviour
+from delivery.platform.local_aws import variables
 from delivery.platform.orchestrator import RESULTS_BLOCK, server_command
 from tests.flows.fakes import Containers
 from tests.flows.platform import Platform
@@ -107,7 +108,7 @@ def store_block(server: Path) -> UUID:
 @contextmanager
 def new_platform(root: Path, loop: asyncio.Runner, store_block: UUID) -> Iterator[Platform]:
     """A platform with one application, `shop`, that was never delivered."""
-    containers, folder = Containers(), {"folder": str(root / "home" / "store")}
+    containers, folder = Containers(), {"address": str(root / "home" / "store")}
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("HEADWAY_HOME", str(root / "home"))
         patch.setattr(behaviour, "_STATES", {})
@@ -128,9 +129,19 @@ def make_platform(loop: asyncio.Runner, store_block: UUID) -> Callable[[Path], c
     return lambda root: new_platform(root, loop, store_block)
 
 
-@pytest.fixture
-def platform(make_platform: Callable[[Path], contextmanager], tmp_path: Path) -> Iterator[Platform]:
-    with make_platform(tmp_path) as made:
+@pytest.fixture(params=["folder", pytest.param("s3", marks=pytest.mark.long)])
+def platform(
+    request: pytest.FixtureRequest,
+    make_platform: Callable[[Path], contextmanager],
+    tmp_path: Path,
+    store_block: UUID,
+) -> Iterator[Platform]:
+    """One that keeps its state in a folder; what holds for it is tried with a bucket as well, in the long series."""
+    with make_platform(tmp_path) as made, pytest.MonkeyPatch.context() as patch:
+        if request.param == "s3":
+            for name in ("HEADWAY_STORE", *variables("")):
+                patch.setenv(name, "")
+            made.keep_in_s3(request.getfixturevalue("aws"), store_block)
         yield made
 
 

@@ -1,17 +1,19 @@
 """A platform in a folder: its project, its runs, and what they left."""
 
 import asyncio
+import os
 import subprocess
 import time
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import yaml
 from prefect import Flow
 from prefect.client.orchestration import get_client
+from prefect.client.schemas.actions import BlockDocumentUpdate
 from prefect.client.schemas.filters import (
     ArtifactFilter,
     ArtifactFilterFlowRunId,
@@ -26,11 +28,13 @@ from prefect.states import AwaitingRetry
 from blocks.artifact_store import current_store
 from delivery.changes.archive import Archive
 from delivery.changes.journal import Journal
-from delivery.changes.lease import LeaseBook
+from delivery.changes.lease import LeaseRules
+from delivery.changes.processes import nobody
 from delivery.errors import Misconfigured
 from delivery.home import Home
 from delivery.memory.behaviour import Behaviour, memory_state
 from delivery.memory.target import MemoryHost
+from delivery.platform.local_aws import variables
 from delivery.ports.settings import EnvironmentSettings
 from delivery.programs import git
 from delivery.releases.approval import Decision
@@ -39,11 +43,13 @@ from delivery.releases.release import Release
 from delivery.report.record import DeliveryRecord
 from delivery.spec.app import App
 from delivery.spec.configuration import load_app
+from delivery.state import open_leases
 from flows import runs
 from flows.deliver import deliver as delivery
 from flows.release import put_live
 from tests.delivery.values import make_release
 from tests.flows.fakes import Containers
+from tests.support.local_aws import Server
 
 GIT = ["git", "-c", "user.name=Test", "-c", "user.email=test@example.invalid", "-c", "commit.gpgsign=false"]
 DEADLINE_SECONDS = 120
@@ -101,8 +107,26 @@ class Platform:
         return Home.current()
 
     @property
-    def leases(self) -> LeaseBook:
-        return LeaseBook(self.home.leases)
+    def leases(self) -> LeaseRules:
+        return self.leases_of()
+
+    def leases_of(self, **more: Any) -> LeaseRules:
+        """Return its leases, as those of another platform or with another end when `more` says so."""
+        opened = open_leases(self.home)
+        assert isinstance(opened, LeaseRules)
+        opened.platform = nobody
+        for name, value in more.items():
+            setattr(opened, name, value)
+        return opened
+
+    def keep_in_s3(self, aws: Server, store_block: UUID) -> None:
+        """Keep store and leases in a bucket from now on."""
+        bucket = f"test-{uuid4().hex}"
+        aws.client("s3").create_bucket(Bucket=bucket)
+        os.environ.update(variables(aws.url), HEADWAY_STORE=f"s3://{bucket}/team")
+        with get_client(sync_client=True) as client:
+            client.update_block_document(store_block, BlockDocumentUpdate(data={"address": self.home.store_address}))
+        current_store.cache_clear()
 
     @property
     def archive(self) -> Archive:

@@ -25,6 +25,7 @@ ON_THE_WAY = {
 SUITES = {"unit": {"image": "web"}, "smoke": {"image": "web"}}
 
 
+@pytest.mark.parametrize("platform", ["folder"], indirect=True)  # it looks at the files
 def test_a_good_revision_goes_through_staging_into_production(platform, monkeypatch):
     monkeypatch.setattr("tasks.report.report_html", report_html)
     platform.describe(environments=ON_THE_WAY, suites=SUITES)
@@ -201,6 +202,7 @@ def test_trouble_that_passes_does_not_cost_the_delivery(platform):
     assert [(step.outcome, step.attempts) for step in steps] == [("failed", 1), ("done", 2)]
 
 
+@pytest.mark.parametrize("platform", ["folder"], indirect=True)  # it looks at the files
 def test_a_run_that_meets_a_full_disk_is_rejected_with_folder_and_next_step(platform, monkeypatch):
     def full(self: FolderStore, key: str, content: bytes) -> str:
         raise OSError(errno.ENOSPC, "No space left on device", self.locate(key))

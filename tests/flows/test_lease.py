@@ -6,7 +6,6 @@ from types import SimpleNamespace
 
 import pytest
 
-from delivery.changes.lease import LeaseBook
 from delivery.errors import Rejected, ReleaseUnhealthy, Transient
 from delivery.report.markdown import report_markdown
 from flows.overview import look_at
@@ -192,7 +191,7 @@ def test_a_change_without_its_lease_says_so_whatever_it_stumbles_upon(platform):
 
 def test_a_run_that_loses_its_lease_is_stopped(platform):
     def steal() -> bool:
-        short = LeaseBook(platform.home.leases, lease_seconds=-1)
+        short = platform.leases_of(lease_seconds=-1)
         try:
             short.renew(short.read("shop", "production"))
             return platform.leases.take("shop", "production", holder="thief", reason="a test").holder == "thief"

@@ -7,7 +7,6 @@ import pytest
 from pydantic import ValidationError
 
 from delivery.changes.journal import Entry
-from delivery.changes.lease import LeaseBook
 from delivery.docker.sandbox.sandbox import outlasting
 from delivery.errors import Rejected
 from delivery.memory.behaviour import Program, memory_state
@@ -173,7 +172,7 @@ def test_who_takes_the_environment_ends_the_migration_it_was_taken_from(platform
 
 def test_a_migration_whose_process_was_killed_is_ended_by_recovery(platform, place):
     release = platform.release(2)
-    lease = LeaseBook(platform.home.leases, lease_seconds=-1).take("shop", "production", holder="dead", reason="test")
+    lease = platform.leases_of(lease_seconds=-1).take("shop", "production", holder="dead", reason="test")
     fields = {"app": "shop", "environment": "production", "sequence": lease.sequence, "run": "dead", "release": release}
     more = {"at": datetime.now(UTC), "verb": "migrate", "stage": "intent"}
     platform.journal().write(Entry.model_validate(fields | more))

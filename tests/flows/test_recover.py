@@ -10,7 +10,6 @@ from prefect.states import Cancelling, Crashed, Paused, Running
 
 from delivery.changes.heartbeat import FolderHeartbeats, HeartbeatRules
 from delivery.changes.journal import Entry
-from delivery.changes.lease import LeaseBook
 from delivery.errors import Misconfigured, Transient
 from delivery.platform.daemon import Daemon
 from delivery.report.markdown import report_markdown
@@ -38,7 +37,7 @@ def live(platform):
 def leave_half_done(platform, number, *verbs):
     """Do to production what a run had done until its process was killed; the last verb's effect is missing."""
     release = platform.release(number)
-    lease = LeaseBook(platform.home.leases, lease_seconds=-1).take("shop", "production", holder="dead", reason="test")
+    lease = platform.leases_of(lease_seconds=-1).take("shop", "production", holder="dead", reason="test")
     host = platform.host(sequence=lease.sequence)
     fields = {"app": "shop", "environment": "production", "sequence": lease.sequence, "run": "dead", "release": release}
     effects = {
@@ -57,7 +56,7 @@ def leave_half_done(platform, number, *verbs):
 
 
 def expire(platform):
-    book = LeaseBook(platform.home.leases, lease_seconds=-1)
+    book = platform.leases_of(lease_seconds=-1)
     book.renew(book.read("shop", "production"))
 
 
@@ -87,7 +86,7 @@ def test_a_change_that_had_passed_every_watch_is_finished(platform, live):
 
 
 def test_an_abandoned_lease_under_which_nothing_was_done_is_freed(platform, live):
-    LeaseBook(platform.home.leases, lease_seconds=-1).take("shop", "production", holder="dead", reason="test")
+    platform.leases_of(lease_seconds=-1).take("shop", "production", holder="dead", reason="test")
 
     run = platform.run(recover, {})
 
@@ -142,6 +141,7 @@ def test_places_are_known_from_what_was_done_there(platform, live):
     assert [(one.app.app, one.environment) for one in current_environments()] == [("shop", "production")]
 
 
+@pytest.mark.parametrize("platform", ["folder"], indirect=True)  # it looks at the files
 def test_what_cannot_be_read_of_one_application_keeps_no_other_from_being_looked_after(platform, live):
     kept = platform.home.store / "releases" / "shop" / live.fingerprint / "app.json"
     kept.write_text(kept.read_text().replace('"images"', '"pictures"', 1))
@@ -265,7 +265,7 @@ def test_two_recoveries_at_once_end_a_change_once(platform, live):
 
 
 def test_what_died_before_it_changed_anything_in_a_new_environment_holds_it_no_longer(platform, live):
-    LeaseBook(platform.home.leases, lease_seconds=-1).take("shop", "staging", holder="dead", reason="test")
+    platform.leases_of(lease_seconds=-1).take("shop", "staging", holder="dead", reason="test")
     platform.leases.take("shop", "test", holder="alive", reason="test")
 
     platform.run(recover, {})

@@ -156,6 +156,7 @@ def test_what_cannot_be_withdrawn_is_told_and_left_to_recovery(platform, live):
     assert (left.holder, left.is_abandoned(datetime.now(UTC))) == ("run-2", True)  # nobody waits for it to run out
 
 
+@pytest.mark.parametrize("platform", ["folder"], indirect=True)  # it looks at the files
 def test_traffic_is_put_right_although_nothing_can_be_written_down(platform, live, monkeypatch):
     def full(self: FolderStore, key: str, content: bytes) -> str:
         raise OSError("no space left on device")

@@ -8,7 +8,6 @@ from prefect.states import Cancelled, Paused, Running
 from pydantic import SecretStr
 
 from blocks.environment import DeliveryEnvironment, has_settings
-from delivery.changes.lease import LeaseBook
 from delivery.errors import Rejected
 from delivery.memory.target import MemoryHost
 from flows.deliver import deliver
@@ -166,7 +165,7 @@ def test_a_removal_that_died_is_finished_by_recovery(shop, monkeypatch):
 
 def test_a_removal_whose_process_was_killed_is_finished_by_recovery(shop, monkeypatch):
     monkeypatch.setattr("tasks.recover.REPORT_SECONDS", 0)  # nobody is about to say how it ended
-    lease = LeaseBook(shop.home.leases).take("shop", "production", holder="dead", reason="removal of shop")
+    lease = shop.leases.take("shop", "production", holder="dead", reason="removal of shop")
     last = shop.journal().last()
     shop.journal().write(last.model_copy(update={"verb": "remove", "stage": "intent", "sequence": lease.sequence}))
     died(shop.home.heartbeats, "dead", begins_again=False)

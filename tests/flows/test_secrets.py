@@ -24,7 +24,6 @@ from tasks.certificates import certificate_problems
 from tests.delivery.values import make_app
 from tests.flows.platform import MEMORY, artifacts
 from tests.support.authority import self_signed
-from tests.support.local_aws import local_aws
 
 pytestmark = [pytest.mark.prefect, pytest.mark.xdist_group("prefect")]
 
@@ -103,19 +102,19 @@ def test_a_secret_is_in_nothing_that_is_kept(platform, given, server, healthy):
 
 
 @pytest.fixture(scope="module")
-def aws(tmp_path_factory):
-    with local_aws(tmp_path_factory.mktemp("aws")) as server:
-        server.client("secretsmanager").create_secret(Name="shop/db", SecretString=f'{{"token": "{ON_AWS}"}}')
-        yield server
+def account(aws):
+    """A local AWS with a secret."""
+    aws.client("secretsmanager").create_secret(Name="shop/db", SecretString=f'{{"token": "{ON_AWS}"}}')
+    return aws
 
 
 @pytest.fixture
-def on_aws(platform, aws, monkeypatch):
+def on_aws(platform, account, monkeypatch):
     """Production has credentials for an AWS with a secret."""
     for name in ("AWS_ENDPOINT_URL", "AWS_REGION", "AWS_ACCESS_KEY_ID"):
         monkeypatch.delenv(name, raising=False)
     keys = {"aws_access_key_id": "local", "aws_secret_access_key": "local", "region_name": "us-east-1"}
-    credentials = AwsCredentials(**keys, aws_client_parameters={"endpoint_url": aws.url})
+    credentials = AwsCredentials(**keys, aws_client_parameters={"endpoint_url": account.url})
     credentials.save("shop-account", overwrite=True, _sync=True)
     block = DeliveryEnvironment(aws_credentials="shop-account")
     block.save(block_name("shop", "production"), overwrite=True, _sync=True)
@@ -124,6 +123,7 @@ def on_aws(platform, aws, monkeypatch):
 
 
 @pytest.mark.usefixtures("on_aws")
+@pytest.mark.parametrize("platform", ["folder"], indirect=True)  # it looks at the files
 def test_a_secret_of_secrets_manager_reaches_the_environment_and_nothing_that_is_kept(platform, seen, server):
     secrets = {"TOKEN": "aws-secretsmanager:shop/db#token"}
     platform.describe(environments={"production": {"target": MEMORY, "secrets": secrets}})

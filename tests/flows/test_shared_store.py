@@ -7,7 +7,6 @@ import pytest
 from prefect.states import Running
 
 from delivery.changes.heartbeat import FolderHeartbeats
-from delivery.changes.lease import LeaseBook
 from delivery.changes.processes import here
 from delivery.ports.heartbeats import LIMIT_SECONDS, Heartbeat
 from flows.recover import recover
@@ -54,7 +53,7 @@ def test_a_change_of_a_run_on_another_host_is_left_alone_while_it_says_that_it_l
 def test_a_change_of_another_platform_is_left_to_it_though_its_run_is_dead(platform):
     platform.put_live(1)
     release = leave_half_done(platform, 2, "stage", "shift")
-    other = LeaseBook(platform.home.leases, lease_seconds=-1, platform=lambda: "other")
+    other = platform.leases_of(lease_seconds=-1, platform=lambda: "other")
     other.take("shop", "production", holder="dead", reason="release b", steal="dead")
     other.take("shop", "staging", holder="dead", reason="release b")
     before = slots(platform)

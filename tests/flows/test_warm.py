@@ -5,7 +5,6 @@ from types import SimpleNamespace
 
 import pytest
 
-from delivery.changes.lease import LeaseBook
 from delivery.errors import Transient
 from delivery.memory.behaviour import memory_state
 from flows.recover import recover
@@ -99,7 +98,7 @@ def test_a_retirement_that_fails_is_finished_by_the_next_recovery(platform, kept
     platform.behaviour().during = fail_on("retire", Transient("the host does not answer"))
     assert platform.run(recover, {}).state.is_failed()
     platform.behaviour().during = lambda verb: None
-    expired = LeaseBook(platform.home.leases, lease_seconds=-1)
+    expired = platform.leases_of(lease_seconds=-1)
     expired.renew(expired.read("shop", "production"))
 
     platform.run(recover, {})
@@ -112,7 +111,7 @@ def test_a_release_that_dies_while_it_is_settled_is_finished(platform, kept):
     platform.behaviour().during = fail_on("settle", Transient("the host does not answer"))
     assert platform.put_live(3).state.is_failed()
     platform.behaviour().during = lambda verb: None
-    expired = LeaseBook(platform.home.leases, lease_seconds=-1)
+    expired = platform.leases_of(lease_seconds=-1)
     expired.renew(expired.read("shop", "production"))
 
     platform.run(recover, {})

@@ -4,15 +4,12 @@ import httpx
 import pytest
 from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutError
 
-from tests.support.local_aws import local_aws
-
 pytestmark = pytest.mark.xdist_group("local-aws")
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    with local_aws(tmp_path_factory.mktemp("aws")) as server:
-        yield server
+@pytest.fixture
+def server(aws):
+    return aws
 
 
 CALLS = {

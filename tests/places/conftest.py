@@ -1,18 +1,10 @@
 """Which tests of a contract take long on a place: its class says so in `long_here`."""
 
-from collections.abc import Iterator
 from uuid import uuid4
 
 import pytest
 
-from tests.support.local_aws import Server, local_aws
-
-
-@pytest.fixture(scope="session")
-def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A local AWS for all contracts of a process."""
-    with local_aws(tmp_path_factory.mktemp("aws")) as server:
-        yield server
+from tests.support.local_aws import Server
 
 
 @pytest.fixture

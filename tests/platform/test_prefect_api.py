@@ -169,6 +169,31 @@ def test_another_server_is_not_taken_while_the_platform_is_up(prefect, monkeypat
     )
 
 
+@pytest.mark.parametrize(
+    ("before", "now", "said"),
+    [
+        ("", "s3://team/state", "s3://team/state, but the platform in HOME is up with none\n  next: unset NAME"),
+        ("s3://team/state", "", "not set, but the platform in HOME is up with s3://team/state\n  next: export NAME="),
+        ("s3://team/a", "s3://team/b", "s3://team/b, but the platform in HOME is up with s3://team/a"),
+    ],
+)
+@pytest.mark.parametrize("name", ["HEADWAY_STORE", "HEADWAY_REGISTRY"])
+def test_state_and_images_stay_where_they_are_while_the_platform_is_up(name, before, now, said, prefect, monkeypatch):
+    """Its worker and its keeper would go on with the places they were started with."""
+    monkeypatch.setenv("HEADWAY_HOME", str(prefect.home.root))
+    monkeypatch.setenv(name, before)
+    up = Orchestrator(Home.current())
+    up.join()
+    up.home.up.touch()
+    up.check()
+    monkeypatch.setenv(name, now)
+
+    with pytest.raises(Misconfigured) as caught:
+        Orchestrator(Home.current()).check()
+
+    assert f"{name}: {said.replace('HOME', str(prefect.home.root)).replace('NAME', name)}" in str(caught.value)
+
+
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
 def test_the_url_of_our_own_server_is_nothing_new(host, prefect, monkeypatch):
     prefect.home.up.touch()

@@ -29,7 +29,7 @@ from delivery.docker.images.preparation import (
     prepare,
     resolver,
 )
-from delivery.docker.images.pushing import push
+from delivery.docker.images.pushing import push, push_once
 from delivery.docker.images.registry_state import login_of
 from delivery.errors import Misconfigured, Transient
 from delivery.home import Home
@@ -57,12 +57,14 @@ def build_image(
     home: Home,
     builder: Builder | None = None,
     tell: Tell = lambda _: None,
+    keeps_tags: bool = False,
 ) -> BuiltImage:
     """Build what is asked for, push it to `repository`, `host:port/app/name`, and return it by digest.
 
-    `tell` is called with what a long build does. Raises Misconfigured for what is not there and for secrets without
-    BuildKit, Rejected when the Dockerfile does not build, the disk is full or the engine ends meanwhile, Transient when
-    engine or registry do not answer.
+    `tell` is called with what a long build does. In a registry that `keeps_tags` each image has a tag of its own, and
+    no cache is kept, which would be one tag that moves. Raises Misconfigured for what is not there and for secrets
+    without BuildKit, Rejected when the Dockerfile does not build, the disk is full or the engine ends meanwhile,
+    Transient when engine or registry do not answer.
     """
     started, key, image, revision = time.monotonic(), request.key, request.image, request.revision
     context, dockerfile = _find_files(request.source, image, key)
@@ -78,12 +80,12 @@ def build_image(
         secrets = {**prepared.secrets, **write_secrets(request.secrets, folder, builder, key)}
         labels = _labels(repository, revision, request.origin)
         order = _order(image, prepared, context, file, tag=tag, labels=labels, secrets=secrets)
-        order = _with_cache(order, builder, repository, folder, home)
+        order = order if keeps_tags else _with_cache(order, builder, repository, folder, home)
         built = _build(builder, order, folder, log, key, tell, Redaction(request.secrets.values()))
-        ref = push(built, repository, revision.sha[:12], home)
+        pushed = push_once(built, repository, home) if keeps_tags else push(built, repository, revision.sha[:12], home)
     return BuiltImage(
         name=request.name,
-        ref=ref,
+        ref=pushed,
         builder=str(builder),
         bases=prepared.bases,
         seconds=round(time.monotonic() - started, 2),

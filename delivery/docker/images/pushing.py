@@ -21,6 +21,14 @@ from delivery.programs.buildkit import says_disk_full
 from delivery.releases.release import ImageRef, Release, without_registry
 
 
+def push_once(image: Image, repository: str, home: Home) -> ImageRef:
+    """Push the image under a tag of its own where tags stay what they are, unless it is there; return it by digest."""
+    tag = f"{str(image.id).removeprefix('sha256:')[:32]}"
+    with reported(f"looking for {repository}:{tag}"):
+        there = _in_registry(repository, tag, home)
+    return there or push(image, repository, tag, home)
+
+
 def push(image: Image, repository: str, tag: str, home: Home | None = None) -> ImageRef:
     """Push the image to `host:port/app/name` and return it by the digest the registry was told.
 
@@ -64,6 +72,7 @@ def publish_release(release: Release, *, registry: Registry, home: Home, run_id:
 
     The first one stays: the same release published again is the one that is there.
     """
+    registry.prepare(f"{release.app}/release")
     repository, tag = registry.repository(f"{release.app}/release"), release.fingerprint
     local = f"headway-{home.identity}-release"
     name = f"{local}:{uuid4().hex[:12]}"

@@ -2,6 +2,7 @@
 
 import contextlib
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -14,12 +15,13 @@ from delivery.docker.engine.client import connect
 from delivery.errors import Misconfigured, Rejected, Transient
 from delivery.home import Home
 from delivery.model import Model
-from delivery.ports.registry import Registry
+from delivery.ports.registry import Login, Registry
 
 PROBE_SECONDS = 3
 REFUSED = "401 Unauthorized"
 UP = "headway up starts it again, with the images it has"
 AGAIN = "headway run builds and pushes it again; a release whose images are gone cannot be rolled back to"
+_KNOWN: dict[str, Callable[[], Login]] = {}
 _UNKNOWN = re.compile(r"manifest.unknown|[0-9a-f]{64}: not found|unknown blob|blob unknown", re.IGNORECASE)
 
 
@@ -80,13 +82,25 @@ def registry_key(home: Home) -> SecretStr:
     return home.key(home.registry_key)
 
 
+def know(registry: Registry) -> Registry:
+    """Let the engine be let into a registry from now on, for whatever this process pushes or pulls there."""
+    if registry.login:
+        _KNOWN[registry.address()] = registry.login
+    return registry
+
+
 def login_of(reference: str, home: Home) -> dict[str, str] | None:
-    """Return what the engine says to the platform's own registry for an image of it; none for another's image."""
+    """Return what the engine says to a registry of the platform for an image of it; none for another's image."""
     record = read_record(home)
-    if record is None or not reference.startswith(f"{record.address}/"):
-        return None
-    user, _, password = registry_key(home).get_secret_value().partition(":")
-    return {"username": user, "password": password, "serveraddress": record.address}
+    if record and reference.startswith(f"{record.address}/"):
+        user, _, password = registry_key(home).get_secret_value().partition(":")
+        return {"username": user, "password": password, "serveraddress": record.address}
+    for address, ask in _KNOWN.items():
+        if reference.startswith(f"{address}/"):
+            login = ask()
+            password = login.password.get_secret_value()
+            return {"username": login.user, "password": password, "serveraddress": login.server.partition("/")[0]}
+    return None
 
 
 def look_at_registry(home: Home, client: DockerClient | None = None) -> RegistryState:

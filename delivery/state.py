@@ -1,0 +1,90 @@
+"""What a platform keeps for all its runs, wherever that is: its artifact store, its leases, its images."""
+
+import os
+import re
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from delivery.changes.lease import LeaseBook
+from delivery.errors import Misconfigured
+from delivery.home import Home
+from delivery.ports.aws_account import AwsAccount
+from delivery.ports.leases import Leases
+from delivery.ports.registry import Registry
+from delivery.ports.store import FolderStore, Store
+
+# https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
+_ADDRESS = re.compile(r"^s3://(?P<bucket>[a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:/(?P<prefix>.+))?$")
+
+# https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_CreateRepository.html: repositoryName
+_ECR = re.compile(r"^ecr:(?://)?(?P<account>\d{12})?/?(?P<prefix>[a-z0-9]+(?:[._/-][a-z0-9]+)*)?$")
+
+
+def open_store(address: str) -> Store:
+    """Return the store at `address`: the absolute path of a folder, or `s3://BUCKET/PREFIX`."""
+    if not is_in_bucket(address):
+        return FolderStore(Path(address))
+    from delivery.aws.s3_store import S3Store
+
+    bucket, prefix = _parts(address)
+    return S3Store(_s3(), bucket, prefix)
+
+
+def open_leases(home: Home) -> Leases:
+    """Return the leases of a platform."""
+    if home.bucket is None:
+        return LeaseBook.of(home)
+    from delivery.aws.s3_leases import S3Leases
+
+    bucket, prefix = _parts(home.bucket)
+    return S3Leases(_s3(), bucket, prefix, platform=lambda: home.identity)
+
+
+def check_state(home: Home) -> None:
+    """Return when there is the bucket that the platform keeps its state in, and may be used; Misconfigured when not."""
+    if home.bucket is not None:
+        from delivery.aws.bucket import check_bucket
+
+        check_bucket(_s3(), _parts(home.bucket)[0], "HEADWAY_STORE")
+
+
+def open_registry(address: str, account: AwsAccount | None = None) -> Registry:
+    """Return the registry at `address`: `host:port/prefix`, or `ecr://ACCOUNT/PREFIX`.
+
+    Without an account number it is the registry of `account`, or of the credentials that AWS's own programs find.
+    """
+    if "://" not in address:
+        return Registry.at(address)
+    found = _ECR.match(address.rstrip("/"))
+    if not found:
+        raise Misconfigured("image registry", address, "host:port, host:port/prefix, ecr://, ecr://ACCOUNT/PREFIX")
+    from delivery.aws.access import AwsAccess
+    from delivery.aws.ecr import EcrImages
+
+    access = AwsAccess(account or AwsAccount()).in_phase("publish")
+    return EcrImages(access, found["account"]).registry(found["prefix"] or "")
+
+
+def is_in_bucket(address: str) -> bool:
+    """Whether an address is that of a place in a bucket, and not a path."""
+    return "://" in address
+
+
+def _parts(address: str) -> tuple[str, str]:
+    found = _ADDRESS.match(address.rstrip("/"))
+    if not found:
+        raise Misconfigured("HEADWAY_STORE", address, "the path of a folder, or s3://BUCKET/PREFIX")
+    return found["bucket"], found["prefix"] or ""
+
+
+def _s3() -> Any:
+    """Return the client of this process: with the credentials and the region that AWS's own programs find."""
+    return _client(*(os.environ.get(name) for name in ("AWS_ENDPOINT_URL", "AWS_REGION", "AWS_PROFILE")))
+
+
+@cache
+def _client(*_: str | None) -> Any:
+    from delivery.aws.access import AwsAccess
+
+    return AwsAccess().client("s3")
