@@ -59,11 +59,8 @@ def open_registry(address: str, account: AwsAccount | None = None) -> Registry:
     found = _ECR.match(address.rstrip("/"))
     if not found:
         raise Misconfigured("image registry", address, "host:port, host:port/prefix, ecr://, ecr://ACCOUNT/PREFIX")
-    from delivery.aws.access import AwsAccess
-    from delivery.aws.ecr import EcrImages
-
-    access = AwsAccess(account or AwsAccount()).in_phase("publish")
-    return EcrImages(access, found["account"]).registry(found["prefix"] or "")
+    where = found["account"], found["prefix"] or ""
+    return _ecr(*where, account) if account else _own_ecr(*where, *_variables())
 
 
 def is_in_bucket(address: str) -> bool:
@@ -80,7 +77,12 @@ def _parts(address: str) -> tuple[str, str]:
 
 def _s3() -> Any:
     """Return the client of this process: with the credentials and the region that AWS's own programs find."""
-    return _client(*(os.environ.get(name) for name in ("AWS_ENDPOINT_URL", "AWS_REGION", "AWS_PROFILE")))
+    return _client(*_variables())
+
+
+def _variables() -> tuple[str | None, ...]:
+    """Return what makes another client of it."""
+    return tuple(os.environ.get(name) for name in ("AWS_ENDPOINT_URL", "AWS_REGION", "AWS_PROFILE"))
 
 
 @cache
@@ -88,3 +90,16 @@ def _client(*_: str | None) -> Any:
     from delivery.aws.access import AwsAccess
 
     return AwsAccess().client("s3")
+
+
+@cache
+def _own_ecr(number: str | None, prefix: str, *_: str | None) -> Registry:
+    """Return a registry that the credentials of this process are let into: steps ask for it again and again."""
+    return _ecr(number, prefix, AwsAccount())
+
+
+def _ecr(number: str | None, prefix: str, account: AwsAccount) -> Registry:
+    from delivery.aws.access import AwsAccess
+    from delivery.aws.ecr import EcrImages
+
+    return EcrImages(AwsAccess(account).in_phase("publish"), number).registry(prefix)
