@@ -44,7 +44,8 @@ def duties_of(home: Home) -> list[Duty]:
         Duty("Prefect server", lambda: not prefect.elsewhere and prefect.server.process() is None, server),
         Duty("Prefect server's answers", silence.is_long, silence.describe, rounds=SLOW_ROUNDS),
         Duty("worker", lambda: prefect.worker.process() is None and prefect.answers(), worker),
-        Duty("recovery", recovery.is_needed, recovery.start),
+        # Each look at a bucket is a request, and costs.
+        Duty("recovery", recovery.is_needed, recovery.start, rounds=SLOW_ROUNDS if home.bucket else 1),
         Duty("registry", lambda: registry_is_missing(home), lambda: restore_registry(home), rounds=SLOW_ROUNDS),
         Duty("containers", exited.are_there, exited.start, rounds=SLOW_ROUNDS, paces_itself=True),
     ]

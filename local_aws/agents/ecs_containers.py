@@ -168,7 +168,10 @@ def _keys(task: Task) -> dict[str, str]:
     role = task.told["overrides"].get("taskRoleArn") or getattr(task.definition, "task_role_arn", None)
     if not role and task.account == DEFAULT_ACCOUNT_ID:
         return {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local"}
-    asked = {"RoleArn": role or f"arn:aws:iam::{task.account}:role/task", "RoleSessionName": task.id}
+    # "The short name or full Amazon Resource Name (ARN) of the IAM role that grants containers in the task permission
+    # to call AWS APIs": https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RegisterTaskDefinition.html
+    arn = role if role and role.startswith("arn:") else f"arn:aws:iam::{task.account}:role/{role or 'task'}"
+    asked = {"RoleArn": arn, "RoleSessionName": task.id}
     keys = own_client("sts", task.account, task.region).assume_role(**asked)["Credentials"]
     return {
         "AWS_ACCESS_KEY_ID": keys["AccessKeyId"],

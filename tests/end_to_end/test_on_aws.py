@@ -190,7 +190,9 @@ def room(on_aws: OnAws, monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
         MasterUsername="master",
         ManageMasterUserPassword=True,
     )
-    settings = TaskSettings("shop", (subnet,), (group,), role, "/headway/shop", BUCKET, "python:3.11-alpine")
+    settings = TaskSettings(
+        "shop", (subnet,), (group,), role, "/headway/shop", BUCKET, courier_image="python:3.11-alpine"
+    )
     named = EnvironmentSettings(app="taskmanager", environment="production")
     jobs = EcsJobs(AwsAccess(), settings, named)
     database = RdsDatabase(AwsAccess(), jobs, named, RdsSettings("shop"), "run-1")
