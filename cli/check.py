@@ -8,10 +8,10 @@ import typer
 from cli.output import print_json, say, warn
 from cli.project import find_folder
 from cli.scan_database import warning_of
-from cli.session import orchestrator
+from cli.session import orchestrator, running
 from delivery.counting import counted
-from delivery.errors import HeadwayError
-from delivery.spec.app import App
+from delivery.errors import HeadwayError, Misconfigured
+from delivery.spec.app import App, environment_of
 from delivery.spec.configuration import FILE, MISSING_STEP, NEXT_STEP, read_app, told
 from delivery.spec.matrix import expand
 from delivery.spec.named_files import file_problems
@@ -28,8 +28,9 @@ class Found(NamedTuple):
 
 def check(
     folder: Annotated[Path | None, typer.Argument(help="Folder with headway.yaml; none: this one.")] = None,
+    environment: Annotated[str | None, typer.Option(help="Look at all that this environment needs as well.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print what was read as data.")] = False,
-) -> None:
+) -> int:
     """Read headway.yaml and look for every file, image and secret it names; builds nothing, ends 2 on a mistake."""
     folder = find_folder(folder)
     reading = read_app(folder / FILE)
@@ -42,15 +43,37 @@ def check(
         steps = dict.fromkeys(step for _, step in found.mistakes)
         raise told([line for line, _ in found.mistakes], next_step="; ".join(steps))
     app = reading.app
+    if environment:
+        return _preflight(app, environment, as_json=as_json)
     if as_json:
         print_json(app.model_dump(mode="json"))
-        return
+        return 0
     parts = [
         counted(len(app.images), "image"),
         counted(len(app.services), "service"),
         counted(len(expand(app)), "test cell"),
     ]
     say(f"{app.app}: {', '.join(parts)}; environments: {', '.join(app.environments)}", "green")
+    return 0
+
+
+def _preflight(app: App, environment: str, *, as_json: bool) -> int:
+    """Print how each thing is that a delivery into the environment needs, and return the exit code."""
+    environment_of(app, environment)
+    running()
+    from flows.preflight import preflight
+
+    findings = preflight(app, environment)
+    if as_json:
+        print_json([finding.model_dump() for finding in findings])
+    for finding in () if as_json else findings:
+        say(
+            f"[{'ok' if finding.is_well else 'fail'}] {finding.what}: {finding.found}",
+            None if finding.is_well else "red",
+        )
+        if finding.next_step:
+            say(f"       next: {finding.next_step}")
+    return 0 if all(finding.is_well for finding in findings) else Misconfigured.exit_code
 
 
 def _look(app: App, folder: Path, found: Found) -> None:

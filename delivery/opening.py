@@ -7,6 +7,7 @@ from typing import Protocol
 from delivery.home import Home
 from delivery.ports.aws_account import AwsAccount
 from delivery.ports.environment import OpenEnvironment, Services
+from delivery.ports.preflight import Look
 from delivery.ports.registry import Registry
 from delivery.ports.secrets import SecretReader
 from delivery.ports.settings import EnvironmentSettings
@@ -73,6 +74,13 @@ def open_secrets(account: AwsAccount | None = None) -> SecretReader:
     from delivery.aws.secrets import SecretsManager
 
     return SecretsManager(AwsAccess(account or AwsAccount()))
+
+
+def account_looks(account: AwsAccount, whose: str) -> tuple[Look, ...]:
+    """Return what is asked of an AWS account before anything is changed there."""
+    from delivery.aws.preflight import account_looks
+
+    return account_looks(account, whose)
 
 
 def places_answer() -> bool:

@@ -30,11 +30,16 @@ class EcrImages:
 
     def registry(self, prefix: str = "") -> Registry:
         """Return where images are pushed to and pulled from, below `prefix`; missing repositories are made."""
+
+        def below(name: str) -> str:
+            return "/".join(filter(None, (prefix, name)))
+
         address = "/".join(filter(None, (self.server, prefix)))
         return Registry(
             partial(str, address),
             login=self.login,
-            prepare=lambda name: self.ensure("/".join(filter(None, (prefix, name)))),
+            prepare=lambda name: self.ensure(below(name)),
+            look=lambda name: self.look(below(name)),
             keeps_tags=True,
         )
 
@@ -78,6 +83,13 @@ class EcrImages:
                     if code_of(error) != "RepositoryAlreadyExistsException":
                         raise
         self.check(name)
+
+    def look(self, name: str) -> str:
+        """Say how repository `name` is; Misconfigured when nothing may be pushed to it."""
+        if self._describe(name) is None:
+            return f"{name} is made at the first push"
+        self.check(name)
+        return f"{name}, whose tags nobody moves"
 
     def check(self, name: str) -> None:
         """Return when there is a repository `name` whose tags nobody moves; Misconfigured with what makes it so."""

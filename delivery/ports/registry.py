@@ -23,13 +23,15 @@ class Registry:
     """A registry of images; `address` (`host:port`, or `host:port/prefix`) is asked for each time, for it may move.
 
     `login` is asked for each time as well, because it may end; none: the one that the engine's user has, or nobody's.
-    `prepare` is called with `app/name` before an image is pushed there for the first time. `keeps_tags`: a tag that is
-    there stands for its image for good, and whoever gives it to another one is refused.
+    `prepare` is called with `app/name` before an image is pushed there for the first time, `look` says how it is there
+    without changing anything; none: there is nothing to be prepared. `keeps_tags`: a tag that is there stands for its
+    image for good, and whoever gives it to another one is refused.
     """
 
     address: Callable[[], str]
     login: Callable[[], Login] | None = None
     prepare: Callable[[str], None] = lambda _: None
+    look: Callable[[str], str] | None = None
     keeps_tags: bool = False
 
     @classmethod

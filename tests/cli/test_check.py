@@ -6,6 +6,7 @@ import pytest
 
 from delivery.docker.images import looking
 from delivery.ports.builder import Looked
+from delivery.ports.preflight import Finding
 from tests.cli.conftest import FILE, Headway, Project
 
 WRONG = """\
@@ -117,3 +118,25 @@ def test_a_database_that_could_not_be_had_is_told_before_a_run(
         assert "registry.example: no such host" in ended.err
     project.write("headway.yaml", FILE + "scan: {when_inconclusive: allow}\n")
     assert "when_inconclusive" not in headway("check", project.folder).err
+
+
+@pytest.mark.parametrize(("is_well", "code"), [(True, 0), (False, 2)])
+@pytest.mark.usefixtures("world")
+def test_what_an_environment_needs_is_told_line_by_line(
+    is_well: bool, code: int, headway: Headway, project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    step = "" if is_well else "mend it"
+    well = Finding(what="image registry", is_well=True, found="registry:5000")
+    other = Finding(what="repository of web", is_well=is_well, found="[its] tags", next_step=step)
+    monkeypatch.setattr("flows.preflight.preflight", lambda app, environment: [well, other])
+    monkeypatch.setattr("cli.check.running", lambda: None)
+    project.write("headway.yaml", FILE)
+
+    ended = headway("check", project.folder, "--environment", "production")
+    unknown = headway("check", project.folder, "--environment", "nowhere")
+
+    lines = ["[ok] image registry: registry:5000", f"[{'ok' if is_well else 'fail'}] repository of web: [its] tags"]
+    assert ended.code == code
+    assert ended.out.splitlines() == lines + ([] if is_well else ["       next: mend it"])
+    assert unknown.code == 2
+    assert "environments.nowhere: there is none; allowed: staging, production" in unknown.err
