@@ -26,6 +26,8 @@ from delivery.programs.postgres import MAINTENANCE
 from delivery.spec.aws_secret import AwsSecretName
 from delivery.waiting import until
 
+# The second of the two that take turns.
+OTHER_USER = f"{USER}_clone"
 AVAILABLE = "available"
 # It does not leave these by itself: https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/accessing-monitoring.html
 HOPELESS = ("failed", "storage-full", "restore-error", "inaccessible-encryption-credentials", "incompatible-")
@@ -72,16 +74,31 @@ class RdsDatabase:
 
     def ensure(self, *, anew: bool = False) -> DatabaseAccess:
         """Return how it is reached once the application's role has logged in; its password is made once."""
+        kept = self.find()
+        return self._let_in(kept.user, kept.password) if kept else self._let_in(USER, _new_password())
+
+    def rotate(self) -> DatabaseAccess:
+        """Return a new access, kept in the secret; the one before goes on working until the next rotation.
+
+        Two users take turns, so whatever was started with the old one is not cut off: what is started from now on gets
+        the new one. Release once between two rotations.
+        https://docs.aws.amazon.com/secretsmanager/latest/userguide/rotating-secrets_strategies.html
+        """
+        kept = self.find()
+        return self._let_in(OTHER_USER if kept and kept.user == USER else USER, _new_password())
+
+    def _let_in(self, user: str, password: SecretStr) -> DatabaseAccess:
+        """Give a user of the application this password, and keep its access once it has logged in."""
         instance = self._available()
-        endpoint, kept = instance["Endpoint"], self._kept()
+        endpoint = instance["Endpoint"]
         access = DatabaseAccess(
             name=self.settings.name,
-            password=SecretStr(kept["password"] if kept else secrets.token_urlsafe(32)),
-            user=kept["username"] if kept else USER,
+            password=password,
+            user=user,
             host=endpoint["Address"],
             port=int(endpoint["Port"]),
         )
-        script = postgres_change.managed_roles_script(access.user, access.name)
+        script = postgres_change.managed_roles_script(USER, access.user, access.name)
         self._run_script(script, self._administrator(instance), {postgres_change.NEW_PASSWORD: access.password})
         self._run_script("select 1;\n", access)
         self._keep(access)
@@ -220,3 +237,7 @@ class RdsDatabase:
                 if code_of(error) != "ResourceExistsException":
                     raise
                 client.put_secret_value(SecretId=self.secret, SecretString=json.dumps(content))
+
+
+def _new_password() -> SecretStr:
+    return SecretStr(secrets.token_urlsafe(32))

@@ -138,22 +138,31 @@ def roles_script(user: str, database: str, *, creates_databases: bool) -> str:
     return "\n".join(lines) + "\n"
 
 
-def managed_roles_script(user: str, database: str) -> str:
+def managed_roles_script(owner: str, user: str, database: str) -> str:
     """Return a script that makes the application's role and database on a server whose administrator is no superuser.
 
-    A database can be given only to a role that the administrator is a member of (`ALTER DATABASE … OWNER TO`).
+    `user` gets the password. One that is not the `owner` acts as the owner in all it does: what either makes belongs to
+    both. A database can be given only to a role that the administrator is a member of (`ALTER DATABASE … OWNER TO`).
     """
     lines = [
         _SECRET.rstrip(),
-        f"select format('create role %I login', '{user}') "  # noqa: S608  # names of roles and databases
-        f"where not exists (select from pg_roles where rolname = '{user}') \\gexec",
+        *_role_lines(owner),
+        *(_role_lines(user) if user != owner else ()),
         f"alter role \"{user}\" login password :'password';",
-        f'grant "{user}" to current_user;',
+        f'grant "{owner}" to current_user;',
+        *([f'grant "{owner}" to "{user}";', f'alter role "{user}" set role "{owner}";'] if user != owner else ()),
         f"select format('create database %I', '{database}') "  # noqa: S608
         f"where not exists (select from pg_database where datname = '{database}') \\gexec",
-        f'alter database "{database}" owner to "{user}";',
+        f'alter database "{database}" owner to "{owner}";',
     ]
     return "\n".join(lines) + "\n"
+
+
+def _role_lines(name: str) -> list[str]:
+    return [
+        f"select format('create role %I login', '{name}') "  # noqa: S608  # names of roles and databases
+        f"where not exists (select from pg_roles where rolname = '{name}') \\gexec"
+    ]
 
 
 def extensions_script(database: str, extensions: Iterable[str]) -> str:

@@ -1,6 +1,8 @@
 """Jobs as tasks of ECS, on a local AWS."""
 
 import secrets
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -9,18 +11,23 @@ from pydantic import SecretStr
 
 from delivery.aws.jobs import EcsJobs
 from delivery.aws.rds import RdsDatabase, RdsSettings
-from delivery.aws.task_definition import TaskSettings
 from delivery.errors import Misconfigured
 from delivery.home import Home
 from delivery.ports.jobs import Job
 from delivery.ports.settings import EnvironmentSettings
 from tests.places.environment_contract import TOKEN, DatabaseContract, JobsContract
 from tests.places.test_environment_docker import SCRIPTS
+from tests.support.aws_room import INSTANCE, make_room
 from tests.support.local_aws import local_aws
 from tests.support.platforms import new_home, remove_platform
 
 pytestmark = [pytest.mark.docker, pytest.mark.xdist_group("aws-environment")]
 IMAGE = "busybox"
+# Sixty times a new connection: who is refused once ends with an error.
+STEADY = (
+    "psql -Xqc 'create table seen (n int)' && for n in $(seq 60); do "
+    'psql -XqAtc "insert into seen values ($n) returning n" || exit 1; sleep 0.2; done'
+)
 
 
 @pytest.fixture(scope="module")
@@ -39,24 +46,8 @@ def server(home):
 @pytest.fixture(scope="module")
 def settings(server):
     """An account with what an environment needs for tasks."""
-    ec2 = server.client("ec2")
-    vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
-    subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.0.1.0/24")["Subnet"]["SubnetId"]
-    group = ec2.create_security_group(GroupName="tasks", Description="tasks", VpcId=vpc)["GroupId"]
-    trust = '{"Version": "2012-10-17", "Statement": []}'
-    role = server.client("iam").create_role(RoleName="execution", AssumeRolePolicyDocument=trust)["Role"]["Arn"]
-    server.client("ecs").create_cluster(clusterName="shop")
-    server.client("logs").create_log_group(logGroupName="/headway/shop")
     server.client("s3").create_bucket(Bucket="artifacts")
-    return TaskSettings(
-        cluster="shop",
-        subnets=(subnet,),
-        security_groups=(group,),
-        execution_role=role,
-        log_group="/headway/shop",
-        bucket="artifacts",
-        courier_image="python:3.11-alpine",
-    )
+    return make_room(server.client, "artifacts")
 
 
 @pytest.fixture(scope="module")
@@ -67,14 +58,7 @@ def jobs(server, settings):
 @pytest.fixture(scope="module")
 def opened(server, jobs):
     """What there is of an environment on AWS: its jobs, and a database on an instance that somebody made."""
-    server.client("rds").create_db_instance(
-        DBInstanceIdentifier="shop",
-        DBInstanceClass="db.t4g.micro",
-        Engine="postgres",
-        AllocatedStorage=20,
-        MasterUsername="master",
-        ManageMasterUserPassword=True,
-    )
+    server.client("rds").create_db_instance(**INSTANCE, ManageMasterUserPassword=True)
     database = RdsDatabase(server.access(), jobs, jobs.environment, RdsSettings(instance="shop"), run="run-0")
     return SimpleNamespace(jobs=jobs, database=database)
 
@@ -149,6 +133,37 @@ class TestDatabaseOnRds:
         assert access.password.get_secret_value() not in managed["SecretString"]
         assert (access.host, access.port) == (instance["Endpoint"]["Address"], instance["Endpoint"]["Port"])
 
+    @pytest.mark.long
+    def test_a_rotation_cuts_off_nobody_who_was_started_before_it(self, opened, job):
+        """Who connects again and again with the old password is let in, whatever happens meanwhile."""
+        before = opened.database.ensure()
+        begun = threading.Event()
+        steady = replace(
+            job("good"),
+            image="postgres:15-alpine",
+            command=("sh", "-c", STEADY),
+            env={name: value for name, value in before.client_env().items() if name != "PGPASSWORD"},
+            secrets={"PGPASSWORD": before.password},
+            begun=begun.set,
+        )
+        with ThreadPoolExecutor() as pool:
+            running = pool.submit(opened.jobs.run, steady)
+            assert begun.wait(60)
+            after = opened.database.rotate()
+            ended = running.result()
+        last = opened.database.rotate()
+
+        assert (ended.exit_code, ended.last_lines.split()[-1]) == (0, "60"), ended.last_lines
+        assert [before.user, after.user, last.user] == ["app", "app_clone", "app"]
+        assert len({one.password.get_secret_value() for one in (before, after, last)}) == 3
+        assert opened.database.find() == opened.database.ensure() == last
+        made = opened.database._run_script(
+            "create table by_app (a int); select tableowner from pg_tables "
+            "where tablename in ('by_app', 'seen') order by 1;\n",
+            after,
+        )  # the one before the last still works
+        assert made.split() == ["app", "app"]
+
     @pytest.mark.parametrize(
         ("instance", "said"),
         [
@@ -158,14 +173,8 @@ class TestDatabaseOnRds:
     )
     def test_an_instance_that_cannot_be_used_is_told_with_what_to_do(self, server, jobs, instance, said):
         if instance == "unmanaged":
-            server.client("rds").create_db_instance(
-                DBInstanceIdentifier="unmanaged",
-                DBInstanceClass="db.t4g.micro",
-                Engine="postgres",
-                AllocatedStorage=20,
-                MasterUsername="master",
-                MasterUserPassword="long-enough-1",
-            )
+            named = {**INSTANCE, "DBInstanceIdentifier": "unmanaged"}
+            server.client("rds").create_db_instance(**named, MasterUserPassword="long-enough-1")
         database = RdsDatabase(server.access(), jobs, jobs.environment, RdsSettings(instance=instance), run="run-0")
 
         with pytest.raises(Misconfigured, match=said):
