@@ -5,7 +5,7 @@ export HEADWAY_STARTED := $(shell date +%s)
 LOCK := .venv/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes \
 	--no-header --no-annotate --no-emit-index-url pyproject.toml requirements.in
 
-.PHONY: run wheel test acceptance lint bench bench-releases bench-faults bench-chaos lock setup down
+.PHONY: verify-aws run wheel test acceptance lint bench bench-releases bench-faults bench-chaos lock setup down
 
 run: ## set everything up and deliver examples/taskmanager
 	@infra/setup.sh run
@@ -22,6 +22,10 @@ test: ## every test, real Docker included
 acceptance: ## the long tests: series, strangers' applications, other engines; figures in bench/results/acceptance.json
 	@infra/setup.sh dev
 	@.venv/bin/python -m tests -m long --figures=bench/results/acceptance.json
+
+verify-aws: ## the contracts of AWS against your own account: docs/aws.md says what that makes and costs
+	@infra/setup.sh dev
+	@HEADWAY_VERIFY_AWS=1 .venv/bin/python -m tests tests/verify_aws -m "long or not long"
 
 lint: ## the quick checks alone
 	@infra/setup.sh dev

@@ -81,8 +81,8 @@ def test_the_pages_show_how_to_use_headway() -> None:
 
 @pytest.mark.parametrize("page", PAGES)
 def test_every_goal_of_make_in_a_page_exists(page: str) -> None:
-    goals = re.findall(r"^([a-z]+):", text("Makefile"), re.MULTILINE)
-    used = [match[1] for line in code(page) for match in [re.match(r"make ([a-z]+)", line)] if match]
+    goals = re.findall(r"^([a-z-]+):", text("Makefile"), re.MULTILINE)
+    used = [match[1] for line in code(page) for match in [re.match(r"make ([a-z-]+)", line)] if match]
     assert set(used) <= set(goals)
 
 

@@ -13,7 +13,6 @@ from delivery.aws.access import AwsAccess
 from delivery.aws.jobs import EcsJobs
 from delivery.aws.rds import RdsDatabase, RdsSettings
 from delivery.aws.s3_store import S3Store
-from delivery.aws.task_definition import TaskSettings
 from delivery.changes.migration import check_migration, migration_job
 from delivery.docker.engine.client import connect
 from delivery.opening import open_services
@@ -30,6 +29,7 @@ from tests.end_to_end.conftest import remove_platform
 from tests.end_to_end.hello import change, greeting
 from tests.end_to_end.load import load_on
 from tests.end_to_end.project import EXAMPLES, HANGS_SECONDS, Project
+from tests.support.aws_room import INSTANCE, make_room
 from tests.support.builds import requested
 from tests.support.platforms import free_port, new_home
 
@@ -174,25 +174,8 @@ def room(on_aws: OnAws, monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     """What an environment on AWS has for programs beside it: a cluster, and an instance of RDS."""
     for name, value in {**on_aws.told, "HEADWAY_HOME": str(on_aws.project.home)}.items():
         monkeypatch.setenv(name, value)
-    ec2 = on_aws.client("ec2")
-    vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
-    subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.0.1.0/24")["Subnet"]["SubnetId"]
-    group = ec2.create_security_group(GroupName="tasks", Description="tasks", VpcId=vpc)["GroupId"]
-    trust = '{"Version": "2012-10-17", "Statement": []}'
-    role = on_aws.client("iam").create_role(RoleName="execution", AssumeRolePolicyDocument=trust)["Role"]["Arn"]
-    on_aws.client("ecs").create_cluster(clusterName="shop")
-    on_aws.client("logs").create_log_group(logGroupName="/headway/shop")
-    on_aws.client("rds").create_db_instance(
-        DBInstanceIdentifier="shop",
-        DBInstanceClass="db.t4g.micro",
-        Engine="postgres",
-        AllocatedStorage=20,
-        MasterUsername="master",
-        ManageMasterUserPassword=True,
-    )
-    settings = TaskSettings(
-        "shop", (subnet,), (group,), role, "/headway/shop", BUCKET, courier_image="python:3.11-alpine"
-    )
+    settings = make_room(on_aws.client, BUCKET)
+    on_aws.client("rds").create_db_instance(**INSTANCE, ManageMasterUserPassword=True)
     named = EnvironmentSettings(app="taskmanager", environment="production")
     jobs = EcsJobs(AwsAccess(), settings, named)
     database = RdsDatabase(AwsAccess(), jobs, named, RdsSettings("shop"), "run-1")
@@ -239,8 +222,9 @@ def test_the_examples_images_migrate_check_and_accept_as_tasks(
     assert found_anywhere(on_aws, access.password.get_secret_value(), tmp_path) == []
 
 
-def test_a_bucket_that_is_not_there_is_told_before_anything_is_delivered(on_aws: OnAws) -> None:
-    elsewhere = replace(on_aws.project, more={**on_aws.project.more, "HEADWAY_STORE": "s3://nobodys-bucket/headway"})
+def test_a_bucket_that_is_not_there_is_told_before_anything_is_delivered(on_aws: OnAws, tmp_path: Path) -> None:
+    more = {**on_aws.project.more, **on_aws.told, "HEADWAY_STORE": "s3://nobodys-bucket/headway"}
+    elsewhere = replace(on_aws.project, home=new_home(tmp_path / "home").root, more=more)
 
     told = elsewhere.headway("run")
 

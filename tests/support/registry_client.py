@@ -32,16 +32,17 @@ class RepositoryClient:
 
     uri: str
     password: str
+    scheme: str = "http"
 
     def ask(self, method: str, path: str, **more) -> httpx.Response:
         host = self.uri.partition("/")[0]
-        url = path if path.startswith("http") else f"http://{host}{path}" if path[0] == "/" else self.at(path)
+        url = path if path.startswith("http") else f"{self.scheme}://{host}{path}" if path[0] == "/" else self.at(path)
         auth = ("AWS", self.password) if self.password else None
         return _CLIENT.request(method, url, auth=auth, **more)
 
     def at(self, path: str) -> str:
         host, _, name = self.uri.partition("/")
-        return f"http://{host}/v2/{name}/{path}"
+        return f"{self.scheme}://{host}/v2/{name}/{path}"
 
     def put_blob(self, content: bytes) -> str:
         digest = digest_of(content)
