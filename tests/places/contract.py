@@ -15,7 +15,8 @@ from delivery.releases.release import Release
 from delivery.spec.app import App
 from delivery.spec.environments import Watch
 
-WATCH = Watch(min_requests=20, max_error_percent=1, interval_seconds=0.1)
+# How quick answers are is asserted nowhere here: on a busy machine they take four times as long at any moment.
+WATCH = Watch(min_requests=20, max_error_percent=1, interval_seconds=0.1, max_slowdown=1000)
 
 
 def several(app: App) -> App:
