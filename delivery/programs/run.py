@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import threading
+import weakref
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Self
@@ -14,7 +15,8 @@ from delivery.model import Model
 from delivery.redaction import NOTHING, Redaction
 
 OUTPUT_SECONDS = 5
-_running: set[subprocess.Popen[str]] = set()
+_running: dict[subprocess.Popen[str], float] = {}  # with the seconds it has to end by itself
+_interrupted: weakref.WeakSet[subprocess.Popen[str]] = weakref.WeakSet()
 KEYS = ("PREFECT_API_AUTH_STRING", "PREFECT_API_KEY", "PREFECT_SERVER_API_AUTH_STRING")
 _lock = threading.Lock()
 _stopping = threading.Event()
@@ -45,6 +47,7 @@ def run(
     log: Path | None = None,
     on_line: Callable[[str], None] = lambda _: None,
     hide: Redaction = NOTHING,
+    interrupt_seconds: float = 0,
 ) -> Completed:
     """Run a program to its end and return what it printed.
 
@@ -53,29 +56,29 @@ def run(
     `stdin`, never into `argv`. With `log` both outputs are one, as on a terminal: each line is in that file, and told
     to `on_line` in another thread, as soon as it is printed. Raises CommandFailed for an exit code not in `accept`,
     Rejected when it cannot be started or runs longer than `timeout_seconds`, Interrupted when `stop_all` was called,
-    OSError when it ended and its log could not be written.
+    OSError when it ended and its log could not be written. One that must not be torn out of its work is interrupted
+    and has `interrupt_seconds` to end before it is killed.
     """
     if _stopping.is_set():
         raise Interrupted(f"{argv[0]} was not started: the run is being stopped")
     process = _start(argv, cwd, env or {}, fed=stdin is not None, as_one=log is not None)
     with _lock:
-        _running.add(process)
+        _running[process] = interrupt_seconds
     if _stopping.is_set():  # since it was asked above: `stop_all` may not have met this program
-        _kill(process)
+        _stop(process, interrupt_seconds)
     try:
         if log:
-            stdout, stderr = _follow(process, stdin, timeout_seconds, log, on_line, hide), ""
+            stdout, stderr = _follow(process, stdin, timeout_seconds, log, on_line, hide, interrupt_seconds), ""
         else:
             stdout, stderr = process.communicate(stdin, timeout=timeout_seconds)
-    except subprocess.TimeoutExpired as error:
-        _end(process)
-        raise Rejected(f"{argv[0]} did not end within {timeout_seconds:g} s") from error
-    except BaseException:
-        _end(process)
+    except BaseException as error:
+        _end(process, interrupt_seconds)
+        if isinstance(error, subprocess.TimeoutExpired):
+            raise Rejected(f"{argv[0]} did not end within {timeout_seconds:g} s") from error
         raise
     finally:
         with _lock:
-            _running.discard(process)
+            _running.pop(process, None)
     done = Completed(argv=tuple(argv), returncode=process.returncode, stdout=stdout, stderr=stderr)
     return _accepted(done, accept, hide)
 
@@ -126,9 +129,12 @@ def stop_all() -> None:
     """End every program this process started; programs asked for afterwards raise Interrupted."""
     _stopping.set()
     with _lock:
-        running = list(_running)
-    for process in running:
-        _kill(process)
+        running = dict(_running)
+    for process, seconds in running.items():  # all that may end by themselves do so at the same time
+        if seconds:
+            _interrupt(process)
+    for process, seconds in running.items():
+        _stop(process, seconds)
 
 
 def _follow(
@@ -138,6 +144,7 @@ def _follow(
     log: Path,
     on_line: Callable[[str], None],
     hide: Redaction,
+    interrupt_seconds: float,
 ) -> str:
     """Return the output when the program has ended; each line is in `log` as soon as it is printed."""
     assert process.stdout is not None
@@ -164,7 +171,7 @@ def _follow(
     try:
         process.wait(timeout_seconds)
     except BaseException:
-        _kill(process)
+        _stop(process, interrupt_seconds)
         process.wait()
         raise
     finally:
@@ -204,13 +211,31 @@ class _Log:
             self._troubles.append(OSError(error.errno, error.strerror, str(self._path)))
 
 
-def _end(process: subprocess.Popen[str]) -> None:
-    _kill(process)
+def _end(process: subprocess.Popen[str], interrupt_seconds: float) -> None:
+    _stop(process, interrupt_seconds)
     # A child that left the group still holds the outputs; what was fed is closed already.
     with contextlib.suppress(subprocess.TimeoutExpired, ValueError):
         process.communicate(timeout=OUTPUT_SECONDS)
 
 
-def _kill(process: subprocess.Popen[str]) -> None:
+def _stop(process: subprocess.Popen[str], interrupt_seconds: float) -> None:
+    """End a program and all it started: at once, or when it had its time to end what it does."""
+    if interrupt_seconds:
+        _interrupt(process)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(interrupt_seconds)
+    _signal(process, signal.SIGKILL)
+
+
+def _interrupt(process: subprocess.Popen[str]) -> None:
+    """Ask a program once to end: to many of them a second time means at once."""
+    with _lock:
+        asked_before = process in _interrupted
+        _interrupted.add(process)
+    if not asked_before:
+        _signal(process, signal.SIGINT)
+
+
+def _signal(process: subprocess.Popen[str], number: signal.Signals) -> None:
     with contextlib.suppress(ProcessLookupError):  # it ended by itself
-        os.killpg(process.pid, signal.SIGKILL)
+        os.killpg(process.pid, number)

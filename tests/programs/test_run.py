@@ -219,3 +219,64 @@ def test_a_program_that_is_just_being_started_is_stopped_as_well(monkeypatch):
 
     with pytest.raises(Interrupted, match="sleep was stopped"):
         run(["sleep", "600"], timeout_seconds=LONG)
+
+
+GENTLE = """
+import signal, sys, time
+asked = 0
+def ask(*_):
+    global asked
+    asked += 1
+    print("asked", asked, flush=True)
+    if asked == 2:
+        sys.exit(9)
+signal.signal(signal.SIGINT, ask)
+print("ready", flush=True)
+while not asked:
+    time.sleep(0.01)
+time.sleep(0.2)  # what it is in the middle of
+open(sys.argv[1], "w").write("whole")
+"""
+
+
+def test_a_program_that_must_not_be_torn_out_of_its_work_is_asked_once_to_end(tmp_path):
+    with pytest.raises(Rejected, match="did not end within 1 s"):
+        run(
+            [sys.executable, "-c", GENTLE, str(tmp_path / "work")],
+            timeout_seconds=1,
+            interrupt_seconds=LONG,
+            log=tmp_path / "log",
+        )
+
+    assert (tmp_path / "work").read_text() == "whole"
+    assert (tmp_path / "log").read_text() == "ready\nasked 1\n"
+
+
+def test_a_program_that_does_not_hear_is_killed_when_its_time_is_over(tmp_path):
+    deaf = "import signal, time; signal.signal(signal.SIGINT, signal.SIG_IGN); time.sleep(60)"
+
+    with pytest.raises(Rejected, match="did not end within"):
+        run([sys.executable, "-c", deaf], timeout_seconds=0.5, interrupt_seconds=0.1)
+
+
+def test_a_stop_of_everything_asks_such_a_program_once_as_well(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "_stopping", threading.Event())
+    ready = threading.Event()
+
+    def start():
+        run(
+            [sys.executable, "-c", GENTLE, str(tmp_path / "work")],
+            timeout_seconds=LONG,
+            interrupt_seconds=LONG,
+            log=tmp_path / "log",
+            on_line=lambda _: ready.set(),
+        )
+
+    with ThreadPoolExecutor() as pool:
+        ended = pool.submit(start)
+        assert ready.wait(LONG)
+        stop_all()
+        ended.result()
+
+    assert (tmp_path / "work").read_text() == "whole"
+    assert "asked 2" not in (tmp_path / "log").read_text()
