@@ -4,10 +4,12 @@ from contextlib import suppress
 from datetime import UTC, datetime
 
 from blocks.artifact_store import current_store
+from blocks.registry import current_registry
 from delivery.errors import Rejected
+from delivery.ports.registry import check_registry, registry_scan
 from delivery.releases.order import Order
 from delivery.releases.release import BuiltImage
-from delivery.scanning.findings import ScanReport, check_database, check_scan
+from delivery.scanning.findings import ScanReport, check_database, check_scan, with_registry
 from tasks.notes import note
 from tasks.services import open_services
 from tasks.step import log, step
@@ -20,14 +22,18 @@ def prepare_scanner(order: Order) -> None:
     Then every scan would be inconclusive, which is better known before minutes of building.
     """
     policy = order.app.scan
+    check_registry(policy, current_registry())
     database = open_services().scanner.prepare(policy, order.run)
     check_database(policy, database.built if database.volume else None, datetime.now(UTC), database.problem)
 
 
 @step(timeout_seconds=900, name="scan {image.name}")
 def scan_image(order: Order, image: BuiltImage) -> ScanReport:
-    """Scan one image by digest and keep the whole report."""
-    report = open_services().scanner.scan(image.name, image.ref, order.app.scan, order.run)
+    """Scan one image by digest and keep the whole report, with what the registry found where the policy adds that."""
+    policy = order.app.scan
+    report = open_services().scanner.scan(image.name, image.ref, policy, order.run)
+    if policy.registry == "add":
+        report = with_registry(report, registry_scan(current_registry(), image.ref))
     note(order.run, "scan", image.name, report)
     return report
 

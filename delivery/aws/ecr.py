@@ -9,10 +9,12 @@ from botocore.exceptions import ClientError
 from pydantic import SecretStr
 
 from delivery.aws.access import AwsAccess
+from delivery.aws.ecr_findings import scan_of
 from delivery.aws.failures import aws_errors, code_of
 from delivery.errors import Misconfigured, Rejected
 from delivery.ports.registry import Login, Registry
 from delivery.releases.release import ImageRef
+from delivery.scanning.findings import RegistryScan
 
 IMMUTABLE = ("IMMUTABLE", "IMMUTABLE_WITH_EXCLUSION")
 NOT_THERE = ("ImageNotFoundException", "RepositoryNotFoundException")
@@ -40,6 +42,7 @@ class EcrImages:
             login=self.login,
             prepare=lambda name: self.ensure(below(name)),
             look=lambda name: self.look(below(name)),
+            findings=lambda image: self.findings(image.model_copy(update={"repository": below(image.repository)})),
             keeps_tags=True,
         )
 
@@ -137,22 +140,20 @@ class EcrImages:
         if found != image.digest:
             raise Rejected(f"{image.repository}:{tag} stands for {found or 'nothing'}, not for {image.digest}")
 
-    def findings(self, image: ImageRef) -> dict[str, int] | None:
-        """Return severity → findings of ECR's own scan; none while it has not ended, or never began.
+    def findings(self, image: ImageRef) -> RegistryScan | None:
+        """Return what ECR's own scan found; none while it has not ended, or never began.
 
         https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_DescribeImageScanFindings.html
         """
         asked = {"repositoryName": image.repository, "imageId": {"imageDigest": image.digest}, **self._whose}
+        pages = self.client.get_paginator("describe_image_scan_findings").paginate(**asked)
         with aws_errors("ecr"):
             try:
-                told = self.client.describe_image_scan_findings(**asked)
+                return scan_of(pages.build_full_result())
             except ClientError as error:
                 if code_of(error) in ("ScanNotFoundException", *NOT_THERE):
                     return None
                 raise
-        if told["imageScanStatus"]["status"] not in ("COMPLETE", "ACTIVE"):
-            return None
-        return dict(told["imageScanFindings"].get("findingSeverityCounts", {}))
 
     def _describe(self, name: str) -> dict[str, Any] | None:
         with aws_errors("ecr"):

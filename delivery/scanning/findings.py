@@ -16,6 +16,7 @@ DatabaseStatus = Literal["fresh", "stale", "missing"]
 
 INCONCLUSIVE_STEP = "make a database reachable (scan.database), or let it pass with scan.when_inconclusive: allow"
 SHOWN = 5
+FIX_UNKNOWN = "unknown"
 _PLURAL: dict[Kind, str] = {
     "vulnerability": "vulnerabilities",
     "secret": "secrets",
@@ -32,7 +33,7 @@ class Finding(Model):
     severity: Severity
     package: str = ""
     version: str = ""
-    fixed_version: str = Field("", description="empty: there is no fix")
+    fixed_version: str = Field("", description="empty: there is no fix; `unknown`: it is not known whether there is")
     title: str = ""
     location: str = Field("", description="file in the image, with the line of a secret")
 
@@ -40,8 +41,17 @@ class Finding(Model):
         """One line for people."""
         where = f" in {self.package} {self.version}".rstrip() if self.package else ""
         fix = f" (fixed in {self.fixed_version})" if self.fixed_version else ""
+        if self.fixed_version == FIX_UNKNOWN:
+            fix = " (whether there is a fix is not known)"
         at = f" at {self.location}" if self.location and not self.package else ""
         return f"{self.id}{where}{fix}{at}" + (f": {self.title}" if self.title else "")
+
+
+class RegistryScan(Model):
+    """What the registry's own scan says of an image; with a `problem` it says nothing."""
+
+    findings: tuple[Finding, ...] = ()
+    problem: str = ""
 
 
 class Gap(Model):
@@ -64,6 +74,7 @@ class ScanReport(Model):
     database_status: DatabaseStatus
     database_problem: str = Field("", description="why there is no newer database")
     scanner: str
+    registry_problem: str = Field("", description="why the registry, which was asked too, said nothing")
 
 
 class Waived(Model):
@@ -202,7 +213,14 @@ def check_database(policy: ScanPolicy, built: datetime | None, now: datetime, pr
 def _database_problems(report: ScanReport, policy: ScanPolicy) -> list[str]:
     built = report.database_built if report.database_status != "missing" else None
     said = database_problem(policy, built, report.scanned_at, report.database_problem)
-    return [said] if said else []
+    return [one for one in (said, report.registry_problem if policy.block else "") if one]
+
+
+def with_registry(report: ScanReport, scan: RegistryScan) -> ScanReport:
+    """Return the report with what the registry found beside it: the same thing in the same package is there once."""
+    known = {(finding.id, finding.package) for finding in report.findings}
+    more = tuple(finding for finding in scan.findings if (finding.id, finding.package) not in known)
+    return report.model_copy(update={"findings": report.findings + more, "registry_problem": scan.problem})
 
 
 def _speaks_of(waiver: Waiver, finding: Finding | Gap) -> bool:

@@ -30,5 +30,6 @@ class ScanPolicy(Model):
     forbidden_licences: tuple[str, ...] = Field((), description="licences, by SPDX name, that stop a release")
     waivers: tuple[Waiver, ...] = Field((), description="findings that pass until a date")
     database: str | None = Field(None, description="OCI repository of the vulnerability database; none: Trivy's own")
+    registry: Literal["ignore", "add"] = Field("ignore", description="what the registry's own scan (ECR's) found")
     max_age_hours: int = Field(72, ge=1, description="older databases are inconclusive")
     when_inconclusive: Literal["block", "allow"] = Field("block", description="when a scan cannot say yes or no")

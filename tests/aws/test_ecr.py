@@ -100,17 +100,19 @@ def test_a_repository_that_is_missing_or_whose_tags_move_is_refused_with_the_com
     assert "aws ecr put-image-tag-mutability" in mutable.value.next_step
 
 
-def test_findings_of_ecrs_own_scan_are_counted_once_it_has_ended(images, name, server):
+def test_what_ecrs_own_scan_found_is_known_once_it_has_ended(images, name, server):
     image = pushed(images, name, "first", "candidate")
     asked = {"repositoryName": name, "imageId": {"imageDigest": image.digest}}
-    found = {"findings": [], "findingSeverityCounts": {"HIGH": 2}}
+    found = {"findings": [{"name": "CVE-2026-1", "severity": "HIGH"}], "findingSeverityCounts": {"HIGH": 1}}
     put = {"results": [{**asked, "imageScanFindings": found}]}
     httpx.post(f"{server.url}/moto-api/static/ecr/scan-finding-results", json=put, trust_env=False).raise_for_status()
     assert images.findings(image) is None
 
     server.client("ecr").start_image_scan(**asked)
 
-    assert images.findings(image) == {"HIGH": 2}
+    below = images.registry("shop").findings(ImageRef(repository=name.removeprefix("shop/"), digest=image.digest))
+    assert [(one.id, one.severity) for one in below.findings] == [("CVE-2026-1", "HIGH")]
+    assert images.findings(image) == below
 
 
 def test_a_login_shows_its_password_to_nobody(images):

@@ -7,6 +7,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import boto3
+import httpx
 import pytest
 
 from delivery.aws.access import AwsAccess
@@ -97,6 +98,22 @@ def test_a_delivery_finds_images_secrets_and_state_on_aws_and_a_release_goes_out
     assert {"runs", "releases", "journal"} <= {key.partition("/")[0] for key in store.keys("")}
     assert not (project.home / "store").exists()
     assert not (project.home / "leases").exists()
+
+
+def test_what_ecrs_own_scan_alone_found_keeps_a_revision_out_where_it_counts(on_aws: OnAws) -> None:
+    project, said = on_aws.project, greeting(on_aws.project)
+    one = {"name": "CVE-2026-0001", "severity": "CRITICAL", "attributes": [{"key": "package_name", "value": "libx"}]}
+    found = {"results": [{"repositoryName": "team/hello/web", "imageScanFindings": {"findings": [one]}}]}
+    results = f"{on_aws.told['AWS_ENDPOINT_URL']}/moto-api/static/ecr/scan-finding-results"
+    httpx.post(results, json=found, trust_env=False).raise_for_status()
+    project.edit("headway.yaml", "scan: {when_inconclusive: allow}", "scan: {when_inconclusive: allow, registry: add}")
+    change(project, f"{said} of the scan")
+
+    refused = project.headway("run")
+
+    assert refused.returncode == 1, refused.stdout + refused.stderr
+    assert "CVE-2026-0001 in libx (whether there is a fix is not known)" in refused.stderr
+    assert greeting(project) == said
 
 
 def test_a_secret_of_secrets_manager_is_in_nothing_that_the_platform_keeps(on_aws: OnAws) -> None:

@@ -1,8 +1,12 @@
 """What keeps a revision out, and that production does not notice."""
 
+from functools import partial
+
 import pytest
 
 from delivery.errors import Misconfigured, Rejected, Transient
+from delivery.ports.registry import Registry
+from delivery.scanning.findings import FIX_UNKNOWN, Finding, RegistryScan
 from flows import runs
 from flows.deliver import deliver as delivery
 from tests.flows.fakes import CRITICAL
@@ -237,3 +241,24 @@ def test_a_fault_of_headway_itself_is_no_rejection(platform):
 
     assert run.ended[0] == "Failed"
     assert platform.record(run.id).outcome == "failed"
+
+
+def test_a_registry_without_a_scan_is_told_before_anything_is_built(platform):
+    platform.describe(scan={"registry": "add"})
+
+    run = platform.deliver()
+
+    assert "scan.registry: add, but the registry registry:5000 has no scan of its own" in run.ended[1]
+    assert [name for name in platform.containers.calls if name.startswith(("build", "test"))] == []
+
+
+def test_what_the_registry_alone_found_keeps_the_revision_out(platform, monkeypatch):
+    found = Finding(kind="vulnerability", id="CVE-2026-9", severity="HIGH", package="nginx", fixed_version=FIX_UNKNOWN)
+    scanning = Registry(partial(str, "registry:5000"), findings=lambda _: RegistryScan(findings=(found,)))
+    monkeypatch.setattr("tasks.scan.current_registry", lambda: scanning)
+    platform.describe(scan={"registry": "add"})
+
+    run = platform.deliver()
+
+    assert run.ended[0] == "Rejected"
+    assert "1 high vulnerability, 0 allowed; first: CVE-2026-9 in nginx" in run.ended[1]

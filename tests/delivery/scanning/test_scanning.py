@@ -6,7 +6,17 @@ from hypothesis import strategies as st
 
 from delivery.errors import Rejected
 from delivery.releases.release import ImageRef
-from delivery.scanning.findings import Finding, Gap, ScanReport, check_scan, count_findings, database_status
+from delivery.scanning.findings import (
+    FIX_UNKNOWN,
+    Finding,
+    Gap,
+    RegistryScan,
+    ScanReport,
+    check_scan,
+    count_findings,
+    database_status,
+    with_registry,
+)
 from delivery.spec.scan import ScanPolicy, Waiver
 
 TODAY = date(2026, 5, 1)
@@ -214,3 +224,21 @@ def test_no_finding_the_policy_refuses_ever_passes_without_a_waiver(findings, ev
 
     refused = findings if everything else [found for found in findings if found in (OPENSSL, SECRET)]
     assert sorted(blocked, key=str) == sorted(refused, key=str)
+
+
+def test_what_the_registry_alone_found_blocks_and_what_both_found_is_there_once():
+    alone = Finding(kind="vulnerability", id="CVE-2026-9", severity="HIGH", package="nginx", fixed_version=FIX_UNKNOWN)
+    twice = OPENSSL.model_copy(update={"fixed_version": FIX_UNKNOWN})
+
+    both = with_registry(_report(OPENSSL), RegistryScan(findings=(twice, alone)))
+
+    assert both.findings == (OPENSSL, alone)
+    assert check_scan(both, ScanPolicy(), TODAY).blocked == (OPENSSL, alone)
+    assert check_scan(both, ScanPolicy(waivers=(_waiver("CVE-2026-9"),)), TODAY).blocked == (OPENSSL,)
+
+
+@pytest.mark.parametrize(("policy", "said"), [({}, "ECR's scan: FAILED"), ({"block": ()}, "")])
+def test_a_registry_that_was_asked_and_says_nothing_makes_a_scan_inconclusive(policy, said):
+    report = with_registry(_report(), RegistryScan(problem="ECR's scan: FAILED"))
+
+    assert check_scan(report, ScanPolicy(**policy), TODAY).inconclusive == said
