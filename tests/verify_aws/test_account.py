@@ -10,7 +10,7 @@ import pytest
 
 from delivery.aws.ecr import EcrImages
 from delivery.aws.jobs import EcsJobs
-from delivery.aws.preflight import account_looks
+from delivery.aws.preflight import account_looks, task_looks
 from delivery.aws.s3_leases import S3Leases
 from delivery.aws.s3_store import S3Store
 from delivery.aws.secrets import SecretsManager
@@ -39,6 +39,10 @@ IMAGE = os.environ.get("HEADWAY_VERIFY_AWS_IMAGE") or "public.ecr.aws/docker/lib
 def test_the_credentials_work() -> None:
     [found] = look_at(account_looks(AwsAccount(), "this machine"))
     assert found.is_well, found
+
+
+def test_there_is_what_tasks_need(access, task_settings) -> None:
+    assert [one for one in look_at(task_looks(access, task_settings)) if not one.is_well] == []
 
 
 class TestStore(StoreContract):
