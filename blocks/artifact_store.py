@@ -21,9 +21,13 @@ class ArtifactStore(Block):
 
     address: str = Field(description="absolute path of a folder, or s3://BUCKET/PREFIX")
 
+    lock: str = Field(
+        default="", description="in a bucket: governance:DAYS or compliance:DAYS, for which nothing can be removed"
+    )
+
     def store(self) -> Store:
         """Hand out the store."""
-        return open_store(self.address)
+        return open_store(self.address, self.lock)
 
 
 @cache

@@ -25,7 +25,7 @@ def register(prefect: Orchestrator, registry: str) -> None:
     from blocks.registration import register_blocks
 
     _check_owner(prefect)
-    register_blocks(prefect.home.store_address, registry, str(prefect.home.results))
+    register_blocks(prefect.home.store_address, registry, prefect.home.results_address, prefect.home.lock)
     file, environment = package_data("deployments.yaml"), prefect.environment()
     results = (environment.get(setting, "") for setting in (RESULTS_SETTING, RESULTS_FOLDER_SETTING))
     filled = (str(file), sys.executable, str(prefect.home.root), *results)

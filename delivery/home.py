@@ -1,7 +1,7 @@
 """Where this platform keeps what it must find again: one folder, named by HEADWAY_HOME.
 
 What platforms on several machines may share lies where HEADWAY_STORE says, where it says something: in a folder, or in
-a bucket of S3, which holds the artifact store and the leases alone.
+a bucket of S3, which holds the artifact store, the leases and what steps returned.
 """
 
 import contextlib
@@ -14,6 +14,7 @@ from pathlib import Path
 from pydantic import SecretStr
 
 PRIVATE = 0o700
+LOCK_SETTING = "HEADWAY_STORE_LOCK"
 
 
 @dataclass(frozen=True)
@@ -23,15 +24,16 @@ class Home:
     root: Path
     shared: Path | None = None
     bucket: str | None = None  # s3://BUCKET/PREFIX
+    lock: str = ""  # MODE:DAYS, for which nothing in the artifact store can be removed
 
     @classmethod
     def current(cls) -> "Home":
-        """Return the folder HEADWAY_HOME names, or ~/.headway, and what HEADWAY_STORE names."""
-        shared = os.environ.get("HEADWAY_STORE")
+        """Return the folder HEADWAY_HOME names, or ~/.headway, and what HEADWAY_STORE and HEADWAY_STORE_LOCK say."""
+        shared, lock = os.environ.get("HEADWAY_STORE"), os.environ.get(LOCK_SETTING, "")
         root = Path(os.environ.get("HEADWAY_HOME") or Path.home() / ".headway").resolve()
         if shared and "://" in shared:
-            return cls(root, bucket=shared.rstrip("/"))
-        return cls(root, Path(shared).resolve() if shared else None)
+            return cls(root, bucket=shared.rstrip("/"), lock=lock)
+        return cls(root, Path(shared).resolve() if shared else None, lock=lock)
 
     @property
     def identity(self) -> str:
@@ -88,8 +90,13 @@ class Home:
 
     @property
     def results(self) -> Path:
-        """What the steps of runs returned."""
-        return self.root / "results"
+        """The folder of what the steps of runs returned."""
+        return self.state / "results"
+
+    @property
+    def results_address(self) -> str:
+        """Where that is: the path of its folder, or its place in the bucket."""
+        return f"{self.bucket}/results" if self.bucket else str(self.results)
 
     @property
     def work(self) -> Path:

@@ -8,7 +8,7 @@ from typing import Any
 
 from delivery.changes.lease import LeaseBook
 from delivery.errors import Misconfigured
-from delivery.home import Home
+from delivery.home import LOCK_SETTING, Home
 from delivery.ports.aws_account import AwsAccount
 from delivery.ports.leases import Leases
 from delivery.ports.registry import Registry
@@ -17,18 +17,25 @@ from delivery.ports.store import FolderStore, Store
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
 _ADDRESS = re.compile(r"^s3://(?P<bucket>[a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:/(?P<prefix>.+))?$")
 
+_LOCK = re.compile(r"^(?P<mode>governance|compliance):(?P<days>[1-9]\d{0,4})$")
+LONGEST_LOCK_DAYS = 36500  # https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-lock-managing.html
+
 # https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_CreateRepository.html: repositoryName
 _ECR = re.compile(r"^ecr:(?://)?(?P<account>\d{12})?/?(?P<prefix>[a-z0-9]+(?:[._/-][a-z0-9]+)*)?$")
 
 
-def open_store(address: str) -> Store:
-    """Return the store at `address`: the absolute path of a folder, or `s3://BUCKET/PREFIX`."""
+def open_store(address: str, lock: str = "") -> Store:
+    """Return the store at `address`: the absolute path of a folder, or `s3://BUCKET/PREFIX`.
+
+    `lock`: for how long nothing can be removed that is written to it, `governance:DAYS` or `compliance:DAYS`.
+    """
     if not is_in_bucket(address):
         return FolderStore(Path(address))
-    from delivery.aws.s3_store import S3Store
+    from delivery.aws.s3_store import Lock, S3Store
 
-    bucket, prefix = _parts(address)
-    return S3Store(_s3(), bucket, prefix)
+    bucket, prefix = parts_of(address)
+    mode, days = _lock_of(lock)
+    return S3Store(_s3(), bucket, prefix, Lock(days, mode) if days else None)
 
 
 def open_leases(home: Home) -> Leases:
@@ -37,16 +44,23 @@ def open_leases(home: Home) -> Leases:
         return LeaseBook.of(home)
     from delivery.aws.s3_leases import S3Leases
 
-    bucket, prefix = _parts(home.bucket)
+    bucket, prefix = parts_of(home.bucket)
     return S3Leases(_s3(), bucket, prefix, platform=lambda: home.identity)
 
 
 def check_state(home: Home) -> None:
     """Return when there is the bucket that the platform keeps its state in, and may be used; Misconfigured when not."""
-    if home.bucket is not None:
-        from delivery.aws.bucket import check_bucket
+    _, days = _lock_of(home.lock)
+    if home.bucket is None:
+        if days:
+            raise Misconfigured(LOCK_SETTING, f"{home.lock}, but HEADWAY_STORE is no bucket", "s3://BUCKET/PREFIX")
+        return
+    from delivery.aws.bucket import check_bucket, check_object_lock
 
-        check_bucket(_s3(), _parts(home.bucket)[0], "HEADWAY_STORE")
+    bucket = parts_of(home.bucket)[0]
+    check_bucket(_s3(), bucket, "HEADWAY_STORE")
+    if days:
+        check_object_lock(_s3(), bucket, LOCK_SETTING)
 
 
 def open_registry(address: str, account: AwsAccount | None = None) -> Registry:
@@ -68,7 +82,17 @@ def is_in_bucket(address: str) -> bool:
     return "://" in address
 
 
-def _parts(address: str) -> tuple[str, str]:
+def _lock_of(lock: str) -> tuple[str, int]:
+    """Return mode and days of a lock; no days: nothing is locked."""
+    if not lock:
+        return "", 0
+    if not (found := _LOCK.match(lock)) or int(found["days"]) > LONGEST_LOCK_DAYS:
+        raise Misconfigured(LOCK_SETTING, lock, f"governance:DAYS, compliance:DAYS; DAYS from 1 to {LONGEST_LOCK_DAYS}")
+    return found["mode"].upper(), int(found["days"])
+
+
+def parts_of(address: str) -> tuple[str, str]:
+    """Return the bucket of a place in one, and the prefix there; Misconfigured when the address names none."""
     found = _ADDRESS.match(address.rstrip("/"))
     if not found:
         raise Misconfigured("HEADWAY_STORE", address, "the path of a folder, or s3://BUCKET/PREFIX")

@@ -24,6 +24,28 @@ def check_bucket(client: Any, bucket: str, where: str) -> None:
             raise
 
 
+def check_object_lock(client: Any, bucket: str, where: str) -> None:
+    """Return when objects of the bucket can be locked; Misconfigured when they cannot.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObjectLockConfiguration.html
+    """
+    with aws_errors("s3"):
+        try:
+            told = client.get_object_lock_configuration(Bucket=bucket)["ObjectLockConfiguration"]
+        except ClientError as error:
+            if code_of(error) != "ObjectLockConfigurationNotFoundError":
+                raise
+            told = {}
+    if told.get("ObjectLockEnabled") != "Enabled":
+        raise Misconfigured(
+            f"{where}: bucket {bucket}",
+            "its objects cannot be locked",
+            next_step=f"aws s3api put-bucket-versioning --bucket {bucket} --versioning-configuration Status=Enabled && "
+            f"aws s3api put-object-lock-configuration --bucket {bucket} "
+            "--object-lock-configuration ObjectLockEnabled=Enabled",
+        )
+
+
 def _problem(error: ClientError, bucket: str, region: str) -> tuple[str, str] | None:
     """Return what is wrong with it and what to do; none when it is nothing of the bucket's."""
     match code_of(error):

@@ -3,7 +3,7 @@
 import posixpath
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -17,24 +17,34 @@ NOT_THERE = ("NoSuchKey", "404")
 
 @dataclass(frozen=True)
 class Lock:
-    """Until when an object may not be removed: in mode GOVERNANCE by nobody without a permission, COMPLIANCE by nobody.
+    """For how long an object stays: GOVERNANCE: nobody without a permission removes it; COMPLIANCE: nobody does.
 
     The bucket must have Object Lock (https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-lock.html).
     """
 
-    until: datetime
+    days: int
     mode: str = "GOVERNANCE"
+
+    def headers(self) -> dict[str, Any]:
+        """Return what is asked of S3 when an object is written now."""
+        return {
+            "ObjectLockMode": self.mode,
+            "ObjectLockRetainUntilDate": datetime.now(UTC) + timedelta(days=self.days),
+        }
 
 
 class S3Store:
-    """A store below a prefix of a bucket; processes on several machines may share it, S3 is consistent at once."""
+    """A store below a prefix of a bucket; processes on several machines may share it, S3 is consistent at once.
 
-    def __init__(self, client: Any, bucket: str, prefix: str = "") -> None:
-        self.client, self.bucket, self.prefix = client, bucket, prefix.strip("/")
+    With a `lock`, which the bucket must allow, nothing that is written can be removed before its days are over.
+    """
 
-    def put(self, key: str, content: bytes, lock: Lock | None = None) -> str:
+    def __init__(self, client: Any, bucket: str, prefix: str = "", lock: Lock | None = None) -> None:
+        self.client, self.bucket, self.prefix, self.lock = client, bucket, prefix.strip("/"), lock
+
+    def put(self, key: str, content: bytes) -> str:
         """Write the object on the condition that there is none; FileExistsError when there is."""
-        more = {"ObjectLockMode": lock.mode, "ObjectLockRetainUntilDate": lock.until} if lock else {}
+        more = self.lock.headers() if self.lock else {}
         with aws_errors("s3"):
             if not put_if(self.client, self.bucket, self._name(key), content, etag=None, **more):
                 raise FileExistsError(self.locate(key))

@@ -9,7 +9,7 @@ import httpx
 from pydantic import SecretStr
 
 from delivery.errors import Misconfigured, Rejected
-from delivery.home import Home
+from delivery.home import LOCK_SETTING, Home
 from delivery.platform.daemon import Daemon
 from delivery.platform.local_aws import LocalAws
 from delivery.platform.ports import free_port
@@ -21,6 +21,7 @@ POOL = "headway"
 SERVER_KEY, CLIENT_KEY = "PREFECT_SERVER_API_AUTH_STRING", "PREFECT_API_AUTH_STRING"
 RESULTS_SETTING = "PREFECT_RESULTS_DEFAULT_STORAGE_BLOCK"
 RESULTS_BLOCK = "local-file-system/headway-results"
+RESULTS_IN_S3 = "s3-bucket/headway-results"
 RESULTS_FOLDER_SETTING = "PREFECT_RESULTS_LOCAL_STORAGE_PATH"
 STORE_SETTING, REGISTRY_SETTING = "HEADWAY_STORE", "HEADWAY_REGISTRY"
 START_SECONDS = 120  # the first start migrates the database; two busy cores need most of a minute
@@ -123,7 +124,9 @@ class Orchestrator:
         By name where others may carry a run on, whatever folders they have themselves. Else by the folder: for one
         block each process of a run would load every block that prefect-aws and prefect-docker have.
         """
-        if self.elsewhere or self.home.shared or self.home.bucket or is_chosen(RESULTS_SETTING, self._chosen):
+        if self.home.bucket:
+            return {RESULTS_SETTING: RESULTS_IN_S3}
+        if self.elsewhere or self.home.shared or is_chosen(RESULTS_SETTING, self._chosen):
             return {RESULTS_SETTING: RESULTS_BLOCK}
         return {RESULTS_FOLDER_SETTING: str(self.home.results)}
 
@@ -168,6 +171,7 @@ class Orchestrator:
         """Where the user wants what platforms may share; empty: in the home."""
         return {
             STORE_SETTING: str(self.home.bucket or self.home.shared or ""),
+            LOCK_SETTING: self.home.lock,
             REGISTRY_SETTING: os.environ.get(REGISTRY_SETTING, ""),
         }
 

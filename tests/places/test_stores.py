@@ -1,7 +1,6 @@
 """The artifact store keeps what it was given, wherever it keeps it."""
 
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
@@ -117,8 +116,7 @@ class TestS3(StoreContract):
     def test_evidence_under_lock_is_removed_by_nobody(self, aws):
         client, bucket = aws.access().client("s3"), f"evidence-{uuid4().hex}"
         client.create_bucket(Bucket=bucket, ObjectLockEnabledForBucket=True)
-        until = datetime.now(UTC) + timedelta(days=1)
-        S3Store(client, bucket).put("release.json", b"{}", Lock(until=until, mode="COMPLIANCE"))
+        S3Store(client, bucket, lock=Lock(days=1, mode="COMPLIANCE")).put("release.json", b"{}")
         version = client.head_object(Bucket=bucket, Key="release.json")["VersionId"]
 
         with pytest.raises(ClientError, match="AccessDenied"):

@@ -177,7 +177,7 @@ def test_another_server_is_not_taken_while_the_platform_is_up(prefect, monkeypat
         ("s3://team/a", "s3://team/b", "s3://team/b, but the platform in HOME is up with s3://team/a"),
     ],
 )
-@pytest.mark.parametrize("name", ["HEADWAY_STORE", "HEADWAY_REGISTRY"])
+@pytest.mark.parametrize("name", ["HEADWAY_STORE", "HEADWAY_STORE_LOCK", "HEADWAY_REGISTRY"])
 def test_state_and_images_stay_where_they_are_while_the_platform_is_up(name, before, now, said, prefect, monkeypatch):
     """Its worker and its keeper would go on with the places they were started with."""
     monkeypatch.setenv("HEADWAY_HOME", str(prefect.home.root))
