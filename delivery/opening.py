@@ -2,16 +2,18 @@
 
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Protocol
 
 from delivery.home import Home
 from delivery.ports.aws_account import AwsAccount
 from delivery.ports.environment import OpenEnvironment, Services
+from delivery.ports.infrastructure import Infrastructure
 from delivery.ports.preflight import Look
 from delivery.ports.registry import Registry
 from delivery.ports.secrets import SecretReader
 from delivery.ports.settings import EnvironmentSettings
-from delivery.spec.app import App
+from delivery.spec.app import App, environment_of
 from delivery.spec.environments import Environment
 
 
@@ -81,6 +83,27 @@ def account_looks(account: AwsAccount, whose: str) -> tuple[Look, ...]:
     from delivery.aws.preflight import account_looks
 
     return account_looks(account, whose)
+
+
+def open_infrastructure(
+    app: App, environment: str, settings: EnvironmentSettings, *, source: Path, run: str
+) -> Infrastructure | None:
+    """Return the infrastructure of an environment whose files lie in `source`; none: headway.yaml names none."""
+    config = environment_of(app, environment).infrastructure
+    if config is None:
+        return None
+    from delivery.terraform.infrastructure import StackPlace, TerraformInfrastructure
+
+    variables = _aws_variables(settings.aws) if settings.aws else {}
+    place = StackPlace(app.app, environment, run, source, Home.current().root, variables)
+    return TerraformInfrastructure(config, place)
+
+
+def _aws_variables(account: AwsAccount) -> dict[str, str]:
+    """Return how a program is told whose credentials it asks AWS with: those for infrastructure."""
+    from delivery.aws.access import AwsAccess
+
+    return AwsAccess(account).in_phase("infrastructure").variables()
 
 
 def places_answer() -> bool:

@@ -60,6 +60,27 @@ class AwsAccess:
             )
             return session.client(service, region_name=where, endpoint_url=self.account.endpoint_url, config=config)
 
+    def variables(self) -> dict[str, str]:
+        """Return what tells a program of AWS's own whose credentials to use, for as long as they are good.
+
+        https://docs.aws.amazon.com/sdkref/latest/guide/environment-variables.html
+        """
+        whose = self.account
+        given = {"AWS_REGION": self.session.region_name, "AWS_ENDPOINT_URL": whose.endpoint_url}
+        if whose.role or whose.key_id:
+            with aws_errors("sts"):
+                found = self.session.get_credentials()
+                frozen = found.get_frozen_credentials() if found else None
+            if frozen:
+                given |= {
+                    "AWS_ACCESS_KEY_ID": frozen.access_key,
+                    "AWS_SECRET_ACCESS_KEY": frozen.secret_key,
+                    "AWS_SESSION_TOKEN": frozen.token,
+                }
+        else:
+            given["AWS_PROFILE"] = whose.profile
+        return {name: value for name, value in given.items() if value}
+
     @cached_property
     def session(self) -> boto3.Session:
         """The session that clients are made of."""

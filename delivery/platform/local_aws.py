@@ -57,7 +57,7 @@ class LocalAws:
             raise Misconfigured(
                 "headway up --aws",
                 f"the local AWS is not installed: there is no {', '.join(missing)}",
-                next_step="install it with Headway: pip install 'headway[local-aws]'",
+                next_step="pip install 'headway[local-aws]'; in a checkout of Headway: make setup",
             )
         self.launch()
         if not until(self.answers, seconds=START_SECONDS, every=0.1, unless=lambda: self.daemon.process() is None):

@@ -7,6 +7,7 @@ from pydantic import Field, field_validator
 from delivery.model import Model, Name
 from delivery.spec.backups import BackupPolicy
 from delivery.spec.checks import Check
+from delivery.spec.infrastructure import Infrastructure
 from delivery.spec.parts import Files
 from delivery.spec.shift import ShiftPlan, as_plan
 from delivery.spec.targets import DEFAULT, TargetConfig
@@ -45,6 +46,7 @@ class Environment(Model):
     """A named place with a target and the policy for getting there."""
 
     target: TargetConfig = Field(DEFAULT, description="where releases run: a Docker host when `kind` is left out")
+    infrastructure: Infrastructure | None = Field(None, description="brought up to date before a release goes there")
     after: Name | None = Field(None, description="the environment a release passes first")
     approval: Approval = Field(Approval(by="nobody"), description="who lets a release in; left out: nobody is asked")
     shift: ShiftPlan = Field(as_plan("AllAtOnce"), description="preset name or plan", validate_default=True)

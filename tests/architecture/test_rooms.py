@@ -16,7 +16,7 @@ import delivery
 from tests.architecture.sources import importing, imports, modules, text, tracked
 
 OURS = {"cli", "flows", "tasks", "blocks", "delivery", "local_aws", "tests"}
-PLACES = ("delivery.docker", "delivery.aws", "delivery.memory")
+PLACES = ("delivery.docker", "delivery.aws", "delivery.memory", "delivery.terraform")
 SDKS = ("docker", "boto3", "botocore", "kubernetes")
 TARGETS = re.compile(r"docker|haproxy|codedeploy|\becs\b|kubernetes|argo", re.IGNORECASE)
 # The machine's own platform, which is Docker whatever the target is.
@@ -39,6 +39,7 @@ def test_decisions_call_nobody() -> None:
         "delivery/docker/",
         "delivery/aws/",
         "delivery/memory/",
+        "delivery/terraform/",
         "delivery/platform/",
         "delivery/programs/",
         "delivery/opening.py",

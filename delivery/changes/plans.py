@@ -1,0 +1,105 @@
+"""Plans for infrastructure, kept so that nobody can read them and each is carried out once at most."""
+
+import hashlib
+from base64 import urlsafe_b64encode
+from datetime import UTC, datetime
+
+from cryptography.fernet import Fernet, InvalidToken
+from pydantic import SecretStr
+
+from delivery.errors import Rejected
+from delivery.model import Model
+from delivery.ports.infrastructure import PlannedInfrastructure
+from delivery.ports.store import Store
+from delivery.releases.infrastructure import InfrastructurePlan
+
+AGAIN = "\n  next: headway run makes a new plan"
+
+
+class Use(Model):
+    """Who took a plan to carry it out, and who is said to have done so when it is kept as done."""
+
+    run: str
+    at: datetime
+
+
+class PlanBook:
+    """The plans of a platform in its artifact store; what they would do is encrypted with the platform's `key`.
+
+    That a plan is taken is written down before it is carried out: after a crash it is never carried out again, even
+    when the state it was made from is gone, where Terraform itself would do all of it a second time.
+    """
+
+    def __init__(self, store: Store, key: SecretStr) -> None:
+        self._store = store
+        digest = hashlib.sha256(key.get_secret_value().encode()).digest()  # the key is 256 random bits
+        self._cipher = Fernet(urlsafe_b64encode(digest))
+
+    def keep(self, planned: PlannedInfrastructure) -> InfrastructurePlan:
+        """Keep a plan."""
+        plan = planned.plan
+        self._store.put(self._key(plan, "plan"), self._cipher.encrypt(planned.content))
+        self._store.put(self._key(plan, "json"), plan.model_dump_json(indent=2).encode())
+        return plan
+
+    def find(self, app: str, environment: str, sha256: str) -> InfrastructurePlan:
+        """Return a plan by its hash or the first digits of it; Rejected when there is none, or are several."""
+        folder = f"plans/{app}/{environment}"
+        found = [key for key in self._store.keys(folder) if key.endswith(".json") and f"/{sha256}" in key]
+        kept = [key for key in found if key.count(".") == 1]
+        if len(kept) != 1:
+            many = "several plans" if kept else "no plan"
+            raise Rejected(f"there is {many} {sha256} for {environment} of {app}{AGAIN}")
+        return InfrastructurePlan.model_validate_json(self._store.get(kept[0]))
+
+    def was_applied(self, plan: InfrastructurePlan, run: str) -> bool:
+        """Whether `run` has carried the plan out: a step that is done again has nothing to do."""
+        try:
+            return self._read(plan, "applied").run == run
+        except FileNotFoundError:
+            return False
+
+    def take(self, plan: InfrastructurePlan, *, app: str, environment: str, workspace: str, run: str) -> bytes:
+        """Take a plan to carry it out, once and for all, and return what is needed for that.
+
+        Rejected when it is another environment's or workspace's, is over, was taken before or cannot be read.
+        """
+        meant, made = (app, environment, workspace), (plan.app, plan.environment, plan.workspace)
+        if meant != made:
+            raise Rejected(f"plan {plan.short} is for {'/'.join(made)}, not for {'/'.join(meant)}")
+        if datetime.now(UTC) > plan.expires_at:
+            raise Rejected(f"plan {plan.short} was to be applied until {plan.expires_at:%Y-%m-%d %H:%M} UTC{AGAIN}")
+        content = self._content(plan)
+        use = Use(run=run, at=datetime.now(UTC))
+        try:
+            self._store.put(self._key(plan, "used"), use.model_dump_json().encode())
+        except FileExistsError:
+            before = self._read(plan, "used")
+            raise Rejected(
+                f"plan {plan.short} was taken by run {before.run[:8]} at {before.at:%Y-%m-%d %H:%M:%S} UTC: "
+                f"a plan is carried out once{AGAIN}"
+            ) from None
+        return content
+
+    def close(self, plan: InfrastructurePlan, run: str) -> None:
+        """Note that a plan was carried out to its end."""
+        self._store.put(self._key(plan, "applied"), Use(run=run, at=datetime.now(UTC)).model_dump_json().encode())
+
+    def _content(self, plan: InfrastructurePlan) -> bytes:
+        try:
+            content = self._cipher.decrypt(self._store.get(self._key(plan, "plan")))
+        except FileNotFoundError:
+            raise Rejected(f"plan {plan.short} is not kept here{AGAIN}") from None
+        except InvalidToken:
+            raise Rejected(f"plan {plan.short} was made by another platform, or was changed{AGAIN}") from None
+        if hashlib.sha256(content).hexdigest() != plan.sha256:
+            raise Rejected(f"plan {plan.short} is not the one that was approved{AGAIN}")
+        return content
+
+    def _read(self, plan: InfrastructurePlan, what: str) -> Use:
+        return Use.model_validate_json(self._store.get(self._key(plan, what)))
+
+    @staticmethod
+    def _key(plan: InfrastructurePlan, what: str) -> str:
+        name = f"plans/{plan.app}/{plan.environment}/{plan.sha256}"
+        return f"{name}.json" if what == "json" else f"{name}.{what}" if what == "plan" else f"{name}.{what}.json"
