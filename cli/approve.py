@@ -26,9 +26,13 @@ def approve(
     app: AppName = None,
     project: ProjectFolder = None,
     as_json: AsJson = False,
+    destroy: Annotated[
+        str,
+        typer.Option(metavar="ENVIRONMENT", help="Let its plan destroy what holds data: by the environment's name."),
+    ] = "",
 ) -> None:
     """Let the release a run waits with into its environment."""
-    _answer("approve", run, app, project, by, comment, as_json)
+    _answer("approve", run, app, project, by, comment, as_json, destroy)
 
 
 def reject(
@@ -51,6 +55,7 @@ def _answer(
     by: str | None,
     comment: str,
     as_json: bool,
+    destroy: str = "",
 ) -> None:
     running()
     from flows.runs import answer, find
@@ -59,7 +64,7 @@ def _answer(
     if len(approver.strip()) < 2:
         raise Misconfigured("--by", repr(approver), "a name or e-mail of at least 2 characters")
     run = find(text, app or (None if text else app_here(project)))
-    answer(run, decision, approver, comment)
+    answer(run, decision, approver, comment, destroy)
     if as_json:
         print_json({"run": run.id, "decision": decision, "approver": approver, "comment": comment})
     else:

@@ -10,6 +10,7 @@ from cli import (
     backup,
     check,
     database,
+    destroy,
     discover,
     doctor,
     logs,
@@ -49,6 +50,7 @@ app.command("restore")(backup.restore)
 app.add_typer(database.database, name="database")
 app.command("recover")(recover.recover)
 app.command("remove")(remove.remove)
+app.command("destroy")(destroy.destroy)
 app.command("up")(platform.up)
 app.command("ui")(platform.ui)
 app.command("down")(platform.down)

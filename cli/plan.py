@@ -1,7 +1,8 @@
 """`headway plan`: what a delivery would do, without doing it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
+from tempfile import TemporaryDirectory
 from typing import Annotated, NamedTuple
 
 import typer
@@ -10,9 +11,10 @@ from cli.output import print_json, print_table, say, seconds, warn
 from cli.project import find_folder, first_names
 from cli.scan_database import describe, warning_of
 from cli.session import orchestrator
-from delivery.errors import Misconfigured
+from delivery.errors import HeadwayError, Misconfigured
 from delivery.programs import git
-from delivery.programs.checkout import check_sources
+from delivery.programs.checkout import check_sources, export
+from delivery.releases.infrastructure import InfrastructurePlan
 from delivery.releases.release import Revision
 from delivery.spec.app import App, environment_of, passed_before
 from delivery.spec.configuration import FILE, load_app
@@ -49,8 +51,9 @@ def plan(
     stops = [*passed_before(app, environment), environment]
     cells = [cell.name for cell in expand(app)]
     live = {name: _live(app, name) for name in stops}
+    plans = _infrastructure(source, folder, stops)
     if as_json:
-        print_json(_data(source, cells, live))
+        print_json({**_data(source, cells, live), "infrastructure": [_planned(*one) for one in plans.items()]})
         return
     say(f"{app.app} {found.short} {found.subject}" if found else f"{app.app}, not committed yet")
     say(f"build      {', '.join(app.images)}")
@@ -62,6 +65,9 @@ def plan(
         tuple(str(value) for value in _described(name, app.environments[name], live[name]).values()) for name in stops
     ]
     print_table(["environment", "approval", "shift", "watch", "acceptance", "live now"], rows)
+    for name, planned in plans.items():
+        for line in _lines(name, planned):
+            say(line)
     commits = _commits(source.repository, source.below, live[environment], found)
     if commits:
         say("commits that are not live yet:")
@@ -70,6 +76,50 @@ def plan(
     for word in (*source.words, warning_of(app.scan)):
         if word:
             warn(word)
+
+
+def _infrastructure(
+    source: Source, folder: Path | None, stops: Sequence[str]
+) -> dict[str, InfrastructurePlan | HeadwayError]:
+    """Return environment → what would change under it, or why that is not known, for those that name a stack."""
+    named = [name for name in stops if source.app.environments[name].infrastructure]
+    if not named:
+        return {}
+    if not orchestrator().answers():
+        unknown = Misconfigured("infrastructure", "whose credentials to plan with is not known", next_step="headway up")
+        return dict.fromkeys(named, unknown)
+    from flows.infrastructure import preview
+
+    with TemporaryDirectory(prefix="headway-plan-") as scratch:
+        files = find_folder(folder)
+        if source.repository and source.revision:
+            files = Path(scratch) / "source"
+            export(source.repository, source.revision.sha, source.below, files)
+        plans: dict[str, InfrastructurePlan | HeadwayError] = {}
+        for name in named:
+            try:
+                if plan := preview(source.app, name, files):
+                    plans[name] = plan
+            except HeadwayError as error:  # what is wrong with one says nothing of the others
+                plans[name] = error
+    return plans
+
+
+def _lines(environment: str, planned: InfrastructurePlan | HeadwayError) -> Iterator[str]:
+    if isinstance(planned, HeadwayError):
+        yield f"infrastructure of {environment}: not planned: {planned}"
+        return
+    yield f"infrastructure of {environment}: {planned.summary()} (workspace {planned.workspace})"
+    for change in planned.changes:
+        yield f"  {change}{'  (holds data)' if change.address in planned.protected else ''}"
+    for change in planned.drift:
+        yield f"  changed beside Headway: {change}"
+
+
+def _planned(environment: str, planned: InfrastructurePlan | HeadwayError) -> dict[str, object]:
+    if isinstance(planned, HeadwayError):
+        return {"environment": environment, "problem": str(planned)}
+    return planned.model_dump(mode="json")
 
 
 def _data(source: Source, cells: list[str], live: Mapping[str, Revision | None]) -> dict[str, object]:

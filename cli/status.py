@@ -74,5 +74,7 @@ def _say_more(view: "EnvironmentView") -> None:
         say(f"{view.environment} of {view.app}: {beside} stands beside it, without traffic")
     if view.busy:
         say(view.lease.describe(), "yellow")
+    if view.drift and not view.drift.is_well:
+        say(f"{view.drift.describe()}\n  seen {view.drift.at:%Y-%m-%d %H:%M} UTC", "yellow")
     if view.lease.was_taken_over and view.lease.takeover:
         say(view.lease.takeover.describe(), "yellow")

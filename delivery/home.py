@@ -50,6 +50,11 @@ class Home:
         """The file with `user:password` of this platform's own registry."""
         return self.root / "keys" / "registry"
 
+    @property
+    def plan_key(self) -> Path:
+        """The file with what plans for infrastructure are encrypted with."""
+        return self.root / "keys" / "plans"
+
     def key(self, path: Path) -> SecretStr:
         """Return `headway:PASSWORD`, made once and kept in a file that its owner alone reads."""
         return SecretStr(self._made_once(path, f"headway:{secrets.token_urlsafe(32)}"))

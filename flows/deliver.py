@@ -9,7 +9,7 @@ from prefect.states import Completed
 
 from delivery.releases.release import Release
 from delivery.releases.run_names import app_of
-from flows.approve import await_approval
+from flows.approve import allow
 from flows.candidate import build_and_prove
 from flows.ending import ends_in_words
 from flows.publish import publish
@@ -45,6 +45,6 @@ async def deliver(
         release = await publish(order, built, reports, results)
         for before in order.stops:
             await stage(order, built, release, before)
-        decision = await await_approval(order, release)
-        await put_live(order, built, release, environment, decision)
+        decision, plan = await allow(order, release)
+        await put_live(order, built, release, environment, decision, plan)
     return release

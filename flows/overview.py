@@ -6,8 +6,10 @@ from delivery.changes.lease import Lease
 from delivery.errors import HeadwayError
 from delivery.model import Model
 from delivery.ports.slots import TargetState
-from delivery.spec.app import App
+from delivery.releases.infrastructure import Drift
+from delivery.spec.app import App, environment_of
 from tasks.environment import open_target
+from tasks.infrastructure import last_drift
 from tasks.known import current_environments
 from tasks.lease import lease_book
 
@@ -21,6 +23,7 @@ class EnvironmentView(Model):
     problem: str = ""
     lease: Lease
     busy: bool
+    drift: Drift | None = None
 
 
 def environments() -> list[EnvironmentView]:
@@ -38,7 +41,15 @@ def look_at(app: App, environment: str) -> EnvironmentView:
     except HeadwayError as error:
         problem = str(error)
     busy = lease.is_held(datetime.now(UTC))
-    return EnvironmentView(app=app.app, environment=environment, state=state, problem=problem, lease=lease, busy=busy)
+    return EnvironmentView(
+        app=app.app,
+        environment=environment,
+        state=state,
+        problem=problem,
+        lease=lease,
+        busy=busy,
+        drift=last_drift(app.app, environment) if environment_of(app, environment).infrastructure else None,
+    )
 
 
 def app_names() -> list[str]:

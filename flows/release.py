@@ -7,6 +7,7 @@ from prefect import flow
 from delivery.errors import Rejected, ReleaseUnhealthy
 from delivery.ports.slots import TargetState
 from delivery.releases.approval import Decision
+from delivery.releases.infrastructure import InfrastructurePlan
 from delivery.releases.order import Built, Order
 from delivery.releases.release import Release
 from delivery.spec.app import environment_of
@@ -26,15 +27,23 @@ from tasks.environment import (
     watch_release,
     withdraw_release,
 )
+from tasks.infrastructure import apply_infrastructure
 
 
 @flow(
     name="release", flow_run_name="release {release.app} {release.revision.short} → {environment}", persist_result=True
 )
 async def put_live(
-    order: Order, built: Built, release: Release, environment: str, decision: Decision | None = None
+    order: Order,
+    built: Built,
+    release: Release,
+    environment: str,
+    decision: Decision | None = None,
+    plan: InfrastructurePlan | None = None,
 ) -> TargetState:
     """Put `release` live in `environment` and return what runs there then; `decision` is who let it in.
+
+    What `plan` changes of its infrastructure is done before anything else, and stays when the release does not.
 
     Raises ReleaseUnhealthy when live traffic was at risk, Rejected when a gate said no before. Either way the
     environment is left as it was found.
@@ -43,7 +52,9 @@ async def put_live(
         if (
             decision and not decision.unattended
         ):  # somebody else may have changed the environment while this run waited for it
-            await check_still_approved(order, release, decision)
+            await check_still_approved(order, release, decision, plan)
+        if plan and plan.changes_anything:
+            await apply_infrastructure(order, environment, plan, decision, hold.sequence)
         if order.app.database:
             await _prepare_database(order, environment, release, hold.sequence)
         state = await blue_green(order, built, release, environment, hold.sequence)

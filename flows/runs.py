@@ -159,12 +159,13 @@ def question(run: str) -> str | None:
         return str(json.loads(inputs[0].value)) if inputs else None
 
 
-def answer(run: RunView, decision: Literal["approve", "reject"], approver: str, comment: str) -> None:
+def answer(
+    run: RunView, decision: Literal["approve", "reject"], approver: str, comment: str, destroy: str = ""
+) -> None:
     """Answer the question a run waits with; Rejected when it does not wait, or the answer is not taken."""
     with _connected() as client:
-        result = client.resume_flow_run(
-            UUID(run.id), run_input={"decision": decision, "approver": approver, "comment": comment}
-        )
+        given = {"decision": decision, "approver": approver, "comment": comment, "destroy": destroy}
+        result = client.resume_flow_run(UUID(run.id), run_input=given)
     if result.status != SetStateStatus.ACCEPT:
         reason = getattr(result.details, "reason", None) or "it was not accepted"
         raise Rejected(f"{run.name} (run {run.id[:8]}, {run.state}): {reason}")

@@ -8,6 +8,7 @@ from delivery.changes.archive import Archive
 from delivery.programs import git
 from delivery.releases.approval import Decision, check_approval
 from delivery.releases.change import Change, Commit, compare
+from delivery.releases.infrastructure import InfrastructurePlan
 from delivery.releases.order import Order
 from delivery.releases.release import Evidence, Release
 from delivery.report.markdown import change_markdown
@@ -18,13 +19,13 @@ from tasks.step import show, step
 
 
 @step(timeout_seconds=120, keep=False)
-def describe_change(order: Order, release: Release) -> tuple[Change, str]:
+def describe_change(order: Order, release: Release, plan: InfrastructurePlan | None) -> tuple[Change, str]:
     """Return what the release changes against what is live, as a value and as Markdown, and show it in the UI."""
     live = _live(order)
     commits: tuple[Commit, ...] = ()
     if live:
         commits = git.log_between(repository_of(order), live.revision.sha, order.revision.sha, order.folder)
-    change = compare(order.environment, release, live, commits)
+    change = compare(order.environment, release, live, commits, plan)
     evidence = Archive(current_store()).evidence(release)
     change = change.model_copy(
         update={
@@ -39,12 +40,14 @@ def describe_change(order: Order, release: Release) -> tuple[Change, str]:
 
 
 @step(timeout_seconds=120, keep=False)
-def check_still_approved(order: Order, release: Release, decision: Decision) -> None:
+def check_still_approved(
+    order: Order, release: Release, decision: Decision, plan: InfrastructurePlan | None = None
+) -> None:
     """Pass when what was approved is what would be done now; Rejected when the environment changed since."""
     live = _live(order)
     if decision.unattended or (live and live.fingerprint == release.fingerprint):
         return
-    check_approval(decision, compare(order.environment, release, live, ()).binding)
+    check_approval(decision, compare(order.environment, release, live, (), plan).binding)
 
 
 @step(timeout_seconds=60, keep=False)
@@ -56,6 +59,7 @@ def keep_decision(
     comment: str,
     unattended: bool,
     binding: str | None = None,
+    destroy: str = "",
 ) -> Decision:
     """Keep the decision as evidence of the release; Rejected unless it approves what would be done now."""
     decision = Decision(
@@ -66,6 +70,7 @@ def keep_decision(
         binding=change.binding,
         at=datetime.now(UTC),
         unattended=unattended,
+        destroy=destroy,
     )
     evidence = Evidence(
         kind="approval",

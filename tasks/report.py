@@ -17,6 +17,7 @@ from delivery.ports.cells import CellResult
 from delivery.ports.observation import EndedConnections, Fallback, Observation
 from delivery.ports.slots import TargetState
 from delivery.releases.approval import Decision
+from delivery.releases.infrastructure import InfrastructurePlan
 from delivery.releases.order import Order
 from delivery.releases.release import BaseImage, BuiltImage, Release
 from delivery.report.html import report_html
@@ -110,6 +111,7 @@ def _record(
         decisions=tuple(last_notes(run, "decisions", Decision)),
         takeovers=tuple(last_notes(run, "thefts", Takeover)),
         backups=tuple(_backup(name, proof) for name, proof in read_notes(run, "backup", BackupProof)),
+        infrastructure=tuple(last_notes(run, "infrastructure", InfrastructurePlan)),
         losses=tuple(f"{name}: {line}" for name, lost in read_notes(run, "losses", Losses) for line in lost.lines),
         unproven=_volumes(orders[0].app) if orders else (),
         releases=_releases(run, orders[0].app.app if orders else ""),

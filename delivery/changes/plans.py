@@ -2,6 +2,7 @@
 
 import hashlib
 from base64 import urlsafe_b64encode
+from contextlib import suppress
 from datetime import UTC, datetime
 
 from cryptography.fernet import Fernet, InvalidToken
@@ -11,7 +12,7 @@ from delivery.errors import Rejected
 from delivery.model import Model
 from delivery.ports.infrastructure import PlannedInfrastructure
 from delivery.ports.store import Store
-from delivery.releases.infrastructure import InfrastructurePlan
+from delivery.releases.infrastructure import Drift, InfrastructurePlan
 
 AGAIN = "\n  next: headway run makes a new plan"
 
@@ -36,11 +37,13 @@ class PlanBook:
         self._cipher = Fernet(urlsafe_b64encode(digest))
 
     def keep(self, planned: PlannedInfrastructure) -> InfrastructurePlan:
-        """Keep a plan."""
+        """Keep a plan, and return it as it is kept: made in the same second from the same state, it is the same."""
         plan = planned.plan
-        self._store.put(self._key(plan, "plan"), self._cipher.encrypt(planned.content))
-        self._store.put(self._key(plan, "json"), plan.model_dump_json(indent=2).encode())
-        return plan
+        with suppress(FileExistsError):
+            self._store.put(self._key(plan, "plan"), self._cipher.encrypt(planned.content))
+        with suppress(FileExistsError):
+            self._store.put(self._key(plan, "json"), plan.model_dump_json(indent=2).encode())
+        return InfrastructurePlan.model_validate_json(self._store.get(self._key(plan, "json")))
 
     def find(self, app: str, environment: str, sha256: str) -> InfrastructurePlan:
         """Return a plan by its hash or the first digits of it; Rejected when there is none, or are several."""
@@ -59,14 +62,13 @@ class PlanBook:
         except FileNotFoundError:
             return False
 
-    def take(self, plan: InfrastructurePlan, *, app: str, environment: str, workspace: str, run: str) -> bytes:
-        """Take a plan to carry it out, once and for all, and return what is needed for that.
+    def take(self, plan: InfrastructurePlan, whose: tuple[str, str, str], *, run: str) -> bytes:
+        """Take a plan to carry it out on what it is for, once and for all, and return what is needed for that.
 
         Rejected when it is another environment's or workspace's, is over, was taken before or cannot be read.
         """
-        meant, made = (app, environment, workspace), (plan.app, plan.environment, plan.workspace)
-        if meant != made:
-            raise Rejected(f"plan {plan.short} is for {'/'.join(made)}, not for {'/'.join(meant)}")
+        if plan.whose != whose:
+            raise Rejected(f"plan {plan.short} is for {'/'.join(plan.whose)}, not for {'/'.join(whose)}")
         if datetime.now(UTC) > plan.expires_at:
             raise Rejected(f"plan {plan.short} was to be applied until {plan.expires_at:%Y-%m-%d %H:%M} UTC{AGAIN}")
         content = self._content(plan)
@@ -84,6 +86,17 @@ class PlanBook:
     def close(self, plan: InfrastructurePlan, run: str) -> None:
         """Note that a plan was carried out to its end."""
         self._store.put(self._key(plan, "applied"), Use(run=run, at=datetime.now(UTC)).model_dump_json().encode())
+
+    def note_drift(self, drift: Drift) -> None:
+        """Keep what a look showed."""
+        moment = drift.at.strftime("%Y%m%dT%H%M%S.%fZ")
+        content = drift.model_dump_json(indent=2).encode()
+        self._store.put(f"drift/{drift.app}/{drift.environment}/{moment}.json", content)
+
+    def last_drift(self, app: str, environment: str) -> Drift | None:
+        """Return what the newest look showed, none when there was none."""
+        keys = list(self._store.keys(f"drift/{app}/{environment}"))
+        return Drift.model_validate_json(self._store.get(keys[-1])) if keys else None
 
     def _content(self, plan: InfrastructurePlan) -> bytes:
         try:

@@ -18,8 +18,13 @@ class Infrastructure(Protocol):
     """The infrastructure of one environment.
 
     All raise Misconfigured when its description is wrong, with the place, Transient when it could not be asked, and
-    while somebody else changes it, who then is named.
+    while somebody else changes it, who then is named. `whose` says which infrastructure it is: of a plan the same.
     """
+
+    @property
+    def whose(self) -> tuple[str, str, str]:
+        """Application, environment and workspace."""
+        ...
 
     def plan(self, *, destroy: bool = False) -> PlannedInfrastructure:
         """Return what would bring it to what is described, or with `destroy` to nothing; nothing is changed."""

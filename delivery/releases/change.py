@@ -3,6 +3,7 @@
 from pydantic import Field
 
 from delivery.model import Model, hash_of
+from delivery.releases.infrastructure import InfrastructurePlan
 from delivery.releases.migrations import NO_MIGRATIONS
 from delivery.releases.release import Release
 
@@ -23,6 +24,7 @@ class Change(Model):
     live: Release | None
     commits: tuple[Commit, ...] = ()
     images: tuple[str, ...] = Field((), description="names of images whose digest differs")
+    infrastructure: InfrastructurePlan | None = Field(None, description="none: nothing of it changes")
     migrations: bool = False
     configuration: bool = False
     findings: str = ""
@@ -31,13 +33,20 @@ class Change(Model):
 
     @property
     def binding(self) -> str:
-        """A hash of what is approved: another release, or another live one, voids the approval."""
+        """A hash of what is approved: another release, another live one or another plan voids the approval."""
         live = self.live.fingerprint if self.live else None
-        return hash_of([self.environment, self.release.fingerprint, self.release.migrations_hash, live])[:12]
+        plan = [self.infrastructure.sha256] if self.infrastructure else []
+        return hash_of([self.environment, self.release.fingerprint, self.release.migrations_hash, live, *plan])[:12]
 
 
-def compare(environment: str, release: Release, live: Release | None, commits: tuple[Commit, ...]) -> Change:
-    """Return what `release` changes against `live`."""
+def compare(
+    environment: str,
+    release: Release,
+    live: Release | None,
+    commits: tuple[Commit, ...] = (),
+    plan: InfrastructurePlan | None = None,
+) -> Change:
+    """Return what `release` changes against `live`, with what `plan` changes under it."""
     before = live.images if live else {}
     changed = [name for name, ref in release.images.items() if name not in before or before[name].digest != ref.digest]
     return Change(
@@ -45,6 +54,7 @@ def compare(environment: str, release: Release, live: Release | None, commits: t
         release=release,
         live=live,
         commits=commits,
+        infrastructure=plan if plan and plan.changes_anything else None,
         images=(*changed, *(f"{name} (removed)" for name in before if name not in release.images)),
         migrations=release.migrations_hash != (live.migrations_hash if live else NO_MIGRATIONS),
         configuration=live is None or live.configuration_hash != release.configuration_hash,

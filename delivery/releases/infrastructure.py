@@ -57,6 +57,11 @@ class InfrastructurePlan(Model):
     destroys_all: bool = False
 
     @property
+    def whose(self) -> tuple[str, str, str]:
+        """Which infrastructure it is for: application, environment, workspace."""
+        return self.app, self.environment, self.workspace
+
+    @property
     def short(self) -> str:
         """As people name it."""
         return self.sha256[:12]
@@ -77,3 +82,28 @@ class Output(Model):
     name: str
     sensitive: bool
     value: object = Field(exclude=True, repr=False, description="handed on, and written down nowhere")
+
+
+class Drift(Model):
+    """What a look at an environment's infrastructure showed: what somebody else changed, or why that is unknown."""
+
+    at: datetime
+    app: str
+    environment: str
+    changes: tuple[ResourceChange, ...] = ()
+    problem: str = Field("", description="why it could not be told: not the same as nothing")
+
+    @property
+    def is_well(self) -> bool:
+        """Whether everything is as it was left."""
+        return not self.changes and not self.problem
+
+    def describe(self) -> str:
+        """One line for people, with a line for each change."""
+        where = f"infrastructure of {self.environment} of {self.app}"
+        if self.problem:
+            return f"{where} could not be compared: {self.problem}"
+        if not self.changes:
+            return f"{where} is as it was left"
+        lines = [f"{where} was changed beside Headway:", *(f"  {change}" for change in self.changes)]
+        return "\n".join([*lines, "  next: headway run changes it back, or put the change into the stack"])

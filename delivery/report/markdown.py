@@ -7,6 +7,7 @@ from delivery.counting import counted
 from delivery.ports.cells import CellResult
 from delivery.ports.observation import Fallback
 from delivery.releases.change import Change
+from delivery.releases.infrastructure import InfrastructurePlan
 from delivery.report.record import DeliveryRecord
 from delivery.report.timeline import critical_path
 from delivery.spec.checks import CheckResult
@@ -50,12 +51,28 @@ def change_markdown(change: Change) -> str:
         f"scan: {change.findings or 'not known'}",
         f"tests: {change.tests or 'not known'}",
         *([f"images: {_plain(change.stand_ins)}"] if change.stand_ins else []),
+        *([f"infrastructure: {change.infrastructure.summary()}"] if change.infrastructure else []),
     ]
     commits = [f"`{commit.sha[:7]}` {_plain(commit.subject)} ({_plain(commit.author)})" for commit in change.commits]
     parts = [f"**{change.environment}**: let this release in?", _list(lines)]
     if commits:
         parts += [f"{counted(len(commits), 'commit')}:", _list(commits)]
+    if change.infrastructure:
+        parts += list(_plan(change.infrastructure))
     return "\n\n".join(parts) + "\n"
+
+
+def _plan(plan: InfrastructurePlan) -> Iterable[str]:
+    """Yield what a plan changes, what was changed beside it, and what is lost by it."""
+    until = f"{plan.expires_at:%Y-%m-%d %H:%M} UTC"
+    yield f"plan `{plan.short}` for workspace {_plain(plan.workspace)}, good until {until}:"
+    yield _list(_plain(str(one)) for one in plan.changes) if plan.changes else plan.summary()
+    if plan.drift:
+        yield "changed beside it, and changed back:"
+        yield _list(_plain(str(one)) for one in plan.drift)
+    if plan.protected:
+        lost = ", ".join(map(_plain, plan.protected))
+        yield f"**What holds data is destroyed or replaced: {lost}.** Only the word `{plan.environment}` allows that."
 
 
 def _facts(record: DeliveryRecord) -> Iterable[str]:
@@ -71,6 +88,8 @@ def _facts(record: DeliveryRecord) -> Iterable[str]:
         yield f"approval of {decision.environment}: {who}" + (
             f" – {_plain(decision.comment)}" if decision.comment else ""
         )
+    for plan in record.infrastructure:
+        yield f"infrastructure of {plan.environment}: {plan.summary()} (plan `{plan.short}`)"
     for takeover in record.takeovers:
         yield _plain(takeover.describe())
     for base in record.substitutes:

@@ -11,6 +11,7 @@ from delivery.model import Model
 from delivery.ports.cells import CellResult
 from delivery.ports.observation import EndedConnections, Fallback, Observation
 from delivery.releases.approval import Decision
+from delivery.releases.infrastructure import InfrastructurePlan
 from delivery.releases.release import BaseImage, BuiltImage, Release, Revision
 from delivery.releases.run_names import app_of, delivery_name, rollback_name
 from delivery.spec.checks import CheckResult
@@ -136,6 +137,7 @@ class DeliveryRecord(Model):
     )
     backups: tuple[BackupFigures, ...] = ()
     unproven: tuple[str, ...] = Field((), description="volumes, which no proof of a backup is about")
+    infrastructure: tuple[InfrastructurePlan, ...] = Field((), description="plans that were carried out")
     losses: tuple[str, ...] = Field((), description="what instances wrote that is lost with each release")
     releases: tuple[ReleaseFigures, ...] = ()
     steps: tuple[StepTime, ...] = ()

@@ -1,6 +1,9 @@
 """What stands in headway.yaml about the infrastructure of an environment: a stack of Terraform, in a workspace."""
 
-from pydantic import Field, JsonValue
+import json
+from typing import Any
+
+from pydantic import Field, field_validator
 
 from delivery.model import Model
 
@@ -27,7 +30,7 @@ class Infrastructure(Model):
     workspace: str | None = Field(
         None, pattern=NAME_OF_WORKSPACE, description="of the stack; left out: the environment's name"
     )
-    variables: dict[str, JsonValue] = Field({}, description="of the stack; no secrets, they would be in its state")
+    variables: dict[str, Any] = Field({}, description="of the stack; no secrets, they would be in its state")
     backend: dict[str, str | bool | int] = Field({}, description="what the stack's backend is told beside its block")
     protected: tuple[str, ...] = Field(
         PROTECTED, description="types of resources that nobody destroys or replaces without a word of its own"
@@ -35,6 +38,18 @@ class Infrastructure(Model):
     lock_seconds: int = Field(60, ge=0, le=3600, description="how long whoever holds the state is waited for")
     plan_minutes: int = Field(1440, ge=1, le=10080, description="after it a plan that was not applied is refused")
     timeout_seconds: int = Field(3600, ge=10, le=21600, description="of a plan or an apply")
+
+    @field_validator("variables")
+    @classmethod
+    def _plain(cls, value: dict[str, Any]) -> dict[str, Any]:
+        for name, one in value.items():
+            try:
+                json.dumps(one)
+            except TypeError as error:
+                raise ValueError(
+                    f"{name}: found {one!r}; allowed: text, numbers, true and false, lists, maps"
+                ) from error
+        return value
 
     def workspace_of(self, environment: str) -> str:
         """Return the workspace of an environment."""

@@ -61,6 +61,11 @@ class TerraformInfrastructure:
         self.config, self.place = config, place
         self.workspace = config.workspace_of(place.environment)
 
+    @property
+    def whose(self) -> tuple[str, str, str]:
+        """Application, environment and workspace."""
+        return self.place.app, self.place.environment, self.workspace
+
     def plan(self, *, destroy: bool = False) -> PlannedInfrastructure:
         """Return what would bring the stack to what its files say; see the port."""
         with self._ready() as stack:
@@ -89,7 +94,10 @@ class TerraformInfrastructure:
                 )
             file = stack.data / "plan"
             file.write_bytes(planned.content)
-            self._freed(stack, lambda: terraform.apply(stack, file, lock_seconds=self.config.lock_seconds))
+            try:
+                self._freed(stack, lambda: terraform.apply(stack, file, lock_seconds=self.config.lock_seconds))
+            except StateLocked as held:  # the plan is used up: to try again by itself would be refused
+                raise Rejected(f"plan {plan.short} was not carried out: {held}") from held
 
     def drift(self) -> tuple[ResourceChange, ...]:
         """Return what was changed beside Terraform."""
