@@ -1,0 +1,40 @@
+variable "name" {
+  description = "What roles begin with."
+  type        = string
+}
+
+variable "region" {
+  description = "The region of everything."
+  type        = string
+}
+
+variable "trusted" {
+  description = "ARNs of whom may assume the roles: where Headway runs."
+  type        = list(string)
+}
+
+variable "external_id" {
+  description = "What whoever assumes a role has to know, or none."
+  type        = string
+  default     = null
+}
+
+variable "cluster" {
+  description = "Name of the cluster, which load balancer, log group and CodeDeploy's application share."
+  type        = string
+}
+
+variable "repository_prefix" {
+  description = "What names of image repositories begin with."
+  type        = string
+}
+
+variable "passed_roles" {
+  description = "Roles that tasks and services may be given."
+  type        = list(string)
+}
+
+variable "artifacts" {
+  description = "ARN of the bucket that files of tasks go through."
+  type        = string
+}
