@@ -49,7 +49,11 @@ class Change:
 
     def newest(self) -> int:
         """Return the newest sequence the journal speaks of."""
-        return max((int(name) for name in os.listdir(self.folder)), default=0)
+        return max(self.sequences(), default=0)
+
+    def sequences(self) -> list[int]:
+        """Return the sequences the journal speaks of, in order; beside them lies which of its entries are newest."""
+        return sorted(int(name) for name in os.listdir(self.folder) if name.isdigit())
 
     def lease(self) -> dict[str, Any]:
         """Return the lease of the place as it is written."""
@@ -71,7 +75,7 @@ class Change:
             return None
         ending = f"-{moment.verb}-{moment.stage}.json"
         while True:
-            for sequence in sorted(int(name) for name in os.listdir(self.folder) if int(name) > after):
+            for sequence in [one for one in self.sequences() if one > after]:
                 lines = self._lines(sequence, ending)
                 if len(lines) >= moment.number:
                     return lines[moment.number - 1]

@@ -40,6 +40,7 @@ def on_aws(platform, aws, monkeypatch):
     DeliveryEnvironment.delete(block_name("shop", "production"), _sync=True)
 
 
+@pytest.mark.parametrize("platform", ["folder"], indirect=True)
 def test_an_environment_that_needs_nothing_of_aws_is_asked_nothing_of_it(platform, looked):
     assert looked() == {
         "artifact store": (True, str(platform.home.store / "releases"), ""),

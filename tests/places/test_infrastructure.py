@@ -18,6 +18,7 @@ from delivery.terraform import holder
 from delivery.terraform.holder import Attempt
 from delivery.waiting import until
 from tests.support.stacks import PASSWORD, STACK, in_folder, in_s3, make_infrastructure, needs_terraform, write_stack
+from tests.support.terraform_mirror import needs_provider, variables_for
 
 pytestmark = [needs_terraform, pytest.mark.xdist_group("local-aws")]
 NOW = datetime.now(UTC)
@@ -182,6 +183,7 @@ def test_without_terraform_it_is_said_what_is_needed(make, monkeypatch):
 APPLY = """
 import sys
 from pathlib import Path
+from tests.support.terraform_mirror import needs_provider, variables_for
 from tests.support.stacks import make_infrastructure
 port = make_infrastructure(Path(sys.argv[1]), Path(sys.argv[2]), run="first")
 port.apply(port.plan())
@@ -280,3 +282,51 @@ def test_nothing_is_proven_while_a_terraform_runs_that_is_nobodys(tmp_path):
     by_hand.wait()
 
     assert holder.is_dead(LOCK, tmp_path, "a stack of this test")
+
+
+BUCKET = """
+terraform {{
+  {backend}
+  required_providers {{
+    aws = {{ source = "hashicorp/aws" }}
+  }}
+}}
+variable "size" {{ type = string }}
+provider "aws" {{
+  region = "us-east-1"
+  access_key = "local"
+  secret_key = "local"
+  skip_credentials_validation = true
+  skip_requesting_account_id = true
+  skip_metadata_api_check = "true"
+  s3_use_path_style = true
+  endpoints {{
+    s3 = "ENDPOINT"
+    sts = "ENDPOINT"
+  }}
+}}
+resource "aws_s3_bucket" "it" {{ bucket = "drifting" }}
+resource "aws_s3_bucket_versioning" "it" {{
+  bucket = aws_s3_bucket.it.id
+  versioning_configuration {{ status = "Enabled" }}
+}}
+"""
+
+
+@pytest.mark.long
+@needs_provider
+def test_what_somebody_changed_by_hand_is_found_and_changed_back(aws, source, make, tmp_path, monkeypatch):
+    for name, value in variables_for(tmp_path).items():
+        monkeypatch.setenv(name, value)
+    write_stack(source / "stack", in_folder(tmp_path / "state"), BUCKET.replace("ENDPOINT", aws.url))
+    make().apply(make().plan())
+    quiet, client = make().drift(), aws.client("s3")
+
+    client.put_bucket_versioning(Bucket="drifting", VersioningConfiguration={"Status": "Suspended"})
+    found, planned = make().drift(), make().plan()
+    make().apply(planned)
+
+    changed = ["update aws_s3_bucket_versioning.it (versioning_configuration)"]
+    assert quiet == ()
+    assert [str(one) for one in found] == [str(one) for one in planned.plan.drift] == changed
+    assert client.get_bucket_versioning(Bucket="drifting")["Status"] == "Enabled"
