@@ -1,6 +1,13 @@
 """What is ours on top of moto's services."""
 
-from local_aws.services import ecr, ecs, rds, s3, secrets
+from local_aws.services import (
+    ecr,
+    ecs,
+    iam,
+    rds,
+    s3,
+    secrets,
+)
 
 
 def add_ours() -> None:
@@ -9,4 +16,5 @@ def add_ours() -> None:
     s3.add()
     ecs.add()
     ecr.add()
+    iam.add()
     rds.add()
