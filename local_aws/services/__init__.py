@@ -3,6 +3,7 @@
 from local_aws.services import (
     ecr,
     ecs,
+    ecs_services,
     iam,
     rds,
     s3,
@@ -15,6 +16,7 @@ def add_ours() -> None:
     secrets.add()
     s3.add()
     ecs.add()
+    ecs_services.add()
     ecr.add()
     iam.add()
     rds.add()
