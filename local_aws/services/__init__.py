@@ -1,6 +1,7 @@
 """What is ours on top of moto's services."""
 
 from local_aws.services import (
+    codedeploy,
     ecr,
     ecs,
     ecs_services,
@@ -13,6 +14,7 @@ from local_aws.services import (
 
 def add_ours() -> None:
     """Put our operations in place of moto's, or beside them, before anything is asked."""
+    codedeploy.add()
     secrets.add()
     s3.add()
     ecs.add()
