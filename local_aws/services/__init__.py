@@ -1,6 +1,7 @@
 """What is ours on top of moto's services."""
 
 from local_aws.services import (
+    cloudwatch,
     codedeploy,
     ecr,
     ecs,
@@ -14,6 +15,7 @@ from local_aws.services import (
 
 def add_ours() -> None:
     """Put our operations in place of moto's, or beside them, before anything is asked."""
+    cloudwatch.add()
     codedeploy.add()
     secrets.add()
     s3.add()
