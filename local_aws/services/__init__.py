@@ -1,6 +1,7 @@
 """What is ours on top of moto's services."""
 
 from local_aws.services import (
+    autoscaling,
     cloudwatch,
     codedeploy,
     ecr,
@@ -15,6 +16,7 @@ from local_aws.services import (
 
 def add_ours() -> None:
     """Put our operations in place of moto's, or beside them, before anything is asked."""
+    autoscaling.add()
     cloudwatch.add()
     codedeploy.add()
     secrets.add()
