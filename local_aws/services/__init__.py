@@ -2,6 +2,7 @@
 
 from local_aws.services import (
     autoscaling,
+    backup,
     cloudwatch,
     codedeploy,
     ecr,
@@ -17,6 +18,7 @@ from local_aws.services import (
 def add_ours() -> None:
     """Put our operations in place of moto's, or beside them, before anything is asked."""
     autoscaling.add()
+    backup.add()
     cloudwatch.add()
     codedeploy.add()
     secrets.add()
