@@ -70,11 +70,13 @@ def update_service(self: EC2ContainerServiceResponse) -> ActionResult:
         return _update(self)  # which refuses
     if service.status != "ACTIVE":
         raise Refusal("ServiceNotActiveException", "Service was not ACTIVE.")
-    if service.deployment_controller["type"] == "CODE_DEPLOY":
+    controller = asked.get("deploymentController") or service.deployment_controller
+    if controller["type"] == "CODE_DEPLOY":
         _refuse_what_code_deploy_does(asked)
     ours = {name: asked.pop(name) for name in (*KEPT, "deploymentConfiguration") if name in asked}
-    asked.pop("deploymentController", None)
     told = _update(self)
+    if name := asked.get("taskDefinition"):
+        service.task_definition = self.ecs_backend.describe_task_definition(name).arn
     if given := ours.pop("deploymentConfiguration", None):
         ours["deploymentConfiguration"] = {**vars(service)["deploymentConfiguration"], **given}
     for name, value in ours.items():

@@ -102,6 +102,21 @@ def test_what_codedeploy_changes_is_not_changed_by_an_update(tasks, create, defi
     assert (told["desiredCount"], told["healthCheckGracePeriodSeconds"]) == (3, 5)
 
 
+def test_a_service_is_taken_from_codedeploy_and_has_the_definition_it_is_given(tasks, create):
+    """https://docs.aws.amazon.com/AmazonECS/latest/developerguide/migrate-code-deploy-to-ecs-blue-green.html"""
+    made, other = create("CODE_DEPLOY"), tasks.define({"name": "main"}, family="other")
+
+    tasks.ecs.update_service(
+        cluster=CLUSTER,
+        service=made["serviceName"],
+        deploymentController={"type": "ECS"},
+        taskDefinition=other.rpartition("/")[2],
+    )
+
+    found = described(tasks, made)
+    assert (found["deploymentController"], found["taskDefinition"]) == ({"type": "ECS"}, other)
+
+
 def test_the_tags_of_a_service_are_read_in_both_ways_and_changed(tasks, create):
     made = create(tags=[{"key": "a", "value": "b"}], propagateTags="SERVICE")
 
