@@ -1,12 +1,30 @@
 """What is ours on top of moto's services."""
 
-from local_aws.services import ecr, ecs, rds, s3, secrets
+from local_aws.services import (
+    autoscaling,
+    backup,
+    cloudwatch,
+    codedeploy,
+    ecr,
+    ecs,
+    ecs_services,
+    iam,
+    rds,
+    s3,
+    secrets,
+)
 
 
 def add_ours() -> None:
     """Put our operations in place of moto's, or beside them, before anything is asked."""
+    autoscaling.add()
+    backup.add()
+    cloudwatch.add()
+    codedeploy.add()
     secrets.add()
     s3.add()
     ecs.add()
+    ecs_services.add()
     ecr.add()
+    iam.add()
     rds.add()

@@ -177,6 +177,22 @@ def describe_db_parameters(self: RDSResponse) -> ActionResult:
     return ActionResult({"Parameters": told if source == "user" else []})
 
 
+def reset_db_parameter_group(self: RDSResponse) -> ActionResult:
+    """Let parameters of a group be those of the engine again: "To reset the entire DB parameter group, specify the
+    DBParameterGroup name and ResetAllParameters parameters."
+
+    https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_ResetDBParameterGroup.html
+    """
+    asked, name = self.params, self.params["DBParameterGroupName"]
+    group = self.backend.db_parameter_groups.get(name)
+    if group is None:
+        raise DBParameterGroupNotFoundError(name)
+    named = [one["ParameterName"] for one in asked.get("Parameters", [])]
+    for one in list(group.parameters) if asked.get("ResetAllParameters") else named:
+        group.parameters.pop(one, None)
+    return ActionResult({"DBParameterGroupName": name})
+
+
 def _asked_for(response: RDSResponse) -> Database | None:
     """Return the database that is asked about; none when it is a record alone."""
     instance = response.backend.describe_db_instances(response.params["DBInstanceIdentifier"])[0]
@@ -209,5 +225,6 @@ def add() -> None:
         start_db_instance,
         delete_db_instance,
         describe_db_parameters,
+        reset_db_parameter_group,
     ):
         setattr(RDSResponse, operation.__name__, operation)

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from moto.moto_api._internal import mock_random
-from moto.rds.models import DBInstance, RDSBackend, rds_backends
+from moto.rds.models import DBCluster, DBInstance, RDSBackend, rds_backends
 
 from local_aws import reports
 
@@ -27,6 +27,7 @@ _PENDING_NAMES = {
 }
 _create, _replicate = RDSBackend.create_db_instance, RDSBackend.create_db_instance_read_replica
 _moto_address, _moto_endpoint = DBInstance.address, DBInstance.endpoint
+_scaling = DBCluster.scaling_configuration_info
 
 
 def _now() -> datetime:
@@ -144,6 +145,15 @@ def _pending_modified_values(self: DBInstance) -> dict[str, Any]:
     return told | ({"MasterUserPassword": "****"} if database.has_new_password else {})
 
 
+def _scaling_configuration(self: DBCluster) -> dict[str, Any] | None:
+    """Return it of a cluster that has one: "For DB clusters in serverless DB engine mode, the scaling properties of
+    the DB cluster." Serverless v2 has other ones.
+
+    https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_CreateDBCluster.html
+    """
+    return dict(_scaling.fget(self)) if self.scaling_configuration else None  # type: ignore[attr-defined]
+
+
 def add() -> None:
     """Put ours in place of moto's."""
     reports.TAKEN[REPORT] = take_report
@@ -152,3 +162,4 @@ def add() -> None:
     DBInstance.address = property(_address)  # type: ignore[assignment, method-assign]
     DBInstance.endpoint = property(_endpoint)  # type: ignore[assignment, method-assign]
     DBInstance.pending_modified_values = property(_pending_modified_values)  # type: ignore[attr-defined]
+    DBCluster.scaling_configuration_info = property(_scaling_configuration)  # type: ignore[assignment, method-assign]

@@ -1,9 +1,11 @@
-"""S3: what is put is kept as it came, whatever type the request says it is."""
+"""S3: what is put is kept as it came, whatever type the request says it is, and rules of replication are told whole."""
 
 from io import BytesIO
 from typing import Any
 
+from moto.core.responses import ActionResult
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication
+from moto.s3.exceptions import ReplicationConfigurationNotFoundError
 from moto.s3.responses import S3Response
 from werkzeug.datastructures import ImmutableMultiDict
 
@@ -31,7 +33,39 @@ def look_at_body(_: DomainDispatcherApplication, environ: dict[str, Any]) -> str
     return content.decode(errors="replace") or None
 
 
+def get_bucket_replication(self: S3Response) -> Any:
+    """Return the rules of a bucket as they were given; nothing is replicated: "Returns the replication configuration of
+    a bucket."
+
+    https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetBucketReplication.html
+    """
+    self.data["Action"] = "GetBucketReplication"
+    kept = self.backend.get_bucket_replication(self.bucket_name)
+    if not kept:
+        raise ReplicationConfigurationNotFoundError(bucket_name=self.bucket_name)
+    told = {"Role": kept["Role"], "Rules": [_rule(one) for one in kept["Rule"]]}
+    return self.serialized(ActionResult({"ReplicationConfiguration": told}))
+
+
+def _rule(given: dict[str, Any]) -> dict[str, Any]:
+    """Return a rule: "If you specify a Filter in your replication configuration, you must also include a
+    DeleteMarkerReplication element."
+
+    https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteMarkerReplication.html
+    """
+    if "Filter" not in given:
+        return {"Prefix": "", **given}
+    only = dict(given["Filter"] or {"Prefix": ""})
+    if "Prefix" in only:
+        only["Prefix"] = only["Prefix"] or ""
+    if both := only.pop("And", None):
+        tags = both.get("Tag", [])
+        only = {"And": {"Prefix": both.get("Prefix") or "", "Tags": tags if isinstance(tags, list) else [tags]}}
+    return {**given, "Filter": only}
+
+
 def add() -> None:
-    """Put both in place of moto's."""
+    """Put ours in place of moto's."""
+    S3Response.get_bucket_replication = get_bucket_replication  # type: ignore[method-assign]
     S3Response.setup_class = setup_class  # type: ignore[method-assign]
     DomainDispatcherApplication._get_body = look_at_body  # type: ignore[method-assign,assignment]
