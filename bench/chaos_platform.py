@@ -22,6 +22,7 @@ from bench.place import free_port
 from delivery.changes.archive import Archive, HistoryEntry
 from delivery.changes.journal import Entry, Journal
 from delivery.changes.lease import LeaseBook
+from delivery.docker.engine.client import connect
 from delivery.docker.images.registry import ensure_registry
 from delivery.docker.target.docker_host import DockerHost
 from delivery.errors import Rejected
@@ -80,7 +81,7 @@ class ChaosPlatform:
     @cached_property
     def engine(self) -> docker.DockerClient:
         """The engine, which runs once the platform is up."""
-        return docker.from_env()
+        return connect()
 
     def headway(self, *arguments: str) -> str:
         """Run a command on this platform and return what it prints; Rejected when it fails."""

@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-import docker
 import pytest
 
 from delivery.changes.ledger import LABEL_PLATFORM
+from delivery.docker.engine.client import connect
 from delivery.home import Home
 from tests.end_to_end.browser import Browser, build_browser
 from tests.end_to_end.project import Project
@@ -28,7 +28,7 @@ def remove_platform(project: Project) -> None:
     identity = project.identity() if (project.home / "identity").exists() else ""
     done = project.headway("down", "--purge", "--yes")
     assert done.returncode == 0, done.stderr
-    client, label = docker.from_env(), {"label": f"{LABEL_PLATFORM}={identity}"}
+    client, label = connect(), {"label": f"{LABEL_PLATFORM}={identity}"}
     assert client.containers.list(all=True, filters=label, ignore_removed=True) == []
     assert client.networks.list(filters=label) == []
     assert client.volumes.list(filters=label) == []

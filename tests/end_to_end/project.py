@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import docker
 import httpx
 
+from delivery.docker.engine.client import connect
 from tests.support.platforms import free_port
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
@@ -132,7 +132,7 @@ class Project:
     def things(self) -> set[str]:
         """Return every container, network and volume of this platform, but for what scans share."""
         label = {"label": f"headway.platform={self.identity()}"}
-        client = docker.from_env()
+        client = connect()
         try:
             containers = [
                 f"container {found.name}"

@@ -8,10 +8,10 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-import docker
 import httpx
 import pytest
 
+from delivery.docker.engine.client import connect
 from delivery.docker.images.registry import ensure_registry
 from delivery.home import Home
 from tests.end_to_end.project import HANGS_SECONDS, Project
@@ -60,7 +60,7 @@ def engine() -> str:
 
 def told_to_a_container(url: str) -> str:
     """Return what a container on the engine's default network is told."""
-    client = docker.from_env()
+    client = connect()
     image = next(tag for one in client.images.list() for tag in one.tags if tag.startswith("headway-base/busybox:"))
     argv = ["timeout", str(SECONDS), "wget", "-O", "-", url]
     container = client.containers.run(image, argv, detach=True)

@@ -4,10 +4,10 @@ import json
 import time
 from pathlib import Path
 
-import docker
 import httpx
 import pytest
 
+from delivery.docker.engine.client import connect
 from tests.end_to_end.project import HANGS_SECONDS, Project
 
 pytestmark = [
@@ -89,7 +89,7 @@ def test_the_application_is_back_with_every_row_of_the_backup_after_its_volume_w
     taken = counter.headway("backup", "--json")
     assert taken.returncode == 0, taken.stderr
     kept = json.loads(taken.stdout)
-    client, name = docker.from_env(), f"headway-{counter.identity()}-counter-production-database"
+    client, name = connect(), f"headway-{counter.identity()}-counter-production-database"
     client.containers.get(name).remove(force=True)
     client.volumes.get(name).remove()
     assert rows(counter) != "500"

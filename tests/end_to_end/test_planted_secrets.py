@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-import docker
 import httpx
 import pytest
 
+from delivery.docker.engine.client import connect
 from tests.end_to_end.project import HANGS_SECONDS, Project
 
 pytestmark = [
@@ -105,7 +105,7 @@ def kept_by(home: Path) -> Iterator[tuple[str, bytes]]:
 
 def layers_of(app: str) -> Iterator[tuple[str, bytes]]:
     """Yield the images of an application as the engine writes them, and their history."""
-    client = docker.from_env()
+    client = connect()
     for image in client.images.list():
         names = [*image.tags, *image.attrs.get("RepoDigests", [])]
         if any(f"/{app}/" in name for name in names):

@@ -74,6 +74,7 @@ def test_each_environment_is_brought_up_to_date_before_its_release(platform, des
     ]
 
 
+@pytest.mark.long
 def test_where_nothing_changes_nothing_is_carried_out(platform, describe):
     describe()
     platform.deliver()
@@ -106,6 +107,7 @@ def test_the_question_shows_the_plan_and_what_was_approved_is_what_is_done(platf
     assert plan_book().was_applied(plan, run.id)
 
 
+@pytest.mark.long
 def test_a_rejected_plan_changes_nothing(platform, describe):
     describe(approval=PERSON)
 
@@ -170,7 +172,9 @@ def test_a_plan_that_destroys_what_holds_data_is_refused_where_nobody_is_asked(p
     assert 'terraform_data.kept["b"]' in names_in_state(platform)
 
 
-@pytest.mark.parametrize(("word", "left"), [("", True), ("yes", True), ("production", False)])
+@pytest.mark.parametrize(
+    ("word", "left"), [("", True), pytest.param("yes", True, marks=pytest.mark.long), ("production", False)]
+)
 def test_only_the_environments_name_lets_a_plan_destroy_what_holds_data(word, left, platform, losing):
     losing(PERSON)
     seen = {}
@@ -275,6 +279,7 @@ def test_what_was_changed_beside_it_is_found_at_night_and_shown(platform, descri
     assert view.drift.changes == (changed,)
 
 
+@pytest.mark.long
 def test_infrastructure_that_cannot_be_compared_is_no_good_sign(platform, describe, monkeypatch, tmp_path):
     describe()
     platform.deliver()
@@ -300,6 +305,7 @@ def test_what_an_environment_stands_on_is_destroyed_by_the_plan_that_was_shown(p
     assert "a plan is carried out once" in str(again.error)
 
 
+@pytest.mark.long
 def test_nothing_is_destroyed_while_somebody_changes_the_environment(platform, describe):
     describe()
     platform.deliver()

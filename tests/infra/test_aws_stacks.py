@@ -134,7 +134,7 @@ class TestEnvironment:
 @needs_terraform
 @needs_provider
 class TestBoth:
-    @pytest.fixture(params=["environment", "shared"])
+    @pytest.fixture(params=["environment", pytest.param("shared", marks=pytest.mark.long)])
     def plan(self, request):
         return request.getfixturevalue(request.param)
 
@@ -170,6 +170,7 @@ class TestBoth:
             }
 
 
+@pytest.mark.long
 @needs_terraform
 @needs_provider
 def test_images_are_in_repositories_whose_tags_nobody_moves_and_other_accounts_pull(shared):
