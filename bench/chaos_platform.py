@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -153,11 +153,12 @@ class ChaosPlatform:
             "shift": lambda: host.shift(releases[0], 100),
             "retire": lambda: host.retire(releases[0]),
         }
-        for verb, effect in verbs.items():
-            more = {"verb": verb, "release": releases[0]}
-            journal.write(Entry.model_validate(fields | more | {"at": datetime.now(UTC), "stage": "intent"}))
-            effect()
-            journal.write(Entry.model_validate(fields | more | {"at": datetime.now(UTC), "stage": "done"}))
+        with closing(host):
+            for verb, effect in verbs.items():
+                more = {"verb": verb, "release": releases[0]}
+                journal.write(Entry.model_validate(fields | more | {"at": datetime.now(UTC), "stage": "intent"}))
+                effect()
+                journal.write(Entry.model_validate(fields | more | {"at": datetime.now(UTC), "stage": "done"}))
         self.leases.give_back(lease)
         assert target.port
         return Town(app, releases, target.port)
