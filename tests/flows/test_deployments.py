@@ -53,6 +53,7 @@ def test_recovery_runs_every_minute_and_backups_are_proven_every_night():
 
     assert schedules == {
         "flows.verify_backup:verify_backups": [{"cron": "30 2 * * *", "timezone": "UTC", "slug": "nightly"}],
+        "flows.drift:drift": [{"cron": "0 3 * * *", "timezone": "UTC", "slug": "nightly"}],
         "flows.recover:recover": [{"interval": 60, "slug": "every-minute"}],
     }
 

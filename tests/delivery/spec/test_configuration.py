@@ -193,7 +193,7 @@ def test_every_mistake_is_told_at_once() -> None:
     ("text", "said"),
     [
         (with_environment("target: nope"), "target: found 'nope'; allowed: keys with values: kind, host, port, bind"),
-        (HEAD + "environments: {production: nope}", "production: found 'nope'; allowed: keys with values: target, aft"),
+        (HEAD + "environments: {production: nope}", "production: found 'nope'; allowed: keys with values: target, inf"),
         (
             WHOLE + "backing: nope",
             "backing: found 'nope'; allowed: keys with values: names of your own, each with image",
