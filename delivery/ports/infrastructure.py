@@ -35,7 +35,7 @@ class Infrastructure(Protocol):
         ...
 
     def drift(self) -> tuple[ResourceChange, ...]:
-        """Return what is not as it was left by the last plan that was carried out."""
+        """Return what is not as the description says that was carried out last."""
         ...
 
     def outputs(self) -> dict[str, Output]:

@@ -128,12 +128,6 @@ def plan(stack: Stack, out: Path, *, values: Path, lock_seconds: int, destroy: b
     return done.returncode == CHANGES
 
 
-def plan_refresh_only(stack: Stack, out: Path, *, values: Path, lock_seconds: int) -> None:
-    """Write to `out` a plan that only takes over what was changed beside Terraform."""
-    argv = ["plan", "-json", "-refresh-only", f"-out={out}", f"-var-file={values}", f"-lock-timeout={lock_seconds}s"]
-    _told(stack, argv)
-
-
 def show(stack: Stack, plan_file: Path) -> dict[str, Any]:
     """Return a plan as Terraform describes it: secrets are in it.
 
