@@ -7,8 +7,10 @@ Exit code 2 of a plan means that it would change something
 import json
 import os
 import re
+import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -79,12 +81,17 @@ def version() -> str:
     """Return Terraform's version; Misconfigured when there is none, or it is too old."""
     needed = ".".join(map(str, LEAST_VERSION))
     try:
-        told = json.loads(run([PROGRAM, "version", "-json"], timeout_seconds=60).stdout)["terraform_version"]
+        told = _version_of(shutil.which(PROGRAM) or PROGRAM)
     except Rejected as error:
         raise Misconfigured("terraform", str(error), f"Terraform {needed} or newer", f"install {PROGRAM}") from error
     if tuple(map(int, re.findall(r"\d+", told)[:2])) < LEAST_VERSION:
         raise Misconfigured("terraform", told, f"{needed} or newer", "install a newer one")
-    return str(told)
+    return told
+
+
+@cache
+def _version_of(program: str) -> str:
+    return str(json.loads(run([program, "version", "-json"], timeout_seconds=60).stdout)["terraform_version"])
 
 
 def init(stack: Stack, backend: Mapping[str, str | bool | int]) -> None:

@@ -173,7 +173,12 @@ def test_a_plan_that_destroys_what_holds_data_is_refused_where_nobody_is_asked(p
 
 
 @pytest.mark.parametrize(
-    ("word", "left"), [("", True), pytest.param("yes", True, marks=pytest.mark.long), ("production", False)]
+    ("word", "left"),
+    [
+        pytest.param("", True, marks=pytest.mark.long),
+        pytest.param("yes", True, marks=pytest.mark.long),
+        ("production", False),
+    ],
 )
 def test_only_the_environments_name_lets_a_plan_destroy_what_holds_data(word, left, platform, losing):
     losing(PERSON)
@@ -190,6 +195,7 @@ def test_only_the_environments_name_lets_a_plan_destroy_what_holds_data(word, le
     assert ('terraform_data.kept["b"]' in names_in_state(platform)) is left
 
 
+@pytest.mark.long
 def test_a_plan_whose_state_was_changed_while_it_waited_is_refused(platform, describe):
     describe(approval=PERSON)
 

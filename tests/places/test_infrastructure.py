@@ -46,10 +46,11 @@ def make(source, tmp_path):
     return lambda **more: make_infrastructure(source, tmp_path / "home", **more)
 
 
-both = pytest.mark.parametrize("source", ["folder", "s3"], indirect=True)
+in_s3_as_well = pytest.mark.parametrize("source", ["folder", "s3"], indirect=True)
+both = pytest.mark.parametrize("source", ["folder", pytest.param("s3", marks=pytest.mark.long)], indirect=True)
 
 
-@both
+@in_s3_as_well
 def test_a_plan_is_what_is_done_and_afterwards_there_is_nothing_to_do(make):
     planned = make().plan()
     make().apply(planned)
@@ -226,7 +227,7 @@ def test_a_second_change_is_told_who_holds_the_state_or_waits_for_it(applying, m
     assert applying.wait(60) == 0
 
 
-@both
+@in_s3_as_well
 def test_a_lock_of_the_dead_is_taken_away_and_one_of_the_living_is_not(applying, make, tmp_path, source):
     applying.kill()
     applying.wait()
