@@ -240,10 +240,10 @@ open(sys.argv[1], "w").write("whole")
 
 
 def test_a_program_that_must_not_be_torn_out_of_its_work_is_asked_once_to_end(tmp_path):
-    with pytest.raises(Rejected, match="did not end within 1 s"):
+    with pytest.raises(Rejected, match="did not end within 5 s"):
         run(
             [sys.executable, "-c", GENTLE, str(tmp_path / "work")],
-            timeout_seconds=1,
+            timeout_seconds=5,  # it is ready long before
             interrupt_seconds=LONG,
             log=tmp_path / "log",
         )
