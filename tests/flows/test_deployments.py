@@ -1,12 +1,15 @@
 """deployments.yaml: what runs where and when can be registered and started."""
 
+import asyncio
 import importlib
 import inspect
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 import yaml
 from prefect import Flow
+from prefect.server.schemas.schedules import IntervalSchedule
 
 from cli.registration import with_variables
 from delivery.platform.orchestrator import RESULTS_FOLDER_SETTING, RESULTS_SETTING
@@ -48,12 +51,33 @@ def test_what_the_command_line_starts_is_there():
     assert {f"{name}/local" for name in DELIVERIES} <= set(names)
 
 
+def nightly(time):
+    return {"interval": 86400, "anchor_date": f"2026-01-01T{time}:00+00:00", "timezone": "UTC", "slug": "nightly"}
+
+
+@pytest.mark.parametrize("deployment", [d for d in DEPLOYMENTS if "schedules" in d], ids=lambda one: one["entrypoint"])
+def test_the_server_finds_the_next_dates_of_a_schedule(deployment):
+    """A schedule of which it finds none is an error in its log, and a flow that never runs."""
+    [given] = deployment["schedules"]
+    schedule = IntervalSchedule(
+        interval=timedelta(seconds=given["interval"]),
+        anchor_date=given.get("anchor_date", "2026-01-01T00:00:00+00:00"),
+        timezone=given.get("timezone"),
+    )
+
+    first, second = asyncio.run(schedule.get_dates(2, start=datetime(2026, 5, 1, tzinfo=UTC)))
+
+    assert second - first == timedelta(seconds=given["interval"])
+    if "anchor_date" in given:
+        assert first.isoformat()[11:16] == given["anchor_date"][11:16]
+
+
 def test_recovery_runs_every_minute_and_backups_are_proven_every_night():
     schedules = {d["entrypoint"]: d["schedules"] for d in DEPLOYMENTS if "schedules" in d}
 
     assert schedules == {
-        "flows.verify_backup:verify_backups": [{"cron": "30 2 * * *", "timezone": "UTC", "slug": "nightly"}],
-        "flows.drift:drift": [{"cron": "0 3 * * *", "timezone": "UTC", "slug": "nightly"}],
+        "flows.verify_backup:verify_backups": [nightly("02:30")],
+        "flows.drift:drift": [nightly("03:00")],
         "flows.recover:recover": [{"interval": 60, "slug": "every-minute"}],
     }
 
