@@ -14,6 +14,7 @@ import psutil
 from bench.chaos_plan import Kill, Moment, Victim
 from bench.chaos_platform import ENVIRONMENT, ChaosPlatform, Town, as_json
 from delivery.changes.heartbeat import FolderHeartbeats
+from delivery.changes.journal import LAST_SEQUENCE, NEWEST_FIRST
 from delivery.changes.ledger import LABEL_APP, LABEL_PLATFORM, LABEL_RELEASE, LABEL_ROLE, LABEL_SLOT
 from delivery.errors import Rejected
 from delivery.platform.daemon import Daemon
@@ -52,8 +53,9 @@ class Change:
         return max(self.sequences(), default=0)
 
     def sequences(self) -> list[int]:
-        """Return the sequences the journal speaks of, in order; beside them lies which of its entries are newest."""
-        return sorted(int(name) for name in os.listdir(self.folder) if name.isdigit())
+        """Return the sequences the journal speaks of, in order."""
+        newest_first = self.folder / NEWEST_FIRST
+        return sorted(LAST_SEQUENCE - int(name) for name in os.listdir(newest_first)) if newest_first.exists() else []
 
     def lease(self) -> dict[str, Any]:
         """Return the lease of the place as it is written."""
@@ -76,7 +78,7 @@ class Change:
         ending = f"-{moment.verb}-{moment.stage}.json"
         while True:
             for sequence in [one for one in self.sequences() if one > after]:
-                lines = self._lines(sequence, ending)
+                lines = self.lines(sequence, ending)
                 if len(lines) >= moment.number:
                     return lines[moment.number - 1]
             if time.monotonic() > deadline:
@@ -90,8 +92,9 @@ class Change:
         found = kept.find(run or self.run)
         return psutil.Process(found.process) if found and kept.is_alive(found) else None
 
-    def _lines(self, sequence: int, ending: str) -> list[Path]:
-        folder = self.folder / f"{sequence:08d}"
+    def lines(self, sequence: int, ending: str) -> list[Path]:
+        """Return the journal's lines under a sequence that end so, oldest first."""
+        folder = self.folder / NEWEST_FIRST / f"{LAST_SEQUENCE - sequence:08d}"
         names = sorted(name for name in os.listdir(folder) if name.endswith(ending) and name[0] != ".")
         return [folder / name for name in names]
 

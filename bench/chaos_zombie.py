@@ -107,7 +107,7 @@ def _is_recovered(change: Change, sequence: int) -> bool:
 
 def _refusal(change: Change, sequence: int) -> str:
     """Return what the sleeper's journal says of its effect, when it says that it failed."""
-    for path in sorted((change.folder / f"{sequence:08d}").glob("*-shift-failed.json")):
+    for path in change.lines(sequence, "-shift-failed.json"):
         detail = str((as_json(path) or {}).get("detail", ""))
         if "obeyed lease" in detail:
             return detail
