@@ -97,10 +97,7 @@ def _router(platform: ChaosPlatform, town: Town) -> Router:
 
 def _is_recovered(change: Change, sequence: int) -> bool:
     """Whether somebody with a later lease withdrew what the sleeper began, and gave the lease back."""
-    done = any(
-        int(path.parent.name) > sequence and path.stem.endswith("-withdraw-done")
-        for path in change.folder.rglob("*.json")
-    )
+    done = any(change.lines(later, "-withdraw-done.json") for later in change.sequences() if later > sequence)
     lease = as_json(change.platform.home.leases / f"{change.town.name}.{ENVIRONMENT}.json")
     return done and bool(lease) and lease["holder"] is None
 
