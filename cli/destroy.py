@@ -63,5 +63,5 @@ def destroy(
 def _show(plan: InfrastructurePlan) -> None:
     """Say what is about to go: on stderr, for the output may be data."""
     warn(f"plan {plan.short} of workspace {plan.workspace}: {plan.summary()}")
-    for change in plan.changes:
-        warn(f"  {change}{'  (holds data)' if change.address in plan.protected else ''}")
+    for line in plan.lines():
+        warn(line)

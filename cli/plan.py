@@ -110,8 +110,7 @@ def _lines(environment: str, planned: InfrastructurePlan | HeadwayError) -> Iter
         yield f"infrastructure of {environment}: not planned: {planned}"
         return
     yield f"infrastructure of {environment}: {planned.summary()} (workspace {planned.workspace})"
-    for change in planned.changes:
-        yield f"  {change}{'  (holds data)' if change.address in planned.protected else ''}"
+    yield from planned.lines()
     for change in planned.drift:
         yield f"  changed beside Headway: {change}"
 

@@ -64,17 +64,21 @@ def apply_infrastructure(
 
     Rejected when it would lose what nobody let it lose, was carried out before, or the state is another one by now.
     """
-    book = plan_book()
-    if book.was_applied(plan, order.run):
+    if plan_book().was_applied(plan, order.run):
         return
     check_losses(plan, decision)
     if lease_book().read(order.app.app, environment).sequence != sequence:
         raise Rejected(f"the lease of {environment} is over: plan {plan.short} is not carried out")
-    infrastructure = _opened(order, environment)
-    content = book.take(plan, infrastructure.whose, run=order.run)
-    infrastructure.apply(PlannedInfrastructure(plan, content))
-    book.close(plan, order.run)
+    _carry_out(_opened(order, environment), plan, order.run)
     note(order.run, "infrastructure", environment, plan)
+
+
+def _carry_out(infrastructure: Infrastructure, plan: InfrastructurePlan, run: str) -> None:
+    """Take a plan, do what it says, and note that it was done to its end."""
+    book = plan_book()
+    content = book.take(plan, infrastructure.whose, run=run)
+    infrastructure.apply(PlannedInfrastructure(plan, content))
+    book.close(plan, run)
 
 
 def _opened(order: Order, environment: str) -> Infrastructure:
@@ -131,10 +135,7 @@ def carry_out_destruction(app: App, environment: str, source: str, plan: Infrast
     """Carry out a plan that somebody has agreed to, whatever it loses."""
     infrastructure = open_infrastructure(app, environment, Path(source), run)
     assert infrastructure
-    book = plan_book()
-    content = book.take(plan, infrastructure.whose, run=run)
-    infrastructure.apply(PlannedInfrastructure(plan, content))
-    book.close(plan, run)
+    _carry_out(infrastructure, plan, run)
 
 
 def _order_of_live(app: str, environment: str) -> Order:

@@ -212,7 +212,12 @@ class _Log:
 
 
 def _end(process: subprocess.Popen[str], interrupt_seconds: float) -> None:
-    _stop(process, interrupt_seconds)
+    if interrupt_seconds:
+        _interrupt(process)
+        # Its outputs are read on meanwhile: a program whose output nobody takes waits for ever.
+        with contextlib.suppress(subprocess.TimeoutExpired, ValueError):
+            process.communicate(timeout=interrupt_seconds)
+    _signal(process, signal.SIGKILL)
     # A child that left the group still holds the outputs; what was fed is closed already.
     with contextlib.suppress(subprocess.TimeoutExpired, ValueError):
         process.communicate(timeout=OUTPUT_SECONDS)

@@ -66,6 +66,10 @@ class InfrastructurePlan(Model):
         """As people name it."""
         return self.sha256[:12]
 
+    def lines(self) -> list[str]:
+        """Return a line for each change, which says what holds data and is lost."""
+        return [f"  {one}{'  (holds data)' if one.address in self.protected else ''}" for one in self.changes]
+
     def summary(self) -> str:
         """Return `1 to create, 2 to replace`, or that nothing changes."""
         counts = Counter(change.action for change in self.changes)

@@ -280,3 +280,12 @@ def test_a_stop_of_everything_asks_such_a_program_once_as_well(tmp_path, monkeyp
 
     assert (tmp_path / "work").read_text() == "whole"
     assert "asked 2" not in (tmp_path / "log").read_text()
+
+
+def test_a_program_that_says_much_when_it_is_asked_to_end_is_read_to_its_end(tmp_path):
+    talkative = GENTLE.replace("time.sleep(0.2)", "print('x' * 1_000_000, flush=True)")
+
+    with pytest.raises(Rejected, match="did not end within 5 s"):
+        run([sys.executable, "-c", talkative, str(tmp_path / "work")], timeout_seconds=5, interrupt_seconds=LONG)
+
+    assert (tmp_path / "work").read_text() == "whole"
