@@ -33,6 +33,12 @@ def _docker() -> Open:
     return open_docker
 
 
+def _ecs() -> Open:
+    from delivery.aws.environment import open_ecs
+
+    return open_ecs
+
+
 def _memory() -> Open:
     from delivery.memory.environment import open_memory
 
@@ -42,6 +48,7 @@ def _memory() -> Open:
 # `kind` of a target → how its place is had: each brings its own client, which takes its time to import.
 PLACES: dict[str, Callable[[], Open]] = {
     "docker": _docker,
+    "ecs": _ecs,
     "memory": _memory,
 }
 

@@ -29,6 +29,7 @@ from tasks.certificates import load_certificates
 from tasks.lease import lease_book
 from tasks.named_secrets import with_named_secrets
 from tasks.notes import note
+from tasks.plan_book import known_outputs
 from tasks.step import log, step
 
 _CHANGES: dict[tuple[str, str], threading.Lock] = {}
@@ -55,7 +56,8 @@ def load_settings(app: App, environment: str, *, with_secrets: bool = False) -> 
         settings = block.settings(app.app, environment)
     registry = settings.registry or current_registry()
     certificates = partial(load_certificates, app, environment, settings.aws)
-    settings = replace(settings, registry=registry, certificates=certificates)
+    outputs = known_outputs(app, environment)
+    settings = replace(settings, registry=registry, certificates=certificates, outputs=outputs)
     return with_named_secrets(app, settings) if with_secrets else settings
 
 

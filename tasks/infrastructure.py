@@ -6,9 +6,7 @@ from pathlib import Path
 from blocks.artifact_store import current_store
 from delivery import opening
 from delivery.changes.archive import Archive
-from delivery.changes.plans import PlanBook
 from delivery.errors import HeadwayError, Misconfigured, Rejected, Transient
-from delivery.home import Home
 from delivery.ports.infrastructure import Infrastructure, PlannedInfrastructure
 from delivery.releases.approval import Decision, check_losses
 from delivery.releases.infrastructure import Drift, InfrastructurePlan
@@ -18,17 +16,12 @@ from tasks.environment import load_settings
 from tasks.known import KnownEnvironment
 from tasks.lease import lease_book
 from tasks.notes import last_notes, note
+from tasks.plan_book import plan_book
 from tasks.sources import laid_out
 from tasks.step import log, step
 
 # What headway.yaml may allow an apply, waiting for the state and setting up.
 MOST_SECONDS = 21600 + 3600 + 1800
-
-
-def plan_book() -> PlanBook:
-    """Return the plans of this platform."""
-    home = Home.current()
-    return PlanBook(current_store(), home.key(home.plan_key))
 
 
 def open_infrastructure(app: App, environment: str, source: Path, run: str) -> Infrastructure | None:
@@ -49,7 +42,11 @@ async def plan_infrastructure(order: Order, environment: str) -> InfrastructureP
 @step(timeout_seconds=MOST_SECONDS, name="plan the infrastructure of {environment}")
 def make_plan(order: Order, environment: str) -> InfrastructurePlan:
     """Plan, keep the plan encrypted, and return what is known of it."""
-    plan = plan_book().keep(_opened(order, environment).plan())
+    planned = _opened(order, environment).plan()
+    check_outputs(planned, order.app, environment)
+    plan = plan_book().keep(planned)
+    if not plan.changes_anything:
+        plan_book().keep_outputs(order.app.app, environment, planned.outputs.values())
     log().info("plan %s for %s: %s", plan.short, environment, plan.summary())
     for change in plan.drift:
         log().warning("changed beside Terraform: %s", change)
@@ -77,8 +74,21 @@ def _carry_out(infrastructure: Infrastructure, plan: InfrastructurePlan, run: st
     """Take a plan, do what it says, and note that it was done to its end."""
     book = plan_book()
     content = book.take(plan, infrastructure.whose, run=run)
-    infrastructure.apply(PlannedInfrastructure(plan, content))
+    told = infrastructure.apply(PlannedInfrastructure(plan, content))
+    book.keep_outputs(plan.app, plan.environment, told.values())
     book.close(plan, run)
+
+
+def check_outputs(planned: PlannedInfrastructure, app: App, environment: str) -> None:
+    """Return when the stack says all that the environment's target asks of it; Misconfigured otherwise."""
+    needed = environment_of(app, environment).target.needed_outputs(database=app.database is not None)
+    if missing := [name for name in needed if name not in planned.declared]:
+        raise Misconfigured(
+            f"headway.yaml: environments.{environment}.infrastructure.terraform: stack {planned.plan.stack}",
+            f"has no output {' and no output '.join(missing)}, which the environment's target needs",
+            ", ".join(planned.declared) or "none",
+            next_step="add it to the stack, or say under `target` what it would tell",
+        )
 
 
 def _opened(order: Order, environment: str) -> Infrastructure:

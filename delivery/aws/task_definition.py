@@ -1,4 +1,4 @@
-"""What a job is to ECS: a task definition with its program, and what carries its files out when it leaves some.
+"""What a task is to ECS: a job's has its program, and what carries its files out when it leaves some.
 
 https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ContainerDefinition.html
 """
@@ -11,6 +11,7 @@ from typing import Any
 from delivery.errors import Misconfigured
 from delivery.globs import Glob
 from delivery.ports.jobs import REPORTS, Job
+from delivery.spec.fargate import FARGATE, TaskSize
 
 PROGRAM, PREPARE, COURIER = "program", "prepare", "courier"
 UPLOAD_VARIABLE = "HEADWAY_UPLOAD"
@@ -30,17 +31,6 @@ with tempfile.TemporaryFile() as file:
     asked.add_header("Content-Type", "application/gzip")
     urllib.request.urlopen(asked, timeout=300).close()
 """
-# Units of CPU → memory in MiB, as Fargate has them:
-# https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-cpu-memory-error.html
-FARGATE: Mapping[int, tuple[int, ...]] = {
-    256: (512, 1024, 2048),
-    512: tuple(range(1024, 4097, 1024)),
-    1024: tuple(range(2048, 8193, 1024)),
-    2048: tuple(range(4096, 16385, 1024)),
-    4096: tuple(range(8192, 30721, 1024)),
-    8192: tuple(range(16384, 61441, 4096)),
-    16384: tuple(range(32768, 122881, 8192)),
-}
 
 
 @dataclass(frozen=True)
@@ -86,26 +76,44 @@ def job_definition(
 ) -> dict[str, Any]:
     """Return what RegisterTaskDefinition takes for a job; `references` has variable → `valueFrom` of its secrets."""
     folders = report_folders(job.reports)
+    containers = [_program(job, references, folders)]
+    if folders:
+        containers += _carriers(settings.courier_image, references[UPLOAD_VARIABLE], folders)
+    size, volumes = TaskSize(settings.cpu, settings.memory), [{"name": _volume(path)} for path in folders]
+    return task_definition(
+        containers, settings, size=size, family=family, region=region, log_prefix=job.run, tags=tags, volumes=volumes
+    )
+
+
+def task_definition(
+    containers: Sequence[Mapping[str, Any]],
+    settings: TaskSettings,
+    *,
+    size: TaskSize,
+    family: str,
+    region: str,
+    log_prefix: str,
+    tags: Mapping[str, str],
+    volumes: Sequence[Mapping[str, str]] = (),
+) -> dict[str, Any]:
+    """Return what RegisterTaskDefinition takes for a task of Fargate whose containers write into the log group."""
     logs = {
         "logDriver": "awslogs",
         "options": {
             "awslogs-group": settings.log_group,
             "awslogs-region": region,
-            "awslogs-stream-prefix": job.run,
+            "awslogs-stream-prefix": log_prefix,
         },
     }
-    containers = [_program(job, references, folders)]
-    if folders:
-        containers += _carriers(settings.courier_image, references[UPLOAD_VARIABLE], folders)
     return {
         "family": family,
         "requiresCompatibilities": ["FARGATE"],
         "networkMode": "awsvpc",
-        "cpu": str(settings.cpu),
-        "memory": str(settings.memory),
+        "cpu": str(size.cpu),
+        "memory": str(size.memory),
         "executionRoleArn": settings.execution_role,
         **({"taskRoleArn": settings.task_role} if settings.task_role else {}),
-        "volumes": [{"name": _volume(path)} for path in folders],
+        "volumes": list(volumes),
         "containerDefinitions": [{**container, "logConfiguration": logs} for container in containers],
         "tags": [{"key": key, "value": value} for key, value in tags.items()],
     }
@@ -123,8 +131,8 @@ def _program(job: Job, references: Mapping[str, str], folders: Sequence[str]) ->
         "image": job.image,
         "essential": not folders,
         "stopTimeout": STOP_SECONDS,
-        "environment": _pairs({name: value for name, value in job.env.items() if name not in references}, "value"),
-        "secrets": _pairs(secrets, "valueFrom"),
+        "environment": pairs({name: value for name, value in job.env.items() if name not in references}, "value"),
+        "secrets": pairs(secrets, "valueFrom"),
     }
     if job.command is not None:
         found["command"] = list(job.command)
@@ -148,7 +156,7 @@ def _carriers(image: str, upload: str, folders: Sequence[str]) -> list[dict[str,
             "name": COURIER,
             "essential": True,
             "command": ["python3", "-c", _COURIER, *folders],
-            "secrets": _pairs({UPLOAD_VARIABLE: upload}, "valueFrom"),
+            "secrets": pairs({UPLOAD_VARIABLE: upload}, "valueFrom"),
             "dependsOn": [{"containerName": PROGRAM, "condition": "COMPLETE"}],
         },
     ]
@@ -179,7 +187,8 @@ def _volume(path: str) -> str:
     return "files" + path.replace("/", "-")
 
 
-def _pairs(values: Mapping[str, str], name: str) -> list[dict[str, str]]:
+def pairs(values: Mapping[str, str], name: str) -> list[dict[str, str]]:
+    """Return variables as container definitions have them, each with `value` or `valueFrom`."""
     return [{"name": variable, name: value} for variable, value in values.items()]
 
 

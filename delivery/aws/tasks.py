@@ -1,7 +1,7 @@
 """Tasks of ECS: started, waited for to their end, and why they did not come to one."""
 
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
@@ -12,6 +12,7 @@ from delivery.errors import HeadwayError, Misconfigured, Rejected, Transient
 from delivery.waiting import until
 
 POLL_SECONDS = 1.0
+DESCRIBED_AT_ONCE = 100  # https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeTasks.html
 # Before and after the program, the task is set up and put away: images are pulled, the network is made.
 AROUND_SECONDS = 600.0
 STOP_SECONDS = 120.0
@@ -57,6 +58,27 @@ class Task:
         return None if code is None else int(code)
 
     @property
+    def address(self) -> str:
+        """Where it is reached in its network; empty before it has an address."""
+        details = [one for attached in self.found.get("attachments", ()) for one in attached.get("details", ())]
+        return next((str(one["value"]) for one in details if one["name"] == "privateIPv4Address"), "")
+
+    @property
+    def is_running(self) -> bool:
+        """Whether its program runs."""
+        return self._program.get("lastStatus") == "RUNNING"
+
+    @property
+    def digest(self) -> str | None:
+        """The digest of the image that its program runs, as ECS says."""
+        return self._program.get("imageDigest")
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """Its tags."""
+        return {one["key"]: one["value"] for one in self.found.get("tags", ())}
+
+    @property
     def reason(self) -> str:
         """Why it stopped, in ECS's words, with what it says of the program."""
         said = (self.found.get("stoppedReason", ""), self._program.get("reason", ""))
@@ -73,8 +95,8 @@ class Tasks:
     def __init__(self, client: Any, settings: TaskSettings) -> None:
         self.client, self.settings = client, settings
 
-    def start(self, definition: str, run: str) -> Task:
-        """Start a task of a definition that is of this one alone: it is started once, however often that is asked.
+    def start(self, definition: str, by: str, *, number: int = 1, tags: Mapping[str, str] | None = None) -> Task:
+        """Start the task `number` of a definition: it is started once, however often that is asked.
 
         Raises Transient when there is no room for it now, Rejected when ECS does not start it for another reason.
         """
@@ -89,8 +111,9 @@ class Tasks:
                 taskDefinition=definition,
                 launchType="FARGATE",
                 networkConfiguration={"awsvpcConfiguration": network},
-                startedBy=run[:128],
-                clientToken=sha256(definition.encode()).hexdigest(),
+                startedBy=by[:128],
+                clientToken=sha256(f"{definition}/{number}".encode()).hexdigest(),
+                tags=[{"key": key, "value": value} for key, value in (tags or {}).items()],
                 propagateTags="TASK_DEFINITION",
             )
         if answer["tasks"]:
@@ -130,14 +153,37 @@ class Tasks:
             raise Transient(f"task {task.id} did not stop within {STOP_SECONDS:g} s")
         return found
 
-    def running(self, run: str) -> list[Task]:
-        """Return the tasks that a run started and that have not stopped."""
+    def running(self, by: str) -> list[Task]:
+        """Return the tasks that were started by `by` and that have not stopped."""
         with aws_errors("ecs"):
-            arns = self.client.list_tasks(cluster=self.settings.cluster, startedBy=run[:128])["taskArns"]
-            if not arns:
-                return []
-            found = self.client.describe_tasks(cluster=self.settings.cluster, tasks=arns)["tasks"]
+            pages = self.client.get_paginator("list_tasks").paginate(cluster=self.settings.cluster, startedBy=by[:128])
+            arns = [arn for page in pages for arn in page["taskArns"]]
+            found = [
+                one
+                for first in range(0, len(arns), DESCRIBED_AT_ONCE)
+                for one in self.client.describe_tasks(
+                    cluster=self.settings.cluster, tasks=arns[first : first + DESCRIBED_AT_ONCE], include=["TAGS"]
+                )["tasks"]
+            ]
         return [task for task in map(Task, found) if not task.has_stopped]
+
+    def running_of(self, tasks: Sequence[Task]) -> list[Task]:
+        """Return those of some tasks, at most a hundred, that have not stopped."""
+        with aws_errors("ecs"):
+            found = self.client.describe_tasks(cluster=self.settings.cluster, tasks=[one.arn for one in tasks])["tasks"]
+        return [task for task in map(Task, found) if not task.has_stopped]
+
+    def definitions(self, family: str) -> list[str]:
+        """Return the task definitions of a family that can be started."""
+        with aws_errors("ecs"):
+            pages = self.client.get_paginator("list_task_definitions").paginate(familyPrefix=family, status="ACTIVE")
+            return [str(arn) for page in pages for arn in page["taskDefinitionArns"]]
+
+    def forget_definitions(self, family: str) -> None:
+        """Make sure that none of a family can be started any more; what runs goes on."""
+        for arn in self.definitions(family):
+            with aws_errors("ecs"):
+                self.client.deregister_task_definition(taskDefinition=arn)
 
     def _until(self, task: Task, condition: Callable[[Task], bool], seconds: float) -> Task | None:
         def look() -> Task | None:

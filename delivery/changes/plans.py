@@ -1,9 +1,12 @@
 """Plans for infrastructure, kept so that nobody can read them and each is carried out once at most."""
 
 import hashlib
+import json
 from base64 import urlsafe_b64encode
+from collections.abc import Iterable
 from contextlib import suppress
 from datetime import UTC, datetime
+from typing import Any
 
 from cryptography.fernet import Fernet, InvalidToken
 from pydantic import SecretStr
@@ -12,7 +15,7 @@ from delivery.errors import Rejected
 from delivery.model import Model
 from delivery.ports.infrastructure import PlannedInfrastructure
 from delivery.ports.store import Store
-from delivery.releases.infrastructure import Drift, InfrastructurePlan
+from delivery.releases.infrastructure import Drift, InfrastructurePlan, Output
 
 AGAIN = "\n  next: headway run makes a new plan"
 
@@ -86,6 +89,24 @@ class PlanBook:
     def close(self, plan: InfrastructurePlan, run: str) -> None:
         """Note that a plan was carried out to its end."""
         self._store.put(self._key(plan, "applied"), Use(run=run, at=datetime.now(UTC)).model_dump_json().encode())
+
+    def keep_outputs(self, app: str, environment: str, outputs: Iterable[Output]) -> None:
+        """Keep what an environment's infrastructure says of itself, but for what is sensitive; the newest counts."""
+        kept = {one.name: one.value for one in outputs if not one.sensitive}
+        if kept == self.outputs(app, environment):
+            return
+        moment = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
+        content = json.dumps(kept, indent=2, sort_keys=True).encode()
+        self._store.put(f"{self._outputs(app, environment)}/{moment}.json", content)
+
+    def outputs(self, app: str, environment: str) -> dict[str, Any] | None:
+        """Return what an environment's infrastructure said of itself last; none: it was never applied by Headway."""
+        keys = list(self._store.keys(self._outputs(app, environment)))
+        return dict(json.loads(self._store.get(keys[-1]))) if keys else None
+
+    @staticmethod
+    def _outputs(app: str, environment: str) -> str:
+        return f"outputs/{app}/{environment}"
 
     def note_drift(self, drift: Drift) -> None:
         """Keep what a look showed."""

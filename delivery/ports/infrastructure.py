@@ -1,5 +1,6 @@
 """What an environment stands on: planned, and changed by exactly the plan that was allowed."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -8,10 +9,15 @@ from delivery.releases.infrastructure import InfrastructurePlan, Output, Resourc
 
 @dataclass(frozen=True)
 class PlannedInfrastructure:
-    """A plan with what is needed to carry it out, in which there are secrets."""
+    """A plan with what is needed to carry it out, in which there are secrets.
+
+    `declared` are the names of all outputs that there will be, `outputs` themselves when nothing changes.
+    """
 
     plan: InfrastructurePlan
     content: bytes = field(repr=False)
+    declared: tuple[str, ...] = ()
+    outputs: Mapping[str, Output] = field(default_factory=dict, repr=False)
 
 
 class Infrastructure(Protocol):
@@ -30,8 +36,11 @@ class Infrastructure(Protocol):
         """Return what would bring it to what is described, or with `destroy` to nothing; nothing is changed."""
         ...
 
-    def apply(self, planned: PlannedInfrastructure) -> None:
-        """Carry out the plan; Rejected, with nothing changed, when it was made from what is not there any more."""
+    def apply(self, planned: PlannedInfrastructure) -> dict[str, Output]:
+        """Carry out the plan, and return what it says of itself then.
+
+        Rejected, with nothing changed, when the plan was made from what is not there any more.
+        """
         ...
 
     def drift(self) -> tuple[ResourceChange, ...]:

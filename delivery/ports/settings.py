@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from pydantic import SecretStr
 
@@ -17,6 +18,7 @@ class EnvironmentSettings:
     `secrets` are variables of every service, `parts` those of single parts, each under its key in headway.yaml.
     `registry` has the images of its releases; none: the platform's own.
     `aws` is whose credentials AWS is asked with; none: those that its own programs find.
+    `outputs` is what its infrastructure said of itself when it was applied last.
     `certificates` reads those of its HTTPS entry as they are now; Misconfigured when one cannot be shown to users.
     """
 
@@ -28,6 +30,7 @@ class EnvironmentSettings:
     parts: Mapping[str, Mapping[str, SecretStr]] = field(default_factory=dict, repr=False)
     certificates: Callable[[], tuple[ServerCertificate, ...]] = field(default=tuple, repr=False)
     aws: AwsAccount | None = None
+    outputs: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     def revealed_to(self, service: str) -> dict[str, str]:
         """Return the secrets of a service as variables: hand them to the target and nowhere else."""

@@ -62,6 +62,18 @@ class Keys(Model):
         said = service.checked.image_check
         return (service.port is not None or not shared) if said is None else said
 
+    def start_levels(self) -> list[list[str]]:
+        """Return the services in groups: each needs only services of groups before it."""
+        levels: list[list[str]] = []
+        started = set(self.backing)
+        waiting = list(self.services)
+        while waiting:
+            level = [name for name in waiting if started.issuperset(self.services[name].needs)]
+            levels.append(level)
+            started.update(level)
+            waiting = [name for name in waiting if name not in started]
+        return levels
+
     def start_order(self) -> list[str]:
         """Return services and backing services so that each comes after what it needs."""
         order: list[str] = []

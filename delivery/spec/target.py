@@ -20,6 +20,10 @@ class TargetSettings(Model):
         """
         yield from ()
 
+    def needed_outputs(self, *, database: bool) -> tuple[str, ...]:
+        """Return which outputs of the environment's infrastructure it needs, and its database where there is one."""
+        return ()
+
     def image_host(self) -> str | None:
         """Return where images are looked for, unless the environment's block says it; none: on this machine."""
         return None

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from delivery.spec.docker_target import DockerTarget
+from delivery.spec.ecs_target import EcsTarget
 from delivery.spec.kinds import ByKind
 from delivery.spec.target import TargetSettings
 
@@ -16,5 +17,5 @@ class MemoryTarget(TargetSettings):
 
 
 # Each with its checks of the environment; a file without a kind means the first one.
-TargetConfig = Annotated[DockerTarget | MemoryTarget, ByKind(left_out="docker")]
+TargetConfig = Annotated[DockerTarget | EcsTarget | MemoryTarget, ByKind(left_out="docker")]
 DEFAULT = DockerTarget()

@@ -21,7 +21,14 @@ from delivery.programs.terraform import Stack, StateLocked
 from delivery.releases.infrastructure import InfrastructurePlan, Output, ResourceChange, StateVersion
 from delivery.spec.infrastructure import Infrastructure
 from delivery.terraform.holder import MARK, attempt, forget, is_dead
-from delivery.terraform.plan_reading import changes_of, drift_of, outputs_of
+from delivery.terraform.plan_reading import (
+    changes_of,
+    declared_outputs,
+    drift_of,
+    known_outputs,
+    outputs_of,
+    told_outputs,
+)
 
 T = TypeVar("T")
 PLUGINS = "TF_PLUGIN_CACHE_DIR"
@@ -78,11 +85,11 @@ class TerraformInfrastructure:
             )
             shown, content = terraform.show(stack, file), file.read_bytes()
             version = _version(terraform.state(stack))
-        return PlannedInfrastructure(
-            self._described(shown, content, version, changes_anything=changes_anything, destroys_all=destroy), content
-        )
+        described = self._described(shown, content, version, changes_anything=changes_anything, destroys_all=destroy)
+        known = {} if changes_anything else known_outputs(shown)
+        return PlannedInfrastructure(described, content, declared_outputs(shown), known)
 
-    def apply(self, planned: PlannedInfrastructure) -> None:
+    def apply(self, planned: PlannedInfrastructure) -> dict[str, Output]:
         """Carry out the plan; see the port."""
         plan = planned.plan
         with self._ready() as stack:
@@ -98,6 +105,7 @@ class TerraformInfrastructure:
                 self._freed(stack, lambda: terraform.apply(stack, file, lock_seconds=self.config.lock_seconds))
             except StateLocked as held:  # the plan is used up: to try again by itself would be refused
                 raise Rejected(f"plan {plan.short} was not carried out: {held}") from held
+            return told_outputs(terraform.outputs(stack))
 
     def drift(self) -> tuple[ResourceChange, ...]:
         """Return what a plan from the files that were applied last would change: nothing, unless somebody else did.
@@ -110,8 +118,7 @@ class TerraformInfrastructure:
     def outputs(self) -> dict[str, Output]:
         """Return the outputs as they are in the state."""
         with self._ready() as stack:
-            told = terraform.outputs(stack)
-        return {name: Output(name=name, sensitive=one["sensitive"], value=one["value"]) for name, one in told.items()}
+            return told_outputs(terraform.outputs(stack))
 
     @contextmanager
     def _ready(self) -> Iterator[Stack]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from delivery.releases.infrastructure import Action, ResourceChange
+from delivery.releases.infrastructure import Action, Output, ResourceChange
 
 # https://developer.hashicorp.com/terraform/internals/json-format#change-representation
 _ACTIONS: Mapping[tuple[str, ...], Action] = {
@@ -31,6 +31,21 @@ def outputs_of(shown: Mapping[str, Any]) -> tuple[str, ...]:
     """Return the names of the outputs that a plan changes."""
     changes = shown.get("output_changes", {})
     return tuple(name for name, change in changes.items() if change["actions"] != ["no-op"])
+
+
+def declared_outputs(shown: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the names of all outputs that the stack has."""
+    return tuple(shown.get("configuration", {}).get("root_module", {}).get("outputs", {}))
+
+
+def known_outputs(shown: Mapping[str, Any]) -> dict[str, Output]:
+    """Return what the stack says of itself as far as the plan knows it: all of it when nothing changes."""
+    return told_outputs(shown.get("planned_values", {}).get("outputs", {}))
+
+
+def told_outputs(told: Mapping[str, Mapping[str, Any]]) -> dict[str, Output]:
+    """Return the outputs that Terraform tells with a value; one that is null has none in a plan."""
+    return {name: Output(name=name, sensitive=one["sensitive"], value=one.get("value")) for name, one in told.items()}
 
 
 def _changes(found: Iterable[Mapping[str, Any]]) -> tuple[ResourceChange, ...]:

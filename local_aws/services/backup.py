@@ -18,6 +18,7 @@ from local_aws.services.errors import Refusal
 ROUTES = (
     "/backup-vaults/(?P<name>[^/]+)/notification-configuration$",
     "/backup-vaults/(?P<name>[^/]+)/access-policy$",
+    "/backup-vaults/(?P<name>[^/]+)/recovery-points/?$",
     "/restore-testing/plans$",
     "/restore-testing/plans/(?P<rest>.+)$",
 )
@@ -191,6 +192,16 @@ def delete_backup_vault(self: BackupResponse) -> Any:
     return _delete_vault(self)
 
 
+def list_recovery_points_by_backup_vault(self: BackupResponse) -> ActionResult:
+    """Return none, for nothing is backed up: "Returns detailed information about the recovery points stored in a backup
+    vault."
+
+    https://docs.aws.amazon.com/aws-backup/latest/devguide/API_ListRecoveryPointsByBackupVault.html
+    """
+    _vault_of(self)
+    return ActionResult({"RecoveryPoints": []})
+
+
 def list_tags(self: BackupResponse) -> ActionResult:
     """Return the tags of what an ARN names, with a slash behind it or not: "Returns the tags assigned to the resource,
     such as a target recovery point, backup plan, or backup vault."
@@ -252,6 +263,7 @@ def add() -> None:
         get_backup_vault_access_policy,
         delete_backup_vault_access_policy,
         delete_backup_vault,
+        list_recovery_points_by_backup_vault,
         list_tags,
     ):
         setattr(BackupResponse, operation.__name__, operation)

@@ -15,8 +15,9 @@ from flows.deliver import deliver
 from flows.drift import drift
 from flows.infrastructure import destroy, plan_destruction
 from flows.overview import environments
-from tasks.infrastructure import open_infrastructure, plan_book
+from tasks.infrastructure import open_infrastructure
 from tasks.lease import lease_book
+from tasks.plan_book import plan_book
 from tests.flows.platform import MEMORY, artifacts
 from tests.support.stacks import PASSWORD, in_folder, needs_terraform, write_stack
 

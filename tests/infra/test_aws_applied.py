@@ -32,8 +32,8 @@ ON_LOCAL_AWS = {
     "skip_metadata_api_check": True,
     "skip_region_validation": True,
 }
-# As Headway's local AWS has no second database of a cluster, and nothing here is worth its protection.
-STAGING = {**ENVIRONMENT, "protected": False, "stop_on_alarms": True, "database": {"insights": False}}
+# As the local AWS has PostgreSQL 15 alone, and nothing here is worth its protection.
+STAGING = {**ENVIRONMENT, "protected": False, "stop_on_alarms": True, "database": {"insights": False, "version": "15"}}
 
 
 @pytest.fixture(scope="module")

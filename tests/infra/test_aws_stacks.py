@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+from collections import Counter
 
 import pytest
 
@@ -14,6 +15,15 @@ pytestmark = [pytest.mark.xdist_group("local-aws")]
 MODULES = sorted(path.name for path in (AWS / "modules").iterdir() if path.is_dir())
 # Operations that know no resource, or none but `*`: each is told so where it stands.
 WITHOUT_RESOURCE = {"Login", "Definitions", "Tasks", "LookAtTraffic"}
+# Their names are there once in an account and a region.
+NAMED_ONCE = {
+    "aws_iam_role",
+    "aws_iam_policy",
+    "aws_lb",
+    "aws_lb_target_group",
+    "aws_cloudwatch_log_group",
+    "aws_backup_plan",
+}
 UNTAGGED = {"aws_codedeploy_deployment_group"}
 
 
@@ -145,6 +155,16 @@ class TestBoth:
         for one in taggable:
             tags = one["values"]["tags_all"] or {}
             assert {"app", "environment", "owner"} <= set(tags), one["address"]
+
+    def test_no_two_resources_of_a_type_want_one_name(self, plan):
+        named = Counter(
+            (one["type"], one["values"].get("region"), one["values"]["name"])
+            for one in resources(plan)
+            if one["type"] in NAMED_ONCE
+        )
+
+        assert len(named) > 1
+        assert [name for name, count in named.items() if count > 1] == []
 
     def test_no_policy_allows_everything(self, plan):
         statements = [one for one in policies(plan) if one["Effect"] == "Allow"]

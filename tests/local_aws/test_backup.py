@@ -230,3 +230,10 @@ def test_restore_testing_that_cannot_be_is_refused(backup, testing):
     assert error_of(select, **nowhere, RestoreTestingSelection=RESTORED) == "ResourceNotFoundException"
     assert error_of(backup.get_restore_testing_plan, **nowhere) == "ResourceNotFoundException"
     assert error_of(backup.delete_restore_testing_plan, **testing) == "InvalidRequestException"
+
+
+def test_a_vault_has_no_recovery_points(backup, vault):
+    assert backup.list_recovery_points_by_backup_vault(BackupVaultName=vault)["RecoveryPoints"] == []
+
+    with pytest.raises(ClientError, match="does not exist"):
+        backup.list_recovery_points_by_backup_vault(BackupVaultName="other")

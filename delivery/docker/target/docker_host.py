@@ -111,7 +111,7 @@ class DockerHost(HostLook):
         starter = Starter(self.client, self.names, self.home, self.host, app, self.environment, self.settings)
         for service in app.services:  # all images first, so that none is waited for with half a slot running
             check_exposed(self.client, starter.image(release, service), service, app.services[service])
-        for level in starter.levels():
+        for level in app.start_levels():
             self._start(router, starter, release, colour, level)
         router.forget_certificates()
         check_served(self.client, router, self._instances(colour))

@@ -4,7 +4,6 @@ import logging
 
 from delivery.docker.target.published import bracketed
 from delivery.docker.target.router import ANY_ADDRESSES, Router
-from delivery.docker.target.serving import routed_to
 from delivery.errors import Misconfigured
 from delivery.ports.settings import EnvironmentSettings
 from delivery.programs import haproxy
@@ -12,6 +11,7 @@ from delivery.programs.haproxy_values import Entry
 from delivery.spec.app import App
 from delivery.spec.docker_target import DockerTarget
 from delivery.spec.health import LOCAL_HOST
+from delivery.traffic.served import routed_to
 
 _log = logging.getLogger(__name__)
 

@@ -1,6 +1,5 @@
 """Proof that instances are well and serve the release they should: asked one by one, through the router."""
 
-import json
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
@@ -19,6 +18,7 @@ from delivery.docker.target.router_runtime import Runtime
 from delivery.errors import Rejected, ReleaseUnhealthy, Transient
 from delivery.ports.slots import Colour
 from delivery.spec.answer import Answer
+from delivery.traffic.served import as_version, routed_to, version_problem
 
 BETWEEN_SECONDS = 0.1
 ASKED_IN_A_ROW = 5
@@ -149,7 +149,7 @@ def check_public(router: Router, instances: Sequence[Instance], shares: Mapping[
 def _agree(http_probe: HttpProbe, path: str, service: str, allowed: set[str]) -> None:
     agreed, told, deadline = 0, "", time.monotonic() + AGREE_SECONDS
     while agreed < ASKED_IN_A_ROW:
-        answer = _as_version(http_probe.get(path))
+        answer = as_version(http_probe.get(path))
         told = answer.get("digest", "")
         if "digest" not in answer and "revision" in answer:
             return  # it tells revisions alone: the instances were asked for theirs
@@ -157,12 +157,6 @@ def _agree(http_probe: HttpProbe, path: str, service: str, allowed: set[str]) ->
         if not agreed and time.monotonic() > deadline:
             expected = " or ".join(sorted(allowed))
             raise ReleaseUnhealthy(f"users of {service} are served {told or 'no version'} at {path}, not {expected}")
-
-
-def routed_to(path: str, routes: Mapping[str, str], host: str = "") -> str:
-    """Return the service that users of a host reach under `path`: the longest prefix of whole parts says it."""
-    matching = [way for way in routes if f"{host}{path}/".startswith(f"{way.rstrip('/')}/")]
-    return routes[max(matching, key=len)] if matching else ""
 
 
 def runtime_digest(client: DockerClient, instance: Instance) -> str | None:
@@ -179,15 +173,7 @@ def served_version(ask: Ask, instance: Instance) -> dict[str, str]:
     """Return what the instance's version path tells; empty when it has none or does not answer with JSON."""
     if not instance.file.version or not instance.file.port:
         return {}
-    return _as_version(ask(instance, instance.file.version))
-
-
-def _as_version(answer: Answer) -> dict[str, str]:
-    try:
-        told = json.loads(answer.body)
-    except ValueError:
-        return {}
-    return {key: str(value) for key, value in told.items()} if isinstance(told, dict) else {}
+    return as_version(ask(instance, instance.file.version))
 
 
 def unhealthy(instance: Instance, problem: str) -> ReleaseUnhealthy:
@@ -202,11 +188,7 @@ def _check_version(ask: Ask, instance: Instance) -> str | None:
     if not instance.file.version or not instance.file.port:
         return None
     told = served_version(ask, instance)
-    expected = {"digest": instance.digest, "revision": instance.release.revision.sha}
-    known = {key: told[key] for key in expected if key in told and expected[key]}
-    if not known:
-        raise unhealthy(instance, f"tells neither digest nor revision at {instance.file.version} (found {told})")
-    for key, value in known.items():
-        if value != expected[key]:
-            raise unhealthy(instance, f"serves {key} {value}, not {expected[key]}")
+    revision = instance.release.revision.sha
+    if problem := version_problem(told, instance.file.version, digest=instance.digest, revision=revision):
+        raise unhealthy(instance, problem)
     return told.get("digest")

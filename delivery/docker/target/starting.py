@@ -1,4 +1,4 @@
-"""The instances of a release: from which image, with which variables, and in which order they start."""
+"""The instances of a release: from which image and with which variables they start."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,13 +11,13 @@ from delivery.docker.images.bases import resolve_base
 from delivery.docker.images.registry_state import own_registry
 from delivery.docker.target.instances import Instance, create_instance
 from delivery.home import Home
-from delivery.ports.database import SECRET_VARIABLES, standard_variables
+from delivery.ports.database import SECRET_VARIABLES
+from delivery.ports.instance_variables import instance_variables
 from delivery.ports.settings import EnvironmentSettings
 from delivery.ports.slots import Colour
 from delivery.releases.release import Release
 from delivery.spec.app import App
 from delivery.spec.environments import Environment
-from delivery.spec.variables import fill
 
 
 @dataclass(frozen=True)
@@ -63,32 +63,6 @@ class Starter:
         asked = registry.reference(release.images[name]) if name in release.images else name
         return resolve_base(asked, home=self.home, host=self.host, stand_ins=self.app.stand_ins).used
 
-    def levels(self) -> list[list[str]]:
-        """Return the services in groups: each needs only services of groups before it."""
-        levels: list[list[str]] = []
-        started = set(self.app.backing)
-        waiting = list(self.app.services)
-        while waiting:
-            level = [name for name in waiting if started.issuperset(self.app.services[name].needs)]
-            levels.append(level)
-            started.update(level)
-            waiting = [name for name in waiting if name not in started]
-        return levels
-
     def _env(self, release: Release, service: str) -> dict[str, str]:
-        """Return the instance's variables; it may hold secrets. What the environment says wins over the service."""
         access = find_database(self.names, host=self.host) if self.app.database else None
-        facts = access.facts() if access else {}
-        image = release.images.get(self.app.service_image(service))
-        ours = {
-            "HEADWAY_ENVIRONMENT": self.settings.environment,
-            "HEADWAY_REVISION": release.revision.sha,
-            "HEADWAY_DIGEST": image.digest if image else "",
-        }
-        return {
-            **standard_variables(access),
-            **ours,
-            **fill(f"headway.yaml: services.{service}.env", self.app.services[service].env, facts),
-            **fill(f"headway.yaml: environments.{self.settings.environment}.env", self.environment.env, facts),
-            **self.settings.revealed_to(service),
-        }
+        return instance_variables(self.app, self.environment, self.settings, release, service, access)

@@ -12,6 +12,8 @@ output "service" {
     task_role            = module.service.task_role
     traffic_role         = module.service.traffic_role
     log_group            = module.service.log_group
+    public_tasks         = var.nat == "none"
+    bucket               = split(":::", var.artifacts)[1]
   }
 }
 

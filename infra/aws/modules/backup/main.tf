@@ -75,7 +75,7 @@ data "aws_iam_policy_document" "assume" {
 }
 
 resource "aws_iam_role" "backup" {
-  name               = "${var.name}-backup"
+  name               = "${var.name}-aws-backup"
   assume_role_policy = data.aws_iam_policy_document.assume.json
 }
 

@@ -1,0 +1,57 @@
+"""What stands in headway.yaml about a cluster of ECS as a target, and what does not fit with it."""
+
+from collections.abc import Iterator, Mapping
+from typing import Literal
+
+from pydantic import Field
+
+from delivery.spec.fargate import FARGATE, smallest_task
+from delivery.spec.parts import memory_bytes
+from delivery.spec.services import Service
+from delivery.spec.shift import ShiftPlan
+from delivery.spec.target import TargetSettings
+
+
+class EcsTarget(TargetSettings):
+    """Releases run as tasks of Fargate in a cluster of ECS, which are reached at addresses of their own.
+
+    What is not said here is taken from the outputs `service` and `database` of the environment's infrastructure.
+    """
+
+    kind: Literal["ecs"] = Field(description="said, for the default is docker")
+    cluster: str | None = Field(None, description="the cluster's name")
+    subnets: tuple[str, ...] = Field((), description="subnets of tasks")
+    security_groups: tuple[str, ...] = Field((), description="security groups of tasks")
+    execution_role: str | None = Field(None, description="ARN of the role that tasks are started with")
+    task_role: str | None = Field(None, description="ARN of the role that the application is to AWS")
+    log_group: str | None = Field(None, description="where tasks write")
+    bucket: str | None = Field(None, description="bucket for what is known of the environment, and for files of jobs")
+    public_address: bool = Field(False, description="whether tasks get one: in subnets without a gateway")
+    instance: str | None = Field(None, description="name of the RDS instance with the application's database")
+    courier_image: str = Field(
+        "public.ecr.aws/docker/library/python:3.11-alpine", description="has Python; carries files out of jobs"
+    )
+    client_image: str = Field(
+        "public.ecr.aws/docker/library/postgres:17-alpine",
+        description="has PostgreSQL's programs",
+    )
+
+    def problems(
+        self, before: Mapping[str, TargetSettings], shift: ShiftPlan, services: Mapping[str, Service]
+    ) -> Iterator[str]:
+        """Yield what tasks cannot do: traffic in parts, volumes that stay, and what is larger than any task."""
+        if len(shift.steps) > 1:
+            yield "shift: tasks at addresses of their own get all traffic or none; allowed: AllAtOnce"
+        for name, service in services.items():
+            if service.volumes:
+                yield f"target: ecs keeps no volumes (services.{name}.volumes); allowed: a database, or a bucket of S3"
+            if not smallest_task(service.cpus, memory_bytes(service.memory) if service.memory else None):
+                cpu, sizes = max(FARGATE.items())
+                most = f"{cpu / 1024:g} cpus and {sizes[-1] // 1024}g of memory"
+                yield f"target: Fargate has no task as large as services.{name}; allowed: at most {most}"
+
+    def needed_outputs(self, *, database: bool) -> tuple[str, ...]:
+        """Return `service`, and `database` when the application has one, unless all of that is said here."""
+        said = (self.cluster, self.subnets, self.security_groups, self.execution_role, self.log_group, self.bucket)
+        needed = () if all(said) else ("service",)
+        return (*needed, "database") if database and not self.instance else needed
