@@ -5,11 +5,15 @@ export HEADWAY_STARTED := $(shell date +%s)
 LOCK := .venv/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes \
 	--no-header --no-annotate --no-emit-index-url pyproject.toml requirements.in
 
-.PHONY: verify-aws run wheel test acceptance lint bench bench-releases bench-faults bench-chaos lock setup down
+.PHONY: verify-aws run-aws run wheel test acceptance lint bench bench-releases bench-faults bench-chaos lock setup down
 
 run: ## set everything up and deliver examples/taskmanager
 	@infra/setup.sh run
 	@$(HEADWAY) run examples/taskmanager
+
+run-aws: ## the same on a local AWS: Terraform, ECR, ECS, RDS; docs/infrastructure.md says what it makes and how it goes again
+	@infra/setup.sh dev
+	@infra/run-aws.sh
 
 wheel: ## dist/headway-VERSION-py3-none-any.whl, for `uv tool install` or `pipx install`
 	@infra/setup.sh run

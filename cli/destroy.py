@@ -53,11 +53,13 @@ def destroy(
         if not plan.changes:
             raise Rejected(f"there is nothing of {environment} of {app.app} in workspace {plan.workspace}")
         ask_for(environment, what="the environment's name", where="headway destroy", yes=yes)
-        asyncio.run(flow(app, str(source), plan))
+        stays = asyncio.run(flow(app, str(source), plan))
     if as_json:
-        print_json(plan.model_dump(mode="json"))
+        print_json({**plan.model_dump(mode="json"), "stays": stays})
     else:
         say(f"destroyed {environment} of {app.app}: {counted(len(plan.changes), 'resource')}", "green")
+        for line in stays:
+            say(f"  stays: {line}")
 
 
 def _show(plan: InfrastructurePlan) -> None:

@@ -8,6 +8,7 @@ import typer
 from cli import (
     approve,
     backup,
+    bootstrap,
     check,
     database,
     destroy,
@@ -50,6 +51,7 @@ app.command("restore")(backup.restore)
 app.add_typer(database.database, name="database")
 app.command("recover")(recover.recover)
 app.command("remove")(remove.remove)
+app.command("bootstrap")(bootstrap.bootstrap)
 app.command("destroy")(destroy.destroy)
 app.command("up")(platform.up)
 app.command("ui")(platform.ui)

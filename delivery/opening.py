@@ -1,7 +1,7 @@
 """The one module that knows every kind of place: from an environment's configuration to an environment that is open."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Protocol
 
@@ -14,6 +14,7 @@ from delivery.ports.registry import Registry
 from delivery.ports.secrets import SecretReader
 from delivery.ports.settings import EnvironmentSettings
 from delivery.spec.app import App, environment_of
+from delivery.spec.ecs_target import EcsTarget
 from delivery.spec.environments import Environment
 
 
@@ -92,6 +93,16 @@ def account_looks(account: AwsAccount, whose: str) -> tuple[Look, ...]:
     return account_looks(account, whose)
 
 
+def target_looks(app: App, settings: EnvironmentSettings) -> tuple[Look, ...]:
+    """Return what is asked of where an environment runs before anything is changed, beside what is live there."""
+    target = environment_of(app, settings.environment).target
+    if not isinstance(target, EcsTarget):
+        return ()
+    from delivery.aws.preflight import target_looks
+
+    return target_looks(target, settings)
+
+
 def open_infrastructure(
     app: App, environment: str, settings: EnvironmentSettings, *, source: Path, run: str
 ) -> Infrastructure | None:
@@ -100,10 +111,45 @@ def open_infrastructure(
     if config is None:
         return None
     from delivery.terraform.infrastructure import StackPlace, TerraformInfrastructure
+    from delivery.terraform.own_stacks import own_variables
 
     variables = _aws_variables(settings.aws) if settings.aws else {}
-    place = StackPlace(app.app, environment, run, source, Home.current().root, variables)
+    own = own_variables(app, variables)
+    place = StackPlace(app.app, environment, run, source, Home.current().root, variables, own)
     return TerraformInfrastructure(config, place)
+
+
+def what_stays(app: App, environment: str, settings: EnvironmentSettings) -> tuple[str, ...]:
+    """Return in words what is left on purpose of a destroyed infrastructure; `settings` are those from before."""
+    if not isinstance(environment_of(app, environment).target, EcsTarget):
+        return ()
+    from delivery.aws.access import AwsAccess
+    from delivery.aws.what_stays import what_stays
+
+    return what_stays(AwsAccess(settings.aws or AwsAccount()).in_phase("infrastructure"), settings.outputs)
+
+
+def make_state_bucket(bucket: str) -> bool:
+    """Make sure there is the bucket for Terraform's state, and return whether it was made now."""
+    from delivery.aws.access import AwsAccess
+    from delivery.aws.state_bucket import make_state_bucket
+
+    return make_state_bucket(AwsAccess(), bucket)
+
+
+def open_shared_infrastructure(
+    app: str, variables: Mapping[str, object], *, bucket: str, scratch: Path
+) -> Infrastructure:
+    """Return what all environments of an application on AWS share; its files are laid out in `scratch`."""
+    from delivery.spec.infrastructure import Infrastructure as Config
+    from delivery.terraform.infrastructure import StackPlace, TerraformInfrastructure
+    from delivery.terraform.own_stacks import SHARED, lay_out, shared_backend, shared_variables
+
+    lay_out(SHARED, scratch)
+    config = Config(
+        terraform=SHARED, variables={**shared_variables(), **variables}, backend=shared_backend(app, bucket)
+    )
+    return TerraformInfrastructure(config, StackPlace(app, "shared", "bootstrap", scratch, Home.current().root))
 
 
 def _aws_variables(account: AwsAccount) -> dict[str, str]:

@@ -84,7 +84,7 @@ def check_outputs(planned: PlannedInfrastructure, app: App, environment: str) ->
     needed = environment_of(app, environment).target.needed_outputs(database=app.database is not None)
     if missing := [name for name in needed if name not in planned.declared]:
         raise Misconfigured(
-            f"headway.yaml: environments.{environment}.infrastructure.terraform: stack {planned.plan.stack}",
+            f"headway.yaml: environments.{environment}.infrastructure: stack {planned.plan.stack}",
             f"has no output {' and no output '.join(missing)}, which the environment's target needs",
             ", ".join(planned.declared) or "none",
             next_step="add it to the stack, or say under `target` what it would tell",
@@ -141,11 +141,14 @@ def plan_destruction(app: App, environment: str, source: Path, run: str) -> Infr
 
 
 @step(timeout_seconds=MOST_SECONDS, retries=0, name="destroy the infrastructure of {environment}", keep=False)
-def carry_out_destruction(app: App, environment: str, source: str, plan: InfrastructurePlan, run: str) -> None:
-    """Carry out a plan that somebody has agreed to, whatever it loses."""
-    infrastructure = open_infrastructure(app, environment, Path(source), run)
+def carry_out_destruction(
+    app: App, environment: str, source: str, plan: InfrastructurePlan, run: str
+) -> tuple[str, ...]:
+    """Carry out a plan that somebody has agreed to, whatever it loses; return in words what is left on purpose."""
+    infrastructure, settings = open_infrastructure(app, environment, Path(source), run), load_settings(app, environment)
     assert infrastructure
     _carry_out(infrastructure, plan, run)
+    return opening.what_stays(app, environment, settings)
 
 
 def _order_of_live(app: str, environment: str) -> Order:

@@ -83,6 +83,7 @@ def _secret(name: str, account: AwsAccount | None) -> str:
 
 
 def _place(settings: EnvironmentSettings, app: App) -> Iterator[Look]:
+    yield from opening.target_looks(app, settings)
     yield Look(f"target of {settings.environment}", partial(_observed, app, settings.environment))
 
 

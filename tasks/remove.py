@@ -86,6 +86,14 @@ def remove_environments(leases: Sequence[Lease], run: str, *, backups: bool = Fa
     return removed
 
 
+@step(timeout_seconds=900, retries=0, name="remove what runs in {lease.environment}", keep=False)
+def remove_what_runs(lease: Lease, run: str) -> list[str]:
+    """Remove what the leased environment runs, and return the names of it; its settings stay."""
+    if all((one.app.app, one.environment) != (lease.app, lease.environment) for one in current_environments()):
+        return []
+    return [f"{one.kind} {one.name}" for one in _remove(lease, run, backups=False, settings=False)]
+
+
 @step(timeout_seconds=300, keep=False)
 def remove_images(remains: Remains) -> list[str]:
     """Remove the application's images when none of its environments stays, and forget its folder."""
@@ -116,7 +124,7 @@ def _look(app: str, environment: str) -> EnvironmentRemains:
         )
 
 
-def _remove(lease: Lease, run: str, *, backups: bool) -> tuple[Belonging, ...]:
+def _remove(lease: Lease, run: str, *, backups: bool, settings: bool = True) -> tuple[Belonging, ...]:
     app, environment, store = lease.app, lease.environment, current_store()
     journal = Journal(store, app, environment)
     last = journal.last()
@@ -138,7 +146,8 @@ def _remove(lease: Lease, run: str, *, backups: bool) -> tuple[Belonging, ...]:
             for kept in opened.backups.kept() if backups else ():
                 opened.backups.forget(kept.name)
                 removed = (*removed, Belonging(kind="backup", name=kept.name))
-    remove_settings(app, environment)
+    if settings:
+        remove_settings(app, environment)
     if last is not None:
         entry = HistoryEntry(at=datetime.now(UTC), run=run, happening="removed", release=last.release)
         Archive(store).add_history(environment, entry)

@@ -7,10 +7,13 @@ from botocore.exceptions import ClientError
 from delivery.aws.access import AwsAccess, account_of
 from delivery.aws.bucket import check_bucket
 from delivery.aws.failures import aws_errors, code_of
+from delivery.aws.stack_outputs import is_known, task_settings
 from delivery.aws.task_definition import TaskSettings, check_size
 from delivery.errors import Misconfigured
 from delivery.ports.aws_account import PHASES, AwsAccount
 from delivery.ports.preflight import Look
+from delivery.ports.settings import EnvironmentSettings
+from delivery.spec.ecs_target import EcsTarget
 
 FARGATE_VCPUS = "L-3032A538"  # "Fargate On-Demand vCPU resource count"
 
@@ -24,6 +27,14 @@ def account_looks(account: AwsAccount, whose: str) -> tuple[Look, ...]:
         phases = [phase for phase in PHASES if named.get(phase) == role]
         looks.append(Look(f"AWS role for {', '.join(phases)}", partial(_role, access.in_phase(phases[0]))))
     return tuple(looks)
+
+
+def target_looks(target: EcsTarget, settings: EnvironmentSettings) -> tuple[Look, ...]:
+    """Return what is asked of a cluster before a release; before its infrastructure was applied nothing can be."""
+    if not is_known(target, settings):
+        return (Look("infrastructure", partial(str, "not applied yet: headway run does that")),)
+    access = AwsAccess(settings.aws or AwsAccount(), tries=2)
+    return task_looks(access.in_phase("release"), task_settings(target, settings))
 
 
 def task_looks(access: AwsAccess, settings: TaskSettings) -> tuple[Look, ...]:

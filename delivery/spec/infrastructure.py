@@ -1,9 +1,9 @@
 """What stands in headway.yaml about the infrastructure of an environment: a stack of Terraform, in a workspace."""
 
 import json
-from typing import Any
+from typing import Any, Literal, Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from delivery.model import Model
 
@@ -26,7 +26,10 @@ NAME_OF_WORKSPACE = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,89}$"
 class Infrastructure(Model):
     """A stack that is planned, approved and applied before a release goes where it leads."""
 
-    terraform: str = Field(description="folder of the stack; it names a backend for its state")
+    terraform: str | None = Field(None, description="folder of the stack; it names a backend for its state")
+    stack: Literal["aws/environment"] | None = Field(
+        None, description="one that Headway brings, instead of a folder: what it can tell of its variables is filled in"
+    )
     workspace: str | None = Field(
         None, pattern=NAME_OF_WORKSPACE, description="of the stack; left out: the environment's name"
     )
@@ -39,6 +42,15 @@ class Infrastructure(Model):
     plan_minutes: int = Field(1440, ge=1, le=10080, description="after it a plan that was not applied is refused")
     timeout_seconds: int = Field(3600, ge=10, le=21600, description="of a plan or an apply")
 
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Self:
+        if (self.terraform is None) == (self.stack is None):
+            found = "both" if self.stack else "neither"
+            raise ValueError(f"found {found}; allowed: `terraform`, a folder of yours, or `stack`, one of Headway's")
+        if self.stack and not self.backend.get("bucket"):
+            raise ValueError("backend.bucket: is needed with `stack`: the bucket that its state is in")
+        return self
+
     @field_validator("variables")
     @classmethod
     def _plain(cls, value: dict[str, Any]) -> dict[str, Any]:
@@ -50,6 +62,11 @@ class Infrastructure(Model):
                     f"{name}: found {one!r}; allowed: text, numbers, true and false, lists, maps"
                 ) from error
         return value
+
+    @property
+    def called(self) -> str:
+        """What people call the stack."""
+        return self.terraform or f"headway:{self.stack}"
 
     def workspace_of(self, environment: str) -> str:
         """Return the workspace of an environment."""

@@ -58,7 +58,7 @@ def _named_files(app: App) -> Iterable[tuple[str, str, str]]:
         for number, path in enumerate(files_of(part.env_file)):
             yield f"{key}.env_file" if isinstance(part.env_file, str) else f"{key}.env_file[{number}]", path, "file"
     for name, environment in app.environments.items():
-        if environment.infrastructure:
+        if environment.infrastructure and environment.infrastructure.terraform:
             yield f"environments.{name}.infrastructure.terraform", environment.infrastructure.terraform, "folder"
     migrate = app.database.migrate if app.database else None
     for number, folder in enumerate(migrate.folders if migrate else ()):

@@ -21,6 +21,7 @@ from delivery.programs.terraform import Stack, StateLocked
 from delivery.releases.infrastructure import InfrastructurePlan, Output, ResourceChange, StateVersion
 from delivery.spec.infrastructure import Infrastructure
 from delivery.terraform.holder import MARK, attempt, forget, is_dead
+from delivery.terraform.own_stacks import lay_out, own_backend
 from delivery.terraform.plan_reading import (
     changes_of,
     declared_outputs,
@@ -36,7 +37,10 @@ PLUGINS = "TF_PLUGIN_CACHE_DIR"
 
 @dataclass(frozen=True)
 class StackPlace:
-    """Whose stack it is, where its files lie, and the folder of the platform for what must be found after a crash."""
+    """Whose stack it is, where its files lie, and the folder of the platform for what must be found after a crash.
+
+    `variables` are those that Terraform is started with, `own` what a stack of Headway's is told of the application.
+    """
 
     app: str
     environment: str
@@ -44,6 +48,7 @@ class StackPlace:
     source: Path
     home: Path
     variables: Mapping[str, str] = field(default_factory=dict, repr=False)
+    own: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def mark(self) -> str:
@@ -128,8 +133,9 @@ class TerraformInfrastructure:
         (self.place.home / "work").mkdir(mode=0o700, parents=True, exist_ok=True)
         data = Path(mkdtemp(prefix="terraform-", dir=self.place.home / "work"))
         self.place.plugins.mkdir(mode=0o700, parents=True, exist_ok=True)
+        own = self.config.stack
         stack = Stack(
-            folder=self.place.source / self.config.terraform,
+            folder=lay_out(own, data / "stack") if own else self.place.source / str(self.config.terraform),
             data=data,
             workspace=self.workspace,
             variables={**self.place.variables, MARK: self.place.mark, PLUGINS: str(self.place.plugins)},
@@ -137,7 +143,7 @@ class TerraformInfrastructure:
         )
         try:
             with FileLock(self.place.plugins / ".lock"):  # what is kept there may be written by one at a time
-                terraform.init(stack, self.config.backend)
+                terraform.init(stack, self._backend())
             _check_backend(stack)
             terraform.select(stack)
             yield stack
@@ -160,8 +166,14 @@ class TerraformInfrastructure:
 
     def _values(self, stack: Stack) -> Path:
         path = stack.data / "variables.json"
-        path.write_text(json.dumps(self.config.variables))
+        known = self.place.own if self.config.stack else {}
+        path.write_text(json.dumps({**known, **self.config.variables}))
         return path
+
+    def _backend(self) -> Mapping[str, str | bool | int]:
+        if not self.config.stack:
+            return self.config.backend
+        return own_backend(self.config, self.place.app, self.place.variables)
 
     def _described(
         self,
@@ -178,7 +190,7 @@ class TerraformInfrastructure:
             sha256=hashlib.sha256(content).hexdigest(),
             app=self.place.app,
             environment=self.place.environment,
-            stack=self.config.terraform,
+            stack=self.config.called,
             workspace=self.workspace,
             run=self.place.run,
             made_at=now,

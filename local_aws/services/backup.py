@@ -18,7 +18,8 @@ from local_aws.services.errors import Refusal
 ROUTES = (
     "/backup-vaults/(?P<name>[^/]+)/notification-configuration$",
     "/backup-vaults/(?P<name>[^/]+)/access-policy$",
-    "/backup-vaults/(?P<name>[^/]+)/recovery-points/?$",
+    "/backup-vaults/(?P<name>[^/]+)/recovery-points/$",
+    "/backup-vaults/(?P<name>[^/]+)/recovery-points$",
     "/restore-testing/plans$",
     "/restore-testing/plans/(?P<rest>.+)$",
 )
