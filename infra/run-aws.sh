@@ -5,7 +5,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 headway=.venv/bin/headway
-example=examples/taskmanager
+example=${EXAMPLE:-examples/taskmanager}
 evidence=taskmanager-evidence
 
 command -v terraform >/dev/null 2>&1 || {
@@ -35,14 +35,14 @@ timed() {
 
 export HEADWAY_STORE="s3://$evidence/headway" HEADWAY_REGISTRY=ecr://
 if [ "${1:-run}" = destroy ]; then
-    $headway destroy aws-production --project $example --yes
-    exec $headway destroy aws-staging --project $example --yes
+    $headway destroy aws-production --project "$example" --yes
+    exec $headway destroy aws-staging --project "$example" --yes
 fi
 # The store is in a bucket that is not there yet: until it is, the platform keeps its state in a folder.
 HEADWAY_STORE='' HEADWAY_REGISTRY='' timed 'local AWS' $headway up --aws
-timed 'what environments share' $headway bootstrap --project $example --state-bucket taskmanager-state \
+timed 'what environments share' $headway bootstrap --project "$example" --state-bucket taskmanager-state \
     --evidence-bucket $evidence --owner team-taskmanager --force-destroy --yes
 $headway down
 timed 'platform' $headway up --aws
-timed 'delivery' $headway run $example --environment aws-production
-$headway plan $example --environment aws-production
+timed 'delivery' $headway run "$example" --environment aws-production
+$headway plan "$example" --environment aws-production

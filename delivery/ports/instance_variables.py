@@ -5,7 +5,7 @@ from delivery.ports.settings import EnvironmentSettings
 from delivery.releases.release import Release
 from delivery.spec.app import App
 from delivery.spec.environments import Environment
-from delivery.spec.variables import fill
+from delivery.spec.variables import fill, output_facts
 
 
 def instance_variables(
@@ -28,6 +28,10 @@ def instance_variables(
         **standard_variables(access),
         **ours,
         **fill(f"headway.yaml: services.{service}.env", app.services[service].env, facts),
-        **fill(f"headway.yaml: environments.{settings.environment}.env", environment.env, facts),
+        **fill(
+            f"headway.yaml: environments.{settings.environment}.env",
+            environment.env,
+            {**facts, **output_facts(settings.outputs)},
+        ),
         **settings.revealed_to(service),
     }

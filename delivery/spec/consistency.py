@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator, Mapping
 
 from delivery.spec.keys import Keys
 from delivery.spec.target import TargetSettings
-from delivery.spec.variables import DATABASE_FACTS, placeholders
+from delivery.spec.variables import DATABASE_FACTS, INFRASTRUCTURE, placeholders
 
 
 def problems_of(app: Keys) -> list[str]:
@@ -51,6 +51,7 @@ def _unknown_placeholders(app: Keys) -> Iterator[str]:
     facts = DATABASE_FACTS if app.database else ()
     places = {f"services.{name}.env": (service.env, facts) for name, service in app.services.items()}
     places |= {f"environments.{name}.env": (one.env, facts) for name, one in app.environments.items()}
+    stands = {f"environments.{name}.env" for name, one in app.environments.items() if one.infrastructure}
     places |= {f"backing.{name}.env": (one.env, ()) for name, one in app.backing.items()}
     for name, suite in app.suites.items():
         own = facts if suite.database or suite.services else ()
@@ -60,7 +61,7 @@ def _unknown_placeholders(app: Keys) -> Iterator[str]:
     for where, (env, allowed) in places.items():
         for variable, text in env.items():
             for name in placeholders(text):
-                if name not in allowed:
+                if name not in allowed and not (where in stands and name.startswith(INFRASTRUCTURE)):
                     shown = ", ".join(f"${{{one}}}" for one in allowed) or "none here"
                     yield f"{where}.{variable}: found ${{{name}}}; allowed: {shown}"
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from typing import Any
 
 from pydantic import SecretStr
 
@@ -12,6 +13,26 @@ _PLACEHOLDER = re.compile(r"\$\{([a-z_]+(?:\.[a-z_]+)*)\}")
 
 # What `${…}` stands for when the application has a database.
 DATABASE_FACTS = tuple(f"database.{fact}" for fact in ("url", "host", "port", "name", "user", "password"))
+
+
+# In the variables of an environment that has one: `${infrastructure.OUTPUT.KEY}` is what its stack says of itself.
+INFRASTRUCTURE = "infrastructure."
+
+
+def output_facts(outputs: Mapping[str, Any]) -> dict[str, str]:
+    """Return what the outputs of a stack stand for in variables: text and numbers, by the keys that lead to them."""
+    found: dict[str, str] = {}
+
+    def add(key: str, value: object) -> None:
+        if isinstance(value, Mapping):
+            for name, one in value.items():
+                add(f"{key}.{name}", one)
+        elif isinstance(value, str | int | float) and not isinstance(value, bool):
+            found[key] = str(value)
+
+    for name, value in outputs.items():
+        add(f"{INFRASTRUCTURE}{name}", value)
+    return found
 
 
 def placeholders(text: str) -> list[str]:

@@ -41,11 +41,12 @@ module "auth" {
   name      = local.name
   region    = var.region
   kind      = var.auth.kind
-  domain    = var.auth.domain
+  domain    = coalesce(var.auth.domain, "${var.bucket_prefix}-${local.name}")
   audience  = var.auth.audience
   callbacks = var.auth.callbacks
   logouts   = var.auth.logouts
   protected = var.protected
+  endpoint  = var.aws_endpoint
 }
 
 module "service" {

@@ -41,7 +41,7 @@ variable "auth" {
   description = "Who signs users in; none: nobody."
   type = object({
     kind      = string
-    domain    = string
+    domain    = optional(string)
     audience  = optional(string)
     callbacks = optional(list(string), ["https://localhost/callback"])
     logouts   = optional(list(string), ["https://localhost/"])

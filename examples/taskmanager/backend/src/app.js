@@ -1,12 +1,19 @@
 "use strict";
 
 const { fastify, LogController } = require("fastify");
+const { attachmentRoutes } = require("./attachment-routes");
 const { compileSchema, explain, filter, idempotencyKey, newTask, taskChanges, taskId } = require("./schemas");
+const { Refused } = require("./sign-in");
 
 const QUIET = new Set(["/healthz", "/version"]);
 
-/** The HTTP application; `tasks`, `ping` and `version` come from outside so that tests can bring their own. */
-function buildApp({ tasks, ping, version, log }) {
+/**
+ * The HTTP application; what it stands on comes from outside so that tests can bring their own.
+ *
+ * With `signedIn` (a request's headers → claims, or it rejects) everything below /api/ needs a token. With `attachments`
+ * tasks have files.
+ */
+function buildApp({ tasks, ping, version, log, signedIn, attachments }) {
   const app = fastify({
     loggerInstance: log,
     logController: new LogController({ disableRequestLogging: true }), // one line a request, below
@@ -32,11 +39,17 @@ function buildApp({ tasks, ping, version, log }) {
     }
   });
   app.get("/version", async () => version);
-  taskRoutes(app, tasks);
+  if (signedIn) {
+    app.addHook("onRequest", async (request) => {
+      if (request.url.startsWith("/api/")) request.user = await signedIn(request.headers);
+    });
+  }
+  taskRoutes(app, tasks, attachments);
+  if (attachments) app.register(attachmentRoutes(tasks, attachments));
   return app;
 }
 
-function taskRoutes(app, tasks) {
+function taskRoutes(app, tasks, attachments) {
   const missing = (reply, id) => reply.code(404).send({ error: `there is no task ${id}` });
 
   app.get("/api/tasks", { schema: { querystring: filter } }, async ({ query }) => ({ tasks: await tasks.list(query) }));
@@ -52,14 +65,18 @@ function taskRoutes(app, tasks) {
   app.patch("/api/tasks/:id", { schema: { params: taskId, body: taskChanges } }, async ({ params, body }, reply) =>
     (await tasks.update(params.id, body)) ?? missing(reply, params.id));
 
-  app.delete("/api/tasks/:id", { schema: { params: taskId } }, async ({ params }, reply) =>
-    (await tasks.remove(params.id)) ? reply.code(204).send() : missing(reply, params.id));
+  app.delete("/api/tasks/:id", { schema: { params: taskId } }, async ({ params }, reply) => {
+    if (!(await tasks.remove(params.id))) return missing(reply, params.id);
+    await attachments?.removeAll(params.id);
+    return reply.code(204).send();
+  });
 }
 
 function answerErrors(app) {
   app.setErrorHandler((error, request, reply) => {
     const status = error.statusCode ?? 500;
-    if (status < 500) return reply.code(status).send({ error: error.message });
+    if (status === 401) reply.header("www-authenticate", "Bearer");
+    if (status < 500 || error instanceof Refused) return reply.code(status).send({ error: error.message });
     request.log.error({ err: error }, "request failed");
     return reply.code(status).send({ error: "something went wrong here; try again in a moment" });
   });

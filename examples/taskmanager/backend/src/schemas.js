@@ -36,6 +36,25 @@ const taskChanges = {
   properties: { title, notes, due_on, done: { type: "boolean" } },
 };
 
+const MOST_BYTES = 10 * 1024 * 1024;
+const name = { type: "string", maxLength: 100, pattern: "^[\\w-][\\w. -]*$" };
+
+const attachmentName = {
+  type: "object",
+  properties: { ...taskId.properties, name },
+};
+
+const newAttachment = {
+  type: "object",
+  additionalProperties: false,
+  required: ["name", "type", "size"],
+  properties: {
+    name,
+    type: { type: "string", maxLength: 100, pattern: "^[\\w.+-]+/[\\w.+-]+$" },
+    size: { type: "integer", minimum: 1, maximum: MOST_BYTES },
+  },
+};
+
 const idempotencyKey = {
   type: "object",
   properties: { "idempotency-key": { type: "string", minLength: 1, maxLength: 100 } },
@@ -56,9 +75,10 @@ function explain(error, part) {
   if (keyword === "required") return `${params.missingProperty} is missing`;
   if (keyword === "additionalProperties") return `${params.additionalProperty} is not a known field`;
   if (keyword === "minProperties") return "give at least one field to change";
+  if (keyword === "pattern" && ["name", "type"].includes(field)) return `${field} is not one that is allowed here`;
   if (keyword === "minLength" || keyword === "pattern") return `${field} must not be empty`;
   if (keyword === "format") return `${field} must be a ${params.format} like 2030-12-31`;
   return `${field || part} ${error.message}`;
 }
 
-module.exports = { taskId, filter, newTask, taskChanges, idempotencyKey, compileSchema, explain };
+module.exports = { attachmentName, newAttachment, MOST_BYTES, taskId, filter, newTask, taskChanges, idempotencyKey, compileSchema, explain };

@@ -2,8 +2,10 @@
 
 const pino = require("pino");
 const { buildApp } = require("./app");
+const { openAttachments } = require("./attachments");
 const { readConfig } = require("./config");
 const { openPool, ping } = require("./database");
+const { signIn } = require("./sign-in");
 const { Tasks } = require("./tasks");
 
 /** Serves until SIGTERM or SIGINT; then answers what is in flight and ends with 0. */
@@ -16,6 +18,8 @@ async function serve() {
     ping: () => ping(pool),
     version: config.version,
     log,
+    signedIn: config.oidc && signIn(config.oidc),
+    attachments: config.attachments && openAttachments(config.attachments),
   });
 
   const stop = async (signal) => {

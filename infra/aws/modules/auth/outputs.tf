@@ -1,4 +1,6 @@
 locals {
+  # A local AWS keeps the keys at its own address; what stands in tokens is AWS's.
+  keys   = var.endpoint == "" ? local.issuer : "${var.endpoint}/${join("", aws_cognito_user_pool.main[*].id)}"
   issuer = local.cognito ? "https://${aws_cognito_user_pool.main[0].endpoint}" : "https://${var.domain}/"
 }
 
@@ -14,5 +16,5 @@ output "audience" {
 
 output "jwks" {
   description = "Where the keys are that tokens are signed with."
-  value       = local.cognito ? "${local.issuer}/.well-known/jwks.json" : "${local.issuer}.well-known/jwks.json"
+  value       = local.cognito ? "${local.keys}/.well-known/jwks.json" : "${local.issuer}.well-known/jwks.json"
 }

@@ -50,3 +50,9 @@ variable "protected" {
   type        = bool
   default     = true
 }
+
+variable "endpoint" {
+  description = "Address of a local AWS; empty: AWS."
+  type        = string
+  default     = ""
+}
