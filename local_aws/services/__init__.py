@@ -5,6 +5,7 @@ from local_aws.services import (
     backup,
     cloudwatch,
     codedeploy,
+    ec2,
     ecr,
     ecs,
     ecs_services,
@@ -21,6 +22,7 @@ def add_ours() -> None:
     backup.add()
     cloudwatch.add()
     codedeploy.add()
+    ec2.add()
     secrets.add()
     s3.add()
     ecs.add()
