@@ -1,11 +1,14 @@
-"""S3: what is put is kept as it came, whatever type the request says it is, and rules of replication are told whole."""
+"""S3: what is put is kept as it came, rules of replication are told whole, conditions of policies keep nobody away."""
 
+import json
 from io import BytesIO
 from typing import Any
 
 from moto.core.responses import ActionResult
+from moto.iam.access_control import IAMPolicy, PermissionResult
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication
 from moto.s3.exceptions import ReplicationConfigurationNotFoundError
+from moto.s3.models import FakeBucket
 from moto.s3.responses import S3Response
 from werkzeug.datastructures import ImmutableMultiDict
 
@@ -64,8 +67,26 @@ def _rule(given: dict[str, Any]) -> dict[str, Any]:
     return {**given, "Filter": only}
 
 
+def get_permission(self: FakeBucket, action: str, resource: str) -> Any:
+    """Return what a bucket's policy says without its statements with conditions: what is asked of the local AWS counts
+    as asked over TLS, and no other condition is known here.
+
+    "When a request is made, AWS evaluates the values in the request context": a statement whose condition does not hold
+    says nothing. https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition.html
+    """
+    if self.policy is None:
+        return PermissionResult.NEUTRAL
+    policy = json.loads(self.policy)
+    said = policy["Statement"] if isinstance(policy["Statement"], list) else [policy["Statement"]]
+    always = [one for one in said if "Condition" not in one]
+    if not always:
+        return PermissionResult.NEUTRAL
+    return IAMPolicy(json.dumps({**policy, "Statement": always})).is_action_permitted(action, resource)
+
+
 def add() -> None:
     """Put ours in place of moto's."""
+    FakeBucket.get_permission = get_permission  # type: ignore[method-assign]
     S3Response.get_bucket_replication = get_bucket_replication  # type: ignore[method-assign]
     S3Response.setup_class = setup_class  # type: ignore[method-assign]
     DomainDispatcherApplication._get_body = look_at_body  # type: ignore[method-assign,assignment]

@@ -1,5 +1,6 @@
 """S3: what moto does otherwise than AWS says."""
 
+import json
 import urllib.request
 
 import pytest
@@ -38,3 +39,24 @@ def test_rules_of_replication_are_told_as_they_were_given(held):
     s3.delete_bucket_replication(Bucket="copied")
     with pytest.raises(s3.exceptions.ClientError, match="ReplicationConfigurationNotFoundError"):
         s3.get_bucket_replication(Bucket="copied")
+
+
+def test_a_policy_that_wants_tls_keeps_nobody_away_and_one_without_a_condition_does(held):
+    """https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition.html"""
+    s3 = held.client("s3")
+    s3.create_bucket(Bucket="guarded")
+    everything = ["arn:aws:s3:::guarded", "arn:aws:s3:::guarded/*"]
+    refused = {"Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": everything}
+    without_tls = {**refused, "Condition": {"Bool": {"aws:SecureTransport": "false"}}}
+    put = json.dumps({"Version": "2012-10-17", "Statement": [without_tls]})
+    s3.put_bucket_policy(Bucket="guarded", Policy=put)
+
+    s3.put_object(Bucket="guarded", Key="a", Body=b"a")
+    never = {**refused, "Action": "s3:PutObject"}
+    s3.put_bucket_policy(
+        Bucket="guarded", Policy=json.dumps({"Version": "2012-10-17", "Statement": [without_tls, never]})
+    )
+
+    with pytest.raises(s3.exceptions.ClientError, match=r"Forbidden|403"):
+        s3.put_object(Bucket="guarded", Key="b", Body=b"b")
+    assert [one["Key"] for one in s3.list_objects_v2(Bucket="guarded")["Contents"]] == ["a"]
