@@ -148,7 +148,10 @@ def carry_out_destruction(
     infrastructure, settings = open_infrastructure(app, environment, Path(source), run), load_settings(app, environment)
     assert infrastructure
     _carry_out(infrastructure, plan, run)
-    return opening.what_stays(app, environment, settings)
+    try:
+        return opening.what_stays(app, environment, settings)
+    except HeadwayError as error:  # it is destroyed all the same
+        return (f"not known, because it could not be asked: {error}",)
 
 
 def _order_of_live(app: str, environment: str) -> Order:

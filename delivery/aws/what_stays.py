@@ -9,13 +9,6 @@ from botocore.exceptions import ClientError
 from delivery.aws.access import AwsAccess
 from delivery.aws.failures import aws_errors, code_of
 
-NO_RETENTION = (
-    "NoSuchObjectLockConfiguration",
-    "ObjectLockConfigurationNotFoundError",
-    "InvalidRequest",
-    "NoSuchBucket",
-)
-
 
 def what_stays(access: AwsAccess, outputs: Mapping[str, Any]) -> tuple[str, ...]:
     """Return final snapshots of the database and the evidence in the artifact bucket, in words."""
@@ -55,10 +48,4 @@ def _locked_until(client: Any, bucket: str) -> datetime | None:
     )
     if newest is None:
         return None
-    try:
-        kept = client.get_object_retention(Bucket=bucket, Key=newest["Key"])["Retention"]
-    except ClientError as error:
-        if code_of(error) in NO_RETENTION:
-            return None
-        raise
-    return kept["RetainUntilDate"]  # type: ignore[no-any-return]
+    return client.head_object(Bucket=bucket, Key=newest["Key"]).get("ObjectLockRetainUntilDate")  # type: ignore[no-any-return]

@@ -80,7 +80,7 @@ def timed(record_property, name, act):
 @pytest.mark.parametrize("deployer", ["ecs", "codedeploy"])
 def test_an_environment_is_made_found_unchanged_and_destroyed(deployer, server, make, record_property):
     given = {**STAGING, "deployer": deployer, "cidr": "10.7.0.0/16"}
-    port = make("environment", f"by-{deployer}", given)
+    port, before = make("environment", f"by-{deployer}", given), what_is_left(server)
 
     planned = timed(record_property, "plan", port.plan)
     timed(record_property, "apply", lambda: port.apply(planned))
@@ -103,8 +103,9 @@ def test_an_environment_is_made_found_unchanged_and_destroyed(deployer, server, 
     assert outputs["database"].value["host"]
     assert outputs["auth"].value["jwks"].endswith("/.well-known/jwks.json")
     assert set(destruction.plan.protected) >= {'module.storage.aws_s3_bucket.one["audit"]'}
-    assert what_is_left(server) == [f"snapshot shop-by-{deployer}-final"]
-    server.client("rds").delete_db_snapshot(DBSnapshotIdentifier=f"shop-by-{deployer}-final")
+    name = outputs["database"].value["identifier"]
+    assert what_is_left(server) == [*before, f"snapshot {name}-final"]
+    server.client("rds").delete_db_snapshot(DBSnapshotIdentifier=f"{name}-final")
 
 
 def test_what_environments_share_is_made_found_unchanged_and_destroyed(server, make, record_property):
@@ -145,7 +146,7 @@ def what_is_left(server):
     found = [f"bucket {name}" for name in buckets if name != "team-terraform-state"]
     found += [f"database {one['DBInstanceIdentifier']}" for one in client("rds").describe_db_instances()["DBInstances"]]
     found += [f"snapshot {one['DBSnapshotIdentifier']}" for one in manual_snapshots(client)]
-    found += [f"cluster {arn}" for arn in client("ecs").list_clusters()["clusterArns"]]
+    found += [f"cluster {arn}" for arn in active_clusters(client("ecs"))]
     found += [
         f"balancer {one['LoadBalancerName']}" for one in client("elbv2").describe_load_balancers()["LoadBalancers"]
     ]
@@ -154,6 +155,12 @@ def what_is_left(server):
     return found + [
         f"role {one['RoleName']}" for one in client("iam").list_roles()["Roles"] if "shop" in one["RoleName"]
     ]
+
+
+def active_clusters(ecs):
+    """Return those that are there: AWS tells of deleted ones for a while, as INACTIVE."""
+    arns = ecs.list_clusters()["clusterArns"]
+    return [one["clusterArn"] for one in ecs.describe_clusters(clusters=arns)["clusters"] if one["status"] == "ACTIVE"]
 
 
 def manual_snapshots(client):

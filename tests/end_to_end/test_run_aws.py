@@ -1,0 +1,171 @@
+"""`make run-aws`: an account's share, two environments by Terraform, a delivery into them, and both gone again."""
+
+import json
+import re
+import subprocess
+from collections.abc import Iterator
+
+import boto3
+import httpx
+import pytest
+
+from tests.architecture.sources import ROOT
+from tests.end_to_end.conftest import remove_platform
+from tests.end_to_end.project import HANGS_SECONDS, Project
+from tests.infra.test_aws_applied import active_clusters
+from tests.support.platforms import free_port, new_home
+from tests.support.stacks import needs_terraform
+from tests.support.terraform_mirror import needs_provider, variables_for
+
+pytestmark = [
+    needs_terraform,
+    needs_provider,
+    pytest.mark.docker,
+    pytest.mark.long,
+    pytest.mark.xdist_group("local-aws-stacks"),
+    pytest.mark.timeout(3 * HANGS_SECONDS),
+]
+LOCAL = {"aws_access_key_id": "local", "aws_secret_access_key": "local", "region_name": "us-east-1"}
+SCRIPT = ROOT / "infra" / "run-aws.sh"
+ON_AWS = {"HEADWAY_STORE": "s3://taskmanager-evidence/headway", "HEADWAY_REGISTRY": "ecr://"}
+
+
+class Delivered:
+    """The example on a local AWS, and what the script said on its way there."""
+
+    def __init__(self, project: Project, said: str) -> None:
+        self.project, self.said = project, said
+
+    def headway(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return self.project.headway(*arguments, timeout=1200)
+
+    def client(self, service: str):
+        port = (self.project.home / "daemons" / "aws.port").read_text()
+        return boto3.client(service, endpoint_url=f"http://127.0.0.1:{port}", **LOCAL)
+
+    def outputs(self, environment: str) -> dict[str, object]:
+        s3 = self.client("s3")
+        below = f"headway/store/outputs/taskmanager/{environment}/"
+        found = s3.list_objects_v2(Bucket="taskmanager-evidence", Prefix=below)["Contents"]
+        newest = max(found, key=lambda one: one["Key"])["Key"]
+        return dict(json.loads(s3.get_object(Bucket="taskmanager-evidence", Key=newest)["Body"].read()))
+
+
+@pytest.fixture(scope="module")
+def delivered(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Delivered]:
+    folder = tmp_path_factory.mktemp("run-aws")
+    more = {**variables_for(folder), "EXAMPLE": str(folder / "app"), **ON_AWS}
+    project = Project(new_home(folder / "home").root, folder / "app", free_port(), more=more)
+    project.copy_example("taskmanager")
+    env = {name: value for name, value in project.env.items() if not name.startswith("AWS_")}
+    done = subprocess.run([SCRIPT], env=env, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
+    yield Delivered(project, done.stdout + done.stderr)
+    remove_platform(project)
+
+
+def task_url(delivered: Delivered, environment: str, service: str) -> str:
+    """Return the address of an instance, as ECS tells it."""
+    ecs, told = delivered.client("ecs"), delivered.outputs(environment)["service"]
+    [arn] = [
+        arn
+        for colour in ("blue", "green")
+        for arn in ecs.list_tasks(cluster=told["cluster"], startedBy=f"headway/taskmanager/{environment}/{colour}")[
+            "taskArns"
+        ]
+        if service in ecs.describe_tasks(cluster=told["cluster"], tasks=[arn])["tasks"][0]["taskDefinitionArn"]
+    ]
+    [task] = ecs.describe_tasks(cluster=told["cluster"], tasks=[arn])["tasks"]
+    details = {one["name"]: one["value"] for one in task["attachments"][0]["details"]}
+    return f"http://{details['privateIPv4Address']}:{'3000' if service == 'backend' else '8080'}"
+
+
+def token_of(delivered: Delivered, environment: str) -> str:
+    """Sign somebody in at the pool of an environment, and return what it gave them."""
+    cognito, auth = delivered.client("cognito-idp"), delivered.outputs(environment)["auth"]
+    pool = str(auth["issuer"]).rpartition("/")[2]
+    user = {"UserPoolId": pool, "Username": "ada@example.org"}
+    cognito.admin_create_user(**user, MessageAction="SUPPRESS")
+    cognito.admin_set_user_password(**user, Password="A-long-password-1", Permanent=True)
+    signed_in = cognito.admin_initiate_auth(
+        UserPoolId=pool,
+        ClientId=str(auth["audience"]),
+        AuthFlow="ADMIN_USER_PASSWORD_AUTH",
+        AuthParameters={"USERNAME": user["Username"], "PASSWORD": "A-long-password-1"},
+    )
+    return str(signed_in["AuthenticationResult"]["IdToken"])
+
+
+def test_the_release_runs_in_both_environments_by_the_digest_that_ecr_has(delivered: Delivered) -> None:
+    images = delivered.client("ecr").describe_images(repositoryName="taskmanager/backend")["imageDetails"]
+    pages = [httpx.get(task_url(delivered, name, "frontend")) for name in ("aws-staging", "aws-production")]
+    versions = [
+        httpx.get(f"{task_url(delivered, name, 'backend')}/version").json()
+        for name in ("aws-staging", "aws-production")
+    ]
+
+    assert {one["digest"] for one in versions} == {one["imageDigest"] for one in images}
+    assert {one["revision"] for one in versions} == {delivered.project.git("rev-parse", "HEAD")}
+    assert [page.status_code for page in pages] == [200, 200]
+    assert re.search(r"delivery: \d+ s", delivered.said)
+
+
+def test_a_plan_after_it_changes_nothing_and_a_second_run_has_nothing_to_do(delivered: Delivered) -> None:
+    plan = delivered.headway("plan", "--environment", "aws-production")
+    again = delivered.headway("run", "--environment", "aws-production")
+    checked = delivered.headway("check", "--environment", "aws-production")
+
+    for name in ("aws-staging", "aws-production"):
+        assert f"infrastructure of {name}: nothing changes" in plan.stdout, plan.stdout + plan.stderr
+    assert (again.returncode, "unchanged" in again.stdout) == (0, True), again.stdout + again.stderr
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+def test_whoever_the_pool_signed_in_has_tasks_with_files_in_the_bucket_and_nobody_else_has(
+    delivered: Delivered,
+) -> None:
+    backend = task_url(delivered, "aws-production", "backend")
+    bearer = {"Authorization": f"Bearer {token_of(delivered, 'aws-production')}"}
+    others = {"Authorization": f"Bearer {token_of(delivered, 'aws-staging')}"}
+
+    task = httpx.post(f"{backend}/api/tasks", json={"title": "Buy milk"}, headers=bearer)
+    where = f"{backend}/api/tasks/{task.json()['id']}/attachments"
+    wanted = {"name": "list.txt", "type": "text/plain", "size": 5}
+    upload = httpx.post(where, json=wanted, headers=bearer).json()["upload"]
+    put = httpx.put(upload["url"], content=b"hello", headers=upload["headers"])
+    back = httpx.get(httpx.get(f"{where}/list.txt", headers=bearer).headers["location"])
+
+    assert [httpx.get(f"{backend}/api/tasks", headers=given).status_code for given in ({}, others)] == [401, 401]
+    assert (task.status_code, put.status_code, back.text) == (201, 200, "hello")
+    kept = delivered.client("s3").list_objects_v2(Bucket=delivered.outputs("aws-production")["storage"]["attachments"])
+    assert [one["Key"] for one in kept["Contents"]] == [f"tasks/{task.json()['id']}/list.txt"]
+
+
+def test_a_change_by_hand_is_found_and_changed_back(delivered: Delivered) -> None:
+    ecs, cluster = delivered.client("ecs"), delivered.outputs("aws-staging")["service"]["cluster"]
+    arn = ecs.describe_clusters(clusters=[cluster])["clusters"][0]["clusterArn"]
+    ecs.tag_resource(resourceArn=arn, tags=[{"key": "owner", "value": "somebody-else"}])
+
+    plan = delivered.headway("plan", "--environment", "aws-staging")
+
+    assert "infrastructure of aws-staging: 1 to update" in plan.stdout, plan.stdout + plan.stderr
+    assert "changed beside Headway: update module.service.aws_ecs_cluster.main" in plan.stdout
+
+
+def test_destroyed_environments_leave_evidence_and_final_snapshots_alone(delivered: Delivered) -> None:
+    refused = delivered.headway("destroy", "aws-staging")
+    done = subprocess.run([SCRIPT, "destroy"], env=delivered.project.env, capture_output=True, text=True)
+
+    buckets = {one["Name"] for one in delivered.client("s3").list_buckets()["Buckets"]}
+    left = [
+        active_clusters(delivered.client("ecs")),
+        delivered.client("rds").describe_db_instances()["DBInstances"],
+    ]
+    assert refused.returncode == 2
+    assert "there is no terminal to ask on" in refused.stderr
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert left == [[], []]
+    assert buckets == {"taskmanager-state", "taskmanager-evidence"}
+    for name in ("taskmanager-stag-final", "taskmanager-prod-final"):
+        assert f"stays: snapshot {name} of the database: kept until somebody deletes it" in done.stdout
+    assert done.stdout.count("stays: evidence in s3://taskmanager-evidence: not locked, kept until") == 2
