@@ -45,9 +45,10 @@ def carried(monkeypatch: pytest.MonkeyPatch, project: Project) -> Carried:
     done: Carried = []
     monkeypatch.chdir(project.folder)
 
-    async def flow(app: App, source: str, plan: InfrastructurePlan) -> None:
+    async def flow(app: App, source: str, plan: InfrastructurePlan) -> tuple[str, ...]:
         assert (Path(source) / "headway.yaml").is_file()
         done.append((app.app, plan.environment))
+        return ("snapshot shop-final of the database: kept until somebody deletes it",)
 
     monkeypatch.setattr("cli.destroy.running", lambda: None)
     monkeypatch.setattr("flows.infrastructure.destroy", flow)
@@ -84,7 +85,10 @@ def test_the_environments_name_destroys_it(headway: Headway, carried: Carried, t
     ended = headway("destroy", "staging")
 
     assert (ended.code, carried) == (0, [("shop", "staging")])
-    assert ended.out.splitlines() == ["destroyed staging of shop: 2 resources"]
+    assert ended.out.splitlines() == [
+        "destroyed staging of shop: 2 resources",
+        "  stays: snapshot shop-final of the database: kept until somebody deletes it",
+    ]
 
 
 def test_production_needs_a_word_of_its_own_whatever_else_is_said(headway: Headway, carried: Carried) -> None:

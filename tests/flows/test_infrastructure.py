@@ -106,6 +106,7 @@ def test_the_question_shows_the_plan_and_what_was_approved_is_what_is_done(platf
     assert (seen["before"], size_of(platform)) == (None, "small")
     assert platform.record(run.id).infrastructure == (plan,)
     assert plan_book().was_applied(plan, run.id)
+    assert plan_book().outputs("shop", "production") == {"url": "small"}  # and not the one that is sensitive
 
 
 @pytest.mark.long

@@ -10,7 +10,7 @@ from delivery.changes.plans import PlanBook
 from delivery.errors import Rejected
 from delivery.ports.infrastructure import PlannedInfrastructure
 from delivery.ports.store import FolderStore
-from delivery.releases.infrastructure import InfrastructurePlan, ResourceChange
+from delivery.releases.infrastructure import InfrastructurePlan, Output, ResourceChange
 
 CONTENT = b"canary-7c1e and what else a plan holds"
 WHOSE = ("shop", "staging", "staging")
@@ -122,3 +122,21 @@ def test_a_summary_counts_what_happens_to_how_many():
     assert planned(outputs=("url",)).plan.summary() == "outputs: url"
     assert planned().plan.summary() == "only the state"
     assert planned(changes_anything=False).plan.summary() == "nothing changes"
+
+
+def test_what_an_infrastructure_says_of_itself_is_kept_but_for_what_is_sensitive_and_written_once(book, store):
+    said = [
+        Output(name="service", sensitive=False, value={"cluster": "shop"}),
+        Output(name="key", sensitive=True, value=1),
+    ]
+
+    before = book.outputs("shop", "staging")
+    for _ in range(2):
+        book.keep_outputs("shop", "staging", said)
+
+    assert before is None
+    assert book.outputs("shop", "staging") == {"service": {"cluster": "shop"}}
+    assert len(list(store.keys("outputs"))) == 1
+    book.keep_outputs("shop", "staging", [])
+    assert book.outputs("shop", "staging") == {}
+    assert book.outputs("shop", "production") is None

@@ -79,7 +79,7 @@ def test_an_unknown_key_is_told_with_the_one_that_was_meant(text: str, said: str
         (with_service("health: '/a#b'"), "services.web.health: found '/a#b'; allowed: a path that begins with /"),
         (with_environment("prove_backup: perhaps"), "production.prove_backup: found 'perhaps'; allowed: true or false"),
         (with_environment("watch: 10"), "environments.production.watch: found 10; allowed: keys with values"),
-        (with_environment("target: {kind: ecs}"), "production.target.kind: found ecs; allowed: docker, memory"),
+        (with_environment("target: {kind: eks}"), "production.target.kind: found eks; allowed: docker, ecs, memory"),
         (with_environment("target: {port: 70000}"), "target.port: found 70000; allowed: less than or equal to 65535"),
         (with_environment("target: {port: 0}"), "target.port: found 0; allowed: greater than or equal to 1"),
         (with_environment("busy: wait"), "production.busy: found 'wait'; allowed: queue, supersede or reject"),

@@ -67,7 +67,8 @@ def test_a_release_has_the_configuration_that_it_had_before_databases_had_kinds(
         (None, {"port": 80}, 0),
         ({"kind": "container", "name": "shop"}, {"kind": "memory"}, 0),
         ({"kind": "rds"}, {}, 1),
-        ({}, {"kind": "ecs"}, 1),
+        ({}, {"kind": "ecs", "cluster": "shop"}, 0),
+        ({}, {"kind": "eks"}, 1),
         ({"nam": "shop"}, {"kind": "memory", "port": 80}, 2),
     ],
 )

@@ -1,0 +1,164 @@
+"""A stack of one's own or one of Headway's, what the latter is told, and what tasks on ECS cannot do."""
+
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from delivery.package_data import package_data
+from delivery.spec.app import App
+from delivery.spec.fargate import FARGATE, smallest_task
+from delivery.spec.infrastructure import Infrastructure
+from delivery.spec.variables import output_facts
+from delivery.terraform.own_stacks import lay_out, own_backend, own_variables, services_of
+
+SERVICES: dict[str, dict[str, Any]] = {
+    "web": {"port": 8080, "routes": ["/"], "health": "/-/healthz"},
+    "api": {"port": 3000, "routes": ["/api", "/version"], "cpus": 0.5, "memory": "700m", "start_seconds": 90},
+    "worker": {"image": "api", "instances": 6},
+}
+LOCAL = {"AWS_REGION": "eu-central-1", "AWS_ENDPOINT_URL": "http://127.0.0.1:5566"}
+
+
+def described(services: dict[str, Any] = SERVICES, **production: Any) -> App:
+    environment = {"target": {"kind": "ecs"}, **production}
+    images = {name: {} for name in services}
+    file = {"app": "shop", "images": images, "services": services, "environments": {"production": environment}}
+    return App.model_validate(file)
+
+
+@pytest.mark.parametrize(
+    ("given", "problem"),
+    [
+        ({}, "found neither; allowed: `terraform`, a folder of yours, or `stack`, one of Headway's"),
+        ({"terraform": "infra", "stack": "aws/environment"}, "found both"),
+        ({"stack": "aws/environment"}, "backend.bucket: is needed with `stack`"),
+    ],
+)
+def test_exactly_one_stack_is_named_and_headways_needs_a_bucket_for_its_state(
+    given: dict[str, Any], problem: str
+) -> None:
+    with pytest.raises(ValidationError, match=problem.replace("(", r"\(")):
+        Infrastructure.model_validate(given)
+
+
+def test_headways_stack_is_told_what_headway_yaml_says_already() -> None:
+    told = own_variables(described(), LOCAL)
+
+    assert (told["app"], told["region"], told["aws_endpoint"]) == ("shop", "eu-central-1", "http://127.0.0.1:5566")
+    assert {name: one.get("paths") for name, one in told["services"].items()} == {
+        "web": ["/*"],
+        "api": ["/version*", "/api*"],
+        "worker": None,
+    }
+    assert told["services"]["api"] | {"image": ""} == {
+        "image": "",
+        "most": 4,
+        "cpu": 512,
+        "memory": 1024,
+        "port": 3000,
+        "paths": ["/version*", "/api*"],
+        "priority": 10,
+        "health_path": "/",
+        "grace_seconds": 90,
+    }
+    assert told["services"]["web"]["priority"] > told["services"]["api"]["priority"]
+    assert (told["services"]["worker"]["most"], "port" in told["services"]["worker"]) == (6, False)
+
+
+def test_a_lone_service_takes_every_path() -> None:
+    assert services_of(described({"web": {"port": 80}}))["web"]["paths"] == ["/*"]
+
+
+def test_of_headways_backend_only_the_bucket_has_to_be_said_and_what_is_said_counts_more() -> None:
+    config = Infrastructure(stack="aws/environment", backend={"bucket": "state"})
+    other = Infrastructure(stack="aws/environment", backend={"bucket": "state", "key": "k", "region": "us-west-2"})
+
+    assert own_backend(config, "shop", LOCAL) == {
+        "bucket": "state",
+        "key": "shop/environment.tfstate",
+        "region": "eu-central-1",
+        "use_path_style": True,
+    }
+    assert own_backend(other, "shop", LOCAL)["region"] == "us-west-2"
+    assert own_backend(other, "shop", LOCAL)["key"] == "k"
+
+
+def test_headways_stack_lies_beside_its_modules_in_a_folder_that_is_written_to(tmp_path) -> None:
+    folder = lay_out("aws/environment", tmp_path)
+
+    assert (folder / "main.tf").read_text() == (package_data("aws") / "environment" / "main.tf").read_text()
+    assert (folder / "../modules/service/main.tf").is_file()
+
+
+def test_what_tasks_on_ecs_cannot_do_is_told_with_its_key() -> None:
+    canary = {"steps": [{"percent": 10, "hold_seconds": 30}, {"percent": 100, "hold_seconds": 1}]}
+    large = {"web": {"port": 80, "volumes": {"data": "/data"}}, "big": {"cpus": 32, "image": "web"}}
+    with pytest.raises(ValidationError) as told:
+        described(large, shift=canary)
+
+    for line in (
+        "environments.production.shift: tasks at addresses of their own get all traffic or none; allowed: AllAtOnce",
+        "environments.production.target: ecs keeps no volumes (services.web.volumes)",
+        "production.target: Fargate has no task as large as services.big; allowed: at most 16 cpus and 120g",
+    ):
+        assert line in str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("said", "database", "needed"),
+    [
+        ({}, False, ("service",)),
+        ({}, True, ("service", "database")),
+        ({"instance": "shop"}, True, ("service",)),
+        (
+            {
+                "cluster": "c",
+                "subnets": ["s"],
+                "security_groups": ["g"],
+                "execution_role": "r",
+                "log_group": "l",
+                "bucket": "b",
+                "instance": "shop",
+            },
+            True,
+            (),
+        ),
+    ],
+)
+def test_a_target_needs_the_outputs_of_what_nobody_says(said, database, needed) -> None:
+    target = described(target={"kind": "ecs", **said}).environments["production"].target
+
+    assert target.needed_outputs(database=database) == needed
+
+
+@pytest.mark.parametrize(
+    ("cpus", "megabytes", "size"),
+    [
+        (None, None, (256, 512)),
+        (0.25, 513, (256, 1024)),
+        (0.3, 512, (512, 1024)),
+        (1, 9000, (2048, 9216)),
+        (17, 1, None),
+    ],
+)
+def test_the_smallest_task_that_holds_a_service_is_taken(cpus, megabytes, size) -> None:
+    assert smallest_task(cpus, megabytes * 2**20 if megabytes else None) == size
+
+
+def test_every_size_is_one_that_fargate_has() -> None:
+    assert len(FARGATE) == 7
+    assert smallest_task(16, 122880 * 2**20) == (16384, 122880)
+
+
+def test_variables_of_an_environment_may_name_what_its_infrastructure_says_and_no_others_may() -> None:
+    env = {"BUCKET": "s3://${infrastructure.storage.attachments}"}
+    stack = {"stack": "aws/environment", "backend": {"bucket": "state"}}
+
+    assert described(env=env, infrastructure=stack).environments["production"].env == env
+    with pytest.raises(ValidationError, match=r"found \$\{infrastructure.storage.attachments\}; allowed: none here"):
+        described(env=env)
+    assert output_facts({"storage": {"attachments": "a", "more": {"n": 1}}, "on": True, "none": None}) == {
+        "infrastructure.storage.attachments": "a",
+        "infrastructure.storage.more.n": "1",
+    }
