@@ -9,13 +9,14 @@ from blocks.artifact_store import current_store
 from delivery.errors import Misconfigured
 from delivery.releases.change import compare
 from delivery.releases.infrastructure import InfrastructurePlan, ResourceChange
+from delivery.spec.app import App
 from delivery.terraform.infrastructure import TerraformInfrastructure
 from flows import gate, runs
 from flows.deliver import deliver
 from flows.drift import drift
 from flows.infrastructure import destroy, plan_destruction
 from flows.overview import environments
-from tasks.infrastructure import open_infrastructure
+from tasks.infrastructure import check_outputs, open_infrastructure
 from tasks.lease import lease_book
 from tasks.plan_book import plan_book
 from tests.flows.platform import MEMORY, artifacts
@@ -330,3 +331,22 @@ def test_nothing_is_destroyed_while_somebody_changes_the_environment(platform, d
 def test_an_environment_without_a_stack_has_nothing_to_destroy(platform):
     with pytest.raises(Misconfigured, match=r"environments\.production\.infrastructure: there is none"):
         plan_destruction(platform.app, "production", platform.project, "destroy")
+
+
+def test_a_stack_without_the_outputs_that_the_target_needs_is_refused_before_anything_is_applied(platform, describe):
+    describe()
+    order = platform.order("run-3")
+    target = {"kind": "ecs", "instance": "shop"}
+    production = order.app.environments["production"].model_dump(mode="json") | {"target": target}
+    app = App.model_validate(order.app.model_dump(mode="json") | {"environments": {"production": production}})
+    planned = open_infrastructure(order.app, "production", platform.project, order.run).plan()
+
+    with pytest.raises(Misconfigured) as told:
+        check_outputs(planned, app, "production")
+
+    assert str(told.value).splitlines() == [
+        "headway.yaml: environments.production.infrastructure: stack infra: has no output service, "
+        "which the environment's target needs; allowed: password, url",
+        "  next: add it to the stack, or say under `target` what it would tell",
+    ]
+    assert size_of(platform) is None

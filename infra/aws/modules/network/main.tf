@@ -8,6 +8,8 @@ locals {
   zones = slice(data.aws_availability_zones.all.names, 0, var.zones)
 }
 
+# Flow logs cost by the byte, and what is refused is seen in the logs of load balancer and tasks: a team that wants them adds them.
+#trivy:ignore:AWS-0178
 resource "aws_vpc" "main" {
   cidr_block           = var.cidr
   enable_dns_support   = true

@@ -21,6 +21,8 @@ resource "aws_security_group" "flows" {
   vpc_id      = var.vpc_id
 }
 
+# Flows speak to AWS, to registries and to engines whose addresses nobody knows beforehand.
+#trivy:ignore:AWS-0104
 resource "aws_vpc_security_group_egress_rule" "out" {
   security_group_id = aws_security_group.flows.id
   description       = "AWS, the Prefect server, engines"

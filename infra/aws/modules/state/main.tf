@@ -1,5 +1,7 @@
 # Where the stacks keep their state: versioned, encrypted, over TLS alone, and locked while it is changed.
 
+# Who reads the state stands in CloudTrail; an access log would be one more bucket, with the same question.
+#trivy:ignore:AWS-0089
 resource "aws_s3_bucket" "state" {
   bucket        = var.bucket
   force_destroy = var.force_destroy
