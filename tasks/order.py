@@ -14,6 +14,7 @@ from blocks.artifact_store import current_store
 from delivery.changes.archive import Archive
 from delivery.errors import HeadwayError, Misconfigured
 from delivery.home import Home
+from delivery.ports.registry import check_reached
 from delivery.programs import git
 from delivery.programs.checkout import export
 from delivery.programs.repositories import is_address, likely_name, open_project
@@ -45,8 +46,12 @@ def take_order(project: str | None, revision: str, environment: str, run: str, s
     export(here, found.sha, relative, source)
     app = load_project(source)
     stops = (*passed_before(app, environment), environment)
-    # A secret that is not there is told now, not after the tests.
-    check_secrets(app, [load_settings(app, stop) for stop in stops], suites_to_run(app, stops))
+    # A secret that is not there is told now, not after the tests; so is a registry out of reach.
+    settings = [load_settings(app, stop) for stop in stops]
+    check_secrets(app, settings, suites_to_run(app, stops))
+    for one in settings:
+        if one.registry:
+            check_reached(app.environments[one.environment].target, one.registry, one.environment)
     for problem in [problem for stop in stops for problem in certificate_problems(app, stop)]:
         log().warning(problem)
     log().info("checked out %s (%s)", found.short, found.subject)

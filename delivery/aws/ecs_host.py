@@ -15,7 +15,7 @@ from delivery.aws.failures import aws_errors
 from delivery.aws.instances import Instance, missing_instances, stop_slot
 from delivery.aws.questions import NoMetrics, SlotProbes, served_problem
 from delivery.aws.slot_secret import forget, secret_of
-from delivery.aws.starting import Starter, family_of
+from delivery.aws.starting import Starter, family_of, unhealthy
 from delivery.aws.target_record import SlotRecord, TargetRecord
 from delivery.errors import Misconfigured, ReleaseUnhealthy
 from delivery.ports.belongings import Belonging
@@ -81,7 +81,8 @@ class EcsHost(EcsLook):
         services = {name: one.model_copy(update={"env": {}}) for name, one in app.services.items()}
         slot = SlotRecord(release=release, services=services, sequence=self.sequence)
         self.book.change(lambda found: found.with_slot(colour, slot))
-        starter = self._starter(app)
+        access = self.database() if app.database else None
+        starter = Starter(self.access, self.tasks, app, self.environment, self.settings, self.registry, access)
         references = starter.references(release, colour)
         for level in app.start_levels():
             new = [
@@ -182,10 +183,6 @@ class EcsHost(EcsLook):
         self.book.change(settled)
         return colour
 
-    def _starter(self, app: App) -> Starter:
-        access = self.database() if app.database else None
-        return Starter(self.access, self.tasks, app, self.environment, self.settings, self.registry, access)
-
     def _clear(self, colour: Colour, reason: str) -> None:
         """Stop what runs in a slot and forget how it was described.
 
@@ -202,10 +199,9 @@ class EcsHost(EcsLook):
         return [one for one in self._instances(self.book.read()) if one.colour == colour]
 
     def _check_served(self, colour: Colour) -> None:
-        starter = self._starter(self.app)
         for one in self._of(colour):
             if problem := served_problem(one):
-                raise starter.unhealthy(one, problem)
+                raise unhealthy(self.access, self.tasks, self.settings, one, problem)
 
     def _unless_it_lies(self, colour: Colour) -> None:
         """Return when every instance of a slot serves its release; else traffic goes back."""

@@ -1,6 +1,7 @@
 """An environment on AWS: tasks of ECS, jobs beside them, a database on RDS."""
 
 from dataclasses import dataclass
+from functools import partial
 from typing import NoReturn
 
 from delivery.aws.access import AwsAccess
@@ -108,6 +109,10 @@ class RdsBackups:
         raise Misconfigured(f"backup {name}", f"there is none: the database {OF_INFRASTRUCTURE}")
 
 
+def _no_registry(environment: str) -> NoReturn:
+    raise Misconfigured(f"registry of {environment}", "there is none", next_step="HEADWAY_REGISTRY=ecr:// headway up")
+
+
 def open_ecs(
     app: App, environment: Environment, settings: EnvironmentSettings, *, sequence: int, home: Home
 ) -> OpenEnvironment:
@@ -115,21 +120,15 @@ def open_ecs(
     target = environment.target
     assert isinstance(target, EcsTarget)
     access, has_database = AwsAccess(settings.aws or AwsAccount()), app.database is not None
-    registry = settings.registry or Registry.at(f"images-of.{settings.app}")
-    known = all(name in settings.outputs for name in target.needed_outputs(database=has_database))
-    database: RdsDatabase | NotYet = NotYet(settings.environment)
+    registry = settings.registry or Registry(partial(_no_registry, settings.environment))
     jobs: EcsJobs | NotYet = NotYet(settings.environment)
-    if known:
-        jobs = EcsJobs(access.in_phase("migrate"), task_settings(target, settings), settings)
-    if known and has_database:
-        run = f"{settings.environment}-{sequence}"
-        database = RdsDatabase(
-            access.in_phase("migrate"),
-            EcsJobs(access.in_phase("migrate"), task_settings(target, settings), settings),
-            settings,
-            database_settings(target, settings),
-            run,
-        )
+    database: RdsDatabase | NotYet = NotYet(settings.environment)
+    if all(name in settings.outputs for name in target.needed_outputs(database=has_database)):
+        migrating = access.in_phase("migrate")
+        jobs = EcsJobs(migrating, task_settings(target, settings), settings)
+        if has_database:
+            run, instance = f"{settings.environment}-{sequence}", database_settings(target, settings)
+            database = RdsDatabase(migrating, jobs, settings, instance, run)
     return OpenEnvironment(
         target=EcsHost(
             app, environment, target, settings, access.in_phase("release"), registry, database.find, sequence=sequence

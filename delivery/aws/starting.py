@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from delivery.aws.access import AwsAccess
@@ -11,7 +11,7 @@ from delivery.aws.instances import Instance, last_lines, started_by
 from delivery.aws.questions import is_well
 from delivery.aws.service_definition import service_definition
 from delivery.aws.slot_secret import keep, kept_values, secret_of, split
-from delivery.aws.tasks import AROUND_SECONDS, Task, Tasks, trouble_of
+from delivery.aws.tasks import AROUND_SECONDS, Tasks, trouble_of
 from delivery.changes.ledger import (
     LABEL_APP,
     LABEL_ENVIRONMENT,
@@ -39,6 +39,16 @@ SETTLE_SECONDS = 1.0  # a worker that answers nobody must at least run this long
 def family_of(settings: EnvironmentSettings, colour: Colour, service: str) -> str:
     """Return what the task definitions of a service in a slot are called."""
     return f"headway-{settings.app}-{settings.environment}-{colour}-{service}"[:255]
+
+
+def unhealthy(
+    access: AwsAccess, tasks: Tasks, settings: EnvironmentSettings, instance: Instance, problem: str
+) -> ReleaseUnhealthy:
+    """Return the error that says what is wrong with an instance, with the end of its log, without its secrets."""
+    hide = Redaction(kept_values(access.client("secretsmanager"), secret_of(settings, instance.colour)))
+    lines = hide.text(last_lines(tasks, access.client("logs"), instance))
+    which = f"{instance.service} {instance.number} of release {instance.release.fingerprint}"
+    return ReleaseUnhealthy(f"{which} {problem}; the end of its log:\n{lines}")
 
 
 @dataclass(frozen=True)
@@ -111,13 +121,19 @@ class Starter:
         begun: list[float] = []
 
         def look() -> Instance | None:
-            now = self.with_task(instance, self.tasks.look(instance.task))
+            now = replace(instance, task=self.tasks.look(instance.task))
             if now.task.has_stopped:
                 raise self._ended(now)
             if now.task.is_running and not begun:
                 begun.append(time.monotonic())
             if begun and time.monotonic() - begun[0] > instance.file.start_seconds:
-                raise self.unhealthy(now, f"was not healthy within {instance.file.start_seconds} s")
+                raise unhealthy(
+                    self.access,
+                    self.tasks,
+                    self.settings,
+                    now,
+                    f"was not healthy within {instance.file.start_seconds} s",
+                )
             ready = is_well(now) if now.file.port else bool(begun) and time.monotonic() - begun[0] >= SETTLE_SECONDS
             return now if ready else None
 
@@ -126,26 +142,17 @@ class Starter:
         if found is None and given_up():
             raise Rejected(f"{instance.service} was not healthy yet when the release was given up")
         if found is None:
-            raise self.unhealthy(instance, f"did not run within {AROUND_SECONDS:g} s")
+            raise unhealthy(
+                self.access, self.tasks, self.settings, instance, f"did not run within {AROUND_SECONDS:g} s"
+            )
         return found
-
-    def unhealthy(self, instance: Instance, problem: str) -> ReleaseUnhealthy:
-        """Return the error that says what is wrong with an instance, with the end of its log."""
-        hide = Redaction(kept_values(self.access.client("secretsmanager"), secret_of(self.settings, instance.colour)))
-        lines = hide.text(last_lines(self.tasks, self.access.client("logs"), instance))
-        which = f"{instance.service} {instance.number} of release {instance.release.fingerprint}"
-        return ReleaseUnhealthy(f"{which} {problem}; the end of its log:\n{lines}")
-
-    @staticmethod
-    def with_task(instance: Instance, task: Task) -> Instance:
-        """Return an instance as its task is now."""
-        file, release = instance.file, instance.release
-        return Instance(task, instance.colour, instance.service, instance.number, release, file)
 
     def _ended(self, instance: Instance) -> Exception:
         image = self.app.service_image(instance.service)
         trouble = trouble_of(instance.task, image)
-        return trouble or self.unhealthy(instance, f"ended with exit code {instance.task.exit_code}")
+        return trouble or unhealthy(
+            self.access, self.tasks, self.settings, instance, f"ended with exit code {instance.task.exit_code}"
+        )
 
     def _variables(self, release: Release, service: str) -> tuple[dict[str, str], dict[str, str]]:
         """Return an instance's variables, and those that are secret."""

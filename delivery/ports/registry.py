@@ -10,6 +10,7 @@ from delivery.errors import Misconfigured
 from delivery.releases.release import ImageRef
 from delivery.scanning.findings import RegistryScan
 from delivery.spec.scan import ScanPolicy
+from delivery.spec.target import TargetSettings
 from delivery.waiting import until
 
 WAIT_SECONDS = 300.0  # a scan begins with the push; a large image takes a minute or two
@@ -65,6 +66,17 @@ def check_registry(policy: ScanPolicy, registry: Registry) -> None:
             f"add, but the registry {registry.address()} has no scan of its own",
             "ignore",
             next_step="leave scan.registry out, or keep images in ECR: HEADWAY_REGISTRY=ecr://PREFIX headway up",
+        )
+
+
+def check_reached(target: TargetSettings, registry: Registry, environment: str) -> None:
+    """Return when an environment's target can pull from the registry; Misconfigured when it can never."""
+    address = registry.address()
+    if not target.reaches(address):
+        raise Misconfigured(
+            f"headway.yaml: environments.{environment}.target",
+            f"images are in {address}, a registry of this machine, which it does not reach",
+            next_step="HEADWAY_REGISTRY=ecr://PREFIX headway up, or `registry` in the environment's block",
         )
 
 

@@ -1,5 +1,6 @@
 """What stands in headway.yaml about a cluster of ECS as a target, and what does not fit with it."""
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Literal
 
@@ -10,6 +11,8 @@ from delivery.spec.parts import memory_bytes
 from delivery.spec.services import Service
 from delivery.spec.shift import ShiftPlan
 from delivery.spec.target import TargetSettings
+
+_OF_THIS_MACHINE = re.compile(r"^(127\.0\.0\.1|localhost|\[::1\])(:\d+)?$")
 
 
 class EcsTarget(TargetSettings):
@@ -49,6 +52,10 @@ class EcsTarget(TargetSettings):
                 cpu, sizes = max(FARGATE.items())
                 most = f"{cpu / 1024:g} cpus and {sizes[-1] // 1024}g of memory"
                 yield f"target: Fargate has no task as large as services.{name}; allowed: at most {most}"
+
+    def reaches(self, registry: str) -> bool:
+        """Whether it is no registry of the machine that Headway runs on: those have no path."""
+        return not _OF_THIS_MACHINE.match(registry)
 
     def needed_outputs(self, *, database: bool) -> tuple[str, ...]:
         """Return `service`, and `database` when the application has one, unless all of that is said here."""

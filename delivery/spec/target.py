@@ -24,6 +24,10 @@ class TargetSettings(Model):
         """Return which outputs of the environment's infrastructure it needs, and its database where there is one."""
         return ()
 
+    def reaches(self, registry: str) -> bool:
+        """Whether images are pulled from a registry at that address (`host:port`, or `host:port/prefix`)."""
+        return True
+
     def image_host(self) -> str | None:
         """Return where images are looked for, unless the environment's block says it; none: on this machine."""
         return None

@@ -141,6 +141,24 @@ def test_whoever_the_pool_signed_in_has_tasks_with_files_in_the_bucket_and_nobod
     assert [one["Key"] for one in kept["Contents"]] == [f"tasks/{task.json()['id']}/list.txt"]
 
 
+def test_no_password_of_a_database_is_in_states_plans_or_evidence(delivered: Delivered) -> None:
+    client, s3 = delivered.client("secretsmanager"), delivered.client("s3")
+    values = [
+        client.get_secret_value(SecretId=one["ARN"])["SecretString"] for one in client.list_secrets()["SecretList"]
+    ]
+    passwords = [json.loads(value)["password"] for value in values if '"password"' in value]
+    kept = {
+        f"{bucket}/{one['Key']}": s3.get_object(Bucket=bucket, Key=one["Key"])["Body"].read()
+        for bucket in ("taskmanager-state", "taskmanager-evidence")
+        for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket)
+        for one in page.get("Contents", ())
+    }
+
+    assert len(passwords) == 4  # of the administrator and of the application, in both environments
+    assert len(kept) > 30
+    assert [name for name, content in kept.items() if any(one.encode() in content for one in passwords)] == []
+
+
 def test_a_change_by_hand_is_found_and_changed_back(delivered: Delivered) -> None:
     ecs, cluster = delivered.client("ecs"), delivered.outputs("aws-staging")["service"]["cluster"]
     arn = ecs.describe_clusters(clusters=[cluster])["clusters"][0]["clusterArn"]
