@@ -10,7 +10,7 @@ from tests.architecture.sources import ROOT, text, tracked
 
 pytestmark = pytest.mark.xdist_group("wheel")
 
-ROOMS = ("local_aws/", "cli/", "flows/", "tasks/", "blocks/", "delivery/", "infra/bases/")
+ROOMS = ("local_aws/", "cli/", "flows/", "tasks/", "blocks/", "delivery/", "infra/aws/", "infra/bases/")
 OF_INFRA = {"infra/__init__.py", "infra/deployments.yaml", "infra/headway.service"}
 EXECUTABLE = stat.S_IXUSR | stat.S_IXGRP | stat.S_IXOTH
 
