@@ -33,11 +33,38 @@ ENVIRONMENT = {
 }
 
 
+# Modules that no stack of ours has: teams call them from stacks of their own.
+APART = """
+module "state" {
+  source     = "../modules/state"
+  bucket     = "team-terraform-state"
+  lock_table = "team-terraform-locks"
+}
+module "runner" {
+  source      = "../modules/runner"
+  name        = "flows"
+  region      = var.region
+  vpc_id      = "vpc-0123456789abcdef0"
+  image       = "registry.example.org/headway:1"
+  engine      = "ssh://deploy@builder"
+  store       = "s3://team-evidence/headway"
+  artifacts   = var.artifacts
+  prefect_api = "https://prefect.example.org/api"
+  prefect_key = "arn:aws:secretsmanager:us-east-1:123456789012:secret:prefect-abc123"
+  phase_roles = ["arn:aws:iam::123456789012:role/shop-release"]
+}
+"""
+
+
 class StackOfOurs:
     """A copy of a stack, with its state in a folder, which is asked for by Terraform itself."""
 
     def __init__(self, name: str, folder: Path, server: Server) -> None:
         shutil.copytree(AWS, folder / "aws", dirs_exist_ok=True)
+        if name == "apart":
+            shutil.copytree(AWS / "environment", folder / "aws" / name)
+            (folder / "aws" / name / "outputs.tf").unlink()
+            (folder / "aws" / name / "main.tf").write_text(APART)
         self.folder, self.data, self.server = folder / "aws" / name, folder / f"data-{name}", server
         backend = f'terraform {{\n  backend "local" {{\n    path = "{folder / "state" / name}"\n  }}\n}}\n'
         (self.folder / "override.tf").write_text(backend)

@@ -1,5 +1,6 @@
 """The stacks of infra/aws: formatted, valid, and planned against a local AWS with what each resource must say."""
 
+import json
 import re
 import subprocess
 from collections import Counter
@@ -45,6 +46,14 @@ def shared(aws, tmp_path_factory):
     stack = StackOfOurs("shared", tmp_path_factory.mktemp("shared"), aws)
     stack.run("validate")
     return stack.plan(SHARED)
+
+
+@pytest.fixture(scope="module")
+def apart(aws, tmp_path_factory):
+    """The plan of the modules that are in none of both."""
+    stack = StackOfOurs("apart", tmp_path_factory.mktemp("apart"), aws)
+    stack.run("validate")
+    return stack.plan(ENVIRONMENT)
 
 
 @needs_terraform
@@ -143,8 +152,8 @@ class TestEnvironment:
 
 @needs_terraform
 @needs_provider
-class TestBoth:
-    @pytest.fixture(params=["environment", pytest.param("shared", marks=pytest.mark.long)])
+class TestEach:
+    @pytest.fixture(params=["environment", "apart", pytest.param("shared", marks=pytest.mark.long)])
     def plan(self, request):
         return request.getfixturevalue(request.param)
 
@@ -188,6 +197,38 @@ class TestBoth:
                 "ignore_public_acls": True,
                 "restrict_public_buckets": True,
             }
+
+
+@needs_terraform
+@needs_provider
+class TestApart:
+    def test_flows_run_as_their_role_and_are_told_where_everything_is_and_their_key_by_reference(self, apart):
+        [task] = of(resources(apart), "aws_ecs_task_definition")
+        [container] = json.loads(task["container_definitions"])
+
+        assert container["name"] == "prefect"
+        assert {one["name"]: one["value"] for one in container["environment"]} == {
+            "DOCKER_HOST": "ssh://deploy@builder",
+            "HEADWAY_STORE": "s3://team-evidence/headway",
+            "PREFECT_API_URL": "https://prefect.example.org/api",
+        }
+        assert [one["name"] for one in container["secrets"]] == ["PREFECT_API_AUTH_STRING"]
+        assumed = [one for one in policies(apart) if one.get("Sid") == "AsTheRolesOfPhases"]
+        assert {one["Resource"] for one in assumed} == {"arn:aws:iam::123456789012:role/shop-release"}
+
+    def test_states_are_kept_by_version_and_a_table_for_locks_is_made_where_one_is_named(self, apart):
+        [table] = of(resources(apart), "aws_dynamodb_table")
+        [versioning] = of(resources(apart), "aws_s3_bucket_versioning")
+
+        assert (table["name"], table["hash_key"]) == ("team-terraform-locks", "LockID")
+        assert versioning["versioning_configuration"][0]["status"] == "Enabled"
+
+    def test_every_module_is_in_a_stack_that_is_planned(self, environment, apart):
+        planned = {
+            one["address"].split(".")[1].split("[")[0] for plan in (environment, apart) for one in resources(plan)
+        }
+
+        assert {*planned, "registry", "evidence"} == set(MODULES)  # these two: in the one that is shared
 
 
 @pytest.mark.long
