@@ -70,12 +70,6 @@ class EcsHost(EcsLook):
         record = self.book.change(lambda found: found)
         if (there := self.observe().slot_of(release)) and there.healthy:
             return there
-        if app.backing:
-            raise Misconfigured(
-                "headway.yaml: backing",
-                f"{', '.join(app.backing)}, which a target ecs does not run",
-                next_step="let the environment's infrastructure bring it, and name its address in `env`",
-            )
         colour: Colour = other(record.live) if record.live else "blue"
         self._clear(colour, "it makes room for the next release")
         services = {name: one.model_copy(update={"env": {}}) for name, one in app.services.items()}

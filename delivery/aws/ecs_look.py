@@ -91,8 +91,9 @@ class EcsLook:
         secrets = self.access.client("secretsmanager")
         hide = Redaction(kept_values(secrets, secret_of(self.settings, colour)))
         logs, group = self.access.client("logs"), self.tasks.settings.log_group
-        still = lambda: bool(self.tasks.running_of([one.task for one in own]))  # noqa: E731
-        events = printed(logs, group, {one.name: one.stream for one in own}, wish, still)
+        own_tasks = [one.task for one in own]
+        streams = {one.name: one.stream for one in own}
+        events = printed(logs, group, streams, wish, lambda: bool(self.tasks.running_of(own_tasks)))
         yield from (LogLine(source=source, text=hide.text(text)) for source, text in events)
 
     def losses(self, app: App) -> tuple[str, ...]:

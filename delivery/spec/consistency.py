@@ -118,7 +118,11 @@ def _targets(app: Keys) -> Iterator[str]:
     """Yield what each environment's target, which knows what it can do, finds wrong with it."""
     before: dict[str, TargetSettings] = {}
     for name, environment in app.environments.items():
-        for problem in environment.target.problems(before, environment.shift, app.services):
+        target = environment.target
+        for problem in (
+            *target.problems(before, environment.shift, app.services),
+            *target.backing_problems(app.backing),
+        ):
             yield f"environments.{name}.{problem}"
         before[name] = environment.target
 

@@ -1,7 +1,7 @@
 """What stands in headway.yaml about a cluster of ECS as a target, and what does not fit with it."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Literal
 
 from pydantic import Field
@@ -52,6 +52,14 @@ class EcsTarget(TargetSettings):
                 cpu, sizes = max(FARGATE.items())
                 most = f"{cpu / 1024:g} cpus and {sizes[-1] // 1024}g of memory"
                 yield f"target: Fargate has no task as large as services.{name}; allowed: at most {most}"
+
+    def backing_problems(self, backing: Collection[str]) -> Iterator[str]:
+        """Yield that none is run: the environment's infrastructure brings what there is beside tasks."""
+        if backing:
+            yield (
+                f"target: ecs runs no backing services (found {', '.join(backing)}); allowed: what the environment's "
+                "infrastructure brings, by its address in `env`"
+            )
 
     def reaches(self, registry: str) -> bool:
         """Whether it is no registry of the machine that Headway runs on: those have no path."""

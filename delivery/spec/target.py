@@ -1,6 +1,6 @@
 """What stands in headway.yaml about a target, whatever its kind: what it is asked while the file is read."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 from delivery.model import Model
 from delivery.spec.entry import Certificate
@@ -18,6 +18,10 @@ class TargetSettings(Model):
 
         `before` are the targets of the environments that come before this one in the file, by name.
         """
+        yield from ()
+
+    def backing_problems(self, backing: Collection[str]) -> Iterator[str]:
+        """Yield why backing services of these names cannot be there, each with its key below the environment."""
         yield from ()
 
     def needed_outputs(self, *, database: bool) -> tuple[str, ...]:

@@ -186,6 +186,18 @@ def test_a_release_runs_as_tasks_that_tell_its_digest_and_each_has_an_address(ap
     assert [line.text for line in target(1).logs(LogWish(part="web", tail=1))] == ["serving good 1"] * 2
 
 
+def test_what_a_task_prints_is_followed_until_it_has_ended(app, target, release):
+    first = release(1)
+    target(1).stage(app, first)
+
+    lines = target(1).logs(LogWish(part="web", slot="blue", follow=True))
+    begun = next(lines)
+    target(1).withdraw(first)
+
+    assert (begun.source, begun.text) == ("web-1", "serving good 1")
+    assert list(lines) == []
+
+
 def test_secrets_come_to_a_task_by_reference_and_stand_in_nothing_else(app, target, release, server, settings):
     target(1).stage(app, release(1))
 

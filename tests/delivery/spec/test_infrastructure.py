@@ -105,6 +105,13 @@ def test_what_tasks_on_ecs_cannot_do_is_told_with_its_key() -> None:
         assert line in str(told.value)
 
 
+def test_backing_services_are_refused_where_nothing_would_run_them() -> None:
+    file = described().model_dump(mode="json", exclude_unset=True) | {"backing": {"cache": {"image": "redis:7"}}}
+
+    with pytest.raises(ValidationError, match=r"production.target: ecs runs no backing services \(found cache\)"):
+        App.model_validate(file)
+
+
 @pytest.mark.parametrize(
     ("said", "database", "needed"),
     [
