@@ -114,9 +114,9 @@ def _tests(condition: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _regex(pattern: str) -> str:
-    """Return a pattern with `*` and `?` as an expression."""
-    parts = ({"*": ".*", "?": "."}.get(one) or re.escape(one) for one in pattern)
-    return f"^{''.join(parts)}$"
+    """Return a pattern with `*` and `?` as an expression, in quotes: else HAProxy takes backslashes for its own."""
+    parts = ({"*": ".*", "?": ".", "'": "."}.get(one) or re.escape(one) for one in pattern)
+    return f"'^{''.join(parts)}$'"
 
 
 def _action(rule: Rule, when: str) -> Iterator[str]:

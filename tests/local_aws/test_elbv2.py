@@ -1,8 +1,10 @@
 """Elastic Load Balancing: requests go where listeners, rules and weights say, to targets that are well."""
 
+import signal
 import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +14,10 @@ import pytest
 from delivery.docker.engine.client import connect
 from delivery.home import Home
 from delivery.waiting import until
+from local_aws.agents.balancer_config import Listener, Rule, Target, configuration
 from tests.support.ecs import Tasks
+from tests.support.local_aws import Server
+from tests.support.platforms import own_platform
 
 pytestmark = [pytest.mark.docker, pytest.mark.xdist_group("local-aws-tasks")]
 SERVER = """
@@ -157,6 +162,7 @@ def test_a_rule_comes_before_what_is_for_everybody_and_some_answers_are_nobodys(
     rules = [
         (10, ["/api/*"], {"Type": "forward", "TargetGroupArn": place.groups["green"]}),
         (20, ["/tea"], {"Type": "fixed-response", "FixedResponseConfig": fixed}),
+        (25, ["/v1.0/*"], {"Type": "fixed-response", "FixedResponseConfig": {**fixed, "MessageBody": "one"}}),
         (30, ["/away"], {"Type": "redirect", "RedirectConfig": {**away, "StatusCode": "HTTP_301"}}),
     ]
     for priority, paths, action in rules:
@@ -169,6 +175,7 @@ def test_a_rule_comes_before_what_is_for_everybody_and_some_answers_are_nobodys(
     assert (tea.status_code, tea.text) == (418, "short and stout")
     assert moved.status_code == 301
     assert moved.headers["location"] == f"https://{place.balancer['DNSName']}:443/away?a=1"
+    assert [place.get(path).text for path in ("/v1.0/a", "/v1x0/a")] == ["one", "blue /v1x0/a"]
     assert place.get("/apis").text == "blue /apis"
     assert place.get("/api/tasks").text == "green /api/tasks"
 
@@ -225,3 +232,63 @@ def test_a_group_that_no_rule_names_is_not_used(place: Place) -> None:
     [told] = place.health(group)
 
     assert (told["TargetHealth"]["State"], told["TargetHealth"]["Reason"]) == ("unused", "Target.NotInUse")
+
+
+def fixed(text: str) -> dict[str, Any]:
+    answer = {"StatusCode": "200", "ContentType": "text/plain", "MessageBody": text}
+    return {"Type": "fixed-response", "FixedResponseConfig": answer}
+
+
+@pytest.mark.long
+def test_after_a_kill_it_is_at_the_same_address_and_does_what_it_is_told(tmp_path):
+    with own_platform(tmp_path / "home") as home:
+        assert home.identity
+        server = Server(home.root).start()
+        elb, ec2 = server.client("elbv2"), server.client("ec2")
+        subnets = [one["SubnetId"] for one in ec2.describe_subnets()["Subnets"][:2]]
+        made = elb.create_load_balancer(Name="shop", Subnets=subnets)["LoadBalancers"][0]
+        arn = elb.create_listener(
+            LoadBalancerArn=made["LoadBalancerArn"], Protocol="HTTP", Port=80, DefaultActions=[fixed("one")]
+        )["Listeners"][0]["ListenerArn"]
+
+        def says(text: str) -> bool:
+            with suppress(httpx.HTTPError):
+                return httpx.get(f"http://{made['DNSName']}/", trust_env=False).text == text
+            return False
+
+        assert until(lambda: says("one"), seconds=30, every=0.2)
+        server.stop(signal.SIGKILL)
+        assert says("one")
+        server.start()
+        elb = server.client("elbv2")
+        [again] = elb.describe_load_balancers()["LoadBalancers"]
+        elb.modify_listener(ListenerArn=arn, DefaultActions=[fixed("two")])
+
+        assert again["DNSName"] == made["DNSName"]
+        assert until(lambda: says("two"), seconds=30, every=0.2)
+        server.stop()
+
+
+@pytest.mark.parametrize(
+    ("condition", "test"),
+    [
+        ({"Field": "path-pattern", "Values": ["/a?/*.js"]}, r"path -m reg '^/a./.*\.js$'"),
+        (
+            {"Field": "host-header", "HostHeaderConfig": {"Values": ["*.shop.example"]}},
+            r"req.hdr(host),field(1,:) -m reg -i '^.*\.shop\.example$'",
+        ),
+        ({"Field": "http-request-method", "HttpRequestMethodConfig": {"Values": ["PUT"]}}, "method PUT"),
+        (
+            {"Field": "http-header", "HttpHeaderConfig": {"HttpHeaderName": "X-Beta", "Values": ["yes"]}},
+            "req.hdr(X-Beta) -m reg -i '^yes$'",
+        ),
+        ({"Field": "source-ip", "SourceIpConfig": {"Values": ["10.0.0.0/8"]}}, "always_false"),
+    ],
+)
+def test_a_condition_is_what_haproxy_compares_and_one_that_is_not_known_keeps_everybody_out(condition, test):
+    rule = Rule([condition], {"Type": "forward", "TargetGroupArn": "a/b/tg"}, {"a/b/tg": 1})
+
+    text = configuration([Listener(80, [rule])], {"a/b/tg": [Target("10.0.0.1", 8000)]}, drain_seconds=3)
+
+    assert f"  acl rule-0-0 {test}\n" in text
+    assert "  server 10.0.0.1-8000 10.0.0.1:8000\n" in text
