@@ -56,7 +56,10 @@ class BalancerAgent(Agent):
         self._ask_targets()
         wanted = {one.arn: one for one in load_balancers() if is_address(one.dns_name)}
         for arn, balancer in wanted.items():
-            self._tend(arn, balancer)
+            try:
+                self._tend(arn, balancer)
+            except Exception:  # what is wrong with one keeps no other from its requests
+                log.exception("the load balancer %s: this is tried again", balancer.name)
         if time.monotonic() > self._swept + SWEEP_SECONDS and (self._here.home.root / "identity").exists():
             self._sweep(set(wanted))
             self._swept = time.monotonic()
