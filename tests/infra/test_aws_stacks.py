@@ -18,6 +18,7 @@ MODULES = sorted(path.name for path in (AWS / "modules").iterdir() if path.is_di
 WITHOUT_RESOURCE = {"Login", "Definitions", "Tasks", "LookAtTraffic"}
 # Their names are there once in an account and a region.
 NAMED_ONCE = {
+    "aws_ecr_repository",
     "aws_iam_role",
     "aws_iam_policy",
     "aws_lb",
