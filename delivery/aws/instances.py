@@ -62,12 +62,11 @@ def list_instances(tasks: Tasks, settings: EnvironmentSettings, record: TargetRe
     return sorted(found, key=lambda one: (one.colour, one.service, one.number))
 
 
-def stop_slot(tasks: Tasks, settings: EnvironmentSettings, colour: Colour, reason: str) -> tuple[str, ...]:
-    """Stop every task of a slot, each within its time, and return the definitions that they had."""
+def stop_slot(tasks: Tasks, settings: EnvironmentSettings, colour: Colour, reason: str) -> None:
+    """Stop every task of a slot, each within its time."""
     running = tasks.running(started_by(settings, colour))
     with ThreadPoolExecutor(STOP_AT_ONCE) as pool:
         list(pool.map(lambda task: tasks.stop(task, reason), running))
-    return tuple(sorted({task.definition for task in running}))
 
 
 def last_lines(tasks: Tasks, logs: object, instance: Instance) -> str:
