@@ -53,6 +53,12 @@ def free_address(home: Home, taken: set[str]) -> str:
     return next(str(one) for one in fixed.hosts() if str(one) not in taken)
 
 
+def balancer_address(home: Home, taken: set[str]) -> str:
+    """Return an address for good that is not among those `taken`: from the end, where databases never come to."""
+    _, fixed = _halves(_subnet_of(connect().networks.get(ensure_network(home))))
+    return next(str(one) for one in reversed(list(fixed.hosts())) if str(one) not in taken)
+
+
 def is_in_network(home: Home, address: str) -> bool:
     """Whether the network, which is there, has such an address."""
     return ipaddress.ip_address(address) in _subnet_of(connect().networks.get(ensure_network(home)))

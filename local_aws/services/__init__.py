@@ -9,6 +9,7 @@ from local_aws.services import (
     ecr,
     ecs,
     ecs_services,
+    elbv2,
     iam,
     rds,
     s3,
@@ -27,6 +28,7 @@ def add_ours() -> None:
     s3.add()
     ecs.add()
     ecs_services.add()
+    elbv2.add()
     ecr.add()
     iam.add()
     rds.add()
