@@ -90,12 +90,11 @@ def test_a_container_that_ends_meanwhile_is_told(container, shell):
     container.start()
 
 
-def test_a_command_that_says_nothing_for_too_long_is_given_up(container):
-    with closing(Shell(container, seconds=0.3)) as impatient:
-        with pytest.raises(TimeoutError):
-            impatient.run(["sleep", "30"])
+def test_a_command_that_says_nothing_for_too_long_is_given_up(shell):
+    with pytest.raises(TimeoutError):
+        shell.run(["sleep", "30"], seconds=0.3)
 
-        assert impatient.run(["echo", "next"])[1] == "next\n"
+    assert shell.run(["echo", "next"])[1] == "next\n"
 
 
 def test_a_shell_that_is_closed_leaves_no_process(container):

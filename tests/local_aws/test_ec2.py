@@ -1,6 +1,7 @@
-"""EC2: what security groups say of themselves."""
+"""EC2: what security groups say of their rules, and of those that are gone."""
 
 import pytest
+from botocore.exceptions import ClientError
 
 pytestmark = pytest.mark.xdist_group("local-aws")
 
@@ -29,3 +30,23 @@ def test_a_rule_of_a_security_group_says_why_it_is_there(held, source):
     ]
 
     assert (rule["Description"], found["Description"]) == ("Clients of the database",) * 2
+
+
+@pytest.mark.parametrize("way", ["egress", "ingress"])
+def test_a_rule_that_is_taken_out_twice_is_told_to_be_gone(held, way):
+    """A client that lost the answer asks again, and takes this one for done.
+
+    https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html
+    """
+    ec2 = held.client("ec2")
+    vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+    group = ec2.create_security_group(GroupName=f"twice-{way}", Description="twice", VpcId=vpc)["GroupId"]
+    port = {"IpProtocol": "tcp", "FromPort": 5432, "ToPort": 5432, "IpRanges": [{"CidrIp": "10.0.0.0/8"}]}
+    authorize, revoke = (getattr(ec2, f"{verb}_security_group_{way}") for verb in ("authorize", "revoke"))
+    [rule] = authorize(GroupId=group, IpPermissions=[port])["SecurityGroupRules"]
+    revoke(GroupId=group, SecurityGroupRuleIds=[rule["SecurityGroupRuleId"]])
+
+    with pytest.raises(ClientError) as told:
+        revoke(GroupId=group, SecurityGroupRuleIds=[rule["SecurityGroupRuleId"]])
+
+    assert told.value.response["Error"]["Code"] == "InvalidSecurityGroupRuleId.NotFound"

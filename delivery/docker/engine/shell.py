@@ -44,18 +44,19 @@ class Shell:
         self._turn = threading.Lock()
         self._open: _Session | None = None
 
-    def run(self, argv: Sequence[str]) -> tuple[int, str, str]:
+    def run(self, argv: Sequence[str], *, seconds: float | None = None) -> tuple[int, str, str]:
         """Run a command and return its exit code, output and errors.
 
-        Raises APIError when the container does not run, TimeoutError when nothing is said for `seconds`, and
-        ConnectionError when the container ended meanwhile.
+        Raises APIError when the container does not run, TimeoutError when nothing is said for `seconds` (those of the
+        shell, unless it is told others), and ConnectionError when the container ended meanwhile.
         """
+        limit = self._seconds if seconds is None else seconds
         with self._turn:
             if self._open:
                 with contextlib.suppress(ConnectionError):
-                    return self._ask(self._open, argv)
-            self._open = _Session(self._container, self._user, self._seconds)
-            return self._ask(self._open, argv)
+                    return self._ask(self._open, argv, limit)
+            self._open = _Session(self._container, self._user)
+            return self._ask(self._open, argv, limit)
 
     def close(self) -> None:
         """End it."""
@@ -63,9 +64,9 @@ class Shell:
             self._open.close()
         self._open = None
 
-    def _ask(self, session: "_Session", argv: Sequence[str]) -> tuple[int, str, str]:
+    def _ask(self, session: "_Session", argv: Sequence[str], seconds: float) -> tuple[int, str, str]:
         try:
-            return session.ask(shlex.join(argv))
+            return session.ask(shlex.join(argv), seconds)
         except (OSError, APIError):
             self.close()
             raise
@@ -74,7 +75,7 @@ class Shell:
 class _Session:
     """One shell, from its start to its end."""
 
-    def __init__(self, container: Container, user: str, seconds: float) -> None:
+    def __init__(self, container: Container, user: str) -> None:
         assert container.client
         api = container.client.api
         self._word = secrets.token_hex(12)
@@ -82,10 +83,10 @@ class _Session:
         created = api.exec_create(container.id, argv, stdin=True, stdout=True, stderr=True, user=user)["Id"]
         self._wrapper = api.exec_start(created, socket=True)
         self._connection = cast(socket.socket, getattr(self._wrapper, "_sock", self._wrapper))
-        self._connection.settimeout(seconds)
         self._frames: Iterator[tuple[int, bytes]] = frames(self._connection.recv)
 
-    def ask(self, command: str) -> tuple[int, str, str]:
+    def ask(self, command: str, seconds: float) -> tuple[int, str, str]:
+        self._connection.settimeout(seconds)
         self._connection.sendall(base64.b64encode(command.encode()) + b"\n")
         said = {STDOUT: b"", STDERR: b""}
         out = re.compile(rb"\n%s (\d+)\n\Z" % self._word.encode())
