@@ -131,8 +131,8 @@ def _action(rule: Rule, when: str) -> Iterator[str]:
         case "fixed-response":
             said = rule.action["FixedResponseConfig"]
             kind, body = said.get("ContentType") or "text/plain", (said.get("MessageBody") or "").replace('"', "")
-            status = said["StatusCode"]
-            yield f'  http-request return status {status} content-type "{kind}" string "{body}" if {when}'
+            content = f'content-type "{kind}" string "{body}" ' if body else ""  # HAProxy takes no empty string
+            yield f"  http-request return status {said['StatusCode']} {content}if {when}"
         case "redirect":
             told = rule.action["RedirectConfig"]
             code = "301" if told["StatusCode"] == "HTTP_301" else "302"

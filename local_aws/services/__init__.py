@@ -8,6 +8,7 @@ from local_aws.services import (
     ec2,
     ecr,
     ecs,
+    ecs_deployments,
     ecs_services,
     elbv2,
     iam,
@@ -28,6 +29,7 @@ def add_ours() -> None:
     s3.add()
     ecs.add()
     ecs_services.add()
+    ecs_deployments.add()
     elbv2.add()
     ecr.add()
     iam.add()

@@ -1,9 +1,10 @@
 """CloudWatch: alarms that are made of alarms; nobody evaluates them."""
 
 import re
+from collections.abc import Iterable
 from typing import Any
 
-from moto.cloudwatch.models import Alarm, CloudWatchBackend
+from moto.cloudwatch.models import Alarm, CloudWatchBackend, cloudwatch_backends
 from moto.cloudwatch.responses import CloudWatchResponse
 from moto.core.responses import ActionResult, EmptyResult
 
@@ -90,6 +91,12 @@ def delete_alarms(self: CloudWatchResponse) -> EmptyResult:
         backend.tagger.delete_all_tags_for_resource(alarm.alarm_arn)
     backend.delete_alarms(names)
     return EmptyResult()
+
+
+def alarms_in_alarm(account: str, region: str, names: Iterable[str]) -> list[str]:
+    """Return those of the named alarms that are in ALARM now."""
+    kept = cloudwatch_backends[account][region].alarms
+    return [name for name in names if name in kept and vars(kept[name])["state_value"] == "ALARM"]
 
 
 def named_in(rule: str) -> list[str]:

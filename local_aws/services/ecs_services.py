@@ -1,5 +1,6 @@
-"""ECS's services: what was given of one is kept and told again; nobody runs its tasks."""
+"""ECS's services: what was given of one is kept and told again, and an agent runs its tasks."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -8,7 +9,17 @@ from moto.ecs.exceptions import InvalidParameterException
 from moto.ecs.models import EC2ContainerServiceBackend, Service
 from moto.ecs.responses import EC2ContainerServiceResponse
 
+from local_aws.services.ecs_checks import check_configuration
+from local_aws.services.ecs_deployments import begin, counts
 from local_aws.services.ecs_running import cluster_of
+from local_aws.services.ecs_task_sets import (
+    DEPLOYMENTS,
+    TaskSet,
+    new_set,
+    open_deployment,
+    sets_of,
+    wanted_of,
+)
 from local_aws.services.errors import Refusal
 
 # Members of a service that moto leaves out, with the value of a service that was created without.
@@ -30,7 +41,8 @@ REFUSED = {
     "forceNewDeployment": "force new deployment",
 }
 _create, _update = EC2ContainerServiceResponse.create_service, EC2ContainerServiceResponse.update_service
-_list = EC2ContainerServiceResponse.list_services
+_list, _describe = EC2ContainerServiceResponse.list_services, EC2ContainerServiceResponse.describe_services
+_delete = EC2ContainerServiceResponse.delete_service
 
 
 def create_service(self: EC2ContainerServiceResponse) -> ActionResult:
@@ -43,6 +55,10 @@ def create_service(self: EC2ContainerServiceResponse) -> ActionResult:
     before = _service_of(self.ecs_backend, asked.get("cluster"), asked["serviceName"])
     if before is not None and before.status == "ACTIVE":
         raise InvalidParameterException("Creation of service was not idempotent.")
+    if (asked.get("deploymentController") or {}).get("type", "ECS") == "ECS":
+        check_configuration(asked.get("deploymentConfiguration") or {}, asked.get("loadBalancers") or [])
+    if network := (asked.get("networkConfiguration") or {}).get("awsvpcConfiguration"):
+        network.setdefault("securityGroups", [])  # "the default security group for the VPC is used"
     told = _create(self)
     service = _service_of(self.ecs_backend, asked.get("cluster"), asked["serviceName"])
     assert service is not None
@@ -54,6 +70,9 @@ def create_service(self: EC2ContainerServiceResponse) -> ActionResult:
     configuration = _default_configuration(service) | asked.get("deploymentConfiguration", {})
     _keep(service, "deploymentConfiguration", configuration)
     _keep(service, "createdAt", datetime.now(UTC))
+    if controlled_by == "ECS" and service.task_definition:
+        new_set(service, service.task_definition, [dict(one) for one in service.load_balancers], service.desired_count)
+    _tell_counts(service)
     return told
 
 
@@ -73,6 +92,11 @@ def update_service(self: EC2ContainerServiceResponse) -> ActionResult:
     controller = asked.get("deploymentController") or service.deployment_controller
     if controller["type"] == "CODE_DEPLOY":
         _refuse_what_code_deploy_does(asked)
+    else:
+        new = {**vars(service)["deploymentConfiguration"], **(asked.get("deploymentConfiguration") or {})}
+        check_configuration(new, asked.get("loadBalancers") or service.load_balancers)
+    before = service.task_definition
+    restarts = bool(asked.get("forceNewDeployment"))
     ours = {name: asked.pop(name) for name in (*KEPT, "deploymentConfiguration") if name in asked}
     told = _update(self)
     if name := asked.get("taskDefinition"):
@@ -81,6 +105,38 @@ def update_service(self: EC2ContainerServiceResponse) -> ActionResult:
         ours["deploymentConfiguration"] = {**vars(service)["deploymentConfiguration"], **given}
     for name, value in ours.items():
         _keep(service, name, value)
+    if service.task_definition and (service.task_definition != before or restarts):
+        begin(service, service.task_definition, service.desired_count)
+    elif "desiredCount" in asked:
+        for one in (one for one in sets_of(service.arn) if one.is_primary):
+            one.count = service.desired_count
+    _tell_counts(service)
+    return told
+
+
+def describe_services(self: EC2ContainerServiceResponse) -> ActionResult:
+    """Return services with what runs of them now."""
+    for name in self._get_param("services", []):
+        service = _service_of(self.ecs_backend, self._get_param("cluster"), name)
+        if service is not None:
+            _tell_counts(service)
+    return _describe(self)
+
+
+def delete_service(self: EC2ContainerServiceResponse) -> ActionResult:
+    """Let a service end: its tasks are stopped, whatever deployment they are of.
+
+    https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DeleteService.html
+    """
+    told = _delete(self)
+    service = _service_of(self.ecs_backend, self._get_param("cluster"), self._get_param("service"))
+    assert service is not None
+    for one in DEPLOYMENTS.values():
+        if one.service == service.arn and not one.is_over:
+            one.progress = replace(one.progress, status="STOPPED", reason="Service was deleted")
+    for task_set in sets_of(service.arn):
+        task_set.count = 0
+    _tell_counts(service)
     return told
 
 
@@ -103,6 +159,50 @@ def _refuse_what_code_deploy_does(asked: dict[str, Any]) -> None:
                 f"Unable to update {words} on services with a CODE_DEPLOY deployment controller. "
                 "Use AWS CodeDeploy to trigger a new deployment."
             )
+
+
+def _tell_counts(service: Service) -> None:
+    """Let a service say how many tasks it has, by which deployments, and what is deployed."""
+    sets, found = sets_of(service.arn), open_deployment(service.arn)
+    running = sum(len(one.running()) for one in sets)
+    service.running_count = running
+    service.pending_count = sum(not task.shall_stop for one in sets for task in one.tasks()) - running
+    if service.deployment_controller["type"] == "ECS":
+        service.deployments = [_deployment(service, one) for one in sorted(sets, key=lambda one: not one.is_primary)]
+        _keep(service, "currentServiceDeployment", found.arn if found else None)
+        _keep(service, "currentServiceRevisions", [counts(one, wanted_of(one)) for one in sets])
+
+
+def _deployment(service: Service, one: TaskSet) -> dict[str, Any]:
+    """Return what DescribeServices says of a set of tasks: PRIMARY is the one that is, or becomes, the service's.
+
+    https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Deployment.html
+    """
+    found = next((each for each in reversed(DEPLOYMENTS.values()) if each.target is one), None)
+    told, running = counts(one, wanted_of(one)), len(one.running())
+    state = "COMPLETED" if running >= wanted_of(one) else "IN_PROGRESS"
+    reason = f"ECS deployment {one.id} {'completed' if state == 'COMPLETED' else 'in progress'}."
+    if found and not found.is_over:
+        state, reason = "IN_PROGRESS", f"ECS deployment {one.id} in progress."
+    if found and found.progress.back_because:
+        state, reason = "FAILED", found.progress.back_because
+    return {
+        "id": one.id,
+        "status": "PRIMARY" if one.is_primary else "ACTIVE",
+        "taskDefinition": one.definition,
+        "desiredCount": told["requestedTaskCount"],
+        "pendingCount": told["pendingTaskCount"],
+        "runningCount": running,
+        "failedTasks": len(one.failed()),
+        "createdAt": one.created,
+        "updatedAt": one.created,
+        "launchType": service.launch_type,
+        "platformVersion": service.platform_version,
+        "platformFamily": "Linux",
+        "networkConfiguration": service.network_configuration or None,
+        "rolloutState": state,
+        "rolloutStateReason": reason,
+    }
 
 
 def _default_configuration(service: Service) -> dict[str, Any]:
@@ -131,5 +231,5 @@ def _service_of(backend: EC2ContainerServiceBackend, cluster: str | None, name: 
 
 def add() -> None:
     """Put ours in place of moto's."""
-    for operation in (create_service, update_service, list_services):
+    for operation in (create_service, update_service, describe_services, delete_service, list_services):
         setattr(EC2ContainerServiceResponse, operation.__name__, operation)

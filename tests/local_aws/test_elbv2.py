@@ -160,7 +160,9 @@ def test_a_rule_comes_before_what_is_for_everybody_and_some_answers_are_nobodys(
     """https://docs.aws.amazon.com/elasticloadbalancing/latest/application/listener-rules.html"""
     fixed = {"StatusCode": "418", "ContentType": "text/plain", "MessageBody": "short and stout"}
     away = {"Protocol": "HTTPS", "Port": "443", "Host": "#{host}", "Path": "/#{path}", "Query": "#{query}"}
+    empty = {key: value for key, value in fixed.items() if key != "MessageBody"}
     rules = [
+        (15, ["/nothing"], {"Type": "fixed-response", "FixedResponseConfig": {**empty, "StatusCode": "404"}}),
         (10, ["/api/*"], {"Type": "forward", "TargetGroupArn": place.groups["green"]}),
         (20, ["/tea"], {"Type": "fixed-response", "FixedResponseConfig": fixed}),
         (25, ["/v1.0/*"], {"Type": "fixed-response", "FixedResponseConfig": {**fixed, "MessageBody": "one"}}),
@@ -173,6 +175,8 @@ def test_a_rule_comes_before_what_is_for_everybody_and_some_answers_are_nobodys(
     assert until(lambda: place.get("/away").status_code == 301, seconds=20, every=0.1)
     tea, moved = place.get("/tea"), place.get("/away?a=1")
 
+    nothing = place.get("/nothing")
+    assert (nothing.status_code, nothing.text) == (404, "")
     assert (tea.status_code, tea.text) == (418, "short and stout")
     assert moved.status_code == 301
     assert moved.headers["location"] == f"https://{place.balancer['DNSName']}:443/away?a=1"
