@@ -49,19 +49,19 @@ class EcsLook:
         """Tell what is live, what is staged and how it is; nothing before the infrastructure was applied."""
         if not is_known(self.target, self.settings):
             return TargetState()
-        record = self.book.read()
-        instances = self._instances(record)
+        record = self.record()
+        instances = self.instances(record)
         slots = tuple(_slot(record, colour, instances) for colour in COLOURS)
-        url = self._url(record, instances)
+        url = self.url(record, instances)
         return TargetState(slots=slots, url=url, sequence=record.sequence, settled_at=record.settled_at)
 
     def ask(self, path: str, release: Release | None = None, service: str | None = None) -> tuple[Answer, ...]:
         """GET `path` from the service that it leads to in the live slot or of `release`, or from each of `service`."""
-        record = self.book.read()
-        colour = self._colour_of(record, release) if release else record.live
+        record = self.record()
+        colour = self.colour_of(record, release) if release else record.live
         if colour is None:
             return (Answer(),)
-        instances = self._instances(record)
+        instances = self.instances(record)
         if service is not None:
             return tuple(ask(one, path) for one in of_service(instances, colour, service))
         routed = of_service(instances, colour, routed_to(path, routes_of(record.slots[colour].services)))
@@ -69,9 +69,9 @@ class EcsLook:
 
     def address(self, release: Release | None = None) -> str:
         """Return where the service that `/` leads to is reached in the network of tasks."""
-        record = self.book.read()
-        colour = self._colour_of(record, release) if release else record.live
-        found = self._address(record, self._instances(record), colour)
+        record = self.record()
+        colour = self.colour_of(record, release) if release else record.live
+        found = self._address(record, self.instances(record), colour)
         if found is None:
             where = f"environment {self.settings.environment} of {self.settings.app}"
             raise Misconfigured(where, "nothing is live in it", next_step="headway run")
@@ -79,10 +79,10 @@ class EcsLook:
 
     def logs(self, wish: LogWish) -> Iterator[LogLine]:
         """Yield what the tasks of a service printed, oldest first; what is followed comes in the order it is found."""
-        record = self.book.read()
+        record = self.record()
         standing: list[Colour] = list(record.slots) or ["blue"]
         colour = wish.slot or record.live or standing[0]
-        running = [one for one in self._instances(record) if one.colour == colour]
+        running = [one for one in self.instances(record) if one.colour == colour]
         own = [one for one in running if one.service == wish.part]
         if not own:
             where = f"{self.settings.environment} of {self.settings.app}"
@@ -104,8 +104,8 @@ class EcsLook:
         """Return the tasks, definitions and secrets of the environment; databases belong to its infrastructure."""
         if not is_known(self.target, self.settings):
             return ()
-        record = self.book.read()
-        found = [Belonging(kind="task", name=one.task.arn) for one in self._instances(record)]
+        record = self.record()
+        found = [Belonging(kind="task", name=one.task.arn) for one in self.instances(record)]
         for colour, slot in record.slots.items():
             found += [
                 Belonging(kind="task definition", name=arn)
@@ -116,10 +116,16 @@ class EcsLook:
         names = [secret_of(self.settings, colour) for colour in COLOURS]
         return (*found, *(Belonging(kind="secret", name=name) for name in names if kept_values(client, name)))
 
-    def _instances(self, record: TargetRecord) -> list[Instance]:
+    def record(self) -> TargetRecord:
+        """Return what is known of the environment, with the shares of traffic as they are."""
+        return self.book.read()
+
+    def instances(self, record: TargetRecord) -> list[Instance]:
+        """Return the instances that have not stopped."""
         return list_instances(self.tasks, self.settings, record)
 
-    def _colour_of(self, record: TargetRecord, release: Release) -> Colour:
+    def colour_of(self, record: TargetRecord, release: Release) -> Colour:
+        """Return the slot of a release; ReleaseUnhealthy when it stands in none."""
         colour = record.colour_of(release)
         if colour is None:
             if self.sequence:
@@ -127,7 +133,8 @@ class EcsLook:
             raise ReleaseUnhealthy(f"release {release.fingerprint} does not stand in any slot; somebody removed it")
         return colour
 
-    def _url(self, record: TargetRecord, instances: list[Instance]) -> str | None:
+    def url(self, record: TargetRecord, instances: list[Instance]) -> str | None:
+        """Return where what is live is reached."""
         return self._address(record, instances, record.live)
 
     def _address(self, record: TargetRecord, instances: list[Instance], colour: Colour | None) -> str | None:

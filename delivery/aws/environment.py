@@ -6,6 +6,7 @@ from typing import NoReturn
 
 from delivery.aws.access import AwsAccess
 from delivery.aws.ecs_host import EcsHost
+from delivery.aws.ecs_services import EcsServices
 from delivery.aws.jobs import EcsJobs
 from delivery.aws.rds import RdsDatabase
 from delivery.aws.stack_outputs import database_settings, task_settings
@@ -129,8 +130,9 @@ def open_ecs(
         if has_database:
             run, instance = f"{settings.environment}-{sequence}", database_settings(target, settings)
             database = RdsDatabase(migrating, jobs, settings, instance, run)
+    kind = EcsServices if target.deployer == "ecs" else EcsHost
     return OpenEnvironment(
-        target=EcsHost(
+        target=kind(
             app, environment, target, settings, access.in_phase("release"), registry, database.find, sequence=sequence
         ),
         jobs=jobs,

@@ -5,7 +5,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from delivery.aws.target_record import TargetRecord
-from delivery.aws.task_definition import PROGRAM
 from delivery.aws.task_logs import read_log, stream_of
 from delivery.aws.tasks import Task, Tasks
 from delivery.changes.ledger import LABEL_SERVICE
@@ -48,7 +47,7 @@ class Instance:
     @property
     def stream(self) -> str:
         """The log stream it writes into."""
-        return stream_of(self.service, PROGRAM, self.task.id)
+        return stream_of(self.service, self.task.program, self.task.id)
 
 
 def started_by(settings: EnvironmentSettings, colour: Colour) -> str:

@@ -20,7 +20,7 @@ from delivery.changes.ledger import (
     LABEL_SERVICE,
     LABEL_SLOT,
 )
-from delivery.errors import Rejected, ReleaseUnhealthy
+from delivery.errors import HeadwayError, Rejected, ReleaseUnhealthy
 from delivery.ports.database import DatabaseAccess
 from delivery.ports.instance_variables import instance_variables
 from delivery.ports.registry import Registry
@@ -65,7 +65,7 @@ class Starter:
 
     def references(self, release: Release, colour: Colour) -> dict[str, dict[str, str]]:
         """Keep the secrets of all services and return service → variable → how its definition refers to it."""
-        secret = {service: self._variables(release, service)[1] for service in self.app.services}
+        secret = {service: self.variables(release, service)[1] for service in self.app.services}
         return keep(self.access.client("secretsmanager"), secret_of(self.settings, colour), secret)
 
     def start(
@@ -78,25 +78,16 @@ class Starter:
     ) -> list[Instance]:
         """Return the instances of a service, which are about to run."""
         file, client = self.app.services[service], self.tasks.client
-        name = self.app.service_image(service)
-        image = self.registry.reference(release.images[name]) if name in release.images else name
-        tags = {
-            LABEL_APP: self.settings.app,
-            LABEL_ENVIRONMENT: self.settings.environment,
-            LABEL_SLOT: colour,
-            LABEL_RELEASE: release.fingerprint,
-            LABEL_SEQUENCE: str(sequence),
-        }
         asked = service_definition(
             service,
             file,
-            image,
+            self.image(release, service),
             self.tasks.settings,
             family=family_of(self.settings, colour, service),
             region=client.meta.region_name,
-            env=self._variables(release, service)[0],
+            env=self.variables(release, service)[0],
             references=references[service],
-            tags=tags,
+            tags=self.tags(release, colour, sequence),
         )
         with aws_errors("ecs"):
             definition = str(client.register_task_definition(**asked)["taskDefinition"]["taskDefinitionArn"])
@@ -113,6 +104,21 @@ class Starter:
             for number in range(1, file.instances + 1)
         ]
 
+    def image(self, release: Release, service: str) -> str:
+        """Return the image of a service, as ECS pulls it."""
+        name = self.app.service_image(service)
+        return self.registry.reference(release.images[name]) if name in release.images else name
+
+    def tags(self, release: Release, colour: Colour, sequence: int) -> dict[str, str]:
+        """Return what says whose a definition is, and under which lease it was made."""
+        return {
+            LABEL_APP: self.settings.app,
+            LABEL_ENVIRONMENT: self.settings.environment,
+            LABEL_SLOT: colour,
+            LABEL_RELEASE: release.fingerprint,
+            LABEL_SEQUENCE: str(sequence),
+        }
+
     def until_ready(self, instance: Instance, given_up: Callable[[], bool]) -> Instance:
         """Return an instance once it is well; ReleaseUnhealthy, with the end of its log, when it is not in its time.
 
@@ -123,7 +129,7 @@ class Starter:
         def look() -> Instance | None:
             now = replace(instance, task=self.tasks.look(instance.task))
             if now.task.has_stopped:
-                raise self._ended(now)
+                raise self.ended(now)
             if now.task.is_running and not begun:
                 begun.append(time.monotonic())
             if begun and time.monotonic() - begun[0] > instance.file.start_seconds:
@@ -147,14 +153,15 @@ class Starter:
             )
         return found
 
-    def _ended(self, instance: Instance) -> Exception:
+    def ended(self, instance: Instance) -> HeadwayError:
+        """Return the error that says why an instance stopped."""
         image = self.app.service_image(instance.service)
         trouble = trouble_of(instance.task, image)
         return trouble or unhealthy(
             self.access, self.tasks, self.settings, instance, f"ended with exit code {instance.task.exit_code}"
         )
 
-    def _variables(self, release: Release, service: str) -> tuple[dict[str, str], dict[str, str]]:
+    def variables(self, release: Release, service: str) -> tuple[dict[str, str], dict[str, str]]:
         """Return an instance's variables, and those that are secret."""
         env = instance_variables(self.app, self.environment, self.settings, release, service, self.database)
         own = self.settings.parts.get(f"services.{service}", {})

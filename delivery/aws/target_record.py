@@ -28,6 +28,7 @@ class SlotRecord(Model):
     release: Release
     services: dict[str, Service]
     sequence: int = Field(0, description="of the lease under which it was staged")
+    definitions: dict[str, str] = Field({}, description="service: the task definition it runs, where ECS keeps them")
 
 
 class TargetRecord(Model):

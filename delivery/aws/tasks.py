@@ -17,14 +17,16 @@ DESCRIBED_AT_ONCE = 100  # https://docs.aws.amazon.com/AmazonECS/latest/APIRefer
 AROUND_SECONDS = 600.0
 STOP_SECONDS = 120.0
 NO_CAPACITY = ("RESOURCE", "capacity", "AGENT")
+_STATUS = {False: "RUNNING", True: "STOPPED"}
 CANNOT_PULL, CANNOT_START = "CannotPull", "ResourceInitializationError"
 
 
 @dataclass(frozen=True)
 class Task:
-    """A task as ECS tells of it."""
+    """A task as ECS tells of it; `program` is its container that matters."""
 
     found: Mapping[str, Any]
+    program: str = PROGRAM
 
     @property
     def arn(self) -> str:
@@ -73,6 +75,10 @@ class Task:
         """The digest of the image that its program runs, as ECS says."""
         return self._program.get("imageDigest")
 
+    def as_definition(self) -> dict[str, Any]:
+        """Return which containers it has, as its definition tells them."""
+        return {"taskDefinitionArn": self.definition, "containerDefinitions": self.found["containers"]}
+
     @property
     def tags(self) -> dict[str, str]:
         """Its tags."""
@@ -86,7 +92,7 @@ class Task:
 
     @property
     def _program(self) -> Mapping[str, Any]:
-        return next((one for one in self.found.get("containers", ()) if one["name"] == PROGRAM), {})
+        return next((one for one in self.found.get("containers", ()) if one["name"] == self.program), {})
 
 
 class Tasks:
@@ -127,7 +133,7 @@ class Tasks:
             found = self.client.describe_tasks(cluster=self.settings.cluster, tasks=[task.arn]).get("tasks")
         if not found:
             raise Rejected(f"ECS knows nothing of task {task.id} any more")
-        return Task(found[0])
+        return Task(found[0], task.program)
 
     def until_begun(self, task: Task) -> Task:
         """Return the task once its program runs or has ended, or the task has stopped; Transient when it takes long."""
@@ -156,16 +162,27 @@ class Tasks:
     def running(self, by: str) -> list[Task]:
         """Return the tasks that were started by `by` and that have not stopped."""
         with aws_errors("ecs"):
-            pages = self.client.get_paginator("list_tasks").paginate(cluster=self.settings.cluster, startedBy=by[:128])
-            arns = [arn for page in pages for arn in page["taskArns"]]
-            found = [
+            return [task for task in self._listed(startedBy=by[:128]) if not task.has_stopped]
+
+    def of_service(self, service: str, *, stopped: bool = False) -> list[Task]:
+        """Return the tasks of a service that shall run, or those that have stopped lately."""
+        with aws_errors("ecs"):
+            return [
                 one
-                for first in range(0, len(arns), DESCRIBED_AT_ONCE)
-                for one in self.client.describe_tasks(
-                    cluster=self.settings.cluster, tasks=arns[first : first + DESCRIBED_AT_ONCE], include=["TAGS"]
-                )["tasks"]
+                for one in self._listed(serviceName=service, desiredStatus=_STATUS[stopped])
+                if one.has_stopped == stopped
             ]
-        return [task for task in map(Task, found) if not task.has_stopped]
+
+    def _listed(self, **asked: str) -> list[Task]:
+        pages = self.client.get_paginator("list_tasks").paginate(cluster=self.settings.cluster, **asked)
+        arns = [arn for page in pages for arn in page["taskArns"]]
+        return [
+            Task(one)
+            for first in range(0, len(arns), DESCRIBED_AT_ONCE)
+            for one in self.client.describe_tasks(
+                cluster=self.settings.cluster, tasks=arns[first : first + DESCRIBED_AT_ONCE], include=["TAGS"]
+            )["tasks"]
+        ]
 
     def running_of(self, tasks: Sequence[Task]) -> list[Task]:
         """Return those of some tasks, at most a hundred, that have not stopped."""

@@ -12,16 +12,35 @@ from delivery.spec.services import Service
 from delivery.spec.shift import ShiftPlan
 from delivery.spec.target import TargetSettings
 
+LEAST_STEP = 3
 _OF_THIS_MACHINE = re.compile(r"^(127\.0\.0\.1|localhost|\[::1\])(:\d+)?$")
 
 
+def _unlike_ecs(shift: ShiftPlan) -> Iterator[str]:
+    """Yield what ECS has no strategy for, with the nearest that it has: one canary, or equal steps of at least 3 %.
+
+    https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_LinearConfiguration.html
+    """
+    percents = [step.percent for step in shift.steps]
+    if len(percents) <= 2:
+        return
+    first, holds = percents[0], {step.hold_seconds for step in shift.steps[:-1]}
+    if percents != [*range(first, 100, first), 100] or len(holds) > 1 or first < LEAST_STEP:
+        step = max(LEAST_STEP, round(100 / len(percents)))
+        near = f"{{linear: {{percent: {step}, hold_seconds: {max(holds):g}}}}}"
+        yield f"shift: ECS has a canary, or equal steps of {LEAST_STEP} % or more (found {percents}); nearest: {near}"
+
+
 class EcsTarget(TargetSettings):
-    """Releases run as tasks of Fargate in a cluster of ECS, which are reached at addresses of their own.
+    """Releases run as tasks of Fargate in a cluster of ECS: behind a load balancer, or at addresses of their own.
 
     What is not said here is taken from the outputs `service` and `database` of the environment's infrastructure.
     """
 
     kind: Literal["ecs"] = Field(description="said, for the default is docker")
+    deployer: Literal["none", "ecs"] = Field(
+        "none", description="who moves traffic behind a load balancer: ecs; none: tasks at addresses of their own"
+    )
     cluster: str | None = Field(None, description="the cluster's name")
     subnets: tuple[str, ...] = Field((), description="subnets of tasks")
     security_groups: tuple[str, ...] = Field((), description="security groups of tasks")
@@ -43,8 +62,10 @@ class EcsTarget(TargetSettings):
         self, before: Mapping[str, TargetSettings], shift: ShiftPlan, services: Mapping[str, Service]
     ) -> Iterator[str]:
         """Yield what tasks cannot do: traffic in parts, volumes that stay, and what is larger than any task."""
-        if len(shift.steps) > 1:
+        if self.deployer == "none" and len(shift.steps) > 1:
             yield "shift: tasks at addresses of their own get all traffic or none; allowed: AllAtOnce"
+        if self.deployer == "ecs":
+            yield from _unlike_ecs(shift)
         for name, service in services.items():
             if service.volumes:
                 yield f"target: ecs keeps no volumes (services.{name}.volumes); allowed: a database, or a bucket of S3"

@@ -65,6 +65,14 @@ def begin(service: Service, definition: str, count: int) -> None:
     DEPLOYMENTS[arn] = Deployment(arn, service.arn, sources, target, plan, tuple(groups))
 
 
+def scale(service: Service) -> None:
+    """Let a service run as many tasks as are asked for now, also in the middle of a deployment."""
+    for one in sets_of(service.arn):
+        one.count = service.desired_count if one.is_primary else min(one.count, service.desired_count)
+    if found := open_deployment(service.arn):
+        found.plan = replace(found.plan, target_tasks=service.desired_count)
+
+
 def list_service_deployments(self: EC2ContainerServiceResponse) -> ActionResult:
     """Return those of a service, the newest first: "This operation lists all the service deployments that meet the
     specified filter criteria."

@@ -10,7 +10,7 @@ from moto.ecs.models import EC2ContainerServiceBackend, Service
 from moto.ecs.responses import EC2ContainerServiceResponse
 
 from local_aws.services.ecs_checks import check_configuration
-from local_aws.services.ecs_deployments import begin, counts
+from local_aws.services.ecs_deployments import begin, counts, scale
 from local_aws.services.ecs_running import cluster_of
 from local_aws.services.ecs_task_sets import (
     DEPLOYMENTS,
@@ -108,8 +108,7 @@ def update_service(self: EC2ContainerServiceResponse) -> ActionResult:
     if service.task_definition and (service.task_definition != before or restarts):
         begin(service, service.task_definition, service.desired_count)
     elif "desiredCount" in asked:
-        for one in (one for one in sets_of(service.arn) if one.is_primary):
-            one.count = service.desired_count
+        scale(service)
     _tell_counts(service)
     return told
 

@@ -159,7 +159,7 @@ class TestEcs(TargetContract):
     def what_instances_may_use(self, live, release):
         target = live.target(2)
         record = target.book.read()
-        own = [one for one in target._instances(record) if one.colour == record.colour_of(release)]
+        own = [one for one in target.instances(record) if one.colour == record.colour_of(release)]
         client = target.tasks.client
         asked = [client.describe_task_definition(taskDefinition=one.task.definition)["taskDefinition"] for one in own]
         return [limits_of(one["containerDefinitions"][0]) for one in asked]

@@ -1,0 +1,151 @@
+"""One environment whose services ECS deploys, looked at: which release has which tasks, and which users; and what
+speaks against a deployment.
+"""
+
+from dataclasses import replace
+from functools import cached_property
+from typing import Any
+
+from delivery.aws.derived_definition import main_container
+from delivery.aws.ecs_rollouts import EcsRollouts
+from delivery.aws.ecs_verbs import EcsVerbs
+from delivery.aws.failures import aws_errors
+from delivery.aws.instances import Instance, routes_of
+from delivery.aws.service_ways import ServiceWay, Ways, ways_of
+from delivery.aws.target_record import SlotRecord, TargetRecord
+from delivery.errors import Misconfigured
+from delivery.ports.slots import Colour, other
+from delivery.releases.release import Release
+from delivery.traffic.served import routed_to
+
+
+class ServiceLook(EcsVerbs):
+    """The services of one environment, and what is known of them."""
+
+    @cached_property
+    def ways(self) -> Ways:
+        """How requests come to each service."""
+        return ways_of(self.settings)
+
+    @cached_property
+    def rollouts(self) -> EcsRollouts:
+        """The deployments of the services."""
+        return EcsRollouts(self.tasks.client, self.tasks.settings.cluster)
+
+    def record(self) -> TargetRecord:
+        """Return what is known, with the shares that the load balancer's rule has."""
+        found = self.book.read()
+        if not found.slots:
+            return found
+        way = self.entrance(found)
+        groups, weights = self.rollouts.groups(way), self.weights(way)
+        shares: dict[Colour, int] = {}
+        for colour, slot in found.slots.items():
+            group = groups.get(slot.definitions.get(way.name, ""), "")
+            shares[colour] = weights.get(group, 0) if self.stands(way, slot) else 0
+        return found.model_copy(update={"shares": shares})
+
+    def instances(self, record: TargetRecord) -> list[Instance]:
+        """Return the tasks of both slots, numbered in the order in which they were made."""
+        found = []
+        for name in dict.fromkeys(name for slot in record.slots.values() for name in slot.services):
+            tasks = self.tasks.of_service(self.ways.of(name).service)
+            for colour, slot in record.slots.items():
+                own = [one for one in tasks if one.definition == slot.definitions.get(name)]
+                own = [one for one in own if one.found["desiredStatus"] != "STOPPED"]
+                for number, task in enumerate(sorted(own, key=lambda one: (one.found["createdAt"], one.arn)), 1):
+                    program = main_container(task.as_definition(), name, "")
+                    file = slot.services[name]
+                    found.append(Instance(replace(task, program=program), colour, name, number, slot.release, file))
+        return sorted(found, key=lambda one: (one.colour, one.service, one.number))
+
+    def address(self, release: Release | None = None) -> str:
+        """Return where users reach it, where testers do before users get it, or a task of its own."""
+        record = self.record()
+        colour = self.colour_of(record, release) if release else record.live
+        if colour is not None and record.shares.get(colour, 0) == 100:
+            return self.ways.url
+        if colour is not None and record.shares.get(colour, 0) == 0 and not self.is_replaced(record, colour):
+            return self.ways.test_url
+        return super().address(release)
+
+    def url(self, record: TargetRecord, instances: list[Instance]) -> str | None:
+        """Return where users reach what is live."""
+        return self.ways.url if record.live else None
+
+    def check_nothing_else(self, record: TargetRecord, way: ServiceWay) -> None:
+        """Return when nobody else deploys a service, and what it runs is a release's or what it was made with."""
+        with aws_errors("ecs"):
+            running = str(self.described(way)["taskDefinition"])
+        known = [slot.definitions.get(way.name) for slot in record.slots.values()]
+        if found := self.rollouts.open_of(way):
+            since = found.told.get("startedAt") or found.told.get("createdAt")
+            raise Misconfigured(
+                f"service {way.service}",
+                f"deployment {found.arn.rpartition('/')[2]} of {found.definition} is in progress since {since}",
+                next_step=f"wait for its end, or: aws ecs stop-service-deployment --service-deployment-arn {found.arn}",
+            )
+        if record.live and running not in known:
+            raise Misconfigured(
+                f"service {way.service}",
+                f"runs {running}, which no release of Headway made",
+                next_step="let it run what was released last again, or headway remove and release anew",
+            )
+
+    def goes_on(self, record: TargetRecord, colour: Colour) -> bool:
+        """Whether the deployments of a slot can still come to their end: some may not have begun."""
+        for name, definition in record.slots[colour].definitions.items():
+            found = self.rollouts.find(self.ways.of(name), definition)
+            if found and not (found.is_open or found.status == "SUCCESSFUL"):
+                return False
+        return True
+
+    def is_replaced(self, record: TargetRecord, colour: Colour) -> bool:
+        """Whether a slot holds what the other one took the place of."""
+        after = record.slots.get(other(colour))
+        return after is not None and after.sequence >= record.slots[colour].sequence and self._is_later(record, colour)
+
+    def _is_later(self, record: TargetRecord, colour: Colour) -> bool:
+        mine, after = record.slots[colour], record.slots[other(colour)]
+        way = self.entrance(record)
+        found = self.rollouts.find(way, after.definitions.get(way.name, ""))
+        own = self.rollouts.find(way, mine.definitions.get(way.name, ""))
+        return bool(found and own and found.told["createdAt"] > own.told["createdAt"])
+
+    def settled_colour(self, record: TargetRecord) -> Colour | None:
+        """Return the slot of what passed every watch last."""
+        return next((name for name, one in record.slots.items() if one.release.fingerprint == record.settled), None)
+
+    def reached(self, slot: SlotRecord) -> list[ServiceWay]:
+        """Return the services of a slot that a load balancer knows, in the order in which they need each other."""
+        return [way for way in map(self.ways.of, slot.definitions) if way.is_reached]
+
+    def stands(self, way: ServiceWay, slot: SlotRecord) -> bool:
+        """Whether any task of a service is of a slot."""
+        return any(one.definition == slot.definitions.get(way.name) for one in self.tasks.of_service(way.service))
+
+    def entrance(self, record: TargetRecord) -> ServiceWay:
+        """Return the way of the service that users reach first."""
+        services = next(iter(record.slots.values())).services
+        name = routed_to("/", routes_of(services))
+        reached = [one for one in self.ways.services.values() if one.is_reached and one.name in services]
+        return self.ways.of(name) if name else reached[0]
+
+    def described(self, way: ServiceWay) -> dict[str, Any]:
+        """Return a service as ECS tells of it; Misconfigured when it is not in the cluster."""
+        cluster = self.tasks.settings.cluster
+        found = self.tasks.client.describe_services(cluster=cluster, services=[way.service])["services"]
+        if not found or found[0]["status"] != "ACTIVE":
+            raise Misconfigured(f"service {way.service}", f"is not in cluster {cluster}")
+        return dict(found[0])
+
+    def weights(self, way: ServiceWay) -> dict[str, int]:
+        """Return target group → percent of users, as the production rule has it."""
+        client = self.access.client("elbv2")
+        with aws_errors("elbv2"):
+            [rule] = client.describe_rules(RuleArns=[way.production_rule])["Rules"]
+        listed = [
+            one for action in rule["Actions"] for one in (action.get("ForwardConfig") or {}).get("TargetGroups", ())
+        ]
+        total = sum(int(one["Weight"]) for one in listed)
+        return {str(one["TargetGroupArn"]): round(100 * int(one["Weight"]) / total) for one in listed if total}

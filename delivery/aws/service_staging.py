@@ -1,0 +1,87 @@
+"""Waiting for a release's tasks of one service: until they are healthy, or as long as nothing says they never will."""
+
+import time
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from delivery.aws.derived_definition import main_container
+from delivery.aws.ecs_rollouts import Rollout
+from delivery.aws.instances import Instance
+from delivery.aws.questions import is_well
+from delivery.aws.service_look import ServiceLook
+from delivery.aws.service_ways import ServiceWay
+from delivery.aws.starting import Starter, unhealthy
+from delivery.aws.target_record import SlotRecord
+from delivery.aws.tasks import AROUND_SECONDS, Task
+from delivery.errors import HeadwayError, Rejected, ReleaseUnhealthy
+from delivery.ports.slots import Colour
+from delivery.waiting import until
+
+BETWEEN_SECONDS = 0.5
+ILL, UNABLE = "failed ELB health checks", "unable to place a task"
+# Who stopped a task for a reason of his own: the service starts another one.
+NO_FAULT = ("Scaling activity initiated", "Task stopped by user")
+
+
+def until_staged(look: ServiceLook, starter: Starter, colour: Colour, way: ServiceWay, slot: SlotRecord) -> None:
+    """Return when every task of a service is healthy and its deployment waits for users.
+
+    Raises ReleaseUnhealthy with the reason of the first task that stopped, and the end of its log; when a task is not
+    healthy within its time; and when ECS cannot place one. Raises Rejected when the release was given up.
+    """
+    definition, file = slot.definitions[way.name], slot.services[way.name]
+    began, running = datetime.now(UTC), dict[str, float]()
+
+    def ready() -> bool:
+        now = look.rollouts.find(way, definition)
+        _check_goes_on(way, now)
+        own = [one for one in look.instances_of(colour) if one.service == way.name]
+        for one in own:
+            running.setdefault(one.task.arn, time.monotonic()) if one.task.is_running else None
+        if now is not None and now.is_staged and len(own) >= file.instances and all(map(is_well, own)):
+            return True
+        _check_none_stopped(look, starter, colour, way, slot)
+        _check_placed(look, way, began)
+        for one in own:
+            since = running.get(one.task.arn)
+            if since is not None and time.monotonic() - since > file.start_seconds and not is_well(one):
+                problem = f"was not healthy within {file.start_seconds} s"
+                raise unhealthy(look.access, look.tasks, look.settings, one, problem)
+        return False
+
+    seconds = AROUND_SECONDS + file.start_seconds
+    found = until(ready, seconds=seconds, every=BETWEEN_SECONDS, unless=look.given_up.is_set)
+    if not found and look.given_up.is_set():
+        raise Rejected(f"{way.name} was not healthy yet when the release was given up")
+    if not found:
+        raise ReleaseUnhealthy(f"the deployment of {way.service} was not ready within {seconds:g} s")
+
+
+def _check_goes_on(way: ServiceWay, now: Rollout | None) -> None:
+    if now is not None and not (now.is_open or now.status == "SUCCESSFUL"):
+        raise ReleaseUnhealthy(f"ECS took the deployment of {way.service} back: {now.reason}")
+
+
+def _check_none_stopped(look: ServiceLook, starter: Starter, colour: Colour, way: ServiceWay, slot: SlotRecord) -> None:
+    for task in look.tasks.of_service(way.service, stopped=True):
+        if task.definition == slot.definitions[way.name] and not task.reason.startswith(NO_FAULT):
+            raise _why_stopped(
+                look, starter, Instance(_named(task, way), colour, way.name, 1, slot.release, slot.services[way.name])
+            )
+
+
+def _why_stopped(look: ServiceLook, starter: Starter, instance: Instance) -> HeadwayError:
+    if ILL in instance.task.reason:
+        return unhealthy(look.access, look.tasks, look.settings, instance, f"is not healthy: {instance.task.reason}")
+    return starter.ended(instance)
+
+
+def _named(task: Task, way: ServiceWay) -> Task:
+    return replace(task, program=main_container(task.as_definition(), way.name, ""))
+
+
+def _check_placed(look: ServiceLook, way: ServiceWay, began: datetime) -> None:
+    """Return unless ECS said since then that it has no room for a task."""
+    for event in look.described(way).get("events", ()):
+        if event["createdAt"] >= began and UNABLE in event["message"]:
+            raise ReleaseUnhealthy(f"ECS has no room for tasks of {way.service}: {event['message']}")

@@ -1,0 +1,322 @@
+"""Releases on ECS as services whose traffic ECS itself moves, on a local AWS with a load balancer."""
+
+import json
+import secrets
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+import httpx
+import pytest
+from pydantic import SecretStr
+
+from delivery.aws.environment import open_ecs
+from delivery.docker.images.registry_state import own_registry
+from delivery.errors import Misconfigured, ReleaseUnhealthy
+from delivery.ports.settings import EnvironmentSettings
+from delivery.spec.app import App
+from local_aws.pace import VARIABLE
+from tests.places.contract import Live, TargetContract
+from tests.places.images import pushed_images, releases_of
+from tests.places.test_ecs import limits_of
+from tests.support.aws_room import make_room
+from tests.support.ecs_service import Balancer, Way, load, make_way, waited
+from tests.support.local_aws import local_aws
+from tests.support.platforms import own_platform
+
+pytestmark = [pytest.mark.docker, pytest.mark.xdist_group("aws-services")]
+ROLE = "arn:aws:iam::123456789012:role/traffic"
+CANARY = "canary-77c0d1"
+KEPT_SECONDS = 900  # of AWS
+MINUTE = "3"
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    with own_platform(tmp_path_factory.mktemp("platform")) as home:
+        assert home.identity
+        yield home
+
+
+@pytest.fixture(scope="module")
+def server(home):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(VARIABLE, MINUTE)
+        with local_aws(home.root) as server:
+            yield server
+
+
+@pytest.fixture(scope="module")
+def room(server):
+    server.client("s3").create_bucket(Bucket="artifacts")
+    return make_room(server.client, "artifacts")
+
+
+@pytest.fixture(scope="module")
+def balancer(server, room):
+    vpc = server.client("ec2").describe_subnets(SubnetIds=list(room.subnets))["Subnets"][0]["VpcId"]
+    made = Balancer(server.client, vpc, list(room.subnets))
+    yield made
+    made.remove()
+
+
+@pytest.fixture(scope="module")
+def image(home):
+    with pushed_images(home) as get:
+        yield get
+
+
+@pytest.fixture(scope="module")
+def release(image):
+    return releases_of(image)
+
+
+def make_app(deployer="ecs"):
+    web = {"port": 8000, "health": "/healthz", "version": "/version", "stop_seconds": 2, "start_seconds": 60}
+    place = {"target": {"kind": "ecs", "deployer": deployer}, "shift": {"canary": {"percent": 10}}}
+    return App.model_validate(
+        {"app": "shop", "images": {"web": {}}, "services": {"web": web}, "environments": {"production": place}}
+    )
+
+
+@pytest.fixture(scope="module")
+def app():
+    return make_app()
+
+
+def first_definition(ecs: Any, room: Any, family: str) -> str:
+    """Register what a service runs before its first release, as infra/aws has it, with something a team added."""
+    log = {"awslogs-group": room.log_group, "awslogs-region": "us-east-1", "awslogs-stream-prefix": "web"}
+    main = {
+        "name": "web",
+        "image": "placeholder",
+        "portMappings": [{"containerPort": 8000, "protocol": "tcp"}],
+        "dockerLabels": {"team": "ours"},
+        "logConfiguration": {"logDriver": "awslogs", "options": log},
+    }
+    told = ecs.register_task_definition(
+        family=family,
+        requiresCompatibilities=["FARGATE"],
+        networkMode="awsvpc",
+        cpu="256",
+        memory="512",
+        executionRoleArn=room.execution_role,
+        containerDefinitions=[main],
+    )
+    return told["taskDefinition"]["taskDefinitionArn"]
+
+
+def make_service(server: Any, room: Any, way: Way) -> None:
+    """Make a service as infra/aws does: nothing runs before the first release."""
+    ecs = server.client("ecs")
+    network = {"subnets": list(room.subnets), "securityGroups": list(room.security_groups)}
+    ecs.create_service(
+        cluster=room.cluster,
+        serviceName=way.name,
+        taskDefinition=first_definition(ecs, room, way.name),
+        desiredCount=0,
+        launchType="FARGATE",
+        networkConfiguration={"awsvpcConfiguration": network},
+        loadBalancers=[{"targetGroupArn": way.groups["blue"], "containerName": "web", "containerPort": 8000}],
+        healthCheckGracePeriodSeconds=120,
+    )
+
+
+@dataclass
+class Opens:
+    """How the environment of some settings is opened under a lease."""
+
+    app: App
+    home: Any
+    settings: EnvironmentSettings
+
+    def __call__(self, sequence, *, app=None, **policy):
+        app = app or self.app
+        environment = app.environments["production"].model_copy(update=policy)
+        return open_ecs(app, environment, self.settings, sequence=sequence, home=self.home).target
+
+
+@pytest.fixture(scope="module")
+def place(server, room, balancer, home, app):
+    @contextmanager
+    def new():
+        name = f"shop-{secrets.token_hex(3)}"
+        way = make_way(balancer, name)
+        make_service(server, room, way)
+        told = {"service": name, "port": 8000, **way.groups}
+        told |= {"production_rule": way.rules["production"], "test_rule": way.rules["test"]}
+        service = {
+            "cluster": room.cluster,
+            "task_subnets": list(room.subnets),
+            "task_security_groups": list(room.security_groups),
+            "execution_role": room.execution_role,
+            "log_group": room.log_group,
+            "bucket": room.bucket,
+            "traffic_role": ROLE,
+            "url": way.url,
+            "test_url": way.test_url,
+            "services": {"web": told},
+        }
+        settings = EnvironmentSettings(
+            app=name,
+            environment="production",
+            registry=own_registry(home),
+            aws=server.account(),
+            outputs={"service": service},
+            secrets={"TOKEN": SecretStr(CANARY)},
+        )
+        yield Opens(app, home, settings), way
+        Opens(app, home, settings)(10**6).remove()
+        server.client("ecs").delete_service(cluster=room.cluster, service=name, force=True)
+        way.remove()
+
+    return new
+
+
+@pytest.fixture
+def shop(place):
+    with place() as found:
+        yield found
+
+
+@pytest.fixture
+def target(shop):
+    return shop[0]
+
+
+@pytest.fixture
+def way(shop):
+    return shop[1]
+
+
+@pytest.fixture(scope="module")
+def settled(app, place, release):
+    with place() as (opens, _):
+        opens(1).stage(app, release(1))
+        opens(1).shift(release(1), 100)
+        opens(1).retire(release(1))
+        yield opens
+
+
+@pytest.fixture
+def live(settled, release):
+    first = release(1)
+    lease = settled(0).observe().sequence
+    yield Live(settled.settings, first, lambda sequence: settled(lease + sequence))
+    last = settled(lease + 9)
+    for slot in last.observe().slots:
+        if slot.release not in (None, first):
+            last.withdraw(slot.release)
+    assert [(slot.release, slot.weight) for slot in last.observe().slots if slot.release] == [(first, 100)]
+
+
+@pytest.mark.long
+class TestEcsServices(TargetContract):
+    """The whole contract, with the shares of a canary."""
+
+    STEPS = (10, 100)
+
+    def keep(self, app, target, release, sequence):
+        host = target(sequence, keep_warm_seconds=KEPT_SECONDS)
+        host.stage(app, release)
+        host.shift(release, 100)
+        return host.settle(release)
+
+    def serve_something_else(self, live, release):
+        httpx.get(f"{live.target(2).address(release)}/stray", trust_env=False).raise_for_status()
+
+    def what_instances_may_use(self, live, release):
+        target = live.target(2)
+        record = target.record()
+        own = [one for one in target.instances(record) if one.colour == record.colour_of(release)]
+        asked = [
+            target.tasks.client.describe_task_definition(taskDefinition=one.task.definition)["taskDefinition"]
+            for one in own
+        ]
+        return [limits_of(one["containerDefinitions"][0]) for one in asked]
+
+
+def test_a_release_comes_step_by_step_to_users_who_lose_nothing_and_goes_back_the_same_way(
+    app, target, way, release, server, room
+):
+    first, second = release(1), release(2)
+    target(1).stage(app, first)
+    target(1).shift(first, 10)
+    target(1).retire(first)
+    with load(way.url) as came:
+        slot = target(2).stage(app, second)
+        tested = httpx.get(way.test_url, trust_env=False).text
+        address, before = target(2).address(second), way.shares()
+        canary = target(2).shift(second, 10)
+        at_canary = way.shares()
+        whole = target(2).shift(second, 100)
+        end = target(2).retire(second)
+        waited(lambda: came["200 2"] > 0)
+
+    [running] = target(2).tasks.of_service(way.name)
+    definition = server.client("ecs").describe_task_definition(taskDefinition=running.definition)["taskDefinition"]
+    main = definition["containerDefinitions"][0]
+    assert (slot.weight, tested, address) == (0, "2", way.test_url)
+    assert (canary.slot_of(second).weight, canary.slot_of(first).weight) == (10, 90)
+    assert sorted(before.values()) == [0, 100]
+    assert sorted(at_canary.values()) == [10, 90]
+    assert whole.slot_of(second).weight == 100
+    assert (end.live.release, end.slot_of(first), end.url) == (second, None, way.url)
+    assert {one.digest for one in end.live.instances} == {second.images["web"].digest}
+    assert {one.served_digest for one in end.live.instances} == {second.images["web"].digest}
+    assert set(came) == {"200 1", "200 2"}
+    assert main["dockerLabels"] == {"team": "ours"}
+    assert [one["name"] for one in main["secrets"]] == ["TOKEN"]
+    assert CANARY not in str(definition)
+
+
+def test_a_canary_that_is_withdrawn_leaves_the_old_tasks_with_all_users(app, target, way, release):
+    first, second = release(1), release(2)
+    target(1).stage(app, first)
+    target(1).shift(first, 100)
+    target(1).retire(first)
+    before = target(2).observe()
+    with load(way.url) as came:
+        target(2).stage(app, second)
+        target(2).shift(second, 10)
+        state = target(2).withdraw(second)
+
+    assert state.slots == before.slots
+    assert set(came) <= {"200 1", "200 2"}
+
+
+def test_a_release_whose_container_exits_is_told_with_its_reason_and_last_lines_in_seconds(app, target, release):
+    with pytest.raises(ReleaseUnhealthy, match=r"web 1 of release \w+ ended with exit code 1; .*\n(.*\n)*out of luck"):
+        target(1).stage(app, release(2, kind="crashing"))
+
+    assert target(1).withdraw(release(2, kind="crashing")).live is None
+    assert target(1).tasks.of_service(target.settings.app) == []
+
+
+def test_what_somebody_else_deploys_is_named_before_anything_starts(app, target, release, server, room):
+    first, ecs, name = release(1), server.client("ecs"), target.settings.app
+    target(1).stage(app, first)
+    target(1).shift(first, 100)
+    target(1).retire(first)
+    by_hand = first_definition(ecs, room, name)
+    ecs.update_service(cluster=room.cluster, service=name, taskDefinition=by_hand)
+
+    with pytest.raises(Misconfigured, match=rf"service {name}: deployment \w+ of {by_hand} is in progress since 20"):
+        target(2).stage(app, release(2))
+
+    assert target(2).observe().live.release == first
+    assert json.loads(target(2).ask("/version")[0].body)["digest"] == first.images["web"].digest
+
+
+def test_what_the_infrastructure_does_not_tell_is_named(target):
+    def told(**service):
+        outputs = {"service": {**target.settings.outputs["service"], **service}}
+        return replace(target, settings=replace(target.settings, outputs=outputs))(1)
+
+    where = "output service of the infrastructure of production"
+    with pytest.raises(Misconfigured, match=rf"{where}.services: is not told; allowed: services with their rules"):
+        _ = told(services={}).ways
+    with pytest.raises(Misconfigured, match=rf"{where}.services.web: lacks blue, green, production_rule, test_rule"):
+        _ = told(services={"web": {"service": "web", "port": 80}}).ways
+    with pytest.raises(Misconfigured, match=r"service web: the environment's infrastructure has no .*; allowed: api"):
+        told(services={"api": {"service": "api"}}).ways.of("web")
