@@ -169,3 +169,25 @@ def test_variables_of_an_environment_may_name_what_its_infrastructure_says_and_n
         "infrastructure.storage.attachments": "a",
         "infrastructure.storage.more.n": "1",
     }
+
+
+@pytest.mark.parametrize(
+    ("steps", "near"),
+    [
+        ([10, 50, 100], r"found \[10, 50, 100\]\); nearest: {linear: {percent: 33, hold_seconds: 30}}"),
+        ([1, 2, 100], r"nearest: {linear: {percent: 33, hold_seconds: 30}}"),
+    ],
+)
+def test_a_shift_plan_that_ecs_has_no_strategy_for_is_told_with_the_nearest_that_it_has(steps, near) -> None:
+    plan = {"steps": [{"percent": percent, "hold_seconds": 30 * (percent < 100)} for percent in steps]}
+    with pytest.raises(
+        ValidationError, match=r"production.shift: ECS has a canary, or equal steps of 3 % or more .*" + near
+    ):
+        described(target={"kind": "ecs", "deployer": "ecs"}, shift=plan)
+
+
+@pytest.mark.parametrize("shift", ["AllAtOnce", "Canary10Percent5Minutes", "Linear10PercentEvery1Minute"])
+def test_a_shift_plan_that_ecs_has_a_strategy_for_is_taken(shift) -> None:
+    target = {"kind": "ecs", "deployer": "ecs"}
+
+    assert described(target=target, shift=shift).environments["production"].target.deployer == "ecs"
