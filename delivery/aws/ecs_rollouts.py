@@ -132,7 +132,6 @@ class EcsRollouts:
                 service=way.service,
                 taskDefinition=definition,
                 deploymentController={"type": "ECS"},
-                propagateTags="TASK_DEFINITION",
                 **asked,
             )
 

@@ -7,6 +7,8 @@ from botocore.exceptions import ClientError
 from delivery.aws.access import AwsAccess, account_of
 from delivery.aws.bucket import check_bucket
 from delivery.aws.failures import aws_errors, code_of
+from delivery.aws.service_preflight import service_looks
+from delivery.aws.service_ways import ways_of
 from delivery.aws.stack_outputs import is_known, task_settings
 from delivery.aws.task_definition import TaskSettings, check_size
 from delivery.errors import Misconfigured
@@ -34,7 +36,11 @@ def target_looks(target: EcsTarget, settings: EnvironmentSettings) -> tuple[Look
     if not is_known(target, settings):
         return (Look("infrastructure", partial(str, "not applied yet: headway run does that")),)
     access = AwsAccess(settings.aws or AwsAccount(), tries=2)
-    return task_looks(access.in_phase("release"), task_settings(target, settings))
+    releasing, found = access.in_phase("release"), task_settings(target, settings)
+    looks = task_looks(releasing, found)
+    if target.deployer == "none":
+        return looks
+    return (*looks, *service_looks(releasing, found.cluster, ways_of(settings)))
 
 
 def task_looks(access: AwsAccess, settings: TaskSettings) -> tuple[Look, ...]:

@@ -11,6 +11,7 @@ from delivery.aws.ecs_rollouts import EcsRollouts
 from delivery.aws.ecs_verbs import EcsVerbs
 from delivery.aws.failures import aws_errors
 from delivery.aws.instances import Instance, routes_of
+from delivery.aws.service_preflight import check_way, weights_of
 from delivery.aws.service_ways import ServiceWay, Ways, ways_of
 from delivery.aws.target_record import SlotRecord, TargetRecord
 from delivery.errors import Misconfigured
@@ -75,6 +76,7 @@ class ServiceLook(EcsVerbs):
 
     def check_nothing_else(self, record: TargetRecord, way: ServiceWay) -> None:
         """Return when nobody else deploys a service, and what it runs is a release's or what it was made with."""
+        check_way(self.access, self.tasks.settings.cluster, way)
         with aws_errors("ecs"):
             running = str(self.described(way)["taskDefinition"])
         known = [slot.definitions.get(way.name) for slot in record.slots.values()]
@@ -144,8 +146,6 @@ class ServiceLook(EcsVerbs):
         client = self.access.client("elbv2")
         with aws_errors("elbv2"):
             [rule] = client.describe_rules(RuleArns=[way.production_rule])["Rules"]
-        listed = [
-            one for action in rule["Actions"] for one in (action.get("ForwardConfig") or {}).get("TargetGroups", ())
-        ]
-        total = sum(int(one["Weight"]) for one in listed)
-        return {str(one["TargetGroupArn"]): round(100 * int(one["Weight"]) / total) for one in listed if total}
+        found = weights_of(rule)
+        total = sum(found.values())
+        return {group: round(100 * weight / total) for group, weight in found.items() if total}

@@ -11,13 +11,13 @@ from delivery.aws.questions import is_well
 from delivery.aws.service_look import ServiceLook
 from delivery.aws.service_ways import ServiceWay
 from delivery.aws.starting import Starter, unhealthy
-from delivery.aws.target_record import SlotRecord
+from delivery.aws.target_record import SlotRecord, TargetRecord
 from delivery.aws.tasks import AROUND_SECONDS, Task
 from delivery.errors import HeadwayError, Rejected, ReleaseUnhealthy
 from delivery.ports.slots import Colour
 from delivery.waiting import until
 
-BETWEEN_SECONDS = 0.5
+BETWEEN_SECONDS = 1.0
 ILL, UNABLE = "failed ELB health checks", "unable to place a task"
 # Who stopped a task for a reason of his own: the service starts another one.
 NO_FAULT = ("Scaling activity initiated", "Task stopped by user")
@@ -31,13 +31,15 @@ def until_staged(look: ServiceLook, starter: Starter, colour: Colour, way: Servi
     """
     definition, file = slot.definitions[way.name], slot.services[way.name]
     began, running = datetime.now(UTC), dict[str, float]()
+    alone = TargetRecord(slots={colour: slot})  # nothing else of what is known matters here
 
     def ready() -> bool:
         now = look.rollouts.find(way, definition)
         _check_goes_on(way, now)
-        own = [one for one in look.instances_of(colour) if one.service == way.name]
+        own = [one for one in look.instances(alone) if one.service == way.name]
         for one in own:
-            running.setdefault(one.task.arn, time.monotonic()) if one.task.is_running else None
+            if one.task.is_running:
+                running.setdefault(one.task.arn, time.monotonic())
         if now is not None and now.is_staged and len(own) >= file.instances and all(map(is_well, own)):
             return True
         _check_none_stopped(look, starter, colour, way, slot)

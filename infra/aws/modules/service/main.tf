@@ -82,6 +82,16 @@ resource "aws_vpc_security_group_ingress_rule" "from_balancer" {
   referenced_security_group_id = aws_security_group.balancer.id
 }
 
+resource "aws_vpc_security_group_ingress_rule" "testers_to_tasks" {
+  for_each          = { for pair in setproduct(toset([for one in local.answering : tostring(one.port)]), var.testers) : "${pair[0]}-${pair[1]}" => pair }
+  security_group_id = aws_security_group.tasks.id
+  description       = "Each task is asked which version it serves"
+  ip_protocol       = "tcp"
+  from_port         = tonumber(each.value[0])
+  to_port           = tonumber(each.value[0])
+  cidr_ipv4         = each.value[1]
+}
+
 # Tasks pull images, and call what the application calls: addresses that nobody knows beforehand.
 #trivy:ignore:AWS-0104
 resource "aws_vpc_security_group_egress_rule" "out" {
@@ -306,7 +316,7 @@ resource "aws_ecs_service" "service" {
   }
 
   lifecycle {
-    ignore_changes = [task_definition, desired_count, load_balancer, deployment_controller, deployment_circuit_breaker, network_configuration]
+    ignore_changes = [task_definition, desired_count, load_balancer, deployment_controller, deployment_circuit_breaker, network_configuration, alarms]
   }
   depends_on = [aws_lb_listener_rule.service]
 }

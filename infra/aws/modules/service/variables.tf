@@ -88,7 +88,7 @@ variable "users" {
 }
 
 variable "testers" {
-  description = "Networks that checks before the switch come from."
+  description = "Networks that checks come from, of the test listener and of each task."
   type        = set(string)
   default     = []
 }
