@@ -26,6 +26,7 @@ OPEN = ("PENDING", "IN_PROGRESS")
 GOING_BACK = ("ROLLBACK_REQUESTED", "ROLLBACK_IN_PROGRESS", "STOP_REQUESTED")
 RECOVERY_SECONDS = 900  # until somebody else finds what a process left that died
 STEP_SECONDS, END_SECONDS = 600.0, 1800.0
+PAST = ("ConflictException", "InvalidParameterException", "ServiceDeploymentNotFoundException")
 BETWEEN_SECONDS, REVISIONS_AT_ONCE = 0.5, 20
 
 
@@ -216,12 +217,16 @@ class EcsRollouts:
         return bool(service["taskDefinition"] == definition)
 
     def _unless_over(self, act: Callable[..., object], **asked: str) -> None:
-        """Ask for something that a deployment which went on, or ended, meanwhile has no use for."""
+        """Ask for something that a deployment which went on, or ended, meanwhile has no use for.
+
+        It may have gone on because of the same request, whose answer was lost. What came of it is seen when it is looked
+        at again.
+        """
         with aws_errors("ecs"):
             try:
                 act(**asked)
             except ClientError as error:
-                if code_of(error) != "ConflictException":
+                if code_of(error) not in PAST:
                     raise
 
     def _on(

@@ -20,9 +20,14 @@ USELESS = 500  # what an application that is not well answers, whatever is asked
 
 def ask(instance: Instance, path: str, seconds: float = READ_SECONDS) -> Answer:
     """GET `path` from one instance and return the answer."""
-    headers = {"Host": instance.file.host, "User-Agent": "headway"}
+    return ask_at(instance.url, path, host=instance.file.host, seconds=seconds)
+
+
+def ask_at(url: str, path: str, *, host: str = "", seconds: float = READ_SECONDS) -> Answer:
+    """GET `path` at an address, of a host that is said, and return the answer."""
+    headers = {"User-Agent": "headway", **({"Host": host} if host else {})}
     try:
-        came = httpx.get(f"{instance.url}{path}", headers=headers, timeout=seconds, trust_env=False)
+        came = httpx.get(f"{url}{path}", headers=headers, timeout=seconds, trust_env=False)
     except httpx.TimeoutException:
         return Answer(timed_out=True)
     except httpx.HTTPError:

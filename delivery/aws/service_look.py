@@ -11,12 +11,14 @@ from delivery.aws.ecs_rollouts import EcsRollouts
 from delivery.aws.ecs_verbs import EcsVerbs
 from delivery.aws.failures import aws_errors
 from delivery.aws.instances import Instance, routes_of
+from delivery.aws.questions import ask_at
 from delivery.aws.service_preflight import check_way, weights_of
 from delivery.aws.service_ways import ServiceWay, Ways, ways_of
 from delivery.aws.target_record import SlotRecord, TargetRecord
 from delivery.errors import Misconfigured
 from delivery.ports.slots import Colour, other
 from delivery.releases.release import Release
+from delivery.spec.answer import Answer
 from delivery.traffic.served import routed_to
 
 
@@ -42,8 +44,7 @@ class ServiceLook(EcsVerbs):
         groups, weights = self.rollouts.groups(way), self.weights(way)
         shares: dict[Colour, int] = {}
         for colour, slot in found.slots.items():
-            group = groups.get(slot.definitions.get(way.name, ""), "")
-            shares[colour] = weights.get(group, 0) if self.stands(way, slot) else 0
+            shares[colour] = weights.get(groups.get(slot.definitions.get(way.name, ""), ""), 0)
         return found.model_copy(update={"shares": shares})
 
     def instances(self, record: TargetRecord) -> list[Instance]:
@@ -59,6 +60,12 @@ class ServiceLook(EcsVerbs):
                     file = slot.services[name]
                     found.append(Instance(replace(task, program=program), colour, name, number, slot.release, file))
         return sorted(found, key=lambda one: (one.colour, one.service, one.number))
+
+    def ask(self, path: str, release: Release | None = None, service: str | None = None) -> tuple[Answer, ...]:
+        """GET `path` where users do, or from the tasks of `release` or of a service."""
+        if release or service:
+            return super().ask(path, release, service)
+        return (ask_at(self.ways.url, path) if self.record().live else Answer(),)
 
     def address(self, release: Release | None = None) -> str:
         """Return where users reach it, where testers do before users get it, or a task of its own."""
@@ -121,10 +128,6 @@ class ServiceLook(EcsVerbs):
     def reached(self, slot: SlotRecord) -> list[ServiceWay]:
         """Return the services of a slot that a load balancer knows, in the order in which they need each other."""
         return [way for way in map(self.ways.of, slot.definitions) if way.is_reached]
-
-    def stands(self, way: ServiceWay, slot: SlotRecord) -> bool:
-        """Whether any task of a service is of a slot."""
-        return any(one.definition == slot.definitions.get(way.name) for one in self.tasks.of_service(way.service))
 
     def entrance(self, record: TargetRecord) -> ServiceWay:
         """Return the way of the service that users reach first."""

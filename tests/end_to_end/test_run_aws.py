@@ -13,6 +13,7 @@ from tests.architecture.sources import ROOT
 from tests.end_to_end.conftest import remove_platform
 from tests.end_to_end.project import HANGS_SECONDS, Project
 from tests.infra.test_aws_applied import active_clusters
+from tests.support.ecs_service import load
 from tests.support.platforms import free_port, new_home
 from tests.support.stacks import needs_terraform
 from tests.support.terraform_mirror import needs_provider, variables_for
@@ -64,20 +65,9 @@ def delivered(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Delivered]:
     remove_platform(project)
 
 
-def task_url(delivered: Delivered, environment: str, service: str) -> str:
-    """Return the address of an instance, as ECS tells it."""
-    ecs, told = delivered.client("ecs"), delivered.outputs(environment)["service"]
-    [arn] = [
-        arn
-        for colour in ("blue", "green")
-        for arn in ecs.list_tasks(cluster=told["cluster"], startedBy=f"headway/taskmanager/{environment}/{colour}")[
-            "taskArns"
-        ]
-        if service in ecs.describe_tasks(cluster=told["cluster"], tasks=[arn])["tasks"][0]["taskDefinitionArn"]
-    ]
-    [task] = ecs.describe_tasks(cluster=told["cluster"], tasks=[arn])["tasks"]
-    details = {one["name"]: one["value"] for one in task["attachments"][0]["details"]}
-    return f"http://{details['privateIPv4Address']}:{'3000' if service == 'backend' else '8080'}"
+def url_of(delivered: Delivered, environment: str) -> str:
+    """Return where users reach an environment: its load balancer."""
+    return str(delivered.outputs(environment)["service"]["url"])
 
 
 def token_of(delivered: Delivered, environment: str) -> str:
@@ -98,16 +88,41 @@ def token_of(delivered: Delivered, environment: str) -> str:
 
 def test_the_release_runs_in_both_environments_by_the_digest_that_ecr_has(delivered: Delivered) -> None:
     images = delivered.client("ecr").describe_images(repositoryName="taskmanager/backend")["imageDetails"]
-    pages = [httpx.get(task_url(delivered, name, "frontend")) for name in ("aws-staging", "aws-production")]
-    versions = [
-        httpx.get(f"{task_url(delivered, name, 'backend')}/version").json()
-        for name in ("aws-staging", "aws-production")
-    ]
+    urls = [url_of(delivered, name) for name in ("aws-staging", "aws-production")]
+    pages = [httpx.get(url, trust_env=False) for url in urls]
+    versions = [httpx.get(f"{url}/version", trust_env=False).json() for url in urls]
 
     assert {one["digest"] for one in versions} == {one["imageDigest"] for one in images}
     assert {one["revision"] for one in versions} == {delivered.project.git("rev-parse", "HEAD")}
     assert [page.status_code for page in pages] == [200, 200]
     assert re.search(r"delivery: \d+ s", delivered.said)
+
+
+def test_a_second_release_and_its_rollback_cost_no_user_a_request_and_leave_nothing_to_plan(
+    delivered: Delivered,
+) -> None:
+    page = delivered.project.folder / "frontend" / "public" / "index.html"
+    page.write_text(page.read_text().replace("</body>", "<!-- the second --></body>"))
+    before = delivered.project.git("rev-parse", "HEAD")
+    second, url = delivered.project.commit("Say that this is the second"), url_of(delivered, "aws-production")
+
+    def revision() -> str:
+        return str(httpx.get(f"{url}/version", trust_env=False).json()["revision"])
+
+    with load(f"{url}/version") as api, load(f"{url}/") as pages:
+        released = delivered.headway("run", "--environment", "aws-production")
+        live = revision()
+        back = delivered.headway("rollback", "--environment", "aws-production")
+        again = revision()
+    plan = delivered.headway("plan", "--environment", "aws-production")
+
+    assert released.returncode == 0, released.stdout + released.stderr
+    assert back.returncode == 0, back.stdout + back.stderr
+    assert (live, again) == (second, before)
+    for came in (api, pages):
+        assert {one.split()[0] for one in came} == {"200"}
+        assert came.total() > 100
+    assert "infrastructure of aws-production: nothing changes" in plan.stdout, plan.stdout + plan.stderr
 
 
 def test_a_plan_after_it_changes_nothing_and_a_second_run_has_nothing_to_do(delivered: Delivered) -> None:
@@ -124,7 +139,7 @@ def test_a_plan_after_it_changes_nothing_and_a_second_run_has_nothing_to_do(deli
 def test_whoever_the_pool_signed_in_has_tasks_with_files_in_the_bucket_and_nobody_else_has(
     delivered: Delivered,
 ) -> None:
-    backend = task_url(delivered, "aws-production", "backend")
+    backend = url_of(delivered, "aws-production")
     bearer = {"Authorization": f"Bearer {token_of(delivered, 'aws-production')}"}
     others = {"Authorization": f"Bearer {token_of(delivered, 'aws-staging')}"}
 

@@ -2,7 +2,7 @@
 
 import json
 import secrets
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,9 +12,10 @@ from pydantic import SecretStr
 
 from delivery.aws.environment import open_ecs
 from delivery.docker.images.registry_state import own_registry
-from delivery.errors import Misconfigured, ReleaseUnhealthy
+from delivery.errors import Misconfigured, ReleaseUnhealthy, Transient
 from delivery.ports.settings import EnvironmentSettings
 from delivery.spec.app import App
+from delivery.spec.environments import Watch
 from local_aws.pace import VARIABLE
 from tests.places.contract import Live, TargetContract
 from tests.places.images import pushed_images, releases_of
@@ -306,6 +307,107 @@ def test_what_somebody_else_deploys_is_named_before_anything_starts(app, target,
 
     assert target(2).observe().live.release == first
     assert json.loads(target(2).ask("/version")[0].body)["digest"] == first.images["web"].digest
+
+
+@pytest.fixture
+def released(app, target, release):
+    """An environment in which the first release is live."""
+    target(1).stage(app, release(1))
+    target(1).shift(release(1), 100)
+    target(1).retire(release(1))
+    return target
+
+
+def patiently(act):
+    """Do it again after what is transient, as a step of a flow does."""
+    for _ in range(20):
+        with suppress(Transient):
+            return act()
+    return act()
+
+
+OPERATIONS = ("UpdateService", "ContinueServiceDeployment", "StopServiceDeployment", "RegisterTaskDefinition")
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("kind", ["throttled", "answer lost", "error"])
+def test_a_release_comes_through_and_goes_back_while_aws_throttles_fails_and_loses_answers(
+    kind, app, released, way, release, server, room
+):
+    second, third = release(2), release(3)
+    faults = [{"service": "ecs", "operation": one, "kind": kind, "times": 3} for one in OPERATIONS]
+
+    with load(way.url) as came:
+        server.put_faults(*faults)
+        patiently(lambda: released(2).stage(app, second))
+        patiently(lambda: released(2).shift(second, 10))
+        patiently(lambda: released(2).shift(second, 100))
+        patiently(lambda: released(2).retire(second))
+        server.put_faults(*faults)
+        patiently(lambda: released(3).stage(app, third))
+        patiently(lambda: released(3).shift(third, 10))
+        end = patiently(lambda: released(3).withdraw(third))
+    left = server.faults_left()
+    server.put_faults()
+
+    ecs, family = server.client("ecs"), f"headway-{released.settings.app}-production-"
+    listed = ecs.list_service_deployments(cluster=room.cluster, service=way.name)["serviceDeployments"]
+    assert (end.live.release, end.slot_of(third)) == (second, None)
+    assert {one.split()[0] for one in came} == {"200"}
+    assert [one["status"] for one in listed] == ["ROLLBACK_SUCCESSFUL", "SUCCESSFUL", "SUCCESSFUL"]
+    assert len(ecs.list_task_definitions(familyPrefix=family, status="ACTIVE")["taskDefinitionArns"]) <= 4
+    assert {one["operation"] for one in left} < set(OPERATIONS)
+
+
+@pytest.mark.long
+def test_without_room_for_a_task_a_release_ends_with_ecs_reason_and_the_old_one_stays(
+    app, released, way, release, server
+):
+    none = {"service": "ecs", "operation": "RunTask", "kind": "no capacity", "times": 1000}
+    with load(way.url) as came:
+        server.put_faults(none)
+        with pytest.raises(ReleaseUnhealthy, match=r"ECS has no room for tasks of .*Capacity is unavailable"):
+            released(2).stage(app, release(2))
+        server.put_faults()
+        end = released(2).withdraw(release(2))
+
+    assert [slot.release for slot in end.slots if slot.release] == [release(1)]
+    assert set(came) == {"200 1"}
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("percent", [0, 10, 100])
+def test_a_deployment_that_a_person_stops_in_the_console_is_told_as_what_it_is(
+    percent, app, released, way, release, server
+):
+    second = release(2)
+    with load(way.url) as came:
+        released(2).stage(app, second)
+        if percent:
+            released(2).shift(second, percent)
+        found = released(2).rollouts.open_of(released(2).ways.of("web"))
+        server.client("ecs").stop_service_deployment(serviceDeploymentArn=found.arn, stopType="ROLLBACK")
+
+        with pytest.raises(ReleaseUnhealthy, match=rf"ECS took the deployment of {way.name} back: .*stopped"):
+            released(2).settle(second)
+        end = released(2).withdraw(second)
+
+    assert [slot.release for slot in end.slots if slot.release] == [release(1)]
+    assert {one.split()[0] for one in came} == {"200"}
+
+
+@pytest.mark.long
+def test_with_headway_gone_for_good_ecs_goes_back_by_itself(app, released, way, release):
+    second = release(2)
+    policy = {"watch": Watch(seconds=0, longer_seconds=0)}  # so that a hook waits for 15 minutes of AWS
+    with load(way.url) as came:
+        released(2, **policy).stage(app, second)
+        released(2, **policy).shift(second, 10)
+        waited(lambda: sorted(way.shares().values()) == [0, 100], seconds=180)
+
+    assert released(3).observe().live.release == release(1)
+    assert released(3).withdraw(second).slot_of(second) is None
+    assert {one.split()[0] for one in came} == {"200"}
 
 
 def test_what_the_infrastructure_does_not_tell_is_named(target):
