@@ -219,8 +219,8 @@ class EcsRollouts:
     def _unless_over(self, act: Callable[..., object], **asked: str) -> None:
         """Ask for something that a deployment which went on, or ended, meanwhile has no use for.
 
-        It may have gone on because of the same request, whose answer was lost. What came of it is seen when it is looked
-        at again.
+        It may have gone on because of the same request, whose answer was lost: what came of it is seen at the next
+        look.
         """
         with aws_errors("ecs"):
             try:
