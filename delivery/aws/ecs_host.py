@@ -14,7 +14,7 @@ from delivery.aws.target_record import SlotRecord, TargetRecord
 from delivery.errors import Misconfigured
 from delivery.ports.belongings import Belonging
 from delivery.ports.observation import Fallback
-from delivery.ports.slots import Colour, SlotState, TargetState, other
+from delivery.ports.slots import COLOURS, Colour, SlotState, TargetState, other
 from delivery.releases.release import Release
 from delivery.spec.app import App
 
@@ -83,7 +83,7 @@ class EcsHost(EcsVerbs):
         record = self.book.change(lambda one: one.with_traffic(None))
         for colour in list(record.slots):
             self._clear(colour, "the environment is removed")
-        for colour in ("blue", "green"):
+        for colour in COLOURS:
             forget(self.access.client("secretsmanager"), secret_of(self.settings, colour))
         self.book.change(lambda one: TargetRecord(sequence=one.sequence))
         return found

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from functools import cached_property
 
 from delivery.aws.access import AwsAccess
-from delivery.aws.instances import COLOURS, Instance, list_instances, missing_instances, of_service, routes_of
+from delivery.aws.instances import Instance, list_instances, missing_instances, of_service, routes_of
 from delivery.aws.questions import ask, is_well, served_version
 from delivery.aws.slot_secret import kept_values, secret_of
 from delivery.aws.stack_outputs import is_known, task_settings
@@ -16,7 +16,7 @@ from delivery.errors import Misconfigured, ReleaseUnhealthy
 from delivery.ports.belongings import Belonging
 from delivery.ports.logs import LogLine, LogWish
 from delivery.ports.settings import EnvironmentSettings
-from delivery.ports.slots import Colour, InstanceState, SlotState, TargetState
+from delivery.ports.slots import COLOURS, Colour, InstanceState, SlotState, TargetState
 from delivery.redaction import Redaction
 from delivery.releases.release import Release
 from delivery.spec.answer import Answer

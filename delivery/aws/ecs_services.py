@@ -8,7 +8,6 @@ read back. Between the first two an older process might still act; docs/aws.md s
 from datetime import UTC, datetime
 
 from delivery.aws.failures import aws_errors
-from delivery.aws.instances import COLOURS
 from delivery.aws.service_describing import define, traffic
 from delivery.aws.service_look import ServiceLook
 from delivery.aws.service_staging import until_staged
@@ -19,7 +18,7 @@ from delivery.aws.target_record import SlotRecord, TargetRecord
 from delivery.errors import Transient
 from delivery.ports.belongings import Belonging
 from delivery.ports.observation import Fallback
-from delivery.ports.slots import Colour, SlotState, TargetState, other
+from delivery.ports.slots import COLOURS, Colour, SlotState, TargetState, other
 from delivery.releases.release import Release
 from delivery.spec.app import App
 from delivery.waiting import until

@@ -9,11 +9,10 @@ from delivery.aws.task_logs import read_log, stream_of
 from delivery.aws.tasks import Task, Tasks
 from delivery.changes.ledger import LABEL_SERVICE
 from delivery.ports.settings import EnvironmentSettings
-from delivery.ports.slots import Colour
+from delivery.ports.slots import COLOURS, Colour
 from delivery.releases.release import Release
 from delivery.spec.services import Service
 
-COLOURS: tuple[Colour, Colour] = ("blue", "green")
 STOP_AT_ONCE, LOG_LINES = 8, 15
 
 

@@ -4,14 +4,12 @@ import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
-
-from botocore.exceptions import ClientError
 
 from delivery.aws.access import AwsAccess
 from delivery.aws.ecr import EcrImages
-from delivery.aws.failures import aws_errors, code_of
+from delivery.aws.failures import aws_errors
 from delivery.aws.image_config import image_defaults
+from delivery.aws.secrets import put_secret
 from delivery.aws.task_definition import PROGRAM, UPLOAD_VARIABLE, TaskSettings, job_definition
 from delivery.aws.task_files import FOLDER, take, upload_url, uploaded
 from delivery.aws.task_logs import save_log, stream_of
@@ -90,22 +88,12 @@ class EcsJobs:
             yield {}
             return
         client, name = self.access.client("secretsmanager"), self._name(job)
-        arn = self._keep(client, name, json.dumps(values), job.run)
+        arn = put_secret(client, name, json.dumps(values), tags=self._labels(job.run))
         try:
             yield {variable: f"{arn}:{variable}::" for variable in values}
         finally:
             with aws_errors("secretsmanager"):
                 client.delete_secret(SecretId=arn, ForceDeleteWithoutRecovery=True)
-
-    def _keep(self, client: Any, name: str, content: str, run: str) -> str:
-        tags = [{"Key": key, "Value": value} for key, value in self._labels(run).items()]
-        with aws_errors("secretsmanager"):
-            try:
-                return str(client.create_secret(Name=name, SecretString=content, Tags=tags)["ARN"])
-            except ClientError as error:
-                if code_of(error) != "ResourceExistsException":  # of a try before this one
-                    raise
-                return str(client.put_secret_value(SecretId=name, SecretString=content)["ARN"])
 
     @contextmanager
     def _defined(self, job: Job, references: dict[str, str]) -> Iterator[str]:

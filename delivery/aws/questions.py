@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import httpx
 
-from delivery.aws.instances import COLOURS, Instance
+from delivery.aws.instances import Instance
 from delivery.ports.latency import LatencyHistogram
 from delivery.ports.observation import SlotCounts
-from delivery.ports.slots import Colour
+from delivery.ports.slots import COLOURS, Colour
 from delivery.spec.answer import Answer
 from delivery.traffic.served import as_version, version_problem
 

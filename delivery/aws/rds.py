@@ -14,7 +14,7 @@ from pydantic import SecretStr
 from delivery.aws.access import AwsAccess
 from delivery.aws.failures import aws_errors, code_of
 from delivery.aws.jobs import EcsJobs
-from delivery.aws.secrets import SecretsManager
+from delivery.aws.secrets import SecretsManager, put_secret
 from delivery.changes.migration import NAME as MIGRATION
 from delivery.changes.migration import SESSION
 from delivery.errors import Misconfigured, Rejected
@@ -229,14 +229,7 @@ class RdsDatabase:
             "username": access.user,
             "password": access.password.get_secret_value(),
         }
-        client = self.access.client("secretsmanager")
-        with aws_errors("secretsmanager"):
-            try:
-                client.create_secret(Name=self.secret, SecretString=json.dumps(content))
-            except ClientError as error:
-                if code_of(error) != "ResourceExistsException":
-                    raise
-                client.put_secret_value(SecretId=self.secret, SecretString=json.dumps(content))
+        put_secret(self.access.client("secretsmanager"), self.secret, json.dumps(content))
 
 
 def _new_password() -> SecretStr:

@@ -1,5 +1,6 @@
 """Secrets of Secrets Manager: read where a step needs the value, and referred to where a task gets it itself."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -68,3 +69,15 @@ class SecretsManager:
 
     def _client(self, region: str | None = None) -> Any:
         return self.access.client("secretsmanager", region=region)
+
+
+def put_secret(client: Any, name: str, content: str, *, tags: Mapping[str, str] | None = None) -> str:
+    """Make a secret, or write over the one of that name, and return its ARN; tags are those of a new one."""
+    listed = [{"Key": key, "Value": value} for key, value in (tags or {}).items()]
+    with aws_errors("secretsmanager"):
+        try:
+            return str(client.create_secret(Name=name, SecretString=content, Tags=listed)["ARN"])
+        except ClientError as error:
+            if code_of(error) != "ResourceExistsException":
+                raise
+            return str(client.put_secret_value(SecretId=name, SecretString=content)["ARN"])

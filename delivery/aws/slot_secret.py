@@ -8,6 +8,7 @@ from botocore.exceptions import ClientError
 from pydantic import SecretStr
 
 from delivery.aws.failures import aws_errors, code_of
+from delivery.aws.secrets import put_secret
 from delivery.ports.settings import EnvironmentSettings
 from delivery.ports.slots import Colour
 
@@ -29,13 +30,7 @@ def keep(client: Any, name: str, values: Mapping[str, Mapping[str, str]]) -> dic
     flat = {f"{service}.{name}": value for service, own in values.items() for name, value in own.items()}
     if not flat:
         return {service: {} for service in values}
-    with aws_errors("secretsmanager"):
-        try:
-            arn = client.create_secret(Name=name, SecretString=json.dumps(flat))["ARN"]
-        except ClientError as error:
-            if code_of(error) != "ResourceExistsException":
-                raise
-            arn = client.put_secret_value(SecretId=name, SecretString=json.dumps(flat))["ARN"]
+    arn = put_secret(client, name, json.dumps(flat))
     return {service: {name: f"{arn}:{service}.{name}::" for name in own} for service, own in values.items()}
 
 

@@ -15,14 +15,12 @@ from delivery.ports.belongings import Belonging
 from delivery.ports.logs import LogLine, LogWish
 from delivery.ports.observation import EndedConnections, Fallback, Observation, SlotCounts, TrafficSample
 from delivery.ports.settings import EnvironmentSettings
-from delivery.ports.slots import Colour, InstanceState, SlotState, TargetState, other
+from delivery.ports.slots import COLOURS, Colour, InstanceState, SlotState, TargetState, other
 from delivery.releases.release import Release
 from delivery.spec.answer import Answer
 from delivery.spec.app import App
 from delivery.spec.environments import Watch
 from delivery.traffic.verdict import judge
-
-COLOURS: tuple[Colour, Colour] = ("blue", "green")
 
 
 class MemoryHost:

@@ -9,6 +9,7 @@ from delivery.model import Model
 from delivery.releases.release import Release
 
 Colour = Literal["blue", "green"]
+COLOURS: tuple[Colour, Colour] = ("blue", "green")
 
 
 def other(colour: Colour) -> Colour:

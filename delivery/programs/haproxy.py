@@ -7,7 +7,7 @@ HAProxy 2.6 configuration manual (sections 4.2 retry-on, 5.2 server, 5.3 resolve
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
-from delivery.ports.slots import Colour
+from delivery.ports.slots import COLOURS, Colour
 from delivery.programs.haproxy_backends import backend_section, preview_sections, probe_section
 from delivery.programs.haproxy_frontends import (
     ANSWERS,
@@ -23,7 +23,6 @@ from delivery.programs.haproxy_frontends import (
     use_backends,
 )
 from delivery.programs.haproxy_values import (
-    COLOURS,
     INSIDE_PORT,
     LAST,
     MAX_WEIGHT,

@@ -1,7 +1,8 @@
 """HAProxy's backends: each service as users reach it, one instance of it alone, and one slot of it alone."""
 
+from delivery.ports.slots import COLOURS
 from delivery.programs.haproxy_frontends import preview
-from delivery.programs.haproxy_values import COLOURS, ERRORS, LAST, PROBES, SPARE, RouterBackend
+from delivery.programs.haproxy_values import ERRORS, LAST, PROBES, SPARE, RouterBackend
 from delivery.spec.health import LOCAL_HOST
 
 _LAST_LIMIT = " maxconn 200"

@@ -14,9 +14,9 @@ from pydantic import Field
 from delivery.model import Model
 from delivery.ports.latency import LatencyHistogram
 from delivery.ports.observation import SlotCounts
-from delivery.ports.slots import Colour
+from delivery.ports.slots import COLOURS, Colour
 from delivery.programs.haproxy import is_of
-from delivery.programs.haproxy_values import APART, COLOURS, LAST, SPARE
+from delivery.programs.haproxy_values import APART, LAST, SPARE
 
 WORKERS = "show proc"
 ANSWERS_SO_FAR = "show events answers"

@@ -3,7 +3,7 @@
 from pydantic import Field
 
 from delivery.model import Model
-from delivery.ports.slots import Colour
+from delivery.ports.slots import COLOURS, Colour
 from delivery.spec.health import Health
 
 PORT = 8080  # in the container; what is published is the target's choice
@@ -14,7 +14,6 @@ RUNTIME_PORT = 8078  # on the container's loopback
 MASTER_PORT = 8077  # on the container's loopback: leads to every process, those too that a reload has replaced
 # Not published: on the environment's network they lead to one slot alone, whatever its weight.
 PREVIEW_PORTS: dict[Colour, int] = {"blue": 8081, "green": 8082}
-COLOURS: tuple[Colour, Colour] = ("blue", "green")
 MAX_WEIGHT = 256
 RETRIES, MOST_RETRIES = 5, 9
 ERRORS = 2  # of connections in a row, after which an instance is down

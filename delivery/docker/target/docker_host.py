@@ -32,9 +32,8 @@ from delivery.home import Home
 from delivery.ports.belongings import Belonging
 from delivery.ports.observation import EndedConnections, Fallback, Observation
 from delivery.ports.settings import EnvironmentSettings
-from delivery.ports.slots import Colour, SlotState, TargetState, other
+from delivery.ports.slots import COLOURS, Colour, SlotState, TargetState, other
 from delivery.programs import haproxy
-from delivery.programs.haproxy_values import COLOURS
 from delivery.releases.release import Release
 from delivery.spec.app import App
 from delivery.spec.docker_target import DockerTarget

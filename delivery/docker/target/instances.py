@@ -25,9 +25,9 @@ from delivery.changes.ledger import (
 from delivery.docker.engine.limits import limits_of, out_of_memory
 from delivery.docker.engine.names import EnvironmentNames
 from delivery.docker.target.volumes import ensure_volumes, own_new_folders
-from delivery.ports.slots import Colour
+from delivery.ports.slots import COLOURS, Colour
 from delivery.programs.haproxy import weights
-from delivery.programs.haproxy_values import COLOURS, RouterBackend, RouterServer
+from delivery.programs.haproxy_values import RouterBackend, RouterServer
 from delivery.redaction import Redaction
 from delivery.releases.release import Release
 from delivery.spec.health import Health

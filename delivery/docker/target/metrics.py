@@ -12,9 +12,8 @@ from delivery.docker.target.router_runtime import Runtime
 from delivery.errors import Transient
 from delivery.ports.latency import LatencyHistogram
 from delivery.ports.observation import SlotCounts
-from delivery.ports.slots import Colour
+from delivery.ports.slots import COLOURS, Colour
 from delivery.programs import haproxy_runtime, haproxy_values
-from delivery.programs.haproxy_values import COLOURS
 
 STREAM_SECONDS = 86400.0  # an answer may take long where nobody asks
 REOPEN_SECONDS = 0.5

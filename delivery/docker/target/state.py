@@ -7,10 +7,9 @@ from docker import DockerClient
 from delivery.docker.target.instances import Instance
 from delivery.docker.target.router import Router
 from delivery.docker.target.serving import Ask, asking, runtime_digest, served_version
-from delivery.ports.slots import InstanceState, SlotState, TargetState
+from delivery.ports.slots import COLOURS, InstanceState, SlotState, TargetState
 from delivery.programs import haproxy
 from delivery.programs.haproxy_runtime import ServerStat
-from delivery.programs.haproxy_values import COLOURS
 
 
 def read_state(client: DockerClient, router: Router, instances: Sequence[Instance], url: str) -> TargetState:

@@ -10,8 +10,7 @@ from delivery.docker.target.instances import Instance
 from delivery.docker.target.router import Router
 from delivery.ports.latency import LatencyHistogram
 from delivery.ports.observation import SlotCounts
-from delivery.ports.slots import Colour
-from delivery.programs.haproxy_values import COLOURS
+from delivery.ports.slots import COLOURS, Colour
 
 
 class SlotProbes:
