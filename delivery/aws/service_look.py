@@ -84,8 +84,7 @@ class ServiceLook(EcsVerbs):
     def check_nothing_else(self, record: TargetRecord, way: ServiceWay) -> None:
         """Return when nobody else deploys a service, and what it runs is a release's or what it was made with."""
         check_way(self.access, self.tasks.settings.cluster, way)
-        with aws_errors("ecs"):
-            running = str(self.described(way)["taskDefinition"])
+        running = list(self.rollouts.groups(way))
         known = [slot.definitions.get(way.name) for slot in record.slots.values()]
         if found := self.rollouts.open_of(way):
             since = found.told.get("startedAt") or found.told.get("createdAt")
@@ -94,10 +93,10 @@ class ServiceLook(EcsVerbs):
                 f"deployment {found.arn.rpartition('/')[2]} of {found.definition} is in progress since {since}",
                 next_step=f"wait for its end, or: aws ecs stop-service-deployment --service-deployment-arn {found.arn}",
             )
-        if record.live and running not in known:
+        if record.live and running and not set(running) & set(known):
             raise Misconfigured(
                 f"service {way.service}",
-                f"runs {running}, which no release of Headway made",
+                f"runs {', '.join(running)}, which no release of Headway made",
                 next_step="let it run what was released last again, or headway remove and release anew",
             )
 

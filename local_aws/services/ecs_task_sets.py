@@ -147,12 +147,9 @@ def finish(deployment: Deployment) -> None:
         one.count = 0
         SETS.pop(one.id, None)
     for one in deployment.sources if deployment.progress.status != "SUCCESSFUL" else [deployment.target]:
-        one.is_primary, one.count = True, _desired(deployment.service, one.count)
-
-
-def _desired(service: str, otherwise: int) -> int:
-    """Return how many tasks a service shall have: also of what a deployment went back to."""
-    return next((one.desired_count for one in services() if one.arn == service), otherwise)
+        one.is_primary = True
+        for service in (each for each in services() if each.arn == deployment.service):
+            service.task_definition, one.count = one.definition, service.desired_count
 
 
 def moved(deployment: Deployment, progress: Progress) -> None:

@@ -188,7 +188,7 @@ def test_a_deployment_goes_back_and_nobody_loses_a_request(live: Shop, way: str)
     hook = pause("POST_PRODUCTION_TRAFFIC_SHIFT", minutes=2 if way == "timeout" else 600)
     with load(live.way.url) as came:
         arn = live.deploy("two", alarms=watched, lifecycleHooks=[hook])
-        waiting = live.waits_at(arn, "POST_PRODUCTION_TRAFFIC_SHIFT")
+        waiting, target = live.waits_at(arn, "POST_PRODUCTION_TRAFFIC_SHIFT"), live.described()["taskDefinition"]
         match way:
             case "hook":
                 named = {"serviceDeploymentArn": arn, "hookId": waiting["hookId"]}
@@ -201,6 +201,7 @@ def test_a_deployment_goes_back_and_nobody_loses_a_request(live: Shop, way: str)
         waited(lambda: live.way.shares() == {"blue": 100, "green": 0})
 
     assert end["status"] == "ROLLBACK_SUCCESSFUL"
+    assert live.described()["taskDefinition"] == live.described()["deployments"][0]["taskDefinition"] != target
     assert end["rollback"]["serviceRevisionArn"] == end["sourceServiceRevisions"][0]["arn"]
     assert end["targetServiceRevision"]["runningTaskCount"] == 0
     assert set(came) <= {"200 one", "200 two"}
