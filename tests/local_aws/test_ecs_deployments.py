@@ -179,7 +179,9 @@ def test_a_deployment_waits_at_its_hooks_and_moves_traffic_step_by_step_without_
     assert told[0]["resolvedConfiguration"]["loadBalancers"][0]["targetGroupArn"] == live.way.groups["green"]
 
 
-@pytest.mark.parametrize("way", ["hook", "stop", "alarm", "timeout"])
+@pytest.mark.parametrize(
+    "way", ["alarm", *(pytest.param(one, marks=pytest.mark.long) for one in ("hook", "stop", "timeout"))]
+)
 def test_a_deployment_goes_back_and_nobody_loses_a_request(live: Shop, way: str) -> None:
     cloudwatch, alarm = live.tasks.client("cloudwatch"), f"{live.way.name}-5xx"
     metric = {"Namespace": "X", "MetricName": "X", "Period": 60, "EvaluationPeriods": 1, "Statistic": "Sum"}
@@ -209,7 +211,7 @@ def test_a_deployment_goes_back_and_nobody_loses_a_request(live: Shop, way: str)
     assert httpx.get(live.way.url, trust_env=False).text == "one"
 
 
-@pytest.mark.parametrize("kind", ["sick", "crashing"])
+@pytest.mark.parametrize("kind", ["sick", pytest.param("crashing", marks=pytest.mark.long)])
 def test_tasks_that_are_never_well_get_no_traffic_and_are_stopped_with_a_reason(live: Shop, kind: str) -> None:
     seconds = {"sick": 2, "crashing": 60}[kind]
     live.ecs.update_service(cluster=CLUSTER, service=live.way.name, healthCheckGracePeriodSeconds=seconds)
@@ -233,6 +235,7 @@ def test_tasks_that_are_never_well_get_no_traffic_and_are_stopped_with_a_reason(
     assert live.way.shares() == {"blue": 100, "green": 0}
 
 
+@pytest.mark.long
 def test_a_deployment_that_another_one_takes_the_place_of_is_stopped(live: Shop) -> None:
     first = live.deploy("two", lifecycleHooks=[pause()])
     live.waits_at(first, "POST_TEST_TRAFFIC_SHIFT")

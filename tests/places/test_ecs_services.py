@@ -271,6 +271,7 @@ def test_a_release_comes_step_by_step_to_users_who_lose_nothing_and_goes_back_th
     assert CANARY not in str(definition)
 
 
+@pytest.mark.long
 def test_a_canary_that_is_withdrawn_leaves_the_old_tasks_with_all_users(app, target, way, release):
     first, second = release(1), release(2)
     target(1).stage(app, first)
