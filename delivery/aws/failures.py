@@ -65,7 +65,7 @@ NO_CREDENTIALS = (
 )
 NOT_REACHED = (exceptions.HTTPClientError, exceptions.ConnectionError)
 # The names of services as policies write them, where that is not how boto3 calls them.
-IN_POLICIES = {"elbv2": "elasticloadbalancing", "application-autoscaling": "application-autoscaling"}
+IN_POLICIES = {"elbv2": "elasticloadbalancing", "service-quotas": "servicequotas"}
 # Operations whose action in a policy is called otherwise:
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-with-s3-policy-actions.html
 ACTIONS = {

@@ -71,7 +71,7 @@ data "aws_iam_policy_document" "publish" {
 data "aws_iam_policy_document" "tasks" {
   statement {
     sid       = "Definitions" # these know no resource, or only *
-    actions   = ["ecs:RegisterTaskDefinition", "ecs:DeregisterTaskDefinition", "ecs:DescribeTaskDefinition", "ecs:ListTasks"]
+    actions   = ["ecs:RegisterTaskDefinition", "ecs:DeregisterTaskDefinition", "ecs:DescribeTaskDefinition", "ecs:ListTaskDefinitions", "ecs:ListTasks"]
     resources = ["*"]
   }
   statement {
@@ -106,8 +106,13 @@ data "aws_iam_policy_document" "tasks" {
   }
   statement {
     sid       = "FilesOfTasks"
-    actions   = ["s3:GetObject", "s3:PutObject"]
+    actions   = ["s3:DeleteObject", "s3:GetObject", "s3:PutObject"]
     resources = ["${var.artifacts}/*"]
+  }
+  statement {
+    sid       = "SecretsOfTasks"
+    actions   = ["secretsmanager:CreateSecret", "secretsmanager:DeleteSecret", "secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue", "secretsmanager:PutSecretValue", "secretsmanager:TagResource"]
+    resources = ["arn:aws:secretsmanager:${local.here}:secret:headway/*"]
   }
 }
 
@@ -120,8 +125,8 @@ data "aws_iam_policy_document" "migrate" {
   }
   statement {
     sid       = "SecretsOfTheDatabase"
-    actions   = ["secretsmanager:CreateSecret", "secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue", "secretsmanager:PutSecretValue", "secretsmanager:TagResource"]
-    resources = ["arn:aws:secretsmanager:${local.here}:secret:headway/*", "arn:aws:secretsmanager:${local.here}:secret:rds!*"]
+    actions   = ["secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue"]
+    resources = ["arn:aws:secretsmanager:${local.here}:secret:rds!*"]
   }
 }
 
@@ -163,6 +168,16 @@ data "aws_iam_policy_document" "release" {
       "elasticloadbalancing:DescribeRules", "elasticloadbalancing:DescribeTargetGroups", "elasticloadbalancing:DescribeTargetHealth",
     ]
     resources = ["*"]
+  }
+  statement {
+    sid       = "LookBefore" # none of these knows a resource
+    actions   = ["ec2:DescribeSecurityGroups", "ec2:DescribeSubnets", "logs:DescribeLogGroups", "servicequotas:GetServiceQuota"]
+    resources = ["*"]
+  }
+  statement {
+    sid       = "LookAtTheBucket"
+    actions   = ["s3:ListBucket"]
+    resources = [var.artifacts]
   }
   statement {
     sid       = "MoveTraffic"
