@@ -170,8 +170,11 @@ class EcsServices(ServiceLook):
             self.rollouts.until_back(way, slot.definitions[way.name])
         if going and not to_the_end:
             until(lambda: self.record().shares.get(colour, 0) == 0, seconds=SHARES_SECONDS, every=BETWEEN_SECONDS)
-        if to_the_end and other(colour) not in record.slots:
-            for way in ways:
+        stays = record.slots.get(other(colour))
+        for way in ways if to_the_end else ():
+            if stays and way.name in stays.services:
+                self._scale(way, stays.services[way.name].instances)  # ECS goes back, and keeps the new count
+            else:
                 self._stop(way)
 
     def _bring_back(self, record: TargetRecord) -> None:
@@ -191,10 +194,15 @@ class EcsServices(ServiceLook):
         if found := self.rollouts.open_of(way):
             self.rollouts.send_back(way, found.definition)
             self.rollouts.until_back(way, found.definition)
-        with aws_errors("ecs"):
-            self.tasks.client.update_service(cluster=self.tasks.settings.cluster, service=way.service, desiredCount=0)
+        self._scale(way, 0)
         if not until(lambda: not self.tasks.of_service(way.service), seconds=GONE_SECONDS, every=BETWEEN_SECONDS):
             raise Transient(f"the tasks of {way.service} did not stop within {GONE_SECONDS:g} s")
+
+    def _scale(self, way: ServiceWay, count: int) -> None:
+        with aws_errors("ecs"):
+            self.tasks.client.update_service(
+                cluster=self.tasks.settings.cluster, service=way.service, desiredCount=count
+            )
 
     def _forget(self, colour: Colour) -> None:
         for name in self.ways.services:

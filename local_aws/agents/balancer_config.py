@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 DRAWN = 1_000_000
+LEAST_SECONDS = 15  # of a process that a reload replaced, with connections that it has not answered yet
 _GLOBAL = """\
 global
   maxconn 4000
@@ -62,7 +63,7 @@ def configuration(
     listeners: Sequence[Listener], targets: Mapping[str, Sequence[Target]], *, drain_seconds: float
 ) -> str:
     """Return the whole file; `targets` has, for each target group, those that get requests."""
-    lines = [_GLOBAL.format(drain=max(1, round(drain_seconds)))]
+    lines = [_GLOBAL.format(drain=max(LEAST_SECONDS, round(drain_seconds)))]
     for listener in listeners:
         lines += _frontend(listener)
     for group in sorted({name for one in listeners for rule in one.rules for name in rule.groups}):

@@ -20,6 +20,7 @@ from local_aws.installation import current
 from local_aws.network import balancer_address
 from local_aws.pace import seconds_of
 
+LEAST_DRAIN_SECONDS = 3.0
 Key = tuple[str, str, int]  # target group, id, port
 # https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_TargetHealth.html
 REASONS = {
@@ -123,8 +124,12 @@ def describe_target_health(self: Any, target_group_arn: str, targets: list[dict[
 
 
 def drain_seconds(group: FakeTargetGroup) -> float:
-    """Return how long requests in flight are waited for when a target goes."""
-    return seconds_of(float(str(group.attributes["deregistration_delay.timeout_seconds"])))
+    """Return how long requests in flight are waited for when a target goes.
+
+    Requests take as long as they take, however fast time goes here: a group that waits at all waits for some seconds.
+    """
+    asked = float(str(group.attributes["deregistration_delay.timeout_seconds"]))
+    return max(seconds_of(asked), min(asked, LEAST_DRAIN_SECONDS))
 
 
 def load_balancers() -> Iterator[FakeLoadBalancer]:

@@ -17,7 +17,7 @@ from delivery.ports.settings import EnvironmentSettings
 from delivery.spec.app import App
 from delivery.spec.environments import Watch
 from local_aws.pace import VARIABLE
-from tests.places.contract import Live, TargetContract
+from tests.places.contract import Live, TargetContract, several
 from tests.places.images import pushed_images, releases_of
 from tests.places.test_ecs import limits_of
 from tests.support.aws_room import make_room
@@ -272,18 +272,20 @@ def test_a_release_comes_step_by_step_to_users_who_lose_nothing_and_goes_back_th
 
 
 @pytest.mark.long
-def test_a_canary_that_is_withdrawn_leaves_the_old_tasks_with_all_users(app, target, way, release):
+def test_a_canary_that_is_withdrawn_leaves_as_many_old_tasks_with_all_users(app, target, way, release, server, room):
     first, second = release(1), release(2)
     target(1).stage(app, first)
     target(1).shift(first, 100)
     target(1).retire(first)
     before = target(2).observe()
     with load(way.url) as came:
-        target(2).stage(app, second)
+        target(2).stage(several(app), second)
         target(2).shift(second, 10)
         state = target(2).withdraw(second)
 
+    [service] = server.client("ecs").describe_services(cluster=room.cluster, services=[way.name])["services"]
     assert state.slots == before.slots
+    assert service["desiredCount"] == 1
     assert set(came) <= {"200 1", "200 2"}
 
 
