@@ -173,7 +173,11 @@ class EcsServices(ServiceLook):
         stays = record.slots.get(other(colour))
         for way in ways if to_the_end else ():
             if stays and way.name in stays.services:
-                self._scale(way, stays.services[way.name].instances)  # ECS goes back, and keeps the new count
+                count = stays.services[way.name].instances  # ECS goes back, and keeps the new count
+                if way.is_reached:
+                    self._scale(way, count)
+                else:  # it rolled already
+                    self.rollouts.begin(way, stays.definitions[way.name], desiredCount=count)
             else:
                 self._stop(way)
 

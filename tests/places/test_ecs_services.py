@@ -123,6 +123,21 @@ def make_service(server: Any, room: Any, way: Way) -> None:
     )
 
 
+def make_worker(server: Any, room: Any, name: str) -> None:
+    """Make a service that no load balancer knows, as infra/aws does."""
+    ecs = server.client("ecs")
+    network = {"subnets": list(room.subnets), "securityGroups": list(room.security_groups)}
+    ecs.create_service(
+        cluster=room.cluster,
+        serviceName=name,
+        taskDefinition=first_definition(ecs, room, name),
+        desiredCount=0,
+        launchType="FARGATE",
+        networkConfiguration={"awsvpcConfiguration": network},
+        deploymentConfiguration={"deploymentCircuitBreaker": {"enable": True, "rollback": True}},
+    )
+
+
 @dataclass
 class Opens:
     """How the environment of some settings is opened under a lease."""
@@ -144,6 +159,7 @@ def place(server, room, balancer, home, app):
         name = f"shop-{secrets.token_hex(3)}"
         way = make_way(balancer, name)
         make_service(server, room, way)
+        make_worker(server, room, f"{name}-worker")
         told = {"service": name, "port": 8000, **way.groups}
         told |= {"production_rule": way.rules["production"], "test_rule": way.rules["test"]}
         service = {
@@ -156,7 +172,7 @@ def place(server, room, balancer, home, app):
             "traffic_role": ROLE,
             "url": way.url,
             "test_url": way.test_url,
-            "services": {"web": told},
+            "services": {"web": told, "worker": {"service": f"{name}-worker", "port": None}},
         }
         settings = EnvironmentSettings(
             app=name,
@@ -168,7 +184,8 @@ def place(server, room, balancer, home, app):
         )
         yield Opens(app, home, settings), way
         Opens(app, home, settings)(10**6).remove()
-        server.client("ecs").delete_service(cluster=room.cluster, service=name, force=True)
+        for service in (name, f"{name}-worker"):
+            server.client("ecs").delete_service(cluster=room.cluster, service=service, force=True)
         way.remove()
 
     return new
@@ -269,6 +286,32 @@ def test_a_release_comes_step_by_step_to_users_who_lose_nothing_and_goes_back_th
     assert main["dockerLabels"] == {"team": "ours"}
     assert [one["name"] for one in main["secrets"]] == ["TOKEN"]
     assert CANARY not in str(definition)
+
+
+@pytest.mark.long
+def test_a_service_without_a_load_balancer_rolls_with_the_release_and_back_with_it(target, release):
+    app = make_app()
+    worker = app.services["web"].model_copy(update={"port": None, "health": None, "version": None, "image": "web"})
+    app = app.model_copy(update={"services": {**app.services, "worker": worker}})
+    host = replace(target, app=app)
+
+    def runs() -> set[str | None]:
+        return {one.digest for one in host(9).tasks.of_service(f"{target.settings.app}-worker") if one.is_running}
+
+    def digests(number: int) -> set[str]:
+        return {release(number).images["web"].digest}
+
+    host(1).stage(app, release(1))
+    host(1).shift(release(1), 100)
+    host(1).retire(release(1))
+    first = runs()
+    staged = host(2).stage(app, release(2))
+    second = runs()
+    host(2).withdraw(release(2))
+
+    assert {one.service for one in staged.instances} == {"web", "worker"}
+    assert (first, second) == (digests(1), digests(2))
+    waited(lambda: runs() == digests(1))
 
 
 @pytest.mark.long
