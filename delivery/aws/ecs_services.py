@@ -125,8 +125,8 @@ class EcsServices(ServiceLook):
             for name, definition in record.slots[live].definitions.items():
                 if (found := self.rollouts.find(self.ways.of(name), definition)) and found.is_open:
                     self.rollouts.finish(self.ways.of(name), definition, 60 + self.environment.keep_warm_seconds)
-        for way in self.ways.services.values():
-            self.check_nothing_else(record, way)
+        for name in app.services:
+            self.check_nothing_else(record, self.ways.of(name))
         self._forget(colour)
         starter = self.starter(app)
         references = starter.references(release, colour)

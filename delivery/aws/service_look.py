@@ -85,7 +85,7 @@ class ServiceLook(EcsVerbs):
         """Return when nobody else deploys a service, and what it runs is a release's or what it was made with."""
         check_way(self.access, self.tasks.settings.cluster, way)
         running = list(self.rollouts.groups(way))
-        known = [slot.definitions.get(way.name) for slot in record.slots.values()]
+        known = {slot.definitions[way.name] for slot in record.slots.values() if way.name in slot.definitions}
         if found := self.rollouts.open_of(way):
             since = found.told.get("startedAt") or found.told.get("createdAt")
             raise Misconfigured(
@@ -93,7 +93,7 @@ class ServiceLook(EcsVerbs):
                 f"deployment {found.arn.rpartition('/')[2]} of {found.definition} is in progress since {since}",
                 next_step=f"wait for its end, or: aws ecs stop-service-deployment --service-deployment-arn {found.arn}",
             )
-        if record.live and running and not set(running) & set(known):
+        if known and running and not known & set(running):
             raise Misconfigured(
                 f"service {way.service}",
                 f"runs {', '.join(running)}, which no release of Headway made",

@@ -296,7 +296,8 @@ def test_a_service_without_a_load_balancer_rolls_with_the_release_and_back_with_
     host = replace(target, app=app)
 
     def runs() -> set[str | None]:
-        return {one.digest for one in host(9).tasks.of_service(f"{target.settings.app}-worker") if one.is_running}
+        found = host(0).instances(host(0).record())
+        return {one.task.digest for one in found if one.service == "worker" and one.task.is_running}
 
     def digests(number: int) -> set[str]:
         return {release(number).images["web"].digest}
