@@ -377,7 +377,7 @@ def test_the_old_slot_steps_in_when_every_new_instance_dies_and_nobody_watches(a
 @pytest.mark.parametrize("instances", [1, 2])
 def test_an_application_too_busy_for_its_checks_still_answers_its_users(target, release, instances):
     strict = {"path": "/healthz", "timeout_seconds": 0.5, "failures": 2}
-    state = put_live(make_app(instances=instances, health=strict), target, release(1))
+    state = put_live(make_app(instances=instances, health=strict, start_seconds=60), target, release(1))
     containers = [connect().containers.get(one.name) for one in state.live.instances]
 
     with load_on(state.url, path="/", post=False) as counts:
@@ -417,7 +417,7 @@ def test_without_a_version_path_the_runtime_tells_the_digest(target, release):
 
 @pytest.mark.long
 def test_several_instances_share_the_traffic_of_their_slot(target, release):
-    app = make_app(instances=3)
+    app = make_app(instances=3, start_seconds=60)
     put_live(app, target, release(1))
     second = release(2)
     target(2).stage(app, second)

@@ -171,7 +171,9 @@ def limits_of(container):
 
 
 def test_a_release_runs_as_tasks_that_tell_its_digest_and_each_has_an_address(app, target, release, server):
-    several = app.model_copy(update={"services": {"web": app.services["web"].model_copy(update={"instances": 2})}})
+    several = app.model_copy(
+        update={"services": {"web": app.services["web"].model_copy(update={"instances": 2, "start_seconds": 60})}}
+    )
     first = release(1)
 
     slot = target(1).stage(several, first)
