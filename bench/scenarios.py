@@ -24,6 +24,7 @@ from delivery.home import Home
 from delivery.platform.engine import engine_version
 from delivery.ports.store import FolderStore
 from delivery.report.record import DeliveryRecord
+from delivery.spec.shift import ShiftPlan, as_plan
 from tests.end_to_end.project import Project
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -146,7 +147,9 @@ def without_waiting(description: dict[str, Any]) -> dict[str, Any]:
     for name, environment in description["environments"].items():
         changed = {**environment, "target": {"kind": "memory"}, "watch": {"seconds": 0}}
         if "shift" in environment:
-            changed["shift"] = {"steps": [{**s, "hold_seconds": 0} for s in environment["shift"]["steps"]]}
+            said = environment["shift"]
+            plan = ShiftPlan.model_validate(said) if isinstance(said, dict) else as_plan(said)
+            changed["shift"] = {"steps": [{"percent": one.percent, "hold_seconds": 0} for one in plan.steps]}
         environments[name] = changed
     # No image runs anything by itself in memory, and no runner leaves a report there: the exit code alone counts.
     suites = {
