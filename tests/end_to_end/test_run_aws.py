@@ -120,7 +120,7 @@ def test_a_second_release_and_its_rollback_cost_no_user_a_request_and_leave_noth
     assert back.returncode == 0, back.stdout + back.stderr
     assert (live, again) == (second, before)
     for came in (api, pages):
-        assert {one.split()[0] for one in came} == {"200"}
+        assert {one.split()[0] for one in came} == {"200"}, came
         assert came.total() > 100
     assert "infrastructure of aws-production: nothing changes" in plan.stdout, plan.stdout + plan.stderr
 
