@@ -69,6 +69,16 @@ class Rollout:
         return self.status in OPEN
 
     @property
+    def is_active(self) -> bool:
+        """Whether it goes on, or back."""
+        return self.is_open or self.status in GOING_BACK
+
+    @property
+    def has_held(self) -> bool:
+        """Whether it goes on, or came to its end: ECS did not take it back."""
+        return self.is_open or self.status == "SUCCESSFUL"
+
+    @property
     def is_staged(self) -> bool:
         """Whether its tasks are healthy and serve tests, or more than that."""
         later = (*HOOKED, "PRODUCTION_TRAFFIC_SHIFT", *SETTLED)
@@ -125,7 +135,7 @@ class EcsRollouts:
     def begin(self, way: ServiceWay, definition: str, **asked: Any) -> None:
         """Start the deployment of a definition, unless it was started already."""
         newest = next(iter(self._newest(way)), None)
-        if newest and newest.definition == definition and (newest.is_open or newest.status == "SUCCESSFUL"):
+        if newest and newest.definition == definition and newest.has_held:
             return
         with aws_errors("ecs"):
             self.client.update_service(
@@ -142,7 +152,7 @@ class EcsRollouts:
 
     def open_of(self, way: ServiceWay) -> Rollout | None:
         """Return the deployment of a service that is not over, or none."""
-        return next((one for one in self._newest(way) if one.is_open or one.status in GOING_BACK), None)
+        return next((one for one in self._newest(way) if one.is_active), None)
 
     def _newest(self, way: ServiceWay) -> list[Rollout]:
         with aws_errors("ecs"):
@@ -195,7 +205,7 @@ class EcsRollouts:
     def send_back(self, way: ServiceWay, definition: str) -> bool:
         """Let a deployment go back, unless it is over or does; whether there is one that does."""
         found = self.find(way, definition)
-        if found is None or not (found.is_open or found.status in GOING_BACK):
+        if found is None or not found.is_active:
             return False
         if found.is_open:
             self._unless_over(self.client.stop_service_deployment, serviceDeploymentArn=found.arn, stopType="ROLLBACK")
@@ -209,7 +219,7 @@ class EcsRollouts:
 
     def _is_back(self, way: ServiceWay, definition: str) -> bool:
         now = self.find(way, definition)
-        return now is None or not (now.is_open or now.status in GOING_BACK)
+        return now is None or not now.is_active
 
     def _runs(self, way: ServiceWay, definition: str) -> bool:
         with aws_errors("ecs"):
@@ -243,7 +253,7 @@ class EcsRollouts:
             now = self.find(way, definition)
             if now is None and self._runs(way, definition):  # since long before the deployments that ECS remembers
                 return True
-            if now is None or not (now.is_open or now.status == "SUCCESSFUL"):
+            if now is None or not now.has_held:
                 raise ReleaseUnhealthy(
                     f"ECS took the deployment of {way.service} back: {now.reason if now else 'gone'}"
                 )

@@ -40,9 +40,10 @@ class EcsServices(ServiceLook):
             own = self._prepare(app, record, release)
         slot = self.book.read().slots[own]
         self._begin(app, slot, at_once=other(own) not in self.book.read().slots)
+        starter = self.starter(app)
         for level in app.start_levels():
             for service in level:
-                until_staged(self, self.starter(app), own, self.ways.of(service), slot)
+                until_staged(self, starter, own, self.ways.of(service), slot)
         self.check_served(own)
         return next(one for one in self.observe().slots if one.colour == own)
 

@@ -104,7 +104,7 @@ class ServiceLook(EcsVerbs):
         """Whether the deployments of a slot can still come to their end: some may not have begun."""
         for name, definition in record.slots[colour].definitions.items():
             found = self.rollouts.find(self.ways.of(name), definition)
-            if found and not (found.is_open or found.status == "SUCCESSFUL"):
+            if found and not found.has_held:
                 return False
         return True
 

@@ -60,7 +60,7 @@ def until_staged(look: ServiceLook, starter: Starter, colour: Colour, way: Servi
 
 
 def _check_goes_on(way: ServiceWay, now: Rollout | None) -> None:
-    if now is not None and not (now.is_open or now.status == "SUCCESSFUL"):
+    if now is not None and not now.has_held:
         raise ReleaseUnhealthy(f"ECS took the deployment of {way.service} back: {now.reason}")
 
 

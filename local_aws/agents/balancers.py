@@ -197,13 +197,10 @@ def problem_of(client: httpx.Client, group: FakeTargetGroup, address: str, port:
     """Ask a target once as its group says; return why it does not pass, or nothing."""
     asked = port if group.health_check_port in (None, "traffic-port") else int(group.health_check_port)
     url = f"http://{address}:{asked}{group.health_check_path or '/'}"
-    limit = float(
-        group.health_check_timeout_seconds
-    )  # a program answers as soon as it can, however fast time goes here
+    # A program answers as soon as it can, however fast time goes here.
+    limit = float(group.health_check_timeout_seconds)
     try:
-        status = httpx.get(
-            url, timeout=limit, trust_env=False, headers={"User-Agent": "ELB-HealthChecker/2.0"}
-        ).status_code
+        status = client.get(url, timeout=limit).status_code
     except httpx.TimeoutException:
         return "Request timed out"
     except httpx.HTTPError:

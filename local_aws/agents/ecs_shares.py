@@ -23,7 +23,6 @@ def wanted_shares(one: Deployment) -> dict[str, dict[str, int]]:
     for key, share in RULES.items():
         if rule := advanced.get(key):
             percent = getattr(wanted, share)
-            # ALB's weights are whole numbers to 999: tenths of a percent have room.
             found[str(rule)] = {one.target.group: round(percent), other: 100 - round(percent)}
     return found
 
