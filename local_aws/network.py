@@ -17,7 +17,7 @@ from delivery.docker.engine.client import connect
 from delivery.errors import Rejected
 from delivery.home import Home
 
-ROLE = "aws-network"
+ROLE, LABEL_BALANCER = "aws-network", "headway.aws.balancer"
 PREFIX = 22  # a thousand addresses, half of them fixed
 TRIES = 20
 _LOCK = threading.Lock()
@@ -53,10 +53,22 @@ def free_address(home: Home, taken: set[str]) -> str:
     return next(str(one) for one in fixed.hosts() if str(one) not in taken)
 
 
-def balancer_address(home: Home, taken: set[str]) -> str:
-    """Return an address for good that is not among those `taken`: from the end, where databases never come to."""
-    _, fixed = _halves(_subnet_of(connect().networks.get(ensure_network(home))))
-    return next(str(one) for one in reversed(list(fixed.hosts())) if str(one) not in taken)
+def balancer_address(home: Home, arn: str, taken: set[str]) -> str:
+    """Return the address for good of a load balancer: that of its container, else one that nobody has.
+
+    It is not among those `taken`, nor is it that of another's container, which may be deleted and not gone yet. They
+    come from the end, where databases never come to.
+    """
+    network = connect().networks.get(ensure_network(home))
+    label = [f"{LABEL_PLATFORM}={home.identity}", LABEL_BALANCER]
+    held = {
+        one.labels[LABEL_BALANCER]: one.attrs["NetworkSettings"]["Networks"][network.name]["IPAMConfig"]["IPv4Address"]
+        for one in connect().containers.list(all=True, filters={"label": label}, ignore_removed=True)
+    }
+    if arn in held:
+        return str(held[arn])
+    _, fixed = _halves(_subnet_of(network))
+    return next(str(one) for one in reversed(list(fixed.hosts())) if str(one) not in {*taken, *held.values()})
 
 
 def is_in_network(home: Home, address: str) -> bool:

@@ -1,6 +1,5 @@
 """The agent of load balancers: HAProxy at the address of each, with the targets that were found healthy."""
 
-import re
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -18,7 +17,7 @@ from delivery.docker.images.bases import resolve_base
 from local_aws.agents.agent import Agent, log
 from local_aws.agents.balancer_config import Listener, Rule, Target, configuration
 from local_aws.installation import Installation
-from local_aws.network import ensure_network
+from local_aws.network import LABEL_BALANCER, ensure_network
 from local_aws.pace import seconds_of
 from local_aws.services.elbv2 import (
     HEALTH,
@@ -26,12 +25,13 @@ from local_aws.services.elbv2 import (
     TargetState,
     drain_seconds,
     groups_of,
+    is_address,
     is_used,
     load_balancers,
     target_groups,
 )
 
-ROLE, LABEL_BALANCER = "aws-balancer", "headway.aws.balancer"
+ROLE = "aws-balancer"
 IMAGE, FOLDER, FILE = "haproxy:2.6", "/usr/local/etc/haproxy", "haproxy.cfg"
 AT_ONCE, SWEEP_SECONDS = 16, 5.0
 CHECKER = {"User-Agent": "ELB-HealthChecker/2.0"}
@@ -111,7 +111,7 @@ class BalancerAgent(Agent):
         if self._applied.get(arn) != text or container.status != "running":
             self._apply(container, text)
             self._applied[arn] = text
-            balancer.activate()
+            balancer.state = "active"
 
     def _container(self, arn: str, address: str) -> Container:
         client, name = connect(), self._here.name(f"lb-{arn.rpartition('/')[2]}")
@@ -155,11 +155,6 @@ def is_due(group: FakeTargetGroup, state: TargetState, now: float) -> bool:
     """Whether a target is to be asked how it is: those of groups that no rule names are not."""
     interval = seconds_of(float(group.health_check_interval_seconds))
     return state.state != "draining" and now >= state.checked_at + interval and is_used(group.arn)
-
-
-def is_address(name: str) -> bool:
-    """Whether a load balancer is reached somewhere."""
-    return re.fullmatch(r"\d+(\.\d+){3}", name) is not None
 
 
 def listeners_of(balancer: FakeLoadBalancer) -> list[Listener]:

@@ -4,6 +4,7 @@ A target is known by its id and its port. What it is stands in `HEALTH`, which t
 a restart everything is looked at anew.
 """
 
+import re
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -59,8 +60,22 @@ def create_load_balancer(self: ELBV2Response) -> Any:
     taken, home = {one.dns_name for one in load_balancers()}, current().home
     if (home.root / "identity").exists():  # else there is nothing on Docker, and it is a record alone
         with suppress(DockerException, HeadwayError):
-            made.dns_name = balancer_address(home, taken)
+            made.dns_name = balancer_address(home, made.arn, taken)
     return answer
+
+
+def is_address(name: str) -> bool:
+    """Whether a load balancer is reached somewhere."""
+    return re.fullmatch(r"\d+(\.\d+){3}", name) is not None
+
+
+def activate(self: FakeLoadBalancer) -> None:
+    """Let one that is reached nowhere be active at once; the others are when they answer, which their agent says.
+
+    https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_LoadBalancerState.html
+    """
+    if not is_address(self.dns_name):
+        self.state = "active"
 
 
 def register(self: FakeTargetGroup, targets: list[dict[str, Any]]) -> None:
@@ -169,6 +184,7 @@ def groups_of(action: dict[str, Any]) -> dict[str, int]:
 def add() -> None:
     """Put ours in place of moto's."""
     ELBV2Response.create_load_balancer = create_load_balancer  # type: ignore[method-assign]
+    FakeLoadBalancer.activate = activate  # type: ignore[method-assign]
     FakeTargetGroup.register = register  # type: ignore[method-assign]
     FakeTargetGroup.deregister = deregister  # type: ignore[method-assign]
     FakeTargetGroup.health_for = health_for  # type: ignore[assignment,method-assign]

@@ -108,11 +108,23 @@ def place(running: Tasks):
     client = httpx.Client(trust_env=False, limits=httpx.Limits(max_keepalive_connections=0))
     found = Place(running, balancer, listener, groups, addresses, client)
     assert until(lambda: all(found.state(one) == ["healthy"] for one in groups.values()), seconds=60, every=0.2)
+    assert until(lambda: answers(found.url), seconds=60, every=0.2)
     yield found
     client.close()
     elb.delete_load_balancer(LoadBalancerArn=balancer["LoadBalancerArn"])
     label = {"label": f"headway.aws.balancer={balancer['LoadBalancerArn']}"}
     assert until(lambda: not connect().containers.list(all=True, filters=label), seconds=30, every=0.5)
+
+
+def is_active(elb: Any, arn: str) -> bool:
+    [told] = elb.describe_load_balancers(LoadBalancerArns=[arn])["LoadBalancers"]
+    return told["State"]["Code"] == "active"
+
+
+def answers(url: str, text: str = "") -> bool:
+    with suppress(httpx.HTTPError):
+        return text in httpx.get(url, trust_env=False).text
+    return False
 
 
 def address_of(tasks: Tasks, arn: str) -> str:
@@ -239,6 +251,19 @@ def test_a_group_that_no_rule_names_is_not_used(place: Place) -> None:
     assert (told["TargetHealth"]["State"], told["TargetHealth"]["Reason"]) == ("unused", "Target.NotInUse")
 
 
+def test_the_address_of_one_that_was_just_deleted_is_not_given_again(place: Place) -> None:
+    """Its requests in flight are still answered there."""
+    subnets = [one["SubnetId"] for one in place.tasks.client("ec2").describe_subnets()["Subnets"][:2]]
+    first, second = [], []
+    for made in (first, second):
+        made.append(place.elb.create_load_balancer(Name="brief", Subnets=subnets)["LoadBalancers"][0])
+        assert made[0]["State"]["Code"] == "provisioning"
+        assert until(lambda: is_active(place.elb, made[0]["LoadBalancerArn"]), seconds=60, every=0.2)  # noqa: B023
+        place.elb.delete_load_balancer(LoadBalancerArn=made[0]["LoadBalancerArn"])
+
+    assert first[0]["DNSName"] != second[0]["DNSName"]
+
+
 def fixed(text: str) -> dict[str, Any]:
     answer = {"StatusCode": "200", "ContentType": "text/plain", "MessageBody": text}
     return {"Type": "fixed-response", "FixedResponseConfig": answer}
@@ -257,9 +282,7 @@ def test_after_a_kill_it_is_at_the_same_address_and_does_what_it_is_told(tmp_pat
         )["Listeners"][0]["ListenerArn"]
 
         def says(text: str) -> bool:
-            with suppress(httpx.HTTPError):
-                return httpx.get(f"http://{made['DNSName']}/", trust_env=False).text == text
-            return False
+            return answers(f"http://{made['DNSName']}/", text)
 
         assert until(lambda: says("one"), seconds=30, every=0.2)
         server.stop(signal.SIGKILL)
