@@ -95,12 +95,12 @@ def account_looks(account: AwsAccount, whose: str) -> tuple[Look, ...]:
 
 def target_looks(app: App, settings: EnvironmentSettings) -> tuple[Look, ...]:
     """Return what is asked of where an environment runs before anything is changed, beside what is live there."""
-    target = environment_of(app, settings.environment).target
-    if not isinstance(target, EcsTarget):
+    environment = environment_of(app, settings.environment)
+    if not isinstance(environment.target, EcsTarget):
         return ()
     from delivery.aws.preflight import target_looks
 
-    return target_looks(target, settings)
+    return target_looks(environment.target, settings, environment.keep_warm_seconds)
 
 
 def open_infrastructure(
@@ -114,7 +114,7 @@ def open_infrastructure(
     from delivery.terraform.own_stacks import own_variables
 
     variables = _aws_variables(settings.aws) if settings.aws else {}
-    own = own_variables(app, variables)
+    own = own_variables(app, environment, variables)
     place = StackPlace(app.app, environment, run, source, Home.current().root, variables, own)
     return TerraformInfrastructure(config, place)
 

@@ -6,18 +6,15 @@ https://docs.aws.amazon.com/AmazonECS/latest/developerguide/pause-lifecycle-hook
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from botocore.exceptions import ClientError
-
-from delivery.aws.failures import aws_errors, code_of
+from delivery.aws.failures import aws_errors
+from delivery.aws.rollouts import Asked, Goal, Rollout, Rollouts
 from delivery.aws.service_ways import ServiceWay
-from delivery.errors import ReleaseUnhealthy, Transient
 from delivery.spec.environments import Environment
 from delivery.spec.shift import ShiftPlan
-from delivery.waiting import until
 
 HOOKED = ("POST_TEST_TRAFFIC_SHIFT", "PRE_PRODUCTION_TRAFFIC_SHIFT", "POST_PRODUCTION_TRAFFIC_SHIFT")
 TO_USERS = HOOKED[:2]  # after these a larger share of users gets the new tasks
@@ -25,73 +22,30 @@ SETTLED = ("BAKE_TIME", "CLEAN_UP")
 OPEN = ("PENDING", "IN_PROGRESS")
 GOING_BACK = ("ROLLBACK_REQUESTED", "ROLLBACK_IN_PROGRESS", "STOP_REQUESTED")
 RECOVERY_SECONDS = 900  # until somebody else finds what a process left that died
-STEP_SECONDS, END_SECONDS = 600.0, 1800.0
-PAST = ("ConflictException", "InvalidParameterException", "ServiceDeploymentNotFoundException")
-BETWEEN_SECONDS, REVISIONS_AT_ONCE = 0.5, 20
+REVISIONS_AT_ONCE = 20
 
 
-@dataclass(frozen=True)
-class Rollout:
-    """A deployment of one service, as ECS tells of it."""
-
-    told: Mapping[str, Any]
-    definition: str
-
-    @property
-    def arn(self) -> str:
-        """Its whole name."""
-        return str(self.told["serviceDeploymentArn"])
-
-    @property
-    def status(self) -> str:
-        """How it is."""
-        return str(self.told["status"])
-
-    @property
-    def stage(self) -> str:
-        """The stage it is in: AWS adds some, so any text."""
-        return str(self.told.get("lifecycleStage") or "")
-
-    @property
-    def percent(self) -> float:
-        """The share of users that it asks for."""
-        return float(self.told["targetServiceRevision"].get("requestedProductionTrafficWeight") or 0)
-
-    @property
-    def hook(self) -> str:
-        """The hook that waits; empty when none does."""
-        waiting = (one for one in self.told.get("lifecycleHookDetails", ()) if one["status"] == "AWAITING_ACTION")
-        return next((str(one["hookId"]) for one in waiting), "")
-
-    @property
-    def is_open(self) -> bool:
-        """Whether it goes on."""
-        return self.status in OPEN
-
-    @property
-    def is_active(self) -> bool:
-        """Whether it goes on, or back."""
-        return self.is_open or self.status in GOING_BACK
-
-    @property
-    def has_held(self) -> bool:
-        """Whether it goes on, or came to its end: ECS did not take it back."""
-        return self.is_open or self.status == "SUCCESSFUL"
-
-    @property
-    def is_staged(self) -> bool:
-        """Whether its tasks are healthy and serve tests, or more than that."""
-        later = (*HOOKED, "PRODUCTION_TRAFFIC_SHIFT", *SETTLED)
-        return self.status == "SUCCESSFUL" or (self.is_open and self.stage in later and self._waits_or_goes)
-
-    @property
-    def _waits_or_goes(self) -> bool:
-        return self.stage != HOOKED[0] or bool(self.hook)
-
-    @property
-    def reason(self) -> str:
-        """Why it is as it is, in ECS's words."""
-        return str(self.told.get("statusReason") or (self.told.get("rollback") or {}).get("reason") or self.status)
+def rollout_of(told: Mapping[str, Any], definition: str) -> Rollout:
+    """Return a deployment from what DescribeServiceDeployments tells: stages are any text, for AWS adds some."""
+    status, stage = str(told["status"]), str(told.get("lifecycleStage") or "")
+    waiting = (one for one in told.get("lifecycleHookDetails", ()) if one["status"] == "AWAITING_ACTION")
+    hook = next((str(one["hookId"]) for one in waiting), "")
+    is_open, has_succeeded = status in OPEN, status == "SUCCESSFUL"
+    later = (*HOOKED, "PRODUCTION_TRAFFIC_SHIFT", *SETTLED)
+    return Rollout(
+        id=str(told["serviceDeploymentArn"]),
+        definition=definition,
+        created=told["createdAt"],
+        is_open=is_open,
+        is_active=is_open or status in GOING_BACK,
+        has_succeeded=has_succeeded,
+        is_staged=has_succeeded or (is_open and stage in later and (stage != HOOKED[0] or bool(hook))),
+        is_settled=has_succeeded or stage in SETTLED,
+        percent=float(told["targetServiceRevision"].get("requestedProductionTrafficWeight") or 0),
+        reason=str(told.get("statusReason") or (told.get("rollback") or {}).get("reason") or status),
+        waits_at=stage,
+        hook=hook,
+    )
 
 
 def configuration(environment: Environment, *, at_once: bool) -> dict[str, Any]:
@@ -126,15 +80,19 @@ def _strategy(plan: ShiftPlan) -> dict[str, Any]:
 
 
 @dataclass(frozen=True)
-class EcsRollouts:
-    """What is done with the deployments of services in one cluster."""
+class EcsRollouts(Rollouts):
+    """The deployments of services that ECS deploys; `traffic_role` is as whom it changes rules of listeners."""
 
     client: Any
     cluster: str
+    environment: Environment
+    traffic_role: str
+    mover, api = "ECS", "ecs"
+    past = ("ConflictException", "InvalidParameterException", "ServiceDeploymentNotFoundException")
 
-    def begin(self, way: ServiceWay, definition: str, **asked: Any) -> None:
+    def begin(self, way: ServiceWay, definition: str, asked: Asked) -> None:
         """Start the deployment of a definition, unless it was started already."""
-        newest = next(iter(self._newest(way)), None)
+        newest = next(iter(self.newest(way)), None)
         if newest and newest.definition == definition and newest.has_held:
             return
         with aws_errors("ecs"):
@@ -142,19 +100,31 @@ class EcsRollouts:
                 cluster=self.cluster,
                 service=way.service,
                 taskDefinition=definition,
+                desiredCount=asked.count,
                 deploymentController={"type": "ECS"},
-                **asked,
+                **(self._traffic(way, asked) if way.is_reached else {}),
             )
 
-    def find(self, way: ServiceWay, definition: str) -> Rollout | None:
-        """Return the newest deployment of a definition, or none."""
-        return next((one for one in self._newest(way) if one.definition == definition), None)
+    def _traffic(self, way: ServiceWay, asked: Asked) -> dict[str, Any]:
+        """Return what UpdateService is told of both target groups, and of how traffic moves between them."""
+        pair = {
+            "targetGroupArn": way.groups[0],
+            "containerName": asked.container,
+            "containerPort": asked.port,
+            "advancedConfiguration": {
+                "alternateTargetGroupArn": way.groups[1],
+                "productionListenerRule": way.production_rule,
+                "testListenerRule": way.test_rule,
+                "roleArn": self.traffic_role,
+            },
+        }
+        return {
+            "loadBalancers": [pair],
+            "deploymentConfiguration": configuration(self.environment, at_once=asked.at_once),
+        }
 
-    def open_of(self, way: ServiceWay) -> Rollout | None:
-        """Return the deployment of a service that is not over, or none."""
-        return next((one for one in self._newest(way) if one.is_active), None)
-
-    def _newest(self, way: ServiceWay) -> list[Rollout]:
+    def newest(self, way: ServiceWay) -> list[Rollout]:
+        """Return the deployments of a service that ECS remembers, the newest first."""
         with aws_errors("ecs"):
             listed = self.client.list_service_deployments(
                 cluster=self.cluster, service=way.service, maxResults=REVISIONS_AT_ONCE
@@ -166,7 +136,7 @@ class EcsRollouts:
             revisions = self._definitions([one["targetServiceRevisionArn"] for one in listed])
         told = {one["serviceDeploymentArn"]: one for one in found}
         return [
-            Rollout(told[one["serviceDeploymentArn"]], revisions.get(one["targetServiceRevisionArn"], ("", ""))[0])
+            rollout_of(told[one["serviceDeploymentArn"]], revisions.get(one["targetServiceRevisionArn"], ("", ""))[0])
             for one in listed
             if one["serviceDeploymentArn"] in told
         ]
@@ -190,79 +160,22 @@ class EcsRollouts:
             [service] = self.client.describe_services(cluster=self.cluster, services=[way.service])["services"]
             return dict(self._definitions([one["arn"] for one in service.get("currentServiceRevisions", ())]).values())
 
-    def shift(self, way: ServiceWay, definition: str, percent: float) -> None:
-        """Let a deployment go on until so many users get it; ReleaseUnhealthy when it goes back instead."""
-        self._on(way, definition, lambda now: now.percent >= percent or now.status == "SUCCESSFUL", TO_USERS)
-
-    def settle(self, way: ServiceWay, definition: str) -> None:
-        """Let a deployment pass its last hook: what it replaced stands for the time to bake."""
-        self._on(way, definition, lambda now: now.stage in SETTLED or now.status == "SUCCESSFUL", HOOKED)
-
-    def finish(self, way: ServiceWay, definition: str, bake_seconds: float) -> None:
-        """Return when a deployment is over and what it replaced is gone."""
-        self._on(way, definition, lambda now: now.status == "SUCCESSFUL", HOOKED, bake_seconds + END_SECONDS)
-
-    def send_back(self, way: ServiceWay, definition: str) -> bool:
-        """Let a deployment go back, unless it is over or does; whether there is one that does."""
-        found = self.find(way, definition)
-        if found is None or not found.is_active:
-            return False
-        if found.is_open:
-            self._unless_over(self.client.stop_service_deployment, serviceDeploymentArn=found.arn, stopType="ROLLBACK")
-        return True
-
-    def until_back(self, way: ServiceWay, definition: str) -> None:
-        """Return when a deployment that goes back has; Transient when that takes too long."""
-        found = until(lambda: self._is_back(way, definition), seconds=END_SECONDS, every=BETWEEN_SECONDS)
-        if not found:
-            raise Transient(f"the deployment of {way.service} did not go back within {END_SECONDS:g} s")
-
-    def _is_back(self, way: ServiceWay, definition: str) -> bool:
-        now = self.find(way, definition)
-        return now is None or not now.is_active
-
-    def _runs(self, way: ServiceWay, definition: str) -> bool:
+    def runs(self, way: ServiceWay, definition: str) -> bool:
+        """Whether a definition is the service's, whatever deployment it came by."""
         with aws_errors("ecs"):
             [service] = self.client.describe_services(cluster=self.cluster, services=[way.service])["services"]
         return bool(service["taskDefinition"] == definition)
 
-    def _unless_over(self, act: Callable[..., object], **asked: str) -> None:
-        """Ask for something that a deployment which went on, or ended, meanwhile has no use for.
+    def go_on(self, way: ServiceWay, found: Rollout, goal: Goal) -> None:
+        """Answer the hook that waits, unless it is behind the goal."""
+        if found.hook and found.waits_at in (TO_USERS if goal == "users" else HOOKED):
+            asked = {"serviceDeploymentArn": found.id, "hookId": found.hook, "action": "CONTINUE"}
+            self.unless_past(self.client.continue_service_deployment, **asked)
 
-        It may have gone on because of the same request, whose answer was lost: what came of it is seen at the next
-        look.
-        """
-        with aws_errors("ecs"):
-            try:
-                act(**asked)
-            except ClientError as error:
-                if code_of(error) not in PAST:
-                    raise
+    def stop(self, found: Rollout) -> None:
+        """Let a deployment go back."""
+        self.unless_past(self.client.stop_service_deployment, serviceDeploymentArn=found.id, stopType="ROLLBACK")
 
-    def _on(
-        self,
-        way: ServiceWay,
-        definition: str,
-        is_there: Callable[[Rollout], bool],
-        hooks: tuple[str, ...],
-        seconds: float = STEP_SECONDS,
-    ) -> None:
-        """Answer hooks of some stages until it is as is asked; the others keep waiting."""
-
-        def look() -> bool:
-            now = self.find(way, definition)
-            if now is None and self._runs(way, definition):  # since long before the deployments that ECS remembers
-                return True
-            if now is None or not now.has_held:
-                raise ReleaseUnhealthy(
-                    f"ECS took the deployment of {way.service} back: {now.reason if now else 'gone'}"
-                )
-            if is_there(now):
-                return True
-            if now.hook and now.stage in hooks:
-                asked = {"serviceDeploymentArn": now.arn, "hookId": now.hook, "action": "CONTINUE"}
-                self._unless_over(self.client.continue_service_deployment, **asked)
-            return False
-
-        if not until(look, seconds=seconds, every=BETWEEN_SECONDS):
-            raise Transient(f"the deployment of {way.service} did not go on within {seconds:g} s")
+    def how_to_stop(self, found: Rollout) -> str:
+        """Return the command with which a person lets a deployment go back."""
+        return f"aws ecs stop-service-deployment --service-deployment-arn {found.id}"

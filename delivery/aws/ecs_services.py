@@ -1,4 +1,4 @@
-"""Releases on ECS as services behind a load balancer, whose traffic ECS itself moves, step by step, as it is told.
+"""Releases on ECS as services behind a load balancer, whose traffic ECS itself or CodeDeploy moves, as it is told.
 
 Each release is one deployment of every service; the record in S3 says which definitions are whose, and is the fence.
 AWS has no compare-and-set for a service: the lease is checked by a conditional write, then AWS is asked, then it is
@@ -8,7 +8,8 @@ read back. Between the first two an older process might still act; docs/aws.md s
 from datetime import UTC, datetime
 
 from delivery.aws.failures import aws_errors
-from delivery.aws.service_describing import define, traffic
+from delivery.aws.rollouts import Asked
+from delivery.aws.service_describing import container_of, define
 from delivery.aws.service_look import ServiceLook
 from delivery.aws.service_staging import until_staged
 from delivery.aws.service_ways import ServiceWay
@@ -27,7 +28,7 @@ SHARES_SECONDS, GONE_SECONDS, BETWEEN_SECONDS = 120.0, 600.0, 0.5
 
 
 class EcsServices(ServiceLook):
-    """The services of one environment, each deployed by ECS."""
+    """The services of one environment, each with a deployment of its own."""
 
     def stage(self, app: App, release: Release) -> SlotState:
         """Deploy `release` beside what is live until every task is healthy, and serves it where testers ask."""
@@ -57,12 +58,12 @@ class EcsServices(ServiceLook):
         else:
             slot = record.slots[colour]
             for way in self.reached(slot):
-                self.rollouts.shift(way, slot.definitions[way.name], percent)
+                self.rollouts(way).shift(way, slot.definitions[way.name], percent)
         self.unless_it_lies(colour)
         return self.observe()
 
     def withdraw(self, release: Release) -> TargetState:
-        """Let ECS take `release` back; one that had passed every watch before stays, or comes back."""
+        """Let AWS take `release` back; one that had passed every watch before stays, or comes back."""
         self.given_up.clear()
         self.claim()
         record = self.record()
@@ -84,11 +85,11 @@ class EcsServices(ServiceLook):
         return self.observe()
 
     def retire(self, release: Release) -> TargetState:
-        """Return when what `release` replaced is gone: ECS removes it once the time to bake is over."""
+        """Return when what `release` replaced is gone: AWS removes it once its time to stand ready is over."""
         colour = self._settle(release)
         slot = self.record().slots[colour]
         for name, definition in slot.definitions.items():
-            self.rollouts.finish(self.ways.of(name), definition, 60 + self.environment.keep_warm_seconds)
+            self._finish(self.ways.of(name), definition)
         self._forget(other(colour))
         return self.observe()
 
@@ -124,8 +125,9 @@ class EcsServices(ServiceLook):
         colour: Colour = other(live) if live else "blue"
         if live:  # what it replaced may still stand
             for name, definition in record.slots[live].definitions.items():
-                if (found := self.rollouts.find(self.ways.of(name), definition)) and found.is_open:
-                    self.rollouts.finish(self.ways.of(name), definition, 60 + self.environment.keep_warm_seconds)
+                way = self.ways.of(name)
+                if (found := self.rollouts(way).find(way, definition)) and found.is_open:
+                    self._finish(way, definition)
         for name in app.services:
             self.check_nothing_else(record, self.ways.of(name))
         self._forget(colour)
@@ -140,11 +142,14 @@ class EcsServices(ServiceLook):
         return colour
 
     def _begin(self, app: App, slot: SlotRecord, *, at_once: bool) -> None:
+        label = f"Headway: release {slot.release.fingerprint} under lease {self.sequence}"
         for service, file in app.services.items():
-            way, asked = self.ways.of(service), {"desiredCount": file.instances}
-            if way.is_reached:
-                asked |= traffic(self, way, slot.definitions[service], at_once)
-            self.rollouts.begin(way, slot.definitions[service], **asked)
+            way, definition = self.ways.of(service), slot.definitions[service]
+            container, port = container_of(self, way, definition) if way.is_reached else ("", 0)
+            self.rollouts(way).begin(way, definition, Asked(file.instances, container, port, at_once, label))
+
+    def _finish(self, way: ServiceWay, definition: str) -> None:
+        self.rollouts(way).finish(way, definition, 60 + self.environment.keep_warm_seconds)
 
     def _settle(self, release: Release) -> Colour:
         self.claim()
@@ -152,7 +157,8 @@ class EcsServices(ServiceLook):
         colour = self.colour_of(record, release)
         slot = record.slots[colour]
         for name, definition in slot.definitions.items():
-            self.rollouts.settle(self.ways.of(name), definition)
+            way = self.ways.of(name)
+            self.rollouts(way).settle(way, definition, slot.services[name].instances)
 
         def settled(found: TargetRecord) -> TargetRecord:
             if found.settled == release.fingerprint:
@@ -166,9 +172,9 @@ class EcsServices(ServiceLook):
         """Let the deployments of a slot go back, the last service first; return when no user gets it any more."""
         slot = record.slots[colour]
         ways = [self.ways.of(name) for name in reversed(list(slot.definitions))]
-        going = [way for way in ways if self.rollouts.send_back(way, slot.definitions[way.name])]
+        going = [way for way in ways if self.rollouts(way).send_back(way, slot.definitions[way.name])]
         for way in going if to_the_end else ():
-            self.rollouts.until_back(way, slot.definitions[way.name])
+            self.rollouts(way).until_back(way, slot.definitions[way.name])
         if going and not to_the_end:
             until(lambda: self.record().shares.get(colour, 0) == 0, seconds=SHARES_SECONDS, every=BETWEEN_SECONDS)
         stays = record.slots.get(other(colour))
@@ -178,7 +184,7 @@ class EcsServices(ServiceLook):
                 if way.is_reached:
                     self._scale(way, count)
                 else:  # it rolled already
-                    self.rollouts.begin(way, stays.definitions[way.name], desiredCount=count)
+                    self.rollouts(way).begin(way, stays.definitions[way.name], Asked(count))
             else:
                 self._stop(way)
 
@@ -196,9 +202,10 @@ class EcsServices(ServiceLook):
 
     def _stop(self, way: ServiceWay) -> None:
         """Let a service run nothing, whoever deployed it last."""
-        if found := self.rollouts.open_of(way):
-            self.rollouts.send_back(way, found.definition)
-            self.rollouts.until_back(way, found.definition)
+        rollouts = self.rollouts(way)
+        if found := rollouts.open_of(way):
+            rollouts.send_back(way, found.definition)
+            rollouts.until_back(way, found.definition)
         self._scale(way, 0)
         if not until(lambda: not self.tasks.of_service(way.service), seconds=GONE_SECONDS, every=BETWEEN_SECONDS):
             raise Transient(f"the tasks of {way.service} did not stop within {GONE_SECONDS:g} s")

@@ -130,7 +130,7 @@ def open_ecs(
         if has_database:
             run, instance = f"{settings.environment}-{sequence}", database_settings(target, settings)
             database = RdsDatabase(migrating, jobs, settings, instance, run)
-    kind = EcsServices if target.deployer == "ecs" else EcsHost
+    kind = EcsHost if target.deployer == "none" else EcsServices
     return OpenEnvironment(
         target=kind(
             app, environment, target, settings, access.in_phase("release"), registry, database.find, sequence=sequence

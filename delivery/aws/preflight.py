@@ -31,7 +31,7 @@ def account_looks(account: AwsAccount, whose: str) -> tuple[Look, ...]:
     return tuple(looks)
 
 
-def target_looks(target: EcsTarget, settings: EnvironmentSettings) -> tuple[Look, ...]:
+def target_looks(target: EcsTarget, settings: EnvironmentSettings, kept_seconds: float) -> tuple[Look, ...]:
     """Return what is asked of a cluster before a release; before its infrastructure was applied nothing can be."""
     if not is_known(target, settings):
         return (Look("infrastructure", partial(str, "not applied yet: headway run does that")),)
@@ -40,7 +40,7 @@ def target_looks(target: EcsTarget, settings: EnvironmentSettings) -> tuple[Look
     looks = task_looks(releasing, found)
     if target.deployer == "none":
         return looks
-    return (*looks, *service_looks(releasing, found.cluster, ways_of(settings)))
+    return (*looks, *service_looks(releasing, found.cluster, ways_of(settings), target.deployer, kept_seconds))
 
 
 def task_looks(access: AwsAccess, settings: TaskSettings) -> tuple[Look, ...]:

@@ -1,10 +1,9 @@
-"""What a release makes of a service of ECS: its definition, and how traffic is to be moved to it."""
+"""What a release makes of a service of ECS: its definition, and where requests come to in it."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from delivery.aws.derived_definition import derived_definition, main_container
-from delivery.aws.ecs_rollouts import configuration
 from delivery.aws.failures import aws_errors
 from delivery.aws.service_look import ServiceLook
 from delivery.aws.service_ways import ServiceWay
@@ -20,7 +19,7 @@ def define(
     client, way = look.tasks.client, look.ways.of(service)
     with aws_errors("ecs"):
         told = look.described(way)
-        base = client.describe_task_definition(taskDefinition=told["taskDefinition"])["taskDefinition"]
+        base = client.describe_task_definition(taskDefinition=running_definition(told))["taskDefinition"]
         known = next((one.get("containerName", "") for one in told.get("loadBalancers", ())), "")
         asked = derived_definition(
             base,
@@ -36,31 +35,22 @@ def define(
         return str(client.register_task_definition(**asked)["taskDefinition"]["taskDefinitionArn"])
 
 
-def traffic(look: ServiceLook, way: ServiceWay, definition: str, at_once: bool) -> dict[str, Any]:
-    """Return what UpdateService is told of both target groups, and of how ECS moves traffic between them."""
+def running_definition(service: Mapping[str, Any]) -> str:
+    """Return the definition that a service runs: that of its primary tasks, where CodeDeploy makes sets of them."""
+    primary = (one for one in service.get("taskSets", ()) if one["status"] == "PRIMARY")
+    return next((str(one["taskDefinition"]) for one in primary), str(service["taskDefinition"]))
+
+
+def container_of(look: ServiceLook, way: ServiceWay, definition: str) -> tuple[str, int]:
+    """Return the container of a definition that requests come to, and its port."""
     with aws_errors("ecs"):
         told = look.described(way)
         base = look.tasks.client.describe_task_definition(taskDefinition=definition)["taskDefinition"]
     named = next((str(one.get("containerName", "")) for one in told.get("loadBalancers", ())), "")
     container = main_container(base, way.name, named)
-    pair = {
-        "targetGroupArn": way.groups[0],
-        "containerName": container,
-        "containerPort": base_port(base, container),
-        "advancedConfiguration": {
-            "alternateTargetGroupArn": way.groups[1],
-            "productionListenerRule": way.production_rule,
-            "testListenerRule": way.test_rule,
-            "roleArn": look.ways.traffic_role,
-        },
-    }
-    return {
-        "loadBalancers": [pair],
-        "deploymentConfiguration": configuration(look.environment, at_once=at_once),
-    }
+    return container, _port(base, container)
 
 
-def base_port(base: Mapping[str, Any], container: str) -> int:
-    """Return the port of a definition's container."""
+def _port(base: Mapping[str, Any], container: str) -> int:
     found = next(one for one in base["containerDefinitions"] if one["name"] == container)
     return int(found["portMappings"][0]["containerPort"])

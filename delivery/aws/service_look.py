@@ -6,12 +6,15 @@ from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
+from delivery.aws.codedeploy_preflight import check_group
+from delivery.aws.codedeploy_rollouts import CodeDeployRollouts
 from delivery.aws.derived_definition import main_container
 from delivery.aws.ecs_rollouts import EcsRollouts
 from delivery.aws.ecs_verbs import EcsVerbs
 from delivery.aws.failures import aws_errors
 from delivery.aws.instances import Instance, routes_of
 from delivery.aws.questions import ask_at
+from delivery.aws.rollouts import Rollouts
 from delivery.aws.service_preflight import check_way, weights_of
 from delivery.aws.service_ways import ServiceWay, Ways, ways_of
 from delivery.aws.target_record import SlotRecord, TargetRecord
@@ -31,9 +34,17 @@ class ServiceLook(EcsVerbs):
         return ways_of(self.settings)
 
     @cached_property
-    def rollouts(self) -> EcsRollouts:
-        """The deployments of the services."""
-        return EcsRollouts(self.tasks.client, self.tasks.settings.cluster)
+    def _by_ecs(self) -> EcsRollouts:
+        cluster, role = self.tasks.settings.cluster, self.ways.traffic_role
+        return EcsRollouts(self.tasks.client, cluster, self.environment, role)
+
+    @cached_property
+    def _by_codedeploy(self) -> CodeDeployRollouts:
+        return CodeDeployRollouts(self.access, self.tasks.settings.cluster, self.ways, self.environment)
+
+    def rollouts(self, way: ServiceWay) -> Rollouts:
+        """Return the deployments of a service: by CodeDeploy when it is to, and there is traffic to move."""
+        return self._by_codedeploy if self.target.deployer == "codedeploy" and way.is_reached else self._by_ecs
 
     def record(self) -> TargetRecord:
         """Return what is known, with the shares that the load balancer's rule has."""
@@ -41,7 +52,7 @@ class ServiceLook(EcsVerbs):
         if not found.slots:
             return found
         way = self.entrance(found)
-        groups, weights = self.rollouts.groups(way), self.weights(way)
+        groups, weights = self.rollouts(way).groups(way), self.weights(way)
         shares: dict[Colour, int] = {}
         for colour, slot in found.slots.items():
             shares[colour] = weights.get(groups.get(slot.definitions.get(way.name, ""), ""), 0)
@@ -83,15 +94,17 @@ class ServiceLook(EcsVerbs):
 
     def check_nothing_else(self, record: TargetRecord, way: ServiceWay) -> None:
         """Return when nobody else deploys a service, and what it runs is a release's or what it was made with."""
-        check_way(self.access, self.tasks.settings.cluster, way)
-        running = list(self.rollouts.groups(way))
+        check_way(self.access, self.tasks.settings.cluster, way, self.target.deployer)
+        if self.target.deployer == "codedeploy" and way.is_reached:
+            check_group(self.access, self.ways, way, self.environment.keep_warm_seconds)
+        rollouts = self.rollouts(way)
+        running = list(rollouts.groups(way))
         known = {slot.definitions[way.name] for slot in record.slots.values() if way.name in slot.definitions}
-        if found := self.rollouts.open_of(way):
-            since = found.told.get("startedAt") or found.told.get("createdAt")
+        if found := rollouts.open_of(way):
             raise Misconfigured(
                 f"service {way.service}",
-                f"deployment {found.arn.rpartition('/')[2]} of {found.definition} is in progress since {since}",
-                next_step=f"wait for its end, or: aws ecs stop-service-deployment --service-deployment-arn {found.arn}",
+                f"deployment {found.id.rpartition('/')[2]} of {found.definition} is in progress since {found.created}",
+                next_step=f"wait for its end, or: {rollouts.how_to_stop(found)}",
             )
         if known and running and not known & set(running):
             raise Misconfigured(
@@ -103,7 +116,8 @@ class ServiceLook(EcsVerbs):
     def goes_on(self, record: TargetRecord, colour: Colour) -> bool:
         """Whether the deployments of a slot can still come to their end: some may not have begun."""
         for name, definition in record.slots[colour].definitions.items():
-            found = self.rollouts.find(self.ways.of(name), definition)
+            way = self.ways.of(name)
+            found = self.rollouts(way).find(way, definition)
             if found and not found.has_held:
                 return False
         return True
@@ -116,9 +130,9 @@ class ServiceLook(EcsVerbs):
     def _is_later(self, record: TargetRecord, colour: Colour) -> bool:
         mine, after = record.slots[colour], record.slots[other(colour)]
         way = self.entrance(record)
-        found = self.rollouts.find(way, after.definitions.get(way.name, ""))
-        own = self.rollouts.find(way, mine.definitions.get(way.name, ""))
-        return bool(found and own and found.told["createdAt"] > own.told["createdAt"])
+        found = self.rollouts(way).find(way, after.definitions.get(way.name, ""))
+        own = self.rollouts(way).find(way, mine.definitions.get(way.name, ""))
+        return bool(found and own and found.created > own.created)
 
     def settled_colour(self, record: TargetRecord) -> Colour | None:
         """Return the slot of what passed every watch last."""

@@ -12,19 +12,31 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from delivery.aws.access import AwsAccess
+from delivery.aws.codedeploy_preflight import check_group, check_hook
 from delivery.aws.failures import aws_errors, code_of
 from delivery.aws.service_ways import ServiceWay, Ways
 from delivery.errors import Misconfigured
 from delivery.ports.preflight import Look
 
 
-def service_looks(access: AwsAccess, cluster: str, ways: Ways) -> tuple[Look, ...]:
-    """Return what is asked of the services of an environment before a release."""
-    looks = [Look(f"service {one.service}", partial(check_way, access, cluster, one)) for one in ways.services.values()]
-    return (Look("traffic role", partial(_role, ways)), *looks)
+def service_looks(access: AwsAccess, cluster: str, ways: Ways, deployer: str, kept_seconds: float) -> tuple[Look, ...]:
+    """Return what is asked of the services of an environment before a release.
+
+    What it replaces is to stand ready for `kept_seconds`.
+    """
+    services = ways.services.values()
+    looks = [Look(f"service {one.service}", partial(check_way, access, cluster, one, deployer)) for one in services]
+    if deployer == "ecs":
+        return (Look("traffic role", partial(_role, ways)), *looks)
+    groups = [
+        Look(f"deployment group {one.deployment_group}", partial(check_group, access, ways, one, kept_seconds))
+        for one in services
+        if one.is_reached
+    ]
+    return (*looks, Look("hook of CodeDeploy", partial(check_hook, access, ways)), *groups)
 
 
-def check_way(access: AwsAccess, cluster: str, way: ServiceWay) -> str:
+def check_way(access: AwsAccess, cluster: str, way: ServiceWay, deployer: str) -> str:
     """Return how a service is; Misconfigured when a release into it could not move its traffic."""
     with aws_errors("ecs"):
         found = access.client("ecs").describe_services(cluster=cluster, services=[way.service])["services"]
@@ -34,6 +46,8 @@ def check_way(access: AwsAccess, cluster: str, way: ServiceWay) -> str:
     told = found[0]
     if (kind := told.get("deploymentController", {}).get("type", "ECS")) == "EXTERNAL":
         raise Misconfigured(where, "is deployed by its controller EXTERNAL", "ECS, or CODE_DEPLOY")
+    if deployer == "codedeploy" and way.is_reached and kind != "CODE_DEPLOY":
+        raise Misconfigured(where, f"is deployed by its controller {kind}", "CODE_DEPLOY", "say deployer: ecs")
     balancers = told.get("loadBalancers", [])
     if len(balancers) > 1:
         raise Misconfigured(where, f"has {len(balancers)} load balancers", "one: ECS moves the traffic of one")

@@ -5,7 +5,6 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from delivery.aws.derived_definition import main_container
-from delivery.aws.ecs_rollouts import Rollout
 from delivery.aws.instances import Instance
 from delivery.aws.questions import is_well
 from delivery.aws.service_look import ServiceLook
@@ -30,12 +29,13 @@ def until_staged(look: ServiceLook, starter: Starter, colour: Colour, way: Servi
     healthy within its time; and when ECS cannot place one. Raises Rejected when the release was given up.
     """
     definition, file = slot.definitions[way.name], slot.services[way.name]
-    began, running = datetime.now(UTC), dict[str, float]()
+    began, running, rollouts = datetime.now(UTC), dict[str, float](), look.rollouts(way)
     alone = TargetRecord(slots={colour: slot})  # nothing else of what is known matters here
 
     def ready() -> bool:
-        now = look.rollouts.find(way, definition)
-        _check_goes_on(way, now)
+        now = rollouts.find(way, definition)
+        if now is not None and not now.has_held:
+            raise ReleaseUnhealthy(f"{rollouts.mover} took the deployment of {way.service} back: {now.reason}")
         own = [one for one in look.instances(alone) if one.service == way.name]
         for one in own:
             if one.task.is_running:
@@ -57,11 +57,6 @@ def until_staged(look: ServiceLook, starter: Starter, colour: Colour, way: Servi
         raise Rejected(f"{way.name} was not healthy yet when the release was given up")
     if not found:
         raise ReleaseUnhealthy(f"the deployment of {way.service} was not ready within {seconds:g} s")
-
-
-def _check_goes_on(way: ServiceWay, now: Rollout | None) -> None:
-    if now is not None and not now.has_held:
-        raise ReleaseUnhealthy(f"ECS took the deployment of {way.service} back: {now.reason}")
 
 
 def _check_none_stopped(look: ServiceLook, starter: Starter, colour: Colour, way: ServiceWay, slot: SlotRecord) -> None:

@@ -19,6 +19,7 @@ class ServiceWay:
     groups: tuple[str, ...] = ()
     production_rule: str = ""
     test_rule: str = ""
+    deployment_group: str = ""  # of CodeDeploy; the service's name unless it is told
 
     @property
     def is_reached(self) -> bool:
@@ -28,12 +29,18 @@ class ServiceWay:
 
 @dataclass(frozen=True)
 class Ways:
-    """All services, where users and testers reach them, and whom ECS shifts traffic as."""
+    """All services, where users and testers reach them, and whom ECS shifts traffic as.
+
+    `application`, `hook` and `queue` are CodeDeploy's: the function `hook` says on the queue that a deployment waits.
+    """
 
     services: Mapping[str, ServiceWay]
     url: str
     test_url: str
     traffic_role: str
+    application: str = ""
+    hook: str = ""
+    queue: str = ""
 
     def of(self, service: str) -> ServiceWay:
         """Return the way of a service; Misconfigured when the infrastructure has none of it."""
@@ -52,7 +59,8 @@ def ways_of(settings: EnvironmentSettings) -> Ways:
     if not isinstance(listed, Mapping) or not listed:
         raise Misconfigured(f"{where}.services", "is not told", "services with their rules, as infra/aws has them")
     found = {str(name): _way(str(name), one, where) for name, one in listed.items()}
-    return Ways(found, *(str(told.get(name) or "") for name in ("url", "test_url", "traffic_role")))
+    names = ("url", "test_url", "traffic_role", "codedeploy_app", "codedeploy_hook", "codedeploy_queue")
+    return Ways(found, *(str(told.get(name) or "") for name in names))
 
 
 def _way(name: str, told: Any, where: str) -> ServiceWay:
@@ -63,4 +71,6 @@ def _way(name: str, told: Any, where: str) -> ServiceWay:
     if missing := [key for key in NEEDED if not told.get(key)]:
         raise Misconfigured(f"{where}.services.{name}", f"lacks {', '.join(missing)}", ", ".join(NEEDED))
     groups = (str(told["blue"]), str(told["green"]))
-    return ServiceWay(name, str(told["service"]), groups, str(told["production_rule"]), str(told["test_rule"]))
+    service = str(told["service"])
+    group = str(told.get("deployment_group") or service)
+    return ServiceWay(name, service, groups, str(told["production_rule"]), str(told["test_rule"]), group)

@@ -12,8 +12,15 @@ from delivery.spec.services import Service
 from delivery.spec.shift import ShiftPlan
 from delivery.spec.target import TargetSettings
 
-LEAST_STEP = 3
+LEAST_STEP, MINUTE = 3, 60
 _OF_THIS_MACHINE = re.compile(r"^(127\.0\.0\.1|localhost|\[::1\])(:\d+)?$")
+
+
+def _is_equal(shift: ShiftPlan) -> bool:
+    """Whether a plan is one canary, or steps that are equal, each held as long."""
+    percents, holds = [step.percent for step in shift.steps], {step.hold_seconds for step in shift.steps[:-1]}
+    first = percents[0]
+    return len(percents) <= 2 or (percents == [*range(first, 100, first), 100] and len(holds) == 1)
 
 
 def _unlike_ecs(shift: ShiftPlan) -> Iterator[str]:
@@ -21,14 +28,29 @@ def _unlike_ecs(shift: ShiftPlan) -> Iterator[str]:
 
     https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_LinearConfiguration.html
     """
-    percents = [step.percent for step in shift.steps]
-    if len(percents) <= 2:
-        return
-    first, holds = percents[0], {step.hold_seconds for step in shift.steps[:-1]}
-    if percents != [*range(first, 100, first), 100] or len(holds) > 1 or first < LEAST_STEP:
+    percents, holds = [step.percent for step in shift.steps], [step.hold_seconds for step in shift.steps[:-1]]
+    if len(percents) > 2 and (not _is_equal(shift) or percents[0] < LEAST_STEP):
         step = max(LEAST_STEP, round(100 / len(percents)))
         near = f"{{linear: {{percent: {step}, hold_seconds: {max(holds):g}}}}}"
         yield f"shift: ECS has a canary, or equal steps of {LEAST_STEP} % or more (found {percents}); nearest: {near}"
+
+
+def _unlike_codedeploy(shift: ShiftPlan) -> Iterator[str]:
+    """Yield what CodeDeploy has no configuration for, with the nearest that it has: holds are whole minutes.
+
+    https://docs.aws.amazon.com/codedeploy/latest/APIReference/API_TimeBasedLinear.html
+    """
+    found = [(step.percent, step.hold_seconds) for step in shift.steps]
+    holds = [seconds for _, seconds in found[:-1]]
+    if not holds or (_is_equal(shift) and all(one and one % MINUTE == 0 for one in holds)):
+        return
+    kind, percent = ("canary", found[0][0]) if len(found) == 2 else ("linear", round(100 / len(found)))
+    near = f"{{{kind}: {{percent: {percent}, hold_seconds: {max(1, round(max(holds) / MINUTE)) * MINUTE}}}}}"
+    told = ", ".join(f"{percent} % for {seconds:g} s" for percent, seconds in found)
+    yield f"shift: CodeDeploy has a canary, or equal steps, held for whole minutes (found {told}); nearest: {near}"
+
+
+_UNLIKE = {"ecs": _unlike_ecs, "codedeploy": _unlike_codedeploy}
 
 
 class EcsTarget(TargetSettings):
@@ -38,8 +60,9 @@ class EcsTarget(TargetSettings):
     """
 
     kind: Literal["ecs"] = Field(description="said, for the default is docker")
-    deployer: Literal["none", "ecs"] = Field(
-        "none", description="who moves traffic behind a load balancer: ecs; none: tasks at addresses of their own"
+    deployer: Literal["none", "ecs", "codedeploy"] = Field(
+        "none",
+        description="who moves traffic behind a load balancer: ecs, codedeploy; none: tasks at addresses of their own",
     )
     cluster: str | None = Field(None, description="the cluster's name")
     subnets: tuple[str, ...] = Field((), description="subnets of tasks")
@@ -64,8 +87,8 @@ class EcsTarget(TargetSettings):
         """Yield what tasks cannot do: traffic in parts, volumes that stay, and what is larger than any task."""
         if self.deployer == "none" and len(shift.steps) > 1:
             yield "shift: tasks at addresses of their own get all traffic or none; allowed: AllAtOnce"
-        if self.deployer == "ecs":
-            yield from _unlike_ecs(shift)
+        if unlike := _UNLIKE.get(self.deployer):
+            yield from unlike(shift)
         for name, service in services.items():
             if service.volumes:
                 yield f"target: ecs keeps no volumes (services.{name}.volumes); allowed: a database, or a bucket of S3"

@@ -1,5 +1,6 @@
 """The stacks that Headway brings: their files, and the variables whose values it knows by itself."""
 
+import math
 import os
 import shutil
 from collections.abc import Mapping
@@ -8,11 +9,13 @@ from typing import Any
 
 from delivery.package_data import package_data
 from delivery.spec.app import App
+from delivery.spec.ecs_target import EcsTarget
 from delivery.spec.fargate import smallest_task
 from delivery.spec.infrastructure import Infrastructure
 from delivery.spec.parts import memory_bytes
 
 SHARED = "aws/shared"
+LEAST_KEPT_MINUTES = 60  # longer than a train of services, its watch and one recovery
 PLACEHOLDER = "public.ecr.aws/docker/library/busybox:stable"  # of services that want no task before the first release
 
 
@@ -22,9 +25,18 @@ def lay_out(stack: str, folder: Path) -> Path:
     return folder / stack
 
 
-def own_variables(app: App, said: Mapping[str, str]) -> dict[str, Any]:
-    """Return what the stack `aws/environment` is told of an application; `said` are variables that name an AWS."""
-    return {"app": app.app, **_of_region(said), "services": services_of(app)}
+def own_variables(app: App, environment: str, said: Mapping[str, str]) -> dict[str, Any]:
+    """Return what the stack `aws/environment` is told of an environment; `said` are variables that name an AWS."""
+    return {"app": app.app, **_of_region(said), "services": services_of(app), **_of_deployer(app, environment)}
+
+
+def _of_deployer(app: App, environment: str) -> dict[str, Any]:
+    """Return who moves traffic, and for how long what it replaced is to stand there."""
+    file = app.environments[environment]
+    if not isinstance(file.target, EcsTarget) or file.target.deployer != "codedeploy":
+        return {}
+    kept_minutes = max(LEAST_KEPT_MINUTES, math.ceil(file.keep_warm_seconds / 60))
+    return {"deployer": "codedeploy", "termination_wait_minutes": kept_minutes}
 
 
 def own_backend(config: Infrastructure, app: str, said: Mapping[str, str]) -> dict[str, str | bool | int]:

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 
 from local_aws.agents.agent import Agent
 from local_aws.agents.balancers import BalancerAgent
+from local_aws.agents.codedeploy import CodeDeployAgent
 from local_aws.agents.ecs import EcsAgent
 from local_aws.agents.ecs_services import ServiceAgent
 from local_aws.agents.rds import RdsAgent
@@ -16,7 +17,13 @@ from local_aws.server import LocalAws
 @contextmanager
 def agents(here: Installation, app: LocalAws) -> Iterator[None]:
     """Let all agents work; at an end in good order what they started is stopped, and its data stays."""
-    working: list[Agent] = [RdsAgent(here), EcsAgent(app, app.faults), BalancerAgent(here), ServiceAgent()]
+    working: list[Agent] = [
+        RdsAgent(here),
+        EcsAgent(app, app.faults),
+        BalancerAgent(here),
+        ServiceAgent(),
+        CodeDeployAgent(),
+    ]
     for agent in working:
         agent.start()
     try:

@@ -12,7 +12,8 @@ from moto.ecs.models import Service
 
 from local_aws import reports
 from local_aws.agents.agent import Agent, log
-from local_aws.agents.ecs_shares import are_shared, networking_problem, share
+from local_aws.agents.ecs_shares import networking_problem, wanted_shares
+from local_aws.agents.rule_shares import are_shared, share
 from local_aws.own_client import own_client
 from local_aws.pace import seconds_of
 from local_aws.services.cloudwatch import alarms_in_alarm
@@ -59,15 +60,16 @@ class ServiceAgent(Agent):
                 self._take_out(task, next((one for one in REVISIONS.values() if one.id == by), None))
 
     def _deploy(self, one: Deployment) -> None:
-        shared = are_shared(one)
+        place, shares = _place(one.service), wanted_shares(one)
+        shared = are_shared(shares)
         if not shared:
-            share(one)
+            share(shares, *place)
         now = advance(one.plan, one.progress, _world(one, shared), lambda: str(uuid.uuid4()))
         if now is one.progress:
             return
         reports.tell("ecs-deployment", {"arn": one.arn, "progress": asdict(now)})
-        if not are_shared(one):
-            share(one)  # before a task is taken out
+        if not are_shared(shares := wanted_shares(one)):
+            share(shares, *place)  # before a task is taken out
         told = {"SUCCESSFUL": "deployment completed.", "ROLLBACK_SUCCESSFUL": f"rolled back: {now.back_because}"}
         if now.status in told:
             _say(one.service, told[now.status])
@@ -123,7 +125,7 @@ def _world(one: Deployment, shared: bool) -> World:
         now=time.time(),
         source_tasks=sum(len(source.tasks()) for source in one.sources),
         target_tasks=len(one.target.tasks()),
-        target_well=sum(_is_well(one.target, task) for task in one.target.running()),
+        target_well=sum(is_well(one.target, task) for task in one.target.running()),
         failed=len(one.target.failed()),
         alarms=tuple(alarms_in_alarm(*_place(one.service), names)),
         is_shared=shared,
@@ -131,7 +133,7 @@ def _world(one: Deployment, shared: bool) -> World:
     )
 
 
-def _is_well(one: TaskSet, task: Task) -> bool:
+def is_well(one: TaskSet, task: Task) -> bool:
     """Whether a task runs as it should: as its load balancer finds, and as its containers find themselves."""
     if task.told["healthStatus"] == "UNHEALTHY":
         return False

@@ -1,10 +1,7 @@
-"""Shares of traffic, as a deployment of ECS asks for them: written into the rules of listeners that it names."""
+"""Shares of traffic, as a deployment of ECS asks for them in the rules of listeners that it names."""
 
-from collections.abc import Iterator
-
-from local_aws.own_client import own_client
+from local_aws.agents.rule_shares import rules_now
 from local_aws.services.ecs_task_sets import Deployment
-from local_aws.services.elbv2 import groups_of, load_balancers
 
 RULES = {"productionListenerRule": "percent", "testListenerRule": "test_percent"}
 NETWORKING = (
@@ -27,39 +24,14 @@ def wanted_shares(one: Deployment) -> dict[str, dict[str, int]]:
     return found
 
 
-def are_shared(one: Deployment) -> bool:
-    """Whether every rule has the shares that are asked for."""
-    now = dict(_rules())
-    return all(now.get(rule) == weights for rule, weights in wanted_shares(one).items())
-
-
-def share(one: Deployment) -> None:
-    """Write the shares that are asked for."""
-    region, account = one.service.split(":")[3:5]
-    elb, now = own_client("elbv2", account, region), dict(_rules())
-    for rule, weights in wanted_shares(one).items():
-        if now.get(rule) == weights or rule not in now:
-            continue
-        shares = [{"TargetGroupArn": group, "Weight": weight} for group, weight in weights.items()]
-        elb.modify_rule(RuleArn=rule, Actions=[{"Type": "forward", "ForwardConfig": {"TargetGroups": shares}}])
-
-
 def networking_problem(one: Deployment) -> str:
     """Return ECS's reason when its target groups are not where it could shift traffic between them."""
     shares = wanted_shares(one)
     if not shares:
         return ""
-    now, pair = dict(_rules()), set(one.groups)
+    now, pair = rules_now(), set(one.groups)
     advanced = one.target.balancers[0]["advancedConfiguration"]
     production = now.get(str(advanced.get("productionListenerRule")))
     if production is None or not pair <= set(production):
         return NETWORKING
     return ""
-
-
-def _rules() -> Iterator[tuple[str, dict[str, int]]]:
-    for balancer in load_balancers():
-        for listener in balancer.listeners.values():
-            for rule in listener.rules.values():
-                if rule.actions:
-                    yield rule.arn, groups_of(rule.actions[-1].data)

@@ -5,6 +5,7 @@ from local_aws.services import (
     backup,
     cloudwatch,
     codedeploy,
+    codedeploy_deployments,
     ec2,
     ecr,
     ecs,
@@ -24,6 +25,7 @@ def add_ours() -> None:
     backup.add()
     cloudwatch.add()
     codedeploy.add()
+    codedeploy_deployments.add()
     ec2.add()
     secrets.add()
     s3.add()

@@ -1,5 +1,6 @@
 """ECS's services: what was given of one is kept and told again, and an agent runs its tasks."""
 
+import time
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -9,6 +10,8 @@ from moto.ecs.exceptions import InvalidParameterException
 from moto.ecs.models import EC2ContainerServiceBackend, Service
 from moto.ecs.responses import EC2ContainerServiceResponse
 
+from local_aws.services import codedeploy_records as by_codedeploy
+from local_aws.services.codedeploy_stages import stop
 from local_aws.services.ecs_checks import check_configuration
 from local_aws.services.ecs_deployments import begin, counts, scale
 from local_aws.services.ecs_running import cluster_of
@@ -70,7 +73,7 @@ def create_service(self: EC2ContainerServiceResponse) -> ActionResult:
     configuration = _default_configuration(service) | asked.get("deploymentConfiguration", {})
     _keep(service, "deploymentConfiguration", configuration)
     _keep(service, "createdAt", datetime.now(UTC))
-    if controlled_by == "ECS" and service.task_definition:
+    if controlled_by in ("ECS", "CODE_DEPLOY") and service.task_definition:
         new_set(service, service.task_definition, [dict(one) for one in service.load_balancers], service.desired_count)
     _tell_counts(service)
     return told
@@ -107,6 +110,8 @@ def update_service(self: EC2ContainerServiceResponse) -> ActionResult:
         _keep(service, name, value)
     if service.task_definition and (service.task_definition != before or restarts):
         begin(service, service.task_definition, service.desired_count)
+    elif "desiredCount" in asked and controller["type"] == "CODE_DEPLOY":
+        by_codedeploy.scale(service, next(one for one in reversed(sets_of(service.arn)) if one.is_primary))
     elif "desiredCount" in asked:
         scale(service)
     _tell_counts(service)
@@ -133,6 +138,9 @@ def delete_service(self: EC2ContainerServiceResponse) -> ActionResult:
     for one in DEPLOYMENTS.values():
         if one.service == service.arn and not one.is_over:
             one.progress = replace(one.progress, status="STOPPED", reason="Service was deleted")
+    if controlled := by_codedeploy.open_deployment(service.arn):
+        why = "The ECS service was deleted"
+        controlled.progress = stop(controlled.plan, controlled.progress, time.time(), why, goes_back=False)
     for task_set in sets_of(service.arn):
         task_set.count = 0
     _tell_counts(service)
@@ -170,6 +178,38 @@ def _tell_counts(service: Service) -> None:
         service.deployments = [_deployment(service, one) for one in sorted(sets, key=lambda one: not one.is_primary)]
         _keep(service, "currentServiceDeployment", found.arn if found else None)
         _keep(service, "currentServiceRevisions", [counts(one, wanted_of(one)) for one in sets])
+    elif service.deployment_controller["type"] == "CODE_DEPLOY":
+        _keep(service, "task_sets", [_task_set(service, one) for one in sets])
+
+
+def _task_set(service: Service, one: TaskSet) -> dict[str, Any]:
+    """Return what DescribeServices says of a set of tasks that CodeDeploy made, or found: "externalId: If an external
+    deployment created a task set for the CodeDeploy deployment, the external ID is the CodeDeploy deployment ID."
+
+    https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_TaskSet.html
+    """
+    told, running = counts(one, one.count), len(one.running())
+    return {
+        "id": one.id,
+        "taskSetArn": one.revision.replace(":service-revision/", ":task-set/"),
+        "serviceArn": service.arn,
+        "clusterArn": service.cluster_arn,
+        "startedBy": "CODE_DEPLOY" if one.deployed_by else None,
+        "externalId": one.deployed_by or None,
+        "status": "PRIMARY" if one.is_primary else "ACTIVE",
+        "taskDefinition": one.definition,
+        "computedDesiredCount": told["requestedTaskCount"],
+        "pendingCount": told["pendingTaskCount"],
+        "runningCount": running,
+        "createdAt": one.created,
+        "updatedAt": one.created,
+        "launchType": service.launch_type,
+        "platformVersion": service.platform_version,
+        "networkConfiguration": service.network_configuration or None,
+        "loadBalancers": one.balancers,
+        "scale": {"value": 100.0, "unit": "PERCENT"},
+        "stabilityStatus": "STEADY_STATE" if running == one.count else "STABILIZING",
+    }
 
 
 def _deployment(service: Service, one: TaskSet) -> dict[str, Any]:

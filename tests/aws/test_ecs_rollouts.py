@@ -1,8 +1,10 @@
 """Deployments of ECS: how they are asked for, and how they are read."""
 
+from datetime import UTC, datetime
+
 import pytest
 
-from delivery.aws.ecs_rollouts import Rollout, configuration
+from delivery.aws.ecs_rollouts import configuration, rollout_of
 from delivery.spec.environments import Environment
 
 
@@ -70,6 +72,7 @@ def test_what_is_replaced_stands_for_as_long_as_it_is_to_be_kept(seconds, minute
 )
 def test_a_release_is_staged_when_its_deployment_waits_for_users_or_is_further(status, stage, hook, staged):
     hooks = [{"hookId": "1", "status": hook}] if hook else []
-    told = {"status": status, "lifecycleStage": stage, "lifecycleHookDetails": hooks, "targetServiceRevision": {}}
+    told = {"serviceDeploymentArn": "one", "createdAt": datetime.now(UTC), "targetServiceRevision": {}}
+    told |= {"status": status, "lifecycleStage": stage, "lifecycleHookDetails": hooks}
 
-    assert Rollout(told, "definition").is_staged is staged
+    assert rollout_of(told, "definition").is_staged is staged

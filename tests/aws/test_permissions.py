@@ -24,6 +24,8 @@ SERVICES = (
     "service-quotas",
     "ec2",
     "backup",
+    "codedeploy",
+    "sqs",
 )
 # Asked with the credentials of whoever runs Headway: the store, the bootstrap, a look at oneself.
 WITHOUT_A_ROLE = ("access.py", "s3_leases.py", "s3_store.py", "state_bucket.py", "what_stays.py")

@@ -45,7 +45,8 @@ def create(tasks, way, groups=("blue",)):
 
 
 def seen(aws, way, role=ROLE):
-    looks = service_looks(aws.access(tries=2), CLUSTER, Ways({"web": way}, "http://users", "http://tests", role))
+    ways = Ways({"web": way}, "http://users", "http://tests", role)
+    looks = service_looks(aws.access(tries=2), CLUSTER, ways, "ecs", 0)
     return {one.what: one for one in look_at(looks)}
 
 

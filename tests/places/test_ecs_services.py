@@ -1,4 +1,4 @@
-"""Releases on ECS as services whose traffic ECS itself moves, on a local AWS with a load balancer."""
+"""Releases on ECS as services whose traffic ECS itself or CodeDeploy moves, on a local AWS with a load balancer."""
 
 import json
 import secrets
@@ -21,6 +21,7 @@ from tests.places.contract import Live, TargetContract, several
 from tests.places.images import pushed_images, releases_of
 from tests.places.test_ecs import limits_of
 from tests.support.aws_room import make_room
+from tests.support.codedeploy import make_group, make_relay
 from tests.support.ecs_service import Balancer, Way, load, make_way, waited
 from tests.support.local_aws import local_aws
 from tests.support.platforms import own_platform
@@ -30,6 +31,7 @@ ROLE = "arn:aws:iam::123456789012:role/traffic"
 CANARY = "canary-77c0d1"
 KEPT_SECONDS = 900  # of AWS
 MINUTE = "3"
+APPLICATION = "shops"  # of CodeDeploy
 
 
 @pytest.fixture(scope="module")
@@ -72,17 +74,30 @@ def release(image):
     return releases_of(image)
 
 
+@pytest.fixture(scope="module")
+def relay(server):
+    return make_relay(server.client, APPLICATION)
+
+
+@pytest.fixture(scope="class")
+def deployer(request):
+    """Who moves traffic: what a class of tests says, or a test is told for."""
+    return getattr(request.cls, "DEPLOYER", "ecs")
+
+
 def make_app(deployer="ecs"):
     web = {"port": 8000, "health": "/healthz", "version": "/version", "stop_seconds": 2, "start_seconds": 60}
-    place = {"target": {"kind": "ecs", "deployer": deployer}, "shift": {"canary": {"percent": 10}}}
+    hold = {"ecs": 0, "codedeploy": 120}[deployer]  # CodeDeploy holds for whole minutes of AWS
+    shift = {"canary": {"percent": 10, "hold_seconds": hold}}
+    place = {"target": {"kind": "ecs", "deployer": deployer}, "shift": shift}
     return App.model_validate(
         {"app": "shop", "images": {"web": {}}, "services": {"web": web}, "environments": {"production": place}}
     )
 
 
-@pytest.fixture(scope="module")
-def app():
-    return make_app()
+@pytest.fixture(scope="class")
+def app(deployer):
+    return make_app(deployer)
 
 
 def first_definition(ecs: Any, room: Any, family: str) -> str:
@@ -107,7 +122,7 @@ def first_definition(ecs: Any, room: Any, family: str) -> str:
     return told["taskDefinition"]["taskDefinitionArn"]
 
 
-def make_service(server: Any, room: Any, way: Way) -> None:
+def make_service(server: Any, room: Any, way: Way, deployer: str) -> None:
     """Make a service as infra/aws does: nothing runs before the first release."""
     ecs = server.client("ecs")
     network = {"subnets": list(room.subnets), "securityGroups": list(room.security_groups)}
@@ -120,7 +135,10 @@ def make_service(server: Any, room: Any, way: Way) -> None:
         networkConfiguration={"awsvpcConfiguration": network},
         loadBalancers=[{"targetGroupArn": way.groups["blue"], "containerName": "web", "containerPort": 8000}],
         healthCheckGracePeriodSeconds=120,
+        deploymentController={"type": "CODE_DEPLOY" if deployer == "codedeploy" else "ECS"},
     )
+    if deployer == "codedeploy":
+        make_group(server.client, room.cluster, way, APPLICATION)
 
 
 def make_worker(server: Any, room: Any, name: str) -> None:
@@ -152,13 +170,13 @@ class Opens:
         return open_ecs(app, environment, self.settings, sequence=sequence, home=self.home).target
 
 
-@pytest.fixture(scope="module")
-def place(server, room, balancer, home, app):
+@pytest.fixture(scope="class")
+def place(server, room, balancer, home, app, relay, deployer):
     @contextmanager
     def new():
         name = f"shop-{secrets.token_hex(3)}"
         way = make_way(balancer, name)
-        make_service(server, room, way)
+        make_service(server, room, way, deployer)
         make_worker(server, room, f"{name}-worker")
         told = {"service": name, "port": 8000, **way.groups}
         told |= {"production_rule": way.rules["production"], "test_rule": way.rules["test"]}
@@ -170,6 +188,9 @@ def place(server, room, balancer, home, app):
             "log_group": room.log_group,
             "bucket": room.bucket,
             "traffic_role": ROLE,
+            "codedeploy_app": APPLICATION,
+            "codedeploy_hook": relay.function,
+            "codedeploy_queue": relay.queue,
             "url": way.url,
             "test_url": way.test_url,
             "services": {"web": told, "worker": {"service": f"{name}-worker", "port": None}},
@@ -207,7 +228,7 @@ def way(shop):
     return shop[1]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="class")
 def settled(app, place, release):
     with place() as (opens, _):
         opens(1).stage(app, release(1))
@@ -228,8 +249,7 @@ def live(settled, release):
     assert [(slot.release, slot.weight) for slot in last.observe().slots if slot.release] == [(first, 100)]
 
 
-@pytest.mark.long
-class TestEcsServices(TargetContract):
+class ServicesContract(TargetContract):
     """The whole contract, with the shares of a canary."""
 
     STEPS = (10, 100)
@@ -254,6 +274,23 @@ class TestEcsServices(TargetContract):
         return [limits_of(one["containerDefinitions"][0]) for one in asked]
 
 
+@pytest.mark.long
+class TestByEcs(ServicesContract):
+    """ECS itself moves traffic."""
+
+
+@pytest.mark.long
+class TestByCodeDeploy(ServicesContract):
+    """CodeDeploy does."""
+
+    DEPLOYER = "codedeploy"
+
+
+BOTH = pytest.mark.parametrize("deployer", ["ecs", "codedeploy"])
+NAMES = {"ecs": "ECS", "codedeploy": "CodeDeploy"}
+
+
+@BOTH
 def test_a_release_comes_step_by_step_to_users_who_lose_nothing_and_goes_back_the_same_way(
     app, target, way, release, server, room
 ):
@@ -288,9 +325,10 @@ def test_a_release_comes_step_by_step_to_users_who_lose_nothing_and_goes_back_th
     assert CANARY not in str(definition)
 
 
+@BOTH
 @pytest.mark.long
-def test_a_service_without_a_load_balancer_rolls_with_the_release_and_back_with_it(target, release):
-    app = make_app()
+def test_a_service_without_a_load_balancer_rolls_with_the_release_and_back_with_it(target, release, deployer):
+    app = make_app(deployer)
     worker = app.services["web"].model_copy(update={"port": None, "health": None, "version": None, "image": "web"})
     app = app.model_copy(update={"services": {**app.services, "worker": worker}})
     host = replace(target, app=app)
@@ -315,6 +353,7 @@ def test_a_service_without_a_load_balancer_rolls_with_the_release_and_back_with_
     waited(lambda: runs() == digests(1))
 
 
+@BOTH
 @pytest.mark.long
 def test_a_canary_that_is_withdrawn_leaves_as_many_old_tasks_with_all_users(app, target, way, release, server, room):
     first, second = release(1), release(2)
@@ -333,6 +372,7 @@ def test_a_canary_that_is_withdrawn_leaves_as_many_old_tasks_with_all_users(app,
     assert set(came) <= {"200 1", "200 2"}
 
 
+@pytest.mark.parametrize("deployer", ["ecs", pytest.param("codedeploy", marks=pytest.mark.long)])
 def test_a_release_whose_container_exits_is_told_with_its_reason_and_last_lines_in_seconds(app, target, release):
     with pytest.raises(ReleaseUnhealthy, match=r"web 1 of release \w+ ended with exit code 1; .*\n(.*\n)*out of luck"):
         target(1).stage(app, release(2, kind="crashing"))
@@ -373,16 +413,26 @@ def patiently(act):
     return act()
 
 
-OPERATIONS = ("UpdateService", "ContinueServiceDeployment", "StopServiceDeployment", "RegisterTaskDefinition")
+OPERATIONS = {
+    "ecs": ("UpdateService", "ContinueServiceDeployment", "StopServiceDeployment", "RegisterTaskDefinition"),
+    "codedeploy": (
+        "CreateDeployment",
+        "ContinueDeployment",
+        "StopDeployment",
+        "PutLifecycleEventHookExecutionStatus",
+        "GetDeploymentTarget",
+    ),
+}
 
 
+@BOTH
 @pytest.mark.long
 @pytest.mark.parametrize("kind", ["throttled", "answer lost", "error"])
 def test_a_release_comes_through_and_goes_back_while_aws_throttles_fails_and_loses_answers(
-    kind, app, released, way, release, server, room
+    kind, app, released, way, release, server, room, deployer
 ):
-    second, third = release(2), release(3)
-    faults = [{"service": "ecs", "operation": one, "kind": kind, "times": 3} for one in OPERATIONS]
+    second, third, operations = release(2), release(3), OPERATIONS[deployer]
+    faults = [{"service": deployer, "operation": one, "kind": kind, "times": 3} for one in operations]
 
     with load(way.url) as came:
         server.put_faults(*faults)
@@ -398,14 +448,17 @@ def test_a_release_comes_through_and_goes_back_while_aws_throttles_fails_and_los
     server.put_faults()
 
     ecs, family = server.client("ecs"), f"headway-{released.settings.app}-production-"
-    listed = ecs.list_service_deployments(cluster=room.cluster, service=way.name)["serviceDeployments"]
+    web = released(3).ways.of("web")
+    newest = released(3).rollouts(web).newest(web)
     assert (end.live.release, end.slot_of(third)) == (second, None)
     assert {one.split()[0] for one in came} == {"200"}
-    assert [one["status"] for one in listed] == ["ROLLBACK_SUCCESSFUL", "SUCCESSFUL", "SUCCESSFUL"]
+    assert [one.has_succeeded for one in newest] == [False, True, True]
+    assert not any(one.is_active for one in newest)
     assert len(ecs.list_task_definitions(familyPrefix=family, status="ACTIVE")["taskDefinitionArns"]) <= 4
-    assert {one["operation"] for one in left} < set(OPERATIONS)
+    assert {one["operation"] for one in left} < set(operations)
 
 
+@BOTH
 @pytest.mark.long
 def test_without_room_for_a_task_a_release_ends_with_ecs_reason_and_the_old_one_stays(
     app, released, way, release, server
@@ -422,20 +475,26 @@ def test_without_room_for_a_task_a_release_ends_with_ecs_reason_and_the_old_one_
     assert set(came) == {"200 1"}
 
 
+@BOTH
 @pytest.mark.long
 @pytest.mark.parametrize("percent", [0, 10, 100])
 def test_a_deployment_that_a_person_stops_in_the_console_is_told_as_what_it_is(
-    percent, app, released, way, release, server
+    percent, app, released, way, release, server, deployer
 ):
     second = release(2)
     with load(way.url) as came:
         released(2).stage(app, second)
         if percent:
             released(2).shift(second, percent)
-        found = released(2).rollouts.open_of(released(2).ways.of("web"))
-        server.client("ecs").stop_service_deployment(serviceDeploymentArn=found.arn, stopType="ROLLBACK")
+        web = released(2).ways.of("web")
+        found = released(2).rollouts(web).open_of(web)
+        if deployer == "ecs":
+            server.client("ecs").stop_service_deployment(serviceDeploymentArn=found.id, stopType="ROLLBACK")
+        else:
+            server.client("codedeploy").stop_deployment(deploymentId=found.id)
 
-        with pytest.raises(ReleaseUnhealthy, match=rf"ECS took the deployment of {way.name} back: .*stopped"):
+        words = rf"{NAMES[deployer]} took the deployment of {way.name} back: .*stopped"
+        with pytest.raises(ReleaseUnhealthy, match=words):
             released(2).settle(second)
         end = released(2).withdraw(second)
 
@@ -443,14 +502,18 @@ def test_a_deployment_that_a_person_stops_in_the_console_is_told_as_what_it_is(
     assert {one.split()[0] for one in came} == {"200"}
 
 
+@BOTH
 @pytest.mark.long
-def test_with_headway_gone_for_good_ecs_goes_back_by_itself(app, released, way, release):
+def test_with_headway_gone_for_good_aws_goes_back_by_itself(app, released, way, release, deployer):
     second = release(2)
     policy = {"watch": Watch(seconds=0, longer_seconds=0)}  # so that a hook waits for 15 minutes of AWS
     with load(way.url) as came:
+        before = way.shares()
         released(2, **policy).stage(app, second)
         released(2, **policy).shift(second, 10)
-        waited(lambda: sorted(way.shares().values()) == [0, 100], seconds=180)
+        if deployer == "codedeploy":  # its clock moves all traffic, and its hook waits for an hour
+            waited(lambda: released(2, **policy).observe().slot_of(second).weight == 100, seconds=60)
+        waited(lambda: way.shares() == before, seconds=300)
 
     assert released(3).observe().live.release == release(1)
     assert released(3).withdraw(second).slot_of(second) is None

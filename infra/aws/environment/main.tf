@@ -101,4 +101,5 @@ module "roles" {
   repository_prefix = "${var.registry_prefix}${var.app}/"
   passed_roles      = [module.service.execution_role, module.service.task_role, module.service.traffic_role]
   artifacts         = var.artifacts
+  hooks             = var.deployer == "codedeploy" ? [module.service.codedeploy_queue_arn] : []
 }

@@ -6,6 +6,8 @@ output "service" {
     url                  = module.service.url
     test_url             = module.service.test_url
     codedeploy_app       = module.service.codedeploy_app
+    codedeploy_hook      = module.service.codedeploy_hook
+    codedeploy_queue     = module.service.codedeploy_queue
     task_subnets         = module.service.task_subnets
     task_security_groups = module.service.task_security_groups
     execution_role       = module.service.execution_role

@@ -38,11 +38,13 @@ provider "aws" {
       events                 = endpoints.value
       iam                    = endpoints.value
       kms                    = endpoints.value
+      lambda                 = endpoints.value
       logs                   = endpoints.value
       rds                    = endpoints.value
       s3                     = endpoints.value
       secretsmanager         = endpoints.value
       sns                    = endpoints.value
+      sqs                    = endpoints.value
       sts                    = endpoints.value
     }
   }
@@ -74,11 +76,13 @@ provider "aws" {
       events                 = endpoints.value
       iam                    = endpoints.value
       kms                    = endpoints.value
+      lambda                 = endpoints.value
       logs                   = endpoints.value
       rds                    = endpoints.value
       s3                     = endpoints.value
       secretsmanager         = endpoints.value
       sns                    = endpoints.value
+      sqs                    = endpoints.value
       sts                    = endpoints.value
     }
   }

@@ -43,7 +43,7 @@ def test_exactly_one_stack_is_named_and_headways_needs_a_bucket_for_its_state(
 
 
 def test_headways_stack_is_told_what_headway_yaml_says_already() -> None:
-    told = own_variables(described(), LOCAL)
+    told = own_variables(described(), "production", LOCAL)
 
     assert (told["app"], told["region"], told["aws_endpoint"]) == ("shop", "eu-central-1", "http://127.0.0.1:5566")
     assert {name: one.get("paths") for name, one in told["services"].items()} == {
@@ -64,6 +64,22 @@ def test_headways_stack_is_told_what_headway_yaml_says_already() -> None:
     }
     assert told["services"]["web"]["priority"] > told["services"]["api"]["priority"]
     assert (told["services"]["worker"]["most"], "port" in told["services"]["worker"]) == (6, False)
+
+
+@pytest.mark.parametrize(
+    ("deployer", "kept", "told"),
+    [
+        ("ecs", 7200, {}),
+        ("codedeploy", 0, {"deployer": "codedeploy", "termination_wait_minutes": 60}),
+        ("codedeploy", 7201, {"deployer": "codedeploy", "termination_wait_minutes": 121}),
+    ],
+)
+def test_headways_stack_is_told_who_moves_traffic_and_how_long_what_it_replaced_stands(deployer, kept, told) -> None:
+    app = described(target={"kind": "ecs", "deployer": deployer}, keep_warm_seconds=kept)
+
+    own = own_variables(app, "production", LOCAL)
+
+    assert {name: own[name] for name in ("deployer", "termination_wait_minutes") if name in own} == told
 
 
 def test_a_lone_service_takes_every_path() -> None:
@@ -186,8 +202,28 @@ def test_a_shift_plan_that_ecs_has_no_strategy_for_is_told_with_the_nearest_that
         described(target={"kind": "ecs", "deployer": "ecs"}, shift=plan)
 
 
+@pytest.mark.parametrize("deployer", ["ecs", "codedeploy"])
 @pytest.mark.parametrize("shift", ["AllAtOnce", "Canary10Percent5Minutes", "Linear10PercentEvery1Minute"])
-def test_a_shift_plan_that_ecs_has_a_strategy_for_is_taken(shift) -> None:
-    target = {"kind": "ecs", "deployer": "ecs"}
+def test_a_shift_plan_that_a_deployer_can_do_is_taken(shift, deployer) -> None:
+    target = {"kind": "ecs", "deployer": deployer}
 
-    assert described(target=target, shift=shift).environments["production"].target.deployer == "ecs"
+    assert described(target=target, shift=shift).environments["production"].target.deployer == deployer
+
+
+@pytest.mark.parametrize(
+    ("shift", "near"),
+    [
+        (
+            {"canary": {"percent": 10}},
+            r"10 % for 0 s, 100 % for 0 s\); nearest: {canary: {percent: 10, hold_seconds: 60}}",
+        ),
+        ({"canary": {"percent": 5, "hold_seconds": 100}}, r"nearest: {canary: {percent: 5, hold_seconds: 120}}"),
+        (
+            {"steps": [{"percent": 10, "hold_seconds": 60}, {"percent": 50, "hold_seconds": 60}, {"percent": 100}]},
+            r"nearest: {linear: {percent: 33, hold_seconds: 60}}",
+        ),
+    ],
+)
+def test_a_shift_plan_that_codedeploy_cannot_do_is_told_with_the_nearest_that_it_can(shift, near) -> None:
+    with pytest.raises(ValidationError, match="production.shift: CodeDeploy has a canary, or equal .*" + near):
+        described(target={"kind": "ecs", "deployer": "codedeploy"}, shift=shift)

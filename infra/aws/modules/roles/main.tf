@@ -149,7 +149,7 @@ data "aws_iam_policy_document" "release" {
   statement {
     sid = "CodeDeploy"
     actions = [
-      "codedeploy:BatchGetDeploymentTargets", "codedeploy:ContinueDeployment", "codedeploy:CreateDeployment",
+      "codedeploy:BatchGetDeployments", "codedeploy:BatchGetDeploymentTargets", "codedeploy:ContinueDeployment", "codedeploy:CreateDeployment",
       "codedeploy:CreateDeploymentConfig", "codedeploy:GetApplicationRevision", "codedeploy:GetDeployment",
       "codedeploy:GetDeploymentConfig", "codedeploy:GetDeploymentGroup", "codedeploy:GetDeploymentTarget",
       "codedeploy:ListDeploymentTargets", "codedeploy:ListDeployments", "codedeploy:PutLifecycleEventHookExecutionStatus",
@@ -160,6 +160,14 @@ data "aws_iam_policy_document" "release" {
       "arn:aws:codedeploy:${local.here}:deploymentgroup:${var.cluster}/*",
       "arn:aws:codedeploy:${local.here}:deploymentconfig:*",
     ]
+  }
+  dynamic "statement" {
+    for_each = length(var.hooks) > 0 ? [1] : []
+    content {
+      sid       = "Hooks"
+      actions   = ["sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"]
+      resources = var.hooks
+    }
   }
   statement {
     sid = "LookAtTraffic" # none of these knows a resource

@@ -34,6 +34,12 @@ variable "passed_roles" {
   type        = list(string)
 }
 
+variable "hooks" {
+  description = "ARNs of queues on which hooks of CodeDeploy are told."
+  type        = list(string)
+  default     = []
+}
+
 variable "artifacts" {
   description = "ARN of the bucket that files of tasks go through."
   type        = string

@@ -72,3 +72,18 @@ output "codedeploy_app" {
   description = "Application of CodeDeploy, whose groups are called as services, or none."
   value       = one(aws_codedeploy_app.main[*].name)
 }
+
+output "codedeploy_hook" {
+  description = "Function that CodeDeploy's hooks call, or none."
+  value       = one(aws_lambda_function.relay[*].arn)
+}
+
+output "codedeploy_queue" {
+  description = "Queue on which that function says that a deployment waits, or none."
+  value       = one(aws_sqs_queue.hooks[*].url)
+}
+
+output "codedeploy_queue_arn" {
+  description = "The same queue, for policies."
+  value       = one(aws_sqs_queue.hooks[*].arn)
+}

@@ -1,5 +1,5 @@
 data "aws_service_principal" "who" {
-  for_each     = { tasks = "ecs-tasks", ecs = "ecs", codedeploy = "codedeploy" }
+  for_each     = { tasks = "ecs-tasks", ecs = "ecs", codedeploy = "codedeploy", relay = "lambda" }
   service_name = each.value
 }
 
