@@ -176,7 +176,7 @@ def stage_release(order: Order, environment: str, release: Release, sequence: in
     return slot
 
 
-@step(timeout_seconds=300, name="shift to {percent} %", keep=False)
+@step(timeout_seconds=900, name="shift to {percent} %", keep=False)
 def shift_release(order: Order, environment: str, release: Release, percent: int, sequence: int) -> TargetState:
     """Send a share of new requests to the release, and read back the version that is served."""
     with changing(order, environment, sequence) as target:

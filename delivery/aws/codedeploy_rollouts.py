@@ -102,6 +102,10 @@ class CodeDeployRollouts(Rollouts):
                     description=asked.label,
                     revision={"revisionType": "AppSpecContent", "appSpecContent": {"content": content}},
                     autoRollbackConfiguration={"enabled": True, "events": BACK_ON},
+                    overrideAlarmConfiguration={
+                        "enabled": bool(self.ways.alarms),
+                        "alarms": [{"name": name} for name in self.ways.alarms],
+                    },
                 )
             except ClientError as error:
                 # AWS takes no token: the answer of the same request may have been lost.

@@ -6,13 +6,13 @@ https://docs.aws.amazon.com/AmazonECS/latest/developerguide/pause-lifecycle-hook
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from delivery.aws.failures import aws_errors
 from delivery.aws.rollouts import Asked, Goal, Rollout, Rollouts
-from delivery.aws.service_ways import ServiceWay
+from delivery.aws.service_ways import ServiceWay, Ways
 from delivery.spec.environments import Environment
 from delivery.spec.shift import ShiftPlan
 
@@ -48,7 +48,7 @@ def rollout_of(told: Mapping[str, Any], definition: str) -> Rollout:
     )
 
 
-def configuration(environment: Environment, *, at_once: bool) -> dict[str, Any]:
+def configuration(environment: Environment, *, at_once: bool, alarms: Sequence[str] = ()) -> dict[str, Any]:
     """Return how ECS is to move traffic: as the environment's shift plan says, or all of it when nobody has it yet.
 
     The time to bake is how long what was replaced stands ready. A hook waits longer than the longest hold, the watch
@@ -66,6 +66,7 @@ def configuration(environment: Environment, *, at_once: bool) -> dict[str, Any]:
         **(_strategy(plan) if not at_once else {"strategy": "BLUE_GREEN"}),
         "bakeTimeInMinutes": math.ceil(environment.keep_warm_seconds / 60),
         "lifecycleHooks": [hook],
+        "alarms": {"alarmNames": list(alarms), "enable": bool(alarms), "rollback": bool(alarms)},
     }
 
 
@@ -81,12 +82,12 @@ def _strategy(plan: ShiftPlan) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class EcsRollouts(Rollouts):
-    """The deployments of services that ECS deploys; `traffic_role` is as whom it changes rules of listeners."""
+    """The deployments of services that ECS deploys."""
 
     client: Any
     cluster: str
     environment: Environment
-    traffic_role: str
+    ways: Ways
     mover, api = "ECS", "ecs"
     past = ("ConflictException", "InvalidParameterException", "ServiceDeploymentNotFoundException")
 
@@ -115,12 +116,12 @@ class EcsRollouts(Rollouts):
                 "alternateTargetGroupArn": way.groups[1],
                 "productionListenerRule": way.production_rule,
                 "testListenerRule": way.test_rule,
-                "roleArn": self.traffic_role,
+                "roleArn": self.ways.traffic_role,
             },
         }
         return {
             "loadBalancers": [pair],
-            "deploymentConfiguration": configuration(self.environment, at_once=asked.at_once),
+            "deploymentConfiguration": configuration(self.environment, at_once=asked.at_once, alarms=self.ways.alarms),
         }
 
     def newest(self, way: ServiceWay) -> list[Rollout]:

@@ -1,6 +1,8 @@
 """What a release on ECS is asked and judged by, however its traffic is moved: what it serves, and what users get."""
 
+import math
 import threading
+import time
 from abc import abstractmethod
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -11,6 +13,7 @@ from delivery.aws.failures import aws_errors
 from delivery.aws.instances import Instance, missing_instances
 from delivery.aws.questions import NoMetrics, SlotProbes, served_problem
 from delivery.aws.starting import Starter, unhealthy
+from delivery.aws.target_record import TargetRecord
 from delivery.errors import ReleaseUnhealthy
 from delivery.ports.database import DatabaseAccess
 from delivery.ports.observation import EndedConnections, Fallback, Observation
@@ -21,9 +24,23 @@ from delivery.releases.release import Release
 from delivery.spec.app import App
 from delivery.spec.ecs_target import EcsTarget
 from delivery.spec.environments import Environment, Watch
-from delivery.traffic.watching import TrafficWatch
+from delivery.traffic.watching import Metrics, TrafficWatch
 
+LOOK_SECONDS = 1.0
 Found = Callable[[], DatabaseAccess | None]
+
+
+class Seldom:
+    """A question to AWS that a watch would ask many times a second: the answer counts for some seconds."""
+
+    def __init__(self, ask: Callable[[], str]) -> None:
+        self._ask, self._said, self._at = ask, "", -math.inf
+
+    def __call__(self) -> str:
+        """Return what was said last, or is said now."""
+        if time.monotonic() > self._at + LOOK_SECONDS:
+            self._said, self._at = self._ask(), time.monotonic()
+        return self._said
 
 
 class EcsVerbs(EcsLook):
@@ -81,7 +98,8 @@ class EcsVerbs(EcsLook):
         colour = self.colour_of(record, release)
         probes = SlotProbes(self.instances(record))
         percent = record.shares.get(colour, 0)
-        watch = TrafficWatch(NoMetrics(), probes, colour, percent, window, lambda: self.fault(colour))
+        fault = Seldom(lambda: self.fault(colour))
+        watch = TrafficWatch(self.metrics(record), probes, colour, percent, window, fault)
         seen = watch.look(seconds)
         if seen.verdict == "unhealthy":
             self.go_back(colour, seen.reason)
@@ -95,6 +113,10 @@ class EcsVerbs(EcsLook):
     def go_back(self, colour: Colour, reason: str) -> str:
         """Give the other slot, when a release stands there, all traffic again; return why."""
 
+    def metrics(self, record: TargetRecord) -> Metrics:
+        """Return what counts the requests of users: nobody where there is no load balancer."""
+        return NoMetrics()
+
     def fault(self, colour: Colour) -> str:
         """Say which instance has ended, or nothing."""
         record = self.record()
@@ -107,7 +129,12 @@ class EcsVerbs(EcsLook):
         return Starter(self.access, self.tasks, app, self.environment, self.settings, self.registry, access)
 
     def check_served(self, colour: Colour) -> None:
-        """Return when every instance of a slot serves its release; ReleaseUnhealthy with the end of its log else."""
+        """Return when every instance of a slot is there and serves its release.
+
+        Raises ReleaseUnhealthy, with the end of its log for one that serves something else.
+        """
+        if problem := self.fault(colour):
+            raise ReleaseUnhealthy(problem)
         for one in self.instances_of(colour):
             if problem := served_problem(one):
                 raise unhealthy(self.access, self.tasks, self.settings, one, problem)

@@ -6,6 +6,7 @@ from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
+from delivery.aws.cloudwatch_metrics import CloudWatchMetrics
 from delivery.aws.codedeploy_preflight import check_group
 from delivery.aws.codedeploy_rollouts import CodeDeployRollouts
 from delivery.aws.derived_definition import main_container
@@ -23,6 +24,7 @@ from delivery.ports.slots import Colour, other
 from delivery.releases.release import Release
 from delivery.spec.answer import Answer
 from delivery.traffic.served import routed_to
+from delivery.traffic.watching import Metrics
 
 
 class ServiceLook(EcsVerbs):
@@ -35,8 +37,7 @@ class ServiceLook(EcsVerbs):
 
     @cached_property
     def _by_ecs(self) -> EcsRollouts:
-        cluster, role = self.tasks.settings.cluster, self.ways.traffic_role
-        return EcsRollouts(self.tasks.client, cluster, self.environment, role)
+        return EcsRollouts(self.tasks.client, self.tasks.settings.cluster, self.environment, self.ways)
 
     @cached_property
     def _by_codedeploy(self) -> CodeDeployRollouts:
@@ -71,6 +72,24 @@ class ServiceLook(EcsVerbs):
                     file = slot.services[name]
                     found.append(Instance(replace(task, program=program), colour, name, number, slot.release, file))
         return sorted(found, key=lambda one: (one.colour, one.service, one.number))
+
+    def metrics(self, record: TargetRecord) -> Metrics:
+        """Return what CloudWatch counts of the service that users reach first."""
+        way = self.entrance(record)
+        groups = self.rollouts(way).groups(way)
+        known = {colour: groups.get(slot.definitions.get(way.name, ""), "") for colour, slot in record.slots.items()}
+        balancer = "/".join(way.production_rule.partition(":listener-rule/")[2].split("/")[:3])
+        named = {colour: group for colour, group in known.items() if group}
+        return CloudWatchMetrics(self.access.client("cloudwatch"), balancer, named)
+
+    def fault(self, colour: Colour) -> str:
+        """Say which deployment AWS took back, for an alarm or because somebody stopped it, or which instance ended."""
+        for name, definition in self.book.read().slots[colour].definitions.items():
+            way = self.ways.of(name)
+            found = self.rollouts(way).find(way, definition)
+            if found and not found.has_held:
+                return f"{self.rollouts(way).mover} took the deployment of {way.service} back: {found.reason}"
+        return super().fault(colour)
 
     def ask(self, path: str, release: Release | None = None, service: str | None = None) -> tuple[Answer, ...]:
         """GET `path` where users do, or from the tasks of `release` or of a service."""

@@ -12,6 +12,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from delivery.aws.access import AwsAccess
+from delivery.aws.alarm_preflight import check_alarms
 from delivery.aws.codedeploy_preflight import check_group, check_hook
 from delivery.aws.failures import aws_errors, code_of
 from delivery.aws.service_ways import ServiceWay, Ways
@@ -26,6 +27,7 @@ def service_looks(access: AwsAccess, cluster: str, ways: Ways, deployer: str, ke
     """
     services = ways.services.values()
     looks = [Look(f"service {one.service}", partial(check_way, access, cluster, one, deployer)) for one in services]
+    looks.append(Look("alarms", partial(check_alarms, access, ways.alarms, deployer)))
     if deployer == "ecs":
         return (Look("traffic role", partial(_role, ways)), *looks)
     groups = [

@@ -32,6 +32,7 @@ class Ways:
     """All services, where users and testers reach them, and whom ECS shifts traffic as.
 
     `application`, `hook` and `queue` are CodeDeploy's: the function `hook` says on the queue that a deployment waits.
+    `alarms` stop a release.
     """
 
     services: Mapping[str, ServiceWay]
@@ -41,6 +42,7 @@ class Ways:
     application: str = ""
     hook: str = ""
     queue: str = ""
+    alarms: tuple[str, ...] = ()
 
     def of(self, service: str) -> ServiceWay:
         """Return the way of a service; Misconfigured when the infrastructure has none of it."""
@@ -60,7 +62,9 @@ def ways_of(settings: EnvironmentSettings) -> Ways:
         raise Misconfigured(f"{where}.services", "is not told", "services with their rules, as infra/aws has them")
     found = {str(name): _way(str(name), one, where) for name, one in listed.items()}
     names = ("url", "test_url", "traffic_role", "codedeploy_app", "codedeploy_hook", "codedeploy_queue")
-    return Ways(found, *(str(told.get(name) or "") for name in names))
+    alarms = settings.outputs.get("alarms") or ()
+    url, test_url, role, application, hook, queue = (str(told.get(name) or "") for name in names)
+    return Ways(found, url, test_url, role, application, hook, queue, tuple(map(str, alarms)))
 
 
 def _way(name: str, told: Any, where: str) -> ServiceWay:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from local_aws.agents.agent import Agent
+from local_aws.agents.alarms import AlarmAgent
 from local_aws.agents.balancers import BalancerAgent
 from local_aws.agents.codedeploy import CodeDeployAgent
 from local_aws.agents.ecs import EcsAgent
@@ -23,6 +24,7 @@ def agents(here: Installation, app: LocalAws) -> Iterator[None]:
         BalancerAgent(here),
         ServiceAgent(),
         CodeDeployAgent(),
+        AlarmAgent(),
     ]
     for agent in working:
         agent.start()

@@ -26,6 +26,11 @@ defaults
   option dontlognull
   retries 0
 """
+# Each answer is told where somebody hears it: local_aws/agents/answers.py reads it.
+_TOLD = """\
+  log {address}:{port} len 2048 local0 info
+  log-format "answered {balancer} %[var(txn.group)] %s %ST %Tr"
+"""
 _REDIRECTED = {
     "#{protocol}": "http",
     "#{host}": "%[req.hdr(host),field(1,:)]",
@@ -59,15 +64,30 @@ class Listener:
     rules: Sequence[Rule]
 
 
+@dataclass(frozen=True)
+class Told:
+    """Where answers are told, and whose they are, as metrics name a load balancer."""
+
+    address: str
+    port: int
+    balancer: str
+
+
 def configuration(
-    listeners: Sequence[Listener], targets: Mapping[str, Sequence[Target]], *, drain_seconds: float
+    listeners: Sequence[Listener],
+    targets: Mapping[str, Sequence[Target]],
+    *,
+    drain_seconds: float,
+    told: Told | None = None,
 ) -> str:
     """Return the whole file; `targets` has, for each target group, those that get requests."""
     lines = [_GLOBAL.format(drain=max(LEAST_SECONDS, round(drain_seconds)))]
+    lines += [_TOLD.format(address=told.address, port=told.port, balancer=told.balancer)] if told else []
     for listener in listeners:
         lines += _frontend(listener)
     for group in sorted({name for one in listeners for rule in one.rules for name in rule.groups}):
         lines += [f"backend {backend_of(group)}", "  balance roundrobin"]
+        lines += [f"  http-request set-var(txn.group) str({group.rpartition(':')[2]})"]
         lines += [
             f"  server {_safe(one.address)}-{one.port} {one.address}:{one.port}" for one in targets.get(group, ())
         ]

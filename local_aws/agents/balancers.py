@@ -15,7 +15,9 @@ from delivery.docker.engine.client import connect
 from delivery.docker.engine.packing import packed
 from delivery.docker.images.bases import resolve_base
 from local_aws.agents.agent import Agent, log
-from local_aws.agents.balancer_config import Listener, Rule, Target, configuration
+from local_aws.agents.answers import Ear
+from local_aws.agents.balancer_config import Listener, Rule, Target, Told, configuration
+from local_aws.agents.gateway import own_address
 from local_aws.installation import Installation
 from local_aws.network import LABEL_BALANCER, ensure_network
 from local_aws.pace import seconds_of
@@ -48,6 +50,7 @@ class BalancerAgent(Agent):
         self._client = httpx.Client(
             trust_env=False, headers=CHECKER, limits=httpx.Limits(max_keepalive_connections=0, max_connections=AT_ONCE)
         )
+        self._ear, self._address = Ear(), ""
         self._asked = set[Key]()
         self._swept = 0.0
 
@@ -69,6 +72,7 @@ class BalancerAgent(Agent):
         super().end()
         self._pool.shutdown(cancel_futures=True)
         self._client.close()
+        self._ear.close()
         for container in self._containers() if self._applied else ():
             with suppress(NotFound):
                 container.stop(timeout=1)
@@ -106,12 +110,19 @@ class BalancerAgent(Agent):
         groups = {one.arn: one for one in target_groups() if one.arn in used}
         targets = {name: targets_of(name) for name in used}
         drain = max((drain_seconds(one) for one in groups.values()), default=1)
-        text = configuration(listeners, targets, drain_seconds=drain)
         container = self._container(arn, balancer.dns_name)
+        told = Told(self._listens_at(), self._here.port, arn.partition(":loadbalancer/")[2])
+        text = configuration(listeners, targets, drain_seconds=drain, told=told)
         if self._applied.get(arn) != text or container.status != "running":
             self._apply(container, text)
             self._applied[arn] = text
             balancer.state = "active"
+
+    def _listens_at(self) -> str:
+        """Return where answers are told, which are heard there then."""
+        self._address = self._address or own_address()
+        self._ear.open(self._address, self._here.port)
+        return self._address
 
     def _container(self, arn: str, address: str) -> Container:
         client, name = connect(), self._here.name(f"lb-{arn.rpartition('/')[2]}")

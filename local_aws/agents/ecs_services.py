@@ -120,14 +120,13 @@ class ServiceAgent(Agent):
 
 
 def _world(one: Deployment, shared: bool) -> World:
-    names = (one.plan.configuration.get("alarms") or {}).get("alarmNames") or []
     return World(
         now=time.time(),
         source_tasks=sum(len(source.tasks()) for source in one.sources),
         target_tasks=len(one.target.tasks()),
         target_well=sum(is_well(one.target, task) for task in one.target.running()),
         failed=len(one.target.failed()),
-        alarms=tuple(alarms_in_alarm(*_place(one.service), names)),
+        alarms=tuple(alarms_in_alarm(*_place(one.service), one.alarms)),
         is_shared=shared,
         problem=networking_problem(one),
     )

@@ -37,7 +37,7 @@ class Gateway:
     def open(self) -> str:
         """Listen, and return the address; the network is there then."""
         with self._lock:
-            address = _address()
+            address = own_address()
             if self._server is None:
                 self._server = _server(address, self._app)
                 threading.Thread(target=self._server.serve_forever, daemon=True, name="local-aws-gateway").start()
@@ -64,7 +64,7 @@ def configuration(gateway: str) -> str:
     return _CONFIGURATION.format(port=current().port, gateway=gateway)
 
 
-def _address() -> str:
+def own_address() -> str:
     """Return this machine's address in the network: the engine takes the first of those that it gives away."""
     network = connect().networks.get(ensure_network(current().home))
     config = network.attrs["IPAM"]["Config"][0]

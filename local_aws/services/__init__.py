@@ -4,6 +4,7 @@ from local_aws.services import (
     autoscaling,
     backup,
     cloudwatch,
+    cloudwatch_traffic,
     codedeploy,
     codedeploy_deployments,
     ec2,
@@ -24,6 +25,7 @@ def add_ours() -> None:
     autoscaling.add()
     backup.add()
     cloudwatch.add()
+    cloudwatch_traffic.add()
     codedeploy.add()
     codedeploy_deployments.add()
     ec2.add()

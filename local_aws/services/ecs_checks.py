@@ -7,7 +7,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from moto.ecs.exceptions import ECSException
+from moto.ecs.models import Service
 
+from local_aws.services.cloudwatch import alarms_in_alarm
 from local_aws.services.ecs_running import invalid
 from local_aws.services.ecs_stages import HOOKED, NEVER_PAUSED
 
@@ -71,3 +73,13 @@ def _check_hook(hook: Told) -> None:
     minutes = (hook.get("timeoutConfiguration") or {}).get("timeoutInMinutes", 1)
     if not 1 <= minutes <= MOST_HOOK_MINUTES:
         raise invalid(f"timeoutInMinutes must be between 1 and {MOST_HOOK_MINUTES}.")
+
+
+def watched_alarms(service: Service, alarms: Told) -> tuple[str, ...]:
+    """Return the alarms that take a deployment back: none "when a deployment is started while an alarm is active".
+
+    https://docs.aws.amazon.com/AmazonECS/latest/developerguide/deployment-alarm-failure.html
+    """
+    region, account = service.arn.split(":")[3:5]
+    names = tuple(alarms.get("alarmNames") or ()) if alarms.get("enable") else ()
+    return () if alarms_in_alarm(account, region, names) else names

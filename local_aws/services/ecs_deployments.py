@@ -16,7 +16,7 @@ from moto.moto_api._internal import mock_random
 from local_aws import reports
 from local_aws.pace import minute_seconds
 from local_aws.services.ecs import all_tasks
-from local_aws.services.ecs_checks import check_configuration
+from local_aws.services.ecs_checks import check_configuration, watched_alarms
 from local_aws.services.ecs_running import MISSING, cluster_of, invalid
 from local_aws.services.ecs_stages import OVER, Plan, Progress, back, stage_of
 from local_aws.services.ecs_task_sets import (
@@ -62,7 +62,8 @@ def begin(service: Service, definition: str, count: int) -> None:
         minute_seconds=minute_seconds(),
     )
     arn = service.arn.replace(":service/", ":service-deployment/") + f"/{mock_random.get_random_hex(16)}"
-    DEPLOYMENTS[arn] = Deployment(arn, service.arn, sources, target, plan, tuple(groups))
+    watched = watched_alarms(service, configuration.get("alarms") or {})
+    DEPLOYMENTS[arn] = Deployment(arn, service.arn, sources, target, plan, tuple(groups), watched)
 
 
 def scale(service: Service) -> None:

@@ -65,6 +65,7 @@ class Deployment:
     target: TaskSet
     plan: Plan
     groups: tuple[str, ...] = ()  # both target groups between which traffic is shifted
+    alarms: tuple[str, ...] = ()  # those that take it back
     progress: Progress = field(default_factory=Progress)
     created: datetime = field(default_factory=lambda: datetime.now(UTC))
 

@@ -49,6 +49,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
             os._exit(9)
         else:
             status = 500 if kind == "failing" else 200
+        if kind in ("erring", "sluggish") and self.path not in ("/healthz", "/version"):
+            status = 500 if kind == "erring" else 200
+            time.sleep(1.5 if kind == "sluggish" else 0)
         if self.path == "/healthz" and kind == "failing":
             counted["asked"] += 1
             status = 200 if counted["asked"] < 8 else 503

@@ -55,5 +55,5 @@ output "roles" {
 
 output "alarms" {
   description = "Alarms that stop a release."
-  value       = module.monitoring.alarms
+  value       = var.stop_on_alarms ? module.monitoring.alarms : []
 }

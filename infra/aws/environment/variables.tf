@@ -131,7 +131,7 @@ variable "emails" {
 }
 
 variable "stop_on_alarms" {
-  description = "Whether alarms stop a deployment of CodeDeploy."
+  description = "Whether alarms stop a release."
   type        = bool
   default     = true
 }

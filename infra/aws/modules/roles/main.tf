@@ -172,7 +172,7 @@ data "aws_iam_policy_document" "release" {
   statement {
     sid = "LookAtTraffic" # none of these knows a resource
     actions = [
-      "cloudwatch:DescribeAlarms", "cloudwatch:GetMetricData", "elasticloadbalancing:DescribeListeners",
+      "cloudwatch:DescribeAlarms", "cloudwatch:GetMetricData", "cloudwatch:ListAlarmMuteRules", "elasticloadbalancing:DescribeListeners",
       "elasticloadbalancing:DescribeRules", "elasticloadbalancing:DescribeTargetGroups", "elasticloadbalancing:DescribeTargetHealth",
     ]
     resources = ["*"]

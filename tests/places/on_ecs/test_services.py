@@ -1,252 +1,21 @@
 """Releases on ECS as services whose traffic ECS itself or CodeDeploy moves, on a local AWS with a load balancer."""
 
 import json
-import secrets
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
-from typing import Any
+from contextlib import suppress
+from dataclasses import replace
 
 import httpx
 import pytest
-from pydantic import SecretStr
 
-from delivery.aws.environment import open_ecs
-from delivery.docker.images.registry_state import own_registry
 from delivery.errors import Misconfigured, ReleaseUnhealthy, Transient
-from delivery.ports.settings import EnvironmentSettings
-from delivery.spec.app import App
 from delivery.spec.environments import Watch
-from local_aws.pace import VARIABLE
-from tests.places.contract import Live, TargetContract, several
-from tests.places.images import pushed_images, releases_of
+from tests.places.contract import TargetContract, several
+from tests.places.on_ecs.rooms import CANARY, first_definition, make_app
 from tests.places.test_ecs import limits_of
-from tests.support.aws_room import make_room
-from tests.support.codedeploy import make_group, make_relay
-from tests.support.ecs_service import Balancer, Way, load, make_way, waited
-from tests.support.local_aws import local_aws
-from tests.support.platforms import own_platform
+from tests.support.ecs_service import load, waited
 
 pytestmark = [pytest.mark.docker, pytest.mark.xdist_group("aws-services")]
-ROLE = "arn:aws:iam::123456789012:role/traffic"
-CANARY = "canary-77c0d1"
 KEPT_SECONDS = 900  # of AWS
-MINUTE = "3"
-APPLICATION = "shops"  # of CodeDeploy
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory):
-    with own_platform(tmp_path_factory.mktemp("platform")) as home:
-        assert home.identity
-        yield home
-
-
-@pytest.fixture(scope="module")
-def server(home):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(VARIABLE, MINUTE)
-        with local_aws(home.root) as server:
-            yield server
-
-
-@pytest.fixture(scope="module")
-def room(server):
-    server.client("s3").create_bucket(Bucket="artifacts")
-    return make_room(server.client, "artifacts")
-
-
-@pytest.fixture(scope="module")
-def balancer(server, room):
-    vpc = server.client("ec2").describe_subnets(SubnetIds=list(room.subnets))["Subnets"][0]["VpcId"]
-    made = Balancer(server.client, vpc, list(room.subnets))
-    yield made
-    made.remove()
-
-
-@pytest.fixture(scope="module")
-def image(home):
-    with pushed_images(home) as get:
-        yield get
-
-
-@pytest.fixture(scope="module")
-def release(image):
-    return releases_of(image)
-
-
-@pytest.fixture(scope="module")
-def relay(server):
-    return make_relay(server.client, APPLICATION)
-
-
-@pytest.fixture(scope="class")
-def deployer(request):
-    """Who moves traffic: what a class of tests says, or a test is told for."""
-    return getattr(request.cls, "DEPLOYER", "ecs")
-
-
-def make_app(deployer="ecs"):
-    web = {"port": 8000, "health": "/healthz", "version": "/version", "stop_seconds": 2, "start_seconds": 60}
-    hold = {"ecs": 0, "codedeploy": 120}[deployer]  # CodeDeploy holds for whole minutes of AWS
-    shift = {"canary": {"percent": 10, "hold_seconds": hold}}
-    place = {"target": {"kind": "ecs", "deployer": deployer}, "shift": shift}
-    return App.model_validate(
-        {"app": "shop", "images": {"web": {}}, "services": {"web": web}, "environments": {"production": place}}
-    )
-
-
-@pytest.fixture(scope="class")
-def app(deployer):
-    return make_app(deployer)
-
-
-def first_definition(ecs: Any, room: Any, family: str) -> str:
-    """Register what a service runs before its first release, as infra/aws has it, with something a team added."""
-    log = {"awslogs-group": room.log_group, "awslogs-region": "us-east-1", "awslogs-stream-prefix": "web"}
-    main = {
-        "name": "web",
-        "image": "placeholder",
-        "portMappings": [{"containerPort": 8000, "protocol": "tcp"}],
-        "dockerLabels": {"team": "ours"},
-        "logConfiguration": {"logDriver": "awslogs", "options": log},
-    }
-    told = ecs.register_task_definition(
-        family=family,
-        requiresCompatibilities=["FARGATE"],
-        networkMode="awsvpc",
-        cpu="256",
-        memory="512",
-        executionRoleArn=room.execution_role,
-        containerDefinitions=[main],
-    )
-    return told["taskDefinition"]["taskDefinitionArn"]
-
-
-def make_service(server: Any, room: Any, way: Way, deployer: str) -> None:
-    """Make a service as infra/aws does: nothing runs before the first release."""
-    ecs = server.client("ecs")
-    network = {"subnets": list(room.subnets), "securityGroups": list(room.security_groups)}
-    ecs.create_service(
-        cluster=room.cluster,
-        serviceName=way.name,
-        taskDefinition=first_definition(ecs, room, way.name),
-        desiredCount=0,
-        launchType="FARGATE",
-        networkConfiguration={"awsvpcConfiguration": network},
-        loadBalancers=[{"targetGroupArn": way.groups["blue"], "containerName": "web", "containerPort": 8000}],
-        healthCheckGracePeriodSeconds=120,
-        deploymentController={"type": "CODE_DEPLOY" if deployer == "codedeploy" else "ECS"},
-    )
-    if deployer == "codedeploy":
-        make_group(server.client, room.cluster, way, APPLICATION)
-
-
-def make_worker(server: Any, room: Any, name: str) -> None:
-    """Make a service that no load balancer knows, as infra/aws does."""
-    ecs = server.client("ecs")
-    network = {"subnets": list(room.subnets), "securityGroups": list(room.security_groups)}
-    ecs.create_service(
-        cluster=room.cluster,
-        serviceName=name,
-        taskDefinition=first_definition(ecs, room, name),
-        desiredCount=0,
-        launchType="FARGATE",
-        networkConfiguration={"awsvpcConfiguration": network},
-        deploymentConfiguration={"deploymentCircuitBreaker": {"enable": True, "rollback": True}},
-    )
-
-
-@dataclass
-class Opens:
-    """How the environment of some settings is opened under a lease."""
-
-    app: App
-    home: Any
-    settings: EnvironmentSettings
-
-    def __call__(self, sequence, *, app=None, **policy):
-        app = app or self.app
-        environment = app.environments["production"].model_copy(update=policy)
-        return open_ecs(app, environment, self.settings, sequence=sequence, home=self.home).target
-
-
-@pytest.fixture(scope="class")
-def place(server, room, balancer, home, app, relay, deployer):
-    @contextmanager
-    def new():
-        name = f"shop-{secrets.token_hex(3)}"
-        way = make_way(balancer, name)
-        make_service(server, room, way, deployer)
-        make_worker(server, room, f"{name}-worker")
-        told = {"service": name, "port": 8000, **way.groups}
-        told |= {"production_rule": way.rules["production"], "test_rule": way.rules["test"]}
-        service = {
-            "cluster": room.cluster,
-            "task_subnets": list(room.subnets),
-            "task_security_groups": list(room.security_groups),
-            "execution_role": room.execution_role,
-            "log_group": room.log_group,
-            "bucket": room.bucket,
-            "traffic_role": ROLE,
-            "codedeploy_app": APPLICATION,
-            "codedeploy_hook": relay.function,
-            "codedeploy_queue": relay.queue,
-            "url": way.url,
-            "test_url": way.test_url,
-            "services": {"web": told, "worker": {"service": f"{name}-worker", "port": None}},
-        }
-        settings = EnvironmentSettings(
-            app=name,
-            environment="production",
-            registry=own_registry(home),
-            aws=server.account(),
-            outputs={"service": service},
-            secrets={"TOKEN": SecretStr(CANARY)},
-        )
-        yield Opens(app, home, settings), way
-        Opens(app, home, settings)(10**6).remove()
-        for service in (name, f"{name}-worker"):
-            server.client("ecs").delete_service(cluster=room.cluster, service=service, force=True)
-        way.remove()
-
-    return new
-
-
-@pytest.fixture
-def shop(place):
-    with place() as found:
-        yield found
-
-
-@pytest.fixture
-def target(shop):
-    return shop[0]
-
-
-@pytest.fixture
-def way(shop):
-    return shop[1]
-
-
-@pytest.fixture(scope="class")
-def settled(app, place, release):
-    with place() as (opens, _):
-        opens(1).stage(app, release(1))
-        opens(1).shift(release(1), 100)
-        opens(1).retire(release(1))
-        yield opens
-
-
-@pytest.fixture
-def live(settled, release):
-    first = release(1)
-    lease = settled(0).observe().sequence
-    yield Live(settled.settings, first, lambda sequence: settled(lease + sequence))
-    last = settled(lease + 9)
-    for slot in last.observe().slots:
-        if slot.release not in (None, first):
-            last.withdraw(slot.release)
-    assert [(slot.release, slot.weight) for slot in last.observe().slots if slot.release] == [(first, 100)]
 
 
 class ServicesContract(TargetContract):
@@ -394,15 +163,6 @@ def test_what_somebody_else_deploys_is_named_before_anything_starts(app, target,
 
     assert target(2).observe().live.release == first
     assert json.loads(target(2).ask("/version")[0].body)["digest"] == first.images["web"].digest
-
-
-@pytest.fixture
-def released(app, target, release):
-    """An environment in which the first release is live."""
-    target(1).stage(app, release(1))
-    target(1).shift(release(1), 100)
-    target(1).retire(release(1))
-    return target
 
 
 def patiently(act):
