@@ -1,4 +1,4 @@
-"""CloudWatch: alarms that are made of alarms; nobody evaluates them."""
+"""CloudWatch: alarms, and those that are made of alarms, as they were put."""
 
 import re
 from collections.abc import Iterable
