@@ -264,6 +264,39 @@ def test_a_deployment_that_a_person_stops_in_the_console_is_told_as_what_it_is(
 
 @BOTH
 @pytest.mark.long
+def test_a_release_whose_tasks_somebody_took_away_is_no_success(app, released, way, release, server, room, deployer):
+    second = release(2)
+    released(2).stage(app, second)
+    released(2).shift(second, 100)
+    server.client("ecs").update_service(cluster=room.cluster, service=way.name, desiredCount=0)
+    waited(lambda: not released(2).tasks.of_service(way.name))
+
+    with pytest.raises(ReleaseUnhealthy, match="web-1 has ended"):
+        released(2).confirm(second)
+    end = released(2).withdraw(second)
+
+    assert [(slot.release, slot.weight) for slot in end.slots if slot.release] == [(release(1), 100)]
+    waited(lambda: [one.is_running for one in released(2).tasks.of_service(way.name)] == [True])
+
+
+@pytest.mark.long
+def test_a_release_that_somebody_elses_deployment_took_the_place_of_is_no_success(
+    app, released, way, release, server, room
+):
+    second, ecs = release(2), server.client("ecs")
+    released(2).stage(app, second)
+    released(2).shift(second, 100)
+    by_hand = first_definition(ecs, room, way.name)
+    ecs.update_service(cluster=room.cluster, service=way.name, taskDefinition=by_hand)
+
+    with pytest.raises(ReleaseUnhealthy, match=r"ECS took the deployment of .* back: .*another one was started"):
+        released(2).confirm(second)
+    with pytest.raises(ReleaseUnhealthy, match=r"ECS took the deployment of .* back"):
+        released(2).settle(second)
+
+
+@BOTH
+@pytest.mark.long
 def test_with_headway_gone_for_good_aws_goes_back_by_itself(app, released, way, release, deployer):
     second = release(2)
     policy = {"watch": Watch(seconds=0, longer_seconds=0)}  # so that a hook waits for 15 minutes of AWS
