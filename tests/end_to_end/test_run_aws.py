@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 from collections.abc import Iterator
+from contextlib import ExitStack
 
 import boto3
 import httpx
@@ -28,6 +29,7 @@ pytestmark = [
 ]
 LOCAL = {"aws_access_key_id": "local", "aws_secret_access_key": "local", "region_name": "us-east-1"}
 SCRIPT = ROOT / "infra" / "run-aws.sh"
+BOTH = ("aws-staging", "aws-production")  # the first by CodeDeploy, the second by ECS itself
 ON_AWS = {"HEADWAY_STORE": "s3://taskmanager-evidence/headway", "HEADWAY_REGISTRY": "ecr://"}
 
 
@@ -88,7 +90,7 @@ def token_of(delivered: Delivered, environment: str) -> str:
 
 def test_the_release_runs_in_both_environments_by_the_digest_that_ecr_has(delivered: Delivered) -> None:
     images = delivered.client("ecr").describe_images(repositoryName="taskmanager/backend")["imageDetails"]
-    urls = [url_of(delivered, name) for name in ("aws-staging", "aws-production")]
+    urls = [url_of(delivered, name) for name in BOTH]
     pages = [httpx.get(url, trust_env=False) for url in urls]
     versions = [httpx.get(f"{url}/version", trust_env=False).json() for url in urls]
 
@@ -104,25 +106,29 @@ def test_a_second_release_and_its_rollback_cost_no_user_a_request_and_leave_noth
     page = delivered.project.folder / "frontend" / "public" / "index.html"
     page.write_text(page.read_text().replace("</body>", "<!-- the second --></body>"))
     before = delivered.project.git("rev-parse", "HEAD")
-    second, url = delivered.project.commit("Say that this is the second"), url_of(delivered, "aws-production")
+    second, urls = delivered.project.commit("Say that this is the second"), [url_of(delivered, one) for one in BOTH]
 
-    def revision() -> str:
-        return str(httpx.get(f"{url}/version", trust_env=False).json()["revision"])
+    def revisions() -> list[str]:
+        return [str(httpx.get(f"{url}/version", trust_env=False).json()["revision"]) for url in urls]
 
-    with load(f"{url}/version") as api, load(f"{url}/") as pages:
+    with ExitStack() as users:
+        loads = {
+            f"{url}{path}": users.enter_context(load(f"{url}{path}", 1)) for url in urls for path in ("/version", "/")
+        }
         released = delivered.headway("run", "--environment", "aws-production")
-        live = revision()
-        back = delivered.headway("rollback", "--environment", "aws-production")
-        again = revision()
+        live = revisions()
+        back = [delivered.headway("rollback", "--environment", name) for name in BOTH]
+        again = revisions()
     plan = delivered.headway("plan", "--environment", "aws-production")
 
-    assert released.returncode == 0, released.stdout + released.stderr
-    assert back.returncode == 0, back.stdout + back.stderr
-    assert (live, again) == (second, before)
-    for came in (api, pages):
-        assert {one.split()[0] for one in came} == {"200"}, came
+    for done in (released, *back):
+        assert done.returncode == 0, done.stdout + done.stderr
+    assert (live, again) == ([second] * 2, [before] * 2)
+    for where, came in loads.items():
+        assert {one.split()[0] for one in came} == {"200"}, (where, came)
         assert came.total() > 100
-    assert "infrastructure of aws-production: nothing changes" in plan.stdout, plan.stdout + plan.stderr
+    for name in BOTH:
+        assert f"infrastructure of {name}: nothing changes" in plan.stdout, plan.stdout + plan.stderr
 
 
 def test_a_plan_after_it_changes_nothing_and_a_second_run_has_nothing_to_do(delivered: Delivered) -> None:
@@ -130,7 +136,7 @@ def test_a_plan_after_it_changes_nothing_and_a_second_run_has_nothing_to_do(deli
     again = delivered.headway("run", "--environment", "aws-production")
     checked = delivered.headway("check", "--environment", "aws-production")
 
-    for name in ("aws-staging", "aws-production"):
+    for name in BOTH:
         assert f"infrastructure of {name}: nothing changes" in plan.stdout, plan.stdout + plan.stderr
     assert (again.returncode, "unchanged" in again.stdout) == (0, True), again.stdout + again.stderr
     assert checked.returncode == 0, checked.stdout + checked.stderr

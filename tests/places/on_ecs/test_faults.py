@@ -23,7 +23,7 @@ PATIENT_SECONDS, FIRST_SEQUENCE = 180.0, 2
 ASKED = {
     "ecs": "UpdateService|.*ServiceDeployments?|DescribeServices|DescribeServiceRevisions|.*TaskDefinitions?|ListTasks",
     "codedeploy": ".*",
-    "elbv2": "DescribeRules",
+    "elasticloadbalancing": "DescribeRules",
     "sqs": "ReceiveMessage|DeleteMessage",
 }
 BOTH = pytest.mark.parametrize("deployer", ["ecs", "codedeploy"])
