@@ -11,7 +11,7 @@ from delivery.aws.failures import aws_errors
 from delivery.aws.rollouts import Asked
 from delivery.aws.service_describing import container_of, define
 from delivery.aws.service_look import ServiceLook
-from delivery.aws.service_staging import until_staged
+from delivery.aws.service_staging import until_staged, until_tested
 from delivery.aws.service_ways import ServiceWay
 from delivery.aws.slot_secret import forget, secret_of
 from delivery.aws.starting import family_of
@@ -46,6 +46,7 @@ class EcsServices(ServiceLook):
             for service in level:
                 until_staged(self, starter, own, self.ways.of(service), slot)
         self.check_served(own)
+        until_tested(self, own)
         return next(one for one in self.observe().slots if one.colour == own)
 
     def shift(self, release: Release, percent: int) -> TargetState:

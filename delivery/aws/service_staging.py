@@ -1,12 +1,13 @@
 """Waiting for a release's tasks of one service: until they are healthy, or as long as nothing says they never will."""
 
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 
 from delivery.aws.derived_definition import main_container
-from delivery.aws.instances import Instance
-from delivery.aws.questions import is_well
+from delivery.aws.instances import Instance, routes_of
+from delivery.aws.questions import ask_at, is_well
 from delivery.aws.service_look import ServiceLook
 from delivery.aws.service_ways import ServiceWay
 from delivery.aws.starting import Starter, unhealthy
@@ -14,9 +15,10 @@ from delivery.aws.target_record import SlotRecord, TargetRecord
 from delivery.aws.tasks import AROUND_SECONDS, Task
 from delivery.errors import HeadwayError, Rejected, ReleaseUnhealthy
 from delivery.ports.slots import Colour
+from delivery.traffic.served import as_version, routed_to, version_problem
 from delivery.waiting import until
 
-BETWEEN_SECONDS = 1.0
+BETWEEN_SECONDS, TESTED_SECONDS = 1.0, 60.0
 ILL, UNABLE = "failed ELB health checks", "unable to place a task"
 # Who stopped a task for a reason of his own: the service starts another one.
 NO_FAULT = ("Scaling activity initiated", "Task stopped by user")
@@ -57,6 +59,37 @@ def until_staged(look: ServiceLook, starter: Starter, colour: Colour, way: Servi
         raise Rejected(f"{way.name} was not healthy yet when the release was given up")
     if not found:
         raise ReleaseUnhealthy(f"the deployment of {way.service} was not ready within {seconds:g} s")
+
+
+def until_tested(look: ServiceLook, colour: Colour) -> None:
+    """Return when the test listener serves a slot: a load balancer needs seconds for what it was told.
+
+    Services that tell their version there are asked. Raises ReleaseUnhealthy when another one answers for a minute.
+    """
+    slot = look.record().slots[colour]
+    routes, found = routes_of(slot.services), dict[str, str]()
+    asked = [
+        one for one in look.instances_of(colour) if one.number == 1 and one.file.version and _is_reached(one, routes)
+    ]
+
+    def served() -> bool:
+        for one in asked:
+            path, sha = str(one.file.version), one.release.revision.sha
+            told = as_version(ask_at(look.ways.test_url, path, host=_host_of(one)))
+            found[path] = version_problem(told, path, digest=one.digest, revision=sha)
+        return not any(found.values())
+
+    if not until(served, seconds=TESTED_SECONDS, every=BETWEEN_SECONDS, unless=look.given_up.is_set):
+        problem = next((problem for problem in found.values() if problem), "does not answer")
+        raise ReleaseUnhealthy(f"{look.ways.test_url}, where testers reach it, {problem}")
+
+
+def _is_reached(one: Instance, routes: Mapping[str, str]) -> bool:
+    return routed_to(str(one.file.version), routes, _host_of(one)) == one.service
+
+
+def _host_of(one: Instance) -> str:
+    return one.file.public_host if one.file.hosts else ""
 
 
 def _check_none_stopped(look: ServiceLook, starter: Starter, colour: Colour, way: ServiceWay, slot: SlotRecord) -> None:

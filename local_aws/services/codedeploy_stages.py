@@ -35,6 +35,7 @@ class Position:
     percent: float = 0
     minutes: float = 0
     hook: str = ""
+    ends: bool = False  # what it replaced is stopped
 
 
 @dataclass(frozen=True)
@@ -123,7 +124,7 @@ def _positions(plan: Plan) -> tuple[Position, ...]:
             found += [Position(event, percent=percent, minutes=minutes) for percent, minutes in plan.steps]
         elif event not in HOOKS or event in plan.hooks:
             found.append(Position(event, hook=plan.hooks.get(event, "")))
-    return (*found, Position(wait=TERMINATION, minutes=plan.termination_minutes))
+    return (*found, Position(wait=TERMINATION, minutes=plan.termination_minutes), Position(ends=True))
 
 
 def here(plan: Plan, progress: Progress) -> Position:
@@ -140,7 +141,7 @@ def wanted(plan: Plan, progress: Progress) -> Wanted:
         return Wanted(plan.blue_tasks, 0, 0, 0)
     if progress.rolls_back:
         return Wanted(plan.blue_tasks, 0 if progress.is_away else plan.green_tasks, 0, 0)
-    if progress.status == "Succeeded":
+    if progress.status == "Succeeded" or here(plan, progress).ends:
         return Wanted(0, plan.green_tasks, 100, 100)
     passed = plan.positions[: progress.position + 1]
     events = [one.event for one in passed]
@@ -179,7 +180,9 @@ def advance(plan: Plan, progress: Progress, world: World, draw: Callable[[], str
             return progress
         message = "The ECS service cannot reach a steady state: its tasks are not healthy"
         return fail(plan, progress, world.now, "HEALTH_CONSTRAINTS", message)
-    skips = now.wait == TERMINATION and progress.continued == TERMINATION
+    if now.ends and world.blue_tasks:
+        return progress
+    skips = bool(now.wait) and progress.continued == now.wait
     if not world.is_shared or (waited < now.minutes and not skips):
         return progress
     if progress.position + 1 < len(plan.positions):

@@ -14,7 +14,7 @@ def told(one: Deployment) -> dict[str, Any]:
 
     https://docs.aws.amazon.com/codedeploy/latest/APIReference/API_DeploymentInfo.html
     """
-    progress = one.progress
+    progress, at = one.progress, here(one.plan, one.progress)
     moments = {"startTime": progress.started, "completeTime": progress.finished}
     found: dict[str, Any] = {
         **{name: one.asked[name] for name in ASKED},
@@ -26,7 +26,7 @@ def told(one: Deployment) -> dict[str, Any]:
         "createTime": one.created,
         **{name: _moment(at) for name, at in moments.items() if at},
         "computePlatform": "ECS",
-        "instanceTerminationWaitTimeStarted": here(one.plan, progress).wait == TERMINATION,
+        "instanceTerminationWaitTimeStarted": at.wait == TERMINATION or at.ends,
         "blueGreenDeploymentConfiguration": one.group.blue_green_deployment_configuration,
         "loadBalancerInfo": one.group.load_balancer_info,
         "deploymentStyle": one.group.deployment_style,

@@ -140,7 +140,8 @@ def delete_service(self: EC2ContainerServiceResponse) -> ActionResult:
             one.progress = replace(one.progress, status="STOPPED", reason="Service was deleted")
     if controlled := by_codedeploy.open_deployment(service.arn):
         why = "The ECS service was deleted"
-        controlled.progress = stop(controlled.plan, controlled.progress, time.time(), why, goes_back=False)
+        ended = stop(controlled.plan, controlled.progress, time.time(), why, goes_back=False)
+        controlled.progress = replace(ended, rolls_back=False)
     for task_set in sets_of(service.arn):
         task_set.count = 0
     _tell_counts(service)

@@ -47,7 +47,7 @@ def journey(plan, progress=None, seconds=10_000, every=10, answer="Succeeded", g
     for now in range(1000, 1000 + seconds, every):
         progress = advance(plan, progress, world_of(plan, progress, now, **more), draw)
         at, asked = here(plan, progress), wanted(plan, progress)
-        if progress.status not in OVER and (not seen or seen[-1] != (at.event or at.wait, asked.percent)):
+        if progress.status not in OVER and not at.ends and (not seen or seen[-1] != (at.event or at.wait, asked.percent)):
             seen.append((at.event or at.wait, asked.percent))
         if progress.status in OVER and (not progress.rolls_back or progress.is_back):
             break
@@ -115,6 +115,17 @@ def test_one_that_waits_to_be_continued_serves_testers_alone_and_is_ready():
 
     assert waiting.status == "Ready"
     assert wanted(plan, waiting) == replace(wanted(plan, waiting), percent=0, test_percent=100, green_tasks=2)
+
+
+@pytest.mark.parametrize("wait", [READY, TERMINATION])
+def test_a_wait_that_somebody_ends_is_over_at_once(wait):
+    plan = plan_of(ready_minutes=30, termination_minutes=30)
+    _, waiting = journey(plan, goes_on=() if wait == READY else (READY,), seconds=500)
+
+    now = advance(plan, replace(waiting, continued=wait), world_of(plan, waiting, 2000), draw)
+
+    assert here(plan, waiting).wait == wait
+    assert here(plan, now).wait != wait or now.status == "Succeeded"
 
 
 def test_one_that_nobody_continues_is_stopped_and_goes_back():

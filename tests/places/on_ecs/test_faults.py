@@ -26,7 +26,7 @@ ASKED = {
     "elasticloadbalancing": "DescribeRules",
     "sqs": "ReceiveMessage|DeleteMessage",
 }
-BOTH = pytest.mark.parametrize("deployer", ["ecs", "codedeploy"])
+BOTH = pytest.mark.parametrize("deployer", ["ecs", "codedeploy"], scope="class")
 
 
 @dataclass

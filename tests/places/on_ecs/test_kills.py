@@ -35,7 +35,7 @@ def killed(released, release, tmp_path):
     return end
 
 
-@pytest.mark.parametrize("deployer", ["ecs", "codedeploy"])
+@pytest.mark.parametrize("deployer", ["ecs", "codedeploy"], scope="class")
 @pytest.mark.parametrize("number", range(1, KILLS + 1))
 def test_a_release_whose_process_was_killed_is_whole_or_gone_after_recovery(
     number, deployer, released, killed, way, release, tmp_path, record_property

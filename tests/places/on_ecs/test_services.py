@@ -55,7 +55,7 @@ class TestByCodeDeploy(ServicesContract):
     DEPLOYER = "codedeploy"
 
 
-BOTH = pytest.mark.parametrize("deployer", ["ecs", "codedeploy"])
+BOTH = pytest.mark.parametrize("deployer", ["ecs", "codedeploy"], scope="class")
 NAMES = {"ecs": "ECS", "codedeploy": "CodeDeploy"}
 
 
@@ -141,7 +141,7 @@ def test_a_canary_that_is_withdrawn_leaves_as_many_old_tasks_with_all_users(app,
     assert set(came) <= {"200 1", "200 2"}
 
 
-@pytest.mark.parametrize("deployer", ["ecs", pytest.param("codedeploy", marks=pytest.mark.long)])
+@pytest.mark.parametrize("deployer", ["ecs", pytest.param("codedeploy", marks=pytest.mark.long)], scope="class")
 def test_a_release_whose_container_exits_is_told_with_its_reason_and_last_lines_in_seconds(app, target, release):
     with pytest.raises(ReleaseUnhealthy, match=r"web 1 of release \w+ ended with exit code 1; .*\n(.*\n)*out of luck"):
         target(1).stage(app, release(2, kind="crashing"))
