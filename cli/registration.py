@@ -40,6 +40,7 @@ def register(prefect: Orchestrator, registry: str) -> None:
             client.create_work_pool(WorkPoolCreate(name=POOL, type=ProcessWorker.type, base_job_template=template))
     settings = {"HEADWAY_VERSION": fingerprint, "HEADWAY_PYTHON": sys.executable}
     described = prefect.home.root / "daemons" / "deployments.yaml"
+    described.parent.mkdir(parents=True, exist_ok=True)  # of a server elsewhere nothing was started here yet
     described.write_text(with_variables(file.read_text(), environment))
     run(
         [sys.executable, "-P", "-m", "prefect", "--no-prompt", "deploy", "--all", "--prefect-file", str(described)],

@@ -196,6 +196,8 @@ class EcsServices(ServiceLook):
         settled = record.slots[colour]
         if self.record().shares.get(colour, 0) == 100:
             return
+        for name, definition in settled.definitions.items():  # it was sent back, which takes until its tasks are gone
+            self.rollouts(self.ways.of(name)).until_back(self.ways.of(name), definition)
         self._forget(colour)
         self.stage(self.app, settled.release)
         self.shift(settled.release, 100)

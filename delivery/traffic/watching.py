@@ -18,6 +18,7 @@ from delivery.ports.slots import Colour, other
 from delivery.spec.environments import Watch
 from delivery.traffic.verdict import SURE, VERY_SURE, is_surely_within, judge
 
+AT_ONCE = 20
 MOST_SAMPLES = 300  # a picture shows no more
 
 
@@ -109,9 +110,11 @@ class TrafficWatch:
         while True:
             now = self.clock.now()
             last, passed = now >= deadline, (now - self._began) / seconds if seconds else 1.0
+            verdict: Verdict
             try:
-                live, baseline = self._counts(passed)
-                verdict, reason = self._judge(live, baseline, level if last else VERY_SURE)
+                fault = self.fault()  # first: whoever asks instances that are gone waits for each answer
+                live, baseline = (live, baseline) if fault else self._counts(passed)
+                verdict, reason = self._judge(fault, live, baseline, level if last else VERY_SURE)
             except (Transient, OSError) as error:
                 verdict, reason = "inconclusive", f"the counters could not be read: {error}"
             self._sample(live, baseline, deadline - self._began)
@@ -122,22 +125,23 @@ class TrafficWatch:
                 return _Seen(live, baseline, verdict, reason)
             self.clock.wait(min(self.window.interval_seconds, deadline - now))
 
-    def _judge(self, live: SlotCounts, baseline: SlotCounts, level: float) -> tuple[Verdict, str]:
-        if fault := self.fault():
+    def _judge(self, fault: str, live: SlotCounts, baseline: SlotCounts, level: float) -> tuple[Verdict, str]:
+        if fault:
             return "unhealthy", fault
         return judge(self.window, live, baseline, level=level)
 
     def _counts(self, passed: float) -> tuple[SlotCounts, SlotCounts]:
         """Return what the watched slot and the other one were asked by users and, below the floor, by probes.
 
-        Probes go to both slots alike, so that both are judged by the same questions.
+        Probes go to both slots alike, so that both are judged by the same questions; never so many at once that the
+        next look, at a fault and at the clock, would be far away.
         """
         seen = self.metrics.read()
         floor = math.ceil(self.window.min_requests * passed)
         for colour in (self.colour, other(self.colour)):
             known = seen[colour].answers + self._asked.get(colour, SlotCounts()).requests
             if known < floor:
-                came = self.probes.ask(colour, floor - known)
+                came = self.probes.ask(colour, min(floor - known, max(AT_ONCE, self.window.min_requests)))
                 self._asked[colour] = self._asked.get(colour, SlotCounts()).plus(came)
         live, baseline = (
             seen[colour].plus(self._asked.get(colour, SlotCounts())) for colour in (self.colour, other(self.colour))

@@ -30,7 +30,12 @@ pytestmark = [
 LOCAL = {"aws_access_key_id": "local", "aws_secret_access_key": "local", "region_name": "us-east-1"}
 SCRIPT = ROOT / "infra" / "run-aws.sh"
 BOTH = ("aws-staging", "aws-production")  # the first by CodeDeploy, the second by ECS itself
-ON_AWS = {"HEADWAY_STORE": "s3://taskmanager-evidence/headway", "HEADWAY_REGISTRY": "ecr://"}
+# Time goes slower than is usual here: a hook of AWS waits for a quarter of an hour, and so may a machine that is busy.
+ON_AWS = {
+    "HEADWAY_STORE": "s3://taskmanager-evidence/headway",
+    "HEADWAY_REGISTRY": "ecr://",
+    "HEADWAY_LOCAL_AWS_MINUTE": "15",
+}
 
 
 class Delivered:

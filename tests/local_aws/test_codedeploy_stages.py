@@ -47,7 +47,11 @@ def journey(plan, progress=None, seconds=10_000, every=10, answer="Succeeded", g
     for now in range(1000, 1000 + seconds, every):
         progress = advance(plan, progress, world_of(plan, progress, now, **more), draw)
         at, asked = here(plan, progress), wanted(plan, progress)
-        if progress.status not in OVER and not at.ends and (not seen or seen[-1] != (at.event or at.wait, asked.percent)):
+        if (
+            progress.status not in OVER
+            and not at.ends
+            and (not seen or seen[-1] != (at.event or at.wait, asked.percent))
+        ):
             seen.append((at.event or at.wait, asked.percent))
         if progress.status in OVER and (not progress.rolls_back or progress.is_back):
             break
