@@ -7,14 +7,16 @@ are of.
 import io
 import json
 import os
-import subprocess
 import sys
 import tempfile
 import zipfile
+from pathlib import Path
 from typing import Any
 
 from moto.awslambda.models import LambdaFunction, lambda_backends
 
+from delivery.errors import HeadwayError
+from delivery.programs.run import run
 from local_aws.installation import current
 from local_aws.own_client import KEYS
 
@@ -37,25 +39,23 @@ def call(account: str, region: str, name: str, event: dict[str, Any]) -> str:
         with zipfile.ZipFile(io.BytesIO(found.code_bytes)) as code:
             code.extractall(folder)
         try:
-            done = subprocess.run(  # whose function it is made it
+            run(
                 [sys.executable, "-c", LAUNCH, str(found.handler)],
-                input=json.dumps(event),
-                cwd=folder,
+                timeout_seconds=SECONDS,
+                cwd=Path(folder),
                 env=_environment(found, region),
-                capture_output=True,
-                text=True,
-                timeout=SECONDS,
-                check=False,
+                stdin=json.dumps(event),
             )
-        except subprocess.TimeoutExpired:
-            return f"Task timed out after {SECONDS} seconds"
-    return "" if done.returncode == 0 else done.stderr.strip()[-2000:]
+        except HeadwayError as error:
+            return str(error)
+    return ""
 
 
-def _environment(found: LambdaFunction, region: str) -> dict[str, str]:
-    """Return what a function sees: nothing of whoever started the local AWS."""
+def _environment(found: LambdaFunction, region: str) -> dict[str, str | None]:
+    """Return what a function sees: no credentials of whoever started the local AWS."""
+    nobodys = {name: None for name in os.environ if name.startswith(("AWS_", "PREFECT_", "HEADWAY_", "PYTHON"))}
     return {
-        "PATH": os.environ.get("PATH", ""),
+        **nobodys,
         "AWS_ENDPOINT_URL": current().url,
         "AWS_REGION": region,
         "AWS_DEFAULT_REGION": region,

@@ -34,7 +34,7 @@ class Relay:
 
 def make_relay(client: Client, name: str, package: bytes | None = None) -> Relay:
     """Make the relay; `package` is another program for it."""
-    trust = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": "lambda.amazonaws.com"}}
+    trust = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"AWS": "arn:aws:iam::123456789012:root"}}
     policy = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
     role = client("iam").create_role(RoleName=name, AssumeRolePolicyDocument=policy)["Role"]["Arn"]
     queue = client("sqs").create_queue(QueueName=name)["QueueUrl"]
