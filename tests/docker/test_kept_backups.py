@@ -63,9 +63,9 @@ class Place:
 
     def sql(self, script, database="shop", user="app"):
         argv = ["psql", "-XqAt", "-v", "ON_ERROR_STOP=1", "-U", user, "-d", database, "-c", script]
-        done = self.container.exec_run(argv)
-        assert done.exit_code == 0, done.output
-        return done.output.decode().strip()
+        code, said, errors = run_in(self.container, argv)  # the engine's own loses what is said at once
+        assert code == 0, errors
+        return said.strip()
 
     def restore(self, backup, into):
         access = self.ensure(anew=True)
