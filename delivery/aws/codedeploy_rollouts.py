@@ -16,11 +16,9 @@ from delivery.aws.access import AwsAccess
 from delivery.aws.app_spec import app_spec, definition_in
 from delivery.aws.deployment_config import AT_ONCE, config_of
 from delivery.aws.failures import aws_errors, code_of
-from delivery.aws.rollouts import BETWEEN_SECONDS, STEP_SECONDS, Asked, Goal, Rollout, Rollouts
+from delivery.aws.rollouts import STEP_SECONDS, Asked, Goal, Rollout, Rollouts
 from delivery.aws.service_ways import ServiceWay, Ways
-from delivery.errors import ReleaseUnhealthy, Transient
 from delivery.spec.environments import Environment
-from delivery.waiting import until
 
 OPEN = ("Created", "Queued", "InProgress", "Baking", "Ready")
 READY, TERMINATION, HOOK = "READY_WAIT", "TERMINATION_WAIT", "AfterAllowTraffic"
@@ -88,7 +86,7 @@ class CodeDeployRollouts(Rollouts):
         if not (newest and newest.definition == definition and newest.has_held):
             self._create(way, definition, asked)
         if not before:
-            self._until_ready(way, definition)
+            self._on(way, definition, lambda now: now.is_staged, "users", STEP_SECONDS)
             self._scale(way, asked.count)
 
     def _create(self, way: ServiceWay, definition: str, asked: Asked) -> None:
@@ -123,17 +121,6 @@ class CodeDeployRollouts(Rollouts):
                 if code_of(error) != "DeploymentConfigAlreadyExistsException":
                     raise
         return name
-
-    def _until_ready(self, way: ServiceWay, definition: str) -> None:
-        def look() -> bool:
-            now = self.find(way, definition)
-            if now is None or not now.has_held:
-                why = now.reason if now else "gone"
-                raise ReleaseUnhealthy(f"CodeDeploy took the deployment of {way.service} back: {why}")
-            return now.is_staged
-
-        if not until(look, seconds=STEP_SECONDS, every=BETWEEN_SECONDS):
-            raise Transient(f"the deployment of {way.service} was not ready within {STEP_SECONDS:g} s")
 
     def newest(self, way: ServiceWay) -> list[Rollout]:
         """Return the last deployments of a service, the newest first, without those by which CodeDeploy went back."""

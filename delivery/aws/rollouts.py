@@ -129,6 +129,10 @@ class Rollouts(ABC):
         now = self.find(way, definition)
         return now is None or not now.is_active
 
+    def taken_back(self, way: ServiceWay, found: Rollout | None) -> str:
+        """Say that a deployment was taken back, by whom, and why."""
+        return f"{self.mover} took the deployment of {way.service} back: {found.reason if found else 'gone'}"
+
     def unless_past(self, act: Callable[..., object], **asked: object) -> None:
         """Ask for something that a deployment which went on, or ended, meanwhile has no use for.
 
@@ -152,8 +156,7 @@ class Rollouts(ABC):
             if now is None and self.runs(way, definition):  # since long before the deployments that AWS remembers
                 return True
             if now is None or not now.has_held:
-                why = now.reason if now else "gone"
-                raise ReleaseUnhealthy(f"{self.mover} took the deployment of {way.service} back: {why}")
+                raise ReleaseUnhealthy(self.taken_back(way, now))
             if now.has_succeeded or is_there(now):
                 return True
             self.go_on(way, now, goal)

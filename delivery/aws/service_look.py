@@ -53,11 +53,13 @@ class ServiceLook(EcsVerbs):
         if not found.slots:
             return found
         way = self.entrance(found)
-        groups, weights = self.rollouts(way).groups(way), self.weights(way)
-        shares: dict[Colour, int] = {}
-        for colour, slot in found.slots.items():
-            shares[colour] = weights.get(groups.get(slot.definitions.get(way.name, ""), ""), 0)
-        return found.model_copy(update={"shares": shares})
+        groups, weights = self._groups_of(found, way), self.weights(way)
+        return found.model_copy(update={"shares": {one: weights.get(groups[one], 0) for one in found.slots}})
+
+    def _groups_of(self, record: TargetRecord, way: ServiceWay) -> dict[Colour, str]:
+        """Return slot → the target group its tasks of a service are in; empty for one that has none."""
+        groups = self.rollouts(way).groups(way)
+        return {colour: groups.get(one.definitions.get(way.name, ""), "") for colour, one in record.slots.items()}
 
     def instances(self, record: TargetRecord) -> list[Instance]:
         """Return the tasks of both slots, numbered in the order in which they were made."""
@@ -76,10 +78,8 @@ class ServiceLook(EcsVerbs):
     def metrics(self, record: TargetRecord) -> Metrics:
         """Return what CloudWatch counts of the service that users reach first."""
         way = self.entrance(record)
-        groups = self.rollouts(way).groups(way)
-        known = {colour: groups.get(slot.definitions.get(way.name, ""), "") for colour, slot in record.slots.items()}
         balancer = "/".join(way.production_rule.partition(":listener-rule/")[2].split("/")[:3])
-        named = {colour: group for colour, group in known.items() if group}
+        named = {colour: group for colour, group in self._groups_of(record, way).items() if group}
         return CloudWatchMetrics(self.access.client("cloudwatch"), balancer, named)
 
     def fault(self, colour: Colour) -> str:
@@ -88,7 +88,7 @@ class ServiceLook(EcsVerbs):
             way = self.ways.of(name)
             found = self.rollouts(way).find(way, definition)
             if found and not found.has_held:
-                return f"{self.rollouts(way).mover} took the deployment of {way.service} back: {found.reason}"
+                return self.rollouts(way).taken_back(way, found)
         return super().fault(colour)
 
     def ask(self, path: str, release: Release | None = None, service: str | None = None) -> tuple[Answer, ...]:

@@ -37,7 +37,7 @@ def until_staged(look: ServiceLook, starter: Starter, colour: Colour, way: Servi
     def ready() -> bool:
         now = rollouts.find(way, definition)
         if now is not None and not now.has_held:
-            raise ReleaseUnhealthy(f"{rollouts.mover} took the deployment of {way.service} back: {now.reason}")
+            raise ReleaseUnhealthy(rollouts.taken_back(way, now))
         own = [one for one in look.instances(alone) if one.service == way.name]
         for one in own:
             if one.task.is_running:
