@@ -100,7 +100,7 @@ def target_looks(app: App, settings: EnvironmentSettings) -> tuple[Look, ...]:
         return ()
     from delivery.aws.preflight import target_looks
 
-    return target_looks(environment.target, settings, environment.keep_warm_seconds)
+    return target_looks(environment, settings)
 
 
 def open_infrastructure(

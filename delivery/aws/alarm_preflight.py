@@ -26,7 +26,9 @@ def check_alarms(access: AwsAccess, names: Sequence[str], deployer: str) -> str:
         told = client.describe_alarms(AlarmNames=list(names), AlarmTypes=["MetricAlarm", "CompositeAlarm"])
     states = {one["AlarmName"]: one["StateValue"] for kind in ("MetricAlarms", "CompositeAlarms") for one in told[kind]}
     if missing := [name for name in names if name not in states]:
-        raise Misconfigured(OUTPUT, f"there is no alarm {', '.join(missing)}", next_step="headway run makes them")
+        raise Misconfigured(
+            OUTPUT, f"there is no alarm {', '.join(missing)}", next_step="headway run makes those of the infrastructure"
+        )
     loud = [name for name, state in states.items() if state == "ALARM"]
     if loud and deployer == "codedeploy":
         step = "mend what it tells of, or set stop_on_alarms: false"

@@ -9,7 +9,7 @@ from delivery.aws.ecs_host import EcsHost
 from delivery.aws.ecs_services import EcsServices
 from delivery.aws.jobs import EcsJobs
 from delivery.aws.rds import RdsDatabase
-from delivery.aws.stack_outputs import database_settings, task_settings
+from delivery.aws.stack_outputs import database_settings, is_known, task_settings
 from delivery.errors import Misconfigured
 from delivery.home import Home
 from delivery.ports.aws_account import AwsAccount
@@ -124,7 +124,7 @@ def open_ecs(
     registry = settings.registry or Registry(partial(_no_registry, settings.environment))
     jobs: EcsJobs | NotYet = NotYet(settings.environment)
     database: RdsDatabase | NotYet = NotYet(settings.environment)
-    if all(name in settings.outputs for name in target.needed_outputs(database=has_database)):
+    if is_known(target, settings, database=has_database):
         migrating = access.in_phase("migrate")
         jobs = EcsJobs(migrating, task_settings(target, settings), settings)
         if has_database:

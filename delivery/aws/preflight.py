@@ -16,6 +16,7 @@ from delivery.ports.aws_account import PHASES, AwsAccount
 from delivery.ports.preflight import Look
 from delivery.ports.settings import EnvironmentSettings
 from delivery.spec.ecs_target import EcsTarget
+from delivery.spec.environments import Environment
 
 FARGATE_VCPUS = "L-3032A538"  # "Fargate On-Demand vCPU resource count"
 
@@ -31,16 +32,32 @@ def account_looks(account: AwsAccount, whose: str) -> tuple[Look, ...]:
     return tuple(looks)
 
 
-def target_looks(target: EcsTarget, settings: EnvironmentSettings, kept_seconds: float) -> tuple[Look, ...]:
+def target_looks(environment: Environment, settings: EnvironmentSettings) -> tuple[Look, ...]:
     """Return what is asked of a cluster before a release; before its infrastructure was applied nothing can be."""
+    target = environment.target
+    assert isinstance(target, EcsTarget)
     if not is_known(target, settings):
+        if environment.infrastructure is None:  # nobody will ever tell it
+            return (Look("target", partial(_said, target, settings)),)
         return (Look("infrastructure", partial(str, "not applied yet: headway run does that")),)
     access = AwsAccess(settings.aws or AwsAccount(), tries=2)
     releasing, found = access.in_phase("release"), task_settings(target, settings)
     looks = task_looks(releasing, found)
     if target.deployer == "none":
         return looks
-    return (*looks, *service_looks(releasing, found.cluster, ways_of(settings), target.deployer, kept_seconds))
+    return (
+        *looks,
+        *service_looks(
+            releasing, found.cluster, ways_of(target, settings), target.deployer, environment.keep_warm_seconds
+        ),
+    )
+
+
+def _said(target: EcsTarget, settings: EnvironmentSettings) -> str:
+    """Raise Misconfigured, with the first key that nobody says."""
+    if target.deployer != "none":
+        ways_of(target, settings)
+    return task_settings(target, settings).cluster
 
 
 def task_looks(access: AwsAccess, settings: TaskSettings) -> tuple[Look, ...]:

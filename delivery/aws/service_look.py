@@ -33,7 +33,7 @@ class ServiceLook(EcsVerbs):
     @cached_property
     def ways(self) -> Ways:
         """How requests come to each service."""
-        return ways_of(self.settings)
+        return ways_of(self.target, self.settings)
 
     @cached_property
     def _by_ecs(self) -> EcsRollouts:

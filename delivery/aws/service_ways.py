@@ -1,4 +1,4 @@
-"""How requests come to the services of an environment: what its infrastructure says of each."""
+"""How requests come to the services of an environment: what headway.yaml says of each, or its infrastructure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,8 +6,8 @@ from typing import Any
 
 from delivery.errors import Misconfigured
 from delivery.ports.settings import EnvironmentSettings
-
-NEEDED = ("blue", "green", "production_rule", "test_rule")
+from delivery.spec.ecs_services import TRAFFIC, EcsService
+from delivery.spec.ecs_target import EcsTarget
 
 
 @dataclass(frozen=True)
@@ -53,18 +53,40 @@ class Ways:
         return found
 
 
-def ways_of(settings: EnvironmentSettings) -> Ways:
-    """Return what the output `service` tells; Misconfigured, with what is missing, for one that does not fit."""
+def ways_of(target: EcsTarget, settings: EnvironmentSettings) -> Ways:
+    """Return what headway.yaml says, and the outputs `service` and `alarms` for the rest.
+
+    Misconfigured, with what is missing, for an output that does not fit.
+    """
     told = settings.outputs.get("service") or {}
     where = f"output service of the infrastructure of {settings.environment}"
-    listed = told.get("services") if isinstance(told, Mapping) else None
+    if not isinstance(told, Mapping):
+        raise Misconfigured(where, repr(told), "an object, as infra/aws/environment has it")
+    if target.services:
+        told = {**told, "services": {name: _as_told(one) for name, one in target.services.items()}}
+    if target.codedeploy:
+        told = {**told, **{f"codedeploy_{key}": one for key, one in target.codedeploy.model_dump().items()}}
+    listed = told.get("services")
     if not isinstance(listed, Mapping) or not listed:
-        raise Misconfigured(f"{where}.services", "is not told", "services with their rules, as infra/aws has them")
-    found = {str(name): _way(str(name), one, where) for name, one in listed.items()}
-    names = ("url", "test_url", "traffic_role", "codedeploy_app", "codedeploy_hook", "codedeploy_queue")
-    alarms = settings.outputs.get("alarms") or ()
-    url, test_url, role, application, hook, queue = (str(told.get(name) or "") for name in names)
-    return Ways(found, url, test_url, role, application, hook, queue, tuple(map(str, alarms)))
+        allowed = "services with their rules, as infra/aws has them, or target.services in headway.yaml"
+        raise Misconfigured(f"{where}.services", "is not told", allowed)
+    names = ("codedeploy_app", "codedeploy_hook", "codedeploy_queue")
+    application, hook, queue = (str(told.get(name) or "") for name in names)
+    return Ways(
+        services={str(name): _way(str(name), one, where) for name, one in listed.items()},
+        url=str(target.url or told.get("url") or ""),
+        test_url=str(target.test_url or told.get("test_url") or ""),
+        traffic_role=str(target.traffic_role or told.get("traffic_role") or ""),
+        application=application,
+        hook=hook,
+        queue=queue,
+        alarms=tuple(map(str, target.alarms or settings.outputs.get("alarms") or ())),
+    )
+
+
+def _as_told(service: EcsService) -> dict[str, Any]:
+    """Return a service of headway.yaml as an output has it: with `port` where requests come to it."""
+    return {**service.model_dump(), "port": bool(service.blue)}
 
 
 def _way(name: str, told: Any, where: str) -> ServiceWay:
@@ -72,8 +94,8 @@ def _way(name: str, told: Any, where: str) -> ServiceWay:
         raise Misconfigured(f"{where}.services.{name}", repr(told), "an object that names its service")
     if not told.get("port"):
         return ServiceWay(name, str(told["service"]))
-    if missing := [key for key in NEEDED if not told.get(key)]:
-        raise Misconfigured(f"{where}.services.{name}", f"lacks {', '.join(missing)}", ", ".join(NEEDED))
+    if missing := [key for key in TRAFFIC if not told.get(key)]:
+        raise Misconfigured(f"{where}.services.{name}", f"lacks {', '.join(missing)}", ", ".join(TRAFFIC))
     groups = (str(told["blue"]), str(told["green"]))
     service = str(told["service"])
     group = str(told.get("deployment_group") or service)

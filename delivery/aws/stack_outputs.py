@@ -10,9 +10,9 @@ from delivery.ports.settings import EnvironmentSettings
 from delivery.spec.ecs_target import EcsTarget
 
 
-def is_known(target: EcsTarget, settings: EnvironmentSettings) -> bool:
+def is_known(target: EcsTarget, settings: EnvironmentSettings, *, database: bool = False) -> bool:
     """Whether all is known that tasks need: before the infrastructure was applied for the first time it is not."""
-    return all(name in settings.outputs for name in target.needed_outputs(database=False))
+    return all(name in settings.outputs for name in target.needed_outputs(database=database))
 
 
 def task_settings(target: EcsTarget, settings: EnvironmentSettings) -> TaskSettings:

@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from delivery.spec.ecs_services import CodeDeploySettings, EcsService, unlike_services
 from delivery.spec.fargate import FARGATE, smallest_task
 from delivery.spec.parts import memory_bytes
 from delivery.spec.services import Service
@@ -72,6 +73,12 @@ class EcsTarget(TargetSettings):
     log_group: str | None = Field(None, description="where tasks write")
     bucket: str | None = Field(None, description="bucket for what is known of the environment, and for files of jobs")
     public_address: bool = Field(False, description="whether tasks get one: in subnets without a gateway")
+    url: str | None = Field(None, description="where users reach the load balancer")
+    test_url: str | None = Field(None, description="where testers reach it")
+    services: dict[str, EcsService] = Field({}, description="services of the application → services of ECS")
+    traffic_role: str | None = Field(None, description="ARN of the role that ECS changes listener rules as")
+    codedeploy: CodeDeploySettings | None = Field(None, description="what CodeDeploy releases by")
+    alarms: tuple[str, ...] = Field((), description="names of alarms of CloudWatch that stop a release")
     instance: str | None = Field(None, description="name of the RDS instance with the application's database")
     courier_image: str = Field(
         "public.ecr.aws/docker/library/python:3.11-alpine", description="has Python; carries files out of jobs"
@@ -89,6 +96,7 @@ class EcsTarget(TargetSettings):
             yield "shift: tasks at addresses of their own get all traffic or none; allowed: AllAtOnce"
         if unlike := _UNLIKE.get(self.deployer):
             yield from unlike(shift)
+        yield from unlike_services(self.services, self.deployer, self.codedeploy, services)
         for name, service in services.items():
             if service.volumes:
                 yield f"target: ecs keeps no volumes (services.{name}.volumes); allowed: a database, or a bucket of S3"
@@ -111,6 +119,16 @@ class EcsTarget(TargetSettings):
 
     def needed_outputs(self, *, database: bool) -> tuple[str, ...]:
         """Return `service`, and `database` when the application has one, unless all of that is said here."""
-        said = (self.cluster, self.subnets, self.security_groups, self.execution_role, self.log_group, self.bucket)
+        said: list[object] = [
+            self.cluster,
+            self.subnets,
+            self.security_groups,
+            self.execution_role,
+            self.log_group,
+            self.bucket,
+        ]
+        if self.deployer != "none":
+            said += [self.url, self.test_url, self.services]
+            said += [self.codedeploy if self.deployer == "codedeploy" else self.traffic_role]
         needed = () if all(said) else ("service",)
         return (*needed, "database") if database and not self.instance else needed

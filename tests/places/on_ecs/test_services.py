@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from delivery.errors import Misconfigured, ReleaseUnhealthy, Transient
+from delivery.spec.ecs_target import EcsTarget
 from delivery.spec.environments import Watch
 from tests.places.contract import TargetContract, several
 from tests.places.on_ecs.rooms import CANARY, first_definition, make_app
@@ -120,6 +121,35 @@ def test_a_service_without_a_load_balancer_rolls_with_the_release_and_back_with_
     assert {one.service for one in staged.instances} == {"web", "worker"}
     assert (first, second) == (digests(1), digests(2))
     waited(lambda: runs() == digests(1))
+
+
+def by_hand(told, deployer):
+    """Return as a target of headway.yaml what an infrastructure tells of an environment."""
+    names = ("cluster", "execution_role", "log_group", "bucket", "url", "test_url")
+    said = {"kind": "ecs", "deployer": deployer, **{name: told[name] for name in names}}
+    said |= {"subnets": told["task_subnets"], "security_groups": told["task_security_groups"]}
+    web = {key: one for key, one in told["services"]["web"].items() if key != "port"}
+    if deployer == "ecs":
+        said["traffic_role"] = told["traffic_role"]
+    else:
+        said["codedeploy"] = {name: told[f"codedeploy_{name}"] for name in ("app", "hook", "queue")}
+    return EcsTarget.model_validate({**said, "services": {"web": web}})
+
+
+@BOTH
+@pytest.mark.long
+def test_a_release_comes_to_services_that_are_named_by_hand(app, target, way, release, deployer):
+    told = target.settings.outputs["service"]
+    host = replace(target, settings=replace(target.settings, outputs={}))
+    named = {"target": by_hand(told, deployer)}
+    for number in (1, 2):
+        host(number, **named).stage(app, release(number))
+        host(number, **named).shift(release(number), 100)
+        host(number, **named).confirm(release(number))
+        end = host(number, **named).retire(release(number))
+
+    assert (end.live.release, end.url) == (release(2), way.url)
+    assert httpx.get(way.url, trust_env=False).text == "2"
 
 
 @BOTH
