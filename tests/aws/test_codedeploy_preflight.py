@@ -8,9 +8,10 @@ import pytest
 from delivery.aws.service_preflight import service_looks
 from delivery.aws.service_ways import ServiceWay, Ways
 from delivery.ports.preflight import look_at
-from tests.support.codedeploy import make_group
+from tests.support.codedeploy import CodeDeployShop
 from tests.support.ecs import CLUSTER, Tasks
-from tests.support.ecs_service import Balancer, make_way
+from tests.support.ecs_service import make_way
+from tests.support.ecs_shop import make_balancer
 
 pytestmark = pytest.mark.xdist_group("local-aws")
 APPLICATION = "preflights"
@@ -25,26 +26,14 @@ def tasks(aws):
 
 @pytest.fixture(scope="module")
 def balancer(tasks):
-    subnets = tasks.client("ec2").describe_subnets()["Subnets"][:2]
-    return Balancer(tasks.client, subnets[0]["VpcId"], [one["SubnetId"] for one in subnets])
+    return make_balancer(tasks)
 
 
 @pytest.fixture
 def ways(tasks, balancer):
     """A service that CodeDeploy can deploy, as its environment's infrastructure tells of it."""
     way = make_way(balancer, f"web-{secrets.token_hex(3)}")
-    pair = {"targetGroupArn": way.groups["blue"], "containerName": "main", "containerPort": 8000}
-    tasks.ecs.create_service(
-        cluster=CLUSTER,
-        serviceName=way.name,
-        taskDefinition=tasks.define({"name": "main", "portMappings": [{"containerPort": 8000}]}),
-        desiredCount=0,
-        launchType="FARGATE",
-        networkConfiguration=tasks.network(),
-        loadBalancers=[pair],
-        deploymentController={"type": "CODE_DEPLOY"},
-    )
-    make_group(tasks.client, CLUSTER, way, APPLICATION)
+    CodeDeployShop(tasks, way, APPLICATION).create("one", 0)
     groups = tuple(way.groups.values())
     told = ServiceWay("web", way.name, groups, way.rules["production"], way.rules["test"], way.name)
     queue = tasks.client("sqs").create_queue(QueueName=way.name)["QueueUrl"]

@@ -9,7 +9,8 @@ from delivery.aws.service_preflight import service_looks
 from delivery.aws.service_ways import ServiceWay, Ways
 from delivery.ports.preflight import look_at
 from tests.support.ecs import CLUSTER, ROLE, Tasks
-from tests.support.ecs_service import Balancer, make_way
+from tests.support.ecs_service import make_way
+from tests.support.ecs_shop import Shop, make_balancer
 
 pytestmark = pytest.mark.xdist_group("local-aws")
 
@@ -21,27 +22,13 @@ def tasks(aws):
 
 @pytest.fixture(scope="module")
 def balancer(tasks):
-    subnets = tasks.client("ec2").describe_subnets()["Subnets"][:2]
-    return Balancer(tasks.client, subnets[0]["VpcId"], [one["SubnetId"] for one in subnets])
+    return make_balancer(tasks)
 
 
 @pytest.fixture
 def made(tasks, balancer):
     way = make_way(balancer, f"web-{secrets.token_hex(3)}")
     return way, ServiceWay("web", way.name, tuple(way.groups.values()), way.rules["production"], way.rules["test"])
-
-
-def create(tasks, way, groups=("blue",)):
-    pairs = [{"targetGroupArn": way.groups[one], "containerName": "main", "containerPort": 8000} for one in groups]
-    tasks.ecs.create_service(
-        cluster=CLUSTER,
-        serviceName=way.name,
-        taskDefinition=tasks.define({"name": "main", "portMappings": [{"containerPort": 8000}]}),
-        desiredCount=0,
-        launchType="FARGATE",
-        networkConfiguration=tasks.network(),
-        loadBalancers=pairs,
-    )
 
 
 def seen(aws, way, role=ROLE):
@@ -52,7 +39,7 @@ def seen(aws, way, role=ROLE):
 
 def test_a_service_whose_traffic_ecs_can_move_is_well(aws, tasks, made):
     way, told = made
-    create(tasks, way)
+    Shop(tasks, way).create("one", 0)
 
     found = seen(aws, told)
 
@@ -62,7 +49,7 @@ def test_a_service_whose_traffic_ecs_can_move_is_well(aws, tasks, made):
 
 def test_a_target_group_that_is_not_on_the_rule_for_users_is_named(aws, tasks, made):
     way, told = made
-    create(tasks, way)
+    Shop(tasks, way).create("one", 0)
     alone = [{"TargetGroupArn": way.groups["blue"], "Weight": 1}]
     tasks.client("elbv2").modify_rule(
         RuleArn=way.rules["production"],
@@ -78,7 +65,7 @@ def test_a_target_group_that_is_not_on_the_rule_for_users_is_named(aws, tasks, m
 
 def test_a_service_with_two_load_balancers_one_that_is_not_there_and_a_missing_role_are_told(aws, tasks, made):
     way, told = made
-    create(tasks, way, groups=("blue", "green"))
+    Shop(tasks, way).create("one", 0, ("blue", "green"))
 
     several, gone = seen(aws, told, role=""), seen(aws, replace(told, service="gone"))
 
@@ -90,7 +77,7 @@ def test_a_service_with_two_load_balancers_one_that_is_not_there_and_a_missing_r
 
 def test_a_rule_that_is_gone_is_told(aws, tasks, made):
     way, told = made
-    create(tasks, way)
+    Shop(tasks, way).create("one", 0)
     tasks.client("elbv2").delete_rule(RuleArn=way.rules["production"])
 
     assert "is not there" in seen(aws, told)[f"service {way.name}"].found

@@ -14,9 +14,10 @@ from botocore.exceptions import ClientError
 
 from delivery.home import Home
 from local_aws.services.codedeploy_stages import OVER
-from tests.support.codedeploy import Relay, make_group, make_relay, revision
+from tests.support.codedeploy import CodeDeployShop, Relay, make_relay, revision
 from tests.support.ecs import CLUSTER, Tasks
-from tests.support.ecs_service import SERVER, Balancer, Way, load, make_way, waited
+from tests.support.ecs_service import Balancer, load, make_way, waited
+from tests.support.ecs_shop import make_balancer
 from tests.support.local_aws import Server
 from tests.support.platforms import own_platform
 
@@ -24,33 +25,8 @@ pytestmark = [pytest.mark.docker, pytest.mark.xdist_group("local-aws-tasks")]
 APPLICATION = "shops"
 
 
-class Shop:
-    """One service that CodeDeploy deploys, and what is done with it."""
-
-    def __init__(self, tasks: Tasks, way: Way) -> None:
-        self.tasks, self.way, self.codedeploy = tasks, way, tasks.client("codedeploy")
-        self.named = {"applicationName": APPLICATION, "deploymentGroupName": way.name}
-
-    def define(self, text: str, kind: str = "good") -> str:
-        command = ["python3", "-c", SERVER, kind, text]
-        ports = [{"containerPort": 8000, "protocol": "tcp"}]
-        more = {"image": "python:3.11-alpine", "command": command, "portMappings": ports, "stopTimeout": 2}
-        return self.tasks.define({"name": "web", **more})
-
-    def create(self, text: str, count: int = 1) -> None:
-        pair = {"targetGroupArn": self.way.groups["blue"], "containerName": "web", "containerPort": 8000}
-        self.tasks.ecs.create_service(
-            cluster=CLUSTER,
-            serviceName=self.way.name,
-            taskDefinition=self.define(text),
-            desiredCount=count,
-            launchType="FARGATE",
-            networkConfiguration=self.tasks.network(),
-            loadBalancers=[pair],
-            healthCheckGracePeriodSeconds=60,
-            deploymentController={"type": "CODE_DEPLOY"},
-        )
-        make_group(self.tasks.client, CLUSTER, self.way, APPLICATION)
+class Deployed(CodeDeployShop):
+    """A service whose deployments are looked at."""
 
     def deploy(self, text: str, kind: str = "good", config: str = "ECSAllAtOnce", **hooks: str) -> str:
         return self.codedeploy.create_deployment(
@@ -86,24 +62,11 @@ class Shop:
         back = self.look(name)["rollbackInfo"]["rollbackDeploymentId"]
         return self.ends(back)
 
-    def described(self) -> dict[str, Any]:
-        return self.tasks.ecs.describe_services(cluster=CLUSTER, services=[self.way.name])["services"][0]
-
-    def serves(self, text: str) -> None:
-        def told() -> bool:
-            try:
-                return httpx.get(self.way.url, trust_env=False).text == text
-            except httpx.HTTPError:  # the load balancer may not know its listener yet
-                return False
-
-        waited(told)
-
 
 @pytest.fixture(scope="module")
 def balancer(running: Tasks):
     Home(running.server.home).identity  # noqa: B018  # so that there is something on Docker
-    subnets = running.client("ec2").describe_subnets()["Subnets"][:2]
-    made = Balancer(running.client, subnets[0]["VpcId"], [one["SubnetId"] for one in subnets])
+    made = make_balancer(running)
     yield made
     made.remove()
 
@@ -115,18 +78,15 @@ def relay(running: Tasks) -> Relay:
 
 @pytest.fixture
 def live(running: Tasks, balancer: Balancer, request: pytest.FixtureRequest):
-    made = Shop(running, make_way(balancer, f"cd-{abs(hash(request.node.name)) % 10**8}"))
+    made = Deployed(running, make_way(balancer, f"cd-{abs(hash(request.node.name)) % 10**8}"), APPLICATION)
     made.create("one")
     made.serves("one")
     yield made
-    running.ecs.delete_service(cluster=CLUSTER, service=made.way.name, force=True)
-    waited(lambda: not running.ecs.list_tasks(cluster=CLUSTER, serviceName=made.way.name)["taskArns"])
-    made.codedeploy.delete_deployment_group(**made.named)
-    made.way.remove()
+    made.remove()
 
 
 def test_a_deployment_waits_moves_traffic_in_its_shares_and_keeps_the_old_tasks_until_it_may_go(
-    live: Shop, relay: Relay
+    live: Deployed, relay: Relay
 ) -> None:
     with load(live.way.url) as came:
         name = live.deploy("two", config="ECSCanary10Percent5Minutes", AfterAllowTraffic=relay.function)
@@ -163,7 +123,7 @@ def test_a_deployment_waits_moves_traffic_in_its_shares_and_keeps_the_old_tasks_
 @pytest.mark.parametrize(
     "way", ["stop", *(pytest.param(one, marks=pytest.mark.long) for one in ("hook", "alarm", "broken"))]
 )
-def test_a_deployment_goes_back_and_nobody_loses_a_request(live: Shop, relay: Relay, way: str) -> None:
+def test_a_deployment_goes_back_and_nobody_loses_a_request(live: Deployed, relay: Relay, way: str) -> None:
     cloudwatch, alarm = live.tasks.client("cloudwatch"), f"{live.way.name}-5xx"
     metric = {"Namespace": "X", "MetricName": "X", "Period": 60, "EvaluationPeriods": 1, "Statistic": "Sum"}
     cloudwatch.put_metric_alarm(AlarmName=alarm, ComparisonOperator="GreaterThanThreshold", Threshold=1, **metric)
@@ -199,7 +159,7 @@ def test_a_deployment_goes_back_and_nobody_loses_a_request(live: Shop, relay: Re
     assert httpx.get(live.way.url, trust_env=False).text == "one"
 
 
-def broken(live: Shop) -> str:
+def broken(live: Deployed) -> str:
     """Return a hook's function that fails."""
     package = io.BytesIO()
     with zipfile.ZipFile(package, "w") as into:
@@ -208,7 +168,7 @@ def broken(live: Shop) -> str:
 
 
 @pytest.mark.long
-def test_tasks_that_are_never_well_get_no_traffic(live: Shop) -> None:
+def test_tasks_that_are_never_well_get_no_traffic(live: Deployed) -> None:
     with load(live.way.url) as came:
         name = live.deploy("two", "sick")
         waited(lambda: len(live.tasks.ecs.list_tasks(cluster=CLUSTER, serviceName=live.way.name)["taskArns"]) > 1)
@@ -219,7 +179,7 @@ def test_tasks_that_are_never_well_get_no_traffic(live: Shop) -> None:
     assert set(came) == {"200 one"}
 
 
-def test_what_cannot_be_is_refused_before_anything_starts(live: Shop) -> None:
+def test_what_cannot_be_is_refused_before_anything_starts(live: Deployed) -> None:
     ecs, codedeploy = live.tasks.ecs, live.codedeploy
     bad = {"revisionType": "AppSpecContent", "appSpecContent": {"content": "Resources: []"}}
     asked = {
@@ -245,9 +205,7 @@ def test_killed_in_the_middle_of_a_deployment_it_goes_on_where_it_was(tmp_path):
         assert home.identity
         server = Server(home.root).start()
         tasks = Tasks(server).ready()
-        subnets = tasks.client("ec2").describe_subnets()["Subnets"][:2]
-        balancer = Balancer(tasks.client, subnets[0]["VpcId"], [one["SubnetId"] for one in subnets])
-        shop = Shop(tasks, make_way(balancer, "shop"))
+        shop = Deployed(tasks, make_way(make_balancer(tasks), "shop"), APPLICATION)
         shop.create("one")
         shop.serves("one")
         relay = make_relay(tasks.client, "relay")

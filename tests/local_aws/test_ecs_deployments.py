@@ -4,7 +4,6 @@ What AWS says stands with the operations in local_aws/services/ecs_deployments.p
 """
 
 import signal
-from contextlib import suppress
 from typing import Any
 
 import httpx
@@ -13,7 +12,8 @@ from botocore.exceptions import ClientError
 
 from delivery.home import Home
 from tests.support.ecs import CLUSTER, Tasks
-from tests.support.ecs_service import SERVER, Balancer, Way, load, make_way, waited
+from tests.support.ecs_service import Balancer, load, make_way, waited
+from tests.support.ecs_shop import Shop, make_balancer
 from tests.support.local_aws import Server
 from tests.support.platforms import own_platform
 
@@ -27,30 +27,8 @@ def pause(*stages: str, minutes: int = 60) -> dict[str, Any]:
     return {"targetType": "PAUSE", "lifecycleStages": list(stages or STAGES), "timeoutConfiguration": limit}
 
 
-class Shop:
-    """One service with two tasks, and what is done with it."""
-
-    def __init__(self, tasks: Tasks, way: Way) -> None:
-        self.tasks, self.way, self.ecs = tasks, way, tasks.ecs
-
-    def define(self, text: str, kind: str = "good") -> str:
-        command = ["python3", "-c", SERVER, kind, text]
-        ports = [{"containerPort": 8000, "protocol": "tcp"}]
-        more = {"image": "python:3.11-alpine", "command": command, "portMappings": ports, "stopTimeout": 2}
-        return self.tasks.define({"name": "web", **more})
-
-    def create(self, text: str, count: int = 1) -> dict[str, Any]:
-        pair = {"targetGroupArn": self.way.groups["blue"], "containerName": "web", "containerPort": 8000}
-        return self.ecs.create_service(
-            cluster=CLUSTER,
-            serviceName=self.way.name,
-            taskDefinition=self.define(text),
-            desiredCount=count,
-            launchType="FARGATE",
-            networkConfiguration=self.tasks.network(),
-            loadBalancers=[pair],
-            healthCheckGracePeriodSeconds=60,
-        )["service"]
+class EcsShop(Shop):
+    """One that ECS itself deploys."""
 
     def deploy(self, text: str, kind: str = "good", count: int = 1, **configuration: Any) -> str:
         advanced = {
@@ -59,7 +37,6 @@ class Shop:
             "testListenerRule": self.way.rules["test"],
             "roleArn": ROLE,
         }
-        pair = {"targetGroupArn": self.way.groups["blue"], "containerName": "web", "containerPort": 8000}
         told = {"strategy": "BLUE_GREEN", "bakeTimeInMinutes": 0, **configuration}
         service = self.ecs.update_service(
             cluster=CLUSTER,
@@ -67,7 +44,7 @@ class Shop:
             taskDefinition=self.define(text, kind),
             desiredCount=count,
             deploymentConfiguration=told,
-            loadBalancers=[{**pair, "advancedConfiguration": advanced}],
+            loadBalancers=[{**self.pair, "advancedConfiguration": advanced}],
         )["service"]
         return service["currentServiceDeployment"]
 
@@ -93,34 +70,20 @@ class Shop:
         over = ("SUCCESSFUL", "STOPPED", "ROLLBACK_SUCCESSFUL")
         return waited(lambda: now if (now := self.look(arn))["status"] in over else None, seconds)
 
-    def described(self) -> dict[str, Any]:
-        return self.ecs.describe_services(cluster=CLUSTER, services=[self.way.name])["services"][0]
-
-    def serves(self, text: str) -> None:
-        def told() -> bool:
-            with suppress(httpx.HTTPError):  # the load balancer may not know its listener yet
-                return httpx.get(self.way.url, trust_env=False).text == text
-            return False
-
-        waited(told)
-
 
 @pytest.fixture(scope="module")
 def balancer(running: Tasks):
     Home(running.server.home).identity  # noqa: B018  # so that there is something on Docker
-    subnets = running.client("ec2").describe_subnets()["Subnets"][:2]
-    made = Balancer(running.client, subnets[0]["VpcId"], [one["SubnetId"] for one in subnets])
+    made = make_balancer(running)
     yield made
     made.remove()
 
 
 @pytest.fixture
 def shop(running: Tasks, balancer: Balancer, request: pytest.FixtureRequest):
-    made = Shop(running, make_way(balancer, f"shop-{abs(hash(request.node.name)) % 10**8}"))
+    made = EcsShop(running, make_way(balancer, f"shop-{abs(hash(request.node.name)) % 10**8}"))
     yield made
-    running.ecs.delete_service(cluster=CLUSTER, service=made.way.name, force=True)
-    waited(lambda: not running.ecs.list_tasks(cluster=CLUSTER, serviceName=made.way.name)["taskArns"])
-    made.way.remove()
+    made.remove()
 
 
 @pytest.fixture
@@ -281,9 +244,7 @@ def test_killed_in_the_middle_of_a_deployment_it_goes_on_where_it_was(tmp_path):
         assert home.identity
         server = Server(home.root).start()
         tasks = Tasks(server).ready()
-        subnets = tasks.client("ec2").describe_subnets()["Subnets"][:2]
-        balancer = Balancer(tasks.client, subnets[0]["VpcId"], [one["SubnetId"] for one in subnets])
-        shop = Shop(tasks, make_way(balancer, "shop"))
+        shop = EcsShop(tasks, make_way(make_balancer(tasks), "shop"))
         shop.create("one")
         shop.serves("one")
         arn = shop.deploy("two", lifecycleHooks=[pause()])

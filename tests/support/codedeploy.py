@@ -1,13 +1,15 @@
 """A group of CodeDeploy for a service, and the relay that its hooks call, as infra/aws makes them."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from delivery.aws.app_spec import app_spec
 from tests.architecture.sources import ROOT
+from tests.support.ecs import CLUSTER, Tasks
 from tests.support.ecs_service import Way
+from tests.support.ecs_shop import Shop
 
 Client = Callable[[str], Any]
 ROLE = "arn:aws:iam::123456789012:role/codedeploy"
@@ -82,3 +84,25 @@ def revision(definition: str, hooks: dict[str, str]) -> dict[str, Any]:
     """Return what CreateDeployment takes for a definition."""
     content = app_spec(definition, "web", 8000, hooks)
     return {"revisionType": "AppSpecContent", "appSpecContent": {"content": content}}
+
+
+class CodeDeployShop(Shop):
+    """A service that CodeDeploy deploys, with its group."""
+
+    CONTROLLER = "CODE_DEPLOY"
+
+    def __init__(self, tasks: Tasks, way: Way, application: str) -> None:
+        super().__init__(tasks, way)
+        self.codedeploy = tasks.client("codedeploy")
+        self.named = {"applicationName": application, "deploymentGroupName": way.name}
+
+    def create(self, text: str, count: int = 1, colours: Sequence[str] = ("blue",)) -> dict[str, Any]:
+        """Make service and group, and return the service as ECS tells it."""
+        made = super().create(text, count, colours)
+        make_group(self.tasks.client, CLUSTER, self.way, self.named["applicationName"])
+        return made
+
+    def remove(self) -> None:
+        """Return once neither is there."""
+        super().remove()
+        self.codedeploy.delete_deployment_group(**self.named)
