@@ -15,6 +15,7 @@ from botocore.exceptions import ClientError
 from delivery.aws.access import AwsAccess
 from delivery.aws.app_spec import app_spec, definition_in
 from delivery.aws.deployment_config import AT_ONCE, config_of
+from delivery.aws.described_service import described_service
 from delivery.aws.failures import aws_errors, code_of
 from delivery.aws.rollouts import STEP_SECONDS, Asked, Goal, Rollout, Rollouts
 from delivery.aws.service_ways import ServiceWay, Ways
@@ -214,10 +215,7 @@ class CodeDeployRollouts(Rollouts):
         return f"aws deploy stop-deployment --auto-rollback-enabled --deployment-id {found.id}"
 
     def _service(self, way: ServiceWay) -> Mapping[str, Any]:
-        with aws_errors("ecs"):
-            ecs = self.access.client("ecs")
-            [service] = ecs.describe_services(cluster=self.cluster, services=[way.service])["services"]
-        return dict(service)
+        return described_service(self.access.client("ecs"), self.cluster, way)
 
     def _scale(self, way: ServiceWay, count: int) -> None:
         with aws_errors("ecs"):

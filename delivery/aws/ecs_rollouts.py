@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from delivery.aws.described_service import described_service
 from delivery.aws.failures import aws_errors
 from delivery.aws.rollouts import Asked, Goal, Rollout, Rollouts
 from delivery.aws.service_ways import ServiceWay, Ways
@@ -157,15 +158,13 @@ class EcsRollouts(Rollouts):
 
     def groups(self, way: ServiceWay) -> dict[str, str]:
         """Return definition → the target group its tasks are in, of what the service runs now."""
+        service = described_service(self.client, self.cluster, way)
         with aws_errors("ecs"):
-            [service] = self.client.describe_services(cluster=self.cluster, services=[way.service])["services"]
             return dict(self._definitions([one["arn"] for one in service.get("currentServiceRevisions", ())]).values())
 
     def runs(self, way: ServiceWay, definition: str) -> bool:
         """Whether a definition is the service's, whatever deployment it came by."""
-        with aws_errors("ecs"):
-            [service] = self.client.describe_services(cluster=self.cluster, services=[way.service])["services"]
-        return bool(service["taskDefinition"] == definition)
+        return bool(described_service(self.client, self.cluster, way)["taskDefinition"] == definition)
 
     def go_on(self, way: ServiceWay, found: Rollout, goal: Goal) -> None:
         """Answer the hook that waits, unless it is behind the goal."""

@@ -10,6 +10,7 @@ from delivery.aws.cloudwatch_metrics import CloudWatchMetrics
 from delivery.aws.codedeploy_preflight import check_group
 from delivery.aws.codedeploy_rollouts import CodeDeployRollouts
 from delivery.aws.derived_definition import main_container
+from delivery.aws.described_service import described_service
 from delivery.aws.ecs_rollouts import EcsRollouts
 from delivery.aws.ecs_verbs import EcsVerbs
 from delivery.aws.failures import aws_errors
@@ -19,12 +20,18 @@ from delivery.aws.rollouts import Rollouts
 from delivery.aws.service_preflight import check_way, weights_of
 from delivery.aws.service_ways import ServiceWay, Ways, ways_of
 from delivery.aws.target_record import SlotRecord, TargetRecord
+from delivery.aws.tasks import Task
 from delivery.errors import Misconfigured
 from delivery.ports.slots import Colour, other
 from delivery.releases.release import Release
 from delivery.spec.answer import Answer
 from delivery.traffic.served import routed_to
 from delivery.traffic.watching import Metrics
+
+
+def with_program(task: Task, service: str) -> Task:
+    """Return a task with the name of the container that is the service itself."""
+    return replace(task, program=main_container(task.as_definition(), service, ""))
 
 
 class ServiceLook(EcsVerbs):
@@ -70,9 +77,8 @@ class ServiceLook(EcsVerbs):
                 own = [one for one in tasks if one.definition == slot.definitions.get(name)]
                 own = [one for one in own if one.found["desiredStatus"] != "STOPPED"]
                 for number, task in enumerate(sorted(own, key=lambda one: (one.found["createdAt"], one.arn)), 1):
-                    program = main_container(task.as_definition(), name, "")
                     file = slot.services[name]
-                    found.append(Instance(replace(task, program=program), colour, name, number, slot.release, file))
+                    found.append(Instance(with_program(task, name), colour, name, number, slot.release, file))
         return sorted(found, key=lambda one: (one.colour, one.service, one.number))
 
     def metrics(self, record: TargetRecord) -> Metrics:
@@ -170,11 +176,7 @@ class ServiceLook(EcsVerbs):
 
     def described(self, way: ServiceWay) -> dict[str, Any]:
         """Return a service as ECS tells of it; Misconfigured when it is not in the cluster."""
-        cluster = self.tasks.settings.cluster
-        found = self.tasks.client.describe_services(cluster=cluster, services=[way.service])["services"]
-        if not found or found[0]["status"] != "ACTIVE":
-            raise Misconfigured(f"service {way.service}", f"is not in cluster {cluster}")
-        return dict(found[0])
+        return described_service(self.tasks.client, self.tasks.settings.cluster, way)
 
     def weights(self, way: ServiceWay) -> dict[str, int]:
         """Return target group → percent of users, as the production rule has it."""

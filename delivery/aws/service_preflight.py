@@ -14,6 +14,7 @@ from botocore.exceptions import ClientError
 from delivery.aws.access import AwsAccess
 from delivery.aws.alarm_preflight import check_alarms
 from delivery.aws.codedeploy_preflight import check_group, check_hook
+from delivery.aws.described_service import described_service
 from delivery.aws.failures import aws_errors, code_of
 from delivery.aws.service_ways import ServiceWay, Ways
 from delivery.errors import Misconfigured
@@ -40,12 +41,7 @@ def service_looks(access: AwsAccess, cluster: str, ways: Ways, deployer: str, ke
 
 def check_way(access: AwsAccess, cluster: str, way: ServiceWay, deployer: str) -> str:
     """Return how a service is; Misconfigured when a release into it could not move its traffic."""
-    with aws_errors("ecs"):
-        found = access.client("ecs").describe_services(cluster=cluster, services=[way.service])["services"]
-    where = f"service {way.service}"
-    if not found or found[0]["status"] != "ACTIVE":
-        raise Misconfigured(where, f"is not in cluster {cluster}", next_step="headway run applies the infrastructure")
-    told = found[0]
+    told, where = described_service(access.client("ecs"), cluster, way), f"service {way.service}"
     if (kind := told.get("deploymentController", {}).get("type", "ECS")) == "EXTERNAL":
         raise Misconfigured(where, "is deployed by its controller EXTERNAL", "ECS, or CODE_DEPLOY")
     if deployer == "codedeploy" and way.is_reached and kind != "CODE_DEPLOY":

@@ -2,17 +2,15 @@
 
 import time
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import UTC, datetime
 
-from delivery.aws.derived_definition import main_container
 from delivery.aws.instances import Instance, routes_of
 from delivery.aws.questions import ask_at, is_well
-from delivery.aws.service_look import ServiceLook
+from delivery.aws.service_look import ServiceLook, with_program
 from delivery.aws.service_ways import ServiceWay
 from delivery.aws.starting import Starter, unhealthy
 from delivery.aws.target_record import SlotRecord, TargetRecord
-from delivery.aws.tasks import AROUND_SECONDS, Task
+from delivery.aws.tasks import AROUND_SECONDS
 from delivery.errors import HeadwayError, Rejected, ReleaseUnhealthy
 from delivery.ports.slots import Colour
 from delivery.traffic.served import as_version, routed_to, version_problem
@@ -95,19 +93,14 @@ def _host_of(one: Instance) -> str:
 def _check_none_stopped(look: ServiceLook, starter: Starter, colour: Colour, way: ServiceWay, slot: SlotRecord) -> None:
     for task in look.tasks.of_service(way.service, stopped=True):
         if task.definition == slot.definitions[way.name] and not task.reason.startswith(NO_FAULT):
-            raise _why_stopped(
-                look, starter, Instance(_named(task, way), colour, way.name, 1, slot.release, slot.services[way.name])
-            )
+            named, file = with_program(task, way.name), slot.services[way.name]
+            raise _why_stopped(look, starter, Instance(named, colour, way.name, 1, slot.release, file))
 
 
 def _why_stopped(look: ServiceLook, starter: Starter, instance: Instance) -> HeadwayError:
     if ILL in instance.task.reason:
         return unhealthy(look.access, look.tasks, look.settings, instance, f"is not healthy: {instance.task.reason}")
     return starter.ended(instance)
-
-
-def _named(task: Task, way: ServiceWay) -> Task:
-    return replace(task, program=main_container(task.as_definition(), way.name, ""))
 
 
 def _check_placed(look: ServiceLook, way: ServiceWay, began: datetime) -> None:
