@@ -132,3 +132,9 @@ def test_what_set_up_installs_is_compiled(package: str) -> None:
 def test_the_continuous_check_is_what_the_readme_calls_the_tests() -> None:
     assert text(".ci/run").rstrip().endswith("exec make test")
     assert "    make test\n" in text("README.md")
+
+
+def test_what_tests_measure_is_not_called_as_what_is_known_of_each_test() -> None:
+    # Both stand in one table; a figure of such a name ends the whole series when it is written down.
+    taken = re.compile(r"record_property\(\s*[\"'](?:outcome|seconds)[\"']")
+    assert [name for name in modules("tests/", "bench/") if taken.search(text(name))] == []

@@ -13,7 +13,7 @@ from delivery.errors import HeadwayError, ReleaseUnhealthy, Transient
 from delivery.ports.slots import TargetState
 from delivery.releases.release import Release
 from delivery.spec.environments import Watch
-from tests.places.on_ecs.rooms import Opens
+from tests.places.on_ecs.rooms import Opens, make_app
 from tests.support.ecs_service import Way, load, waited
 
 pytestmark = [pytest.mark.docker, pytest.mark.xdist_group("aws-services"), pytest.mark.long, pytest.mark.timeout(900)]
@@ -26,7 +26,15 @@ ASKED = {
     "elasticloadbalancing": "DescribeRules",
     "sqs": "ReceiveMessage|DeleteMessage",
 }
+START_SECONDS = 15  # in which a task is healthy, or never will be
 BOTH = pytest.mark.parametrize("deployer", ["ecs", "codedeploy"], scope="class")
+
+
+@pytest.fixture(scope="class")
+def app(deployer):
+    described = make_app(deployer)
+    web = described.services["web"].model_copy(update={"start_seconds": START_SECONDS})
+    return described.model_copy(update={"services": {"web": web}})
 
 
 @dataclass
@@ -131,7 +139,7 @@ def test_a_fault_is_found_out_and_users_are_with_the_old_release_again(
         is_whole(target, way, server, room, first)
         assert {one.split()[0] for one in came} <= ({"200", "500"} if fault == "5xx" else {"200"}), came
 
-    record_property("seconds", seconds)
+    record_property("until_back_seconds", seconds)
     record_property("reason", reasons[-1])
 
 
@@ -159,4 +167,4 @@ def test_a_good_release_comes_through_what_is_wrong_with_aws(
         is_whole(target, way, server, room, new)
         assert {one.split()[0] for one in came} == {"200"}, came
 
-    record_property("seconds", seconds)
+    record_property("released_seconds", seconds)
