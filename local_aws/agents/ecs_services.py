@@ -29,12 +29,11 @@ from local_aws.services.ecs_task_sets import (
     services,
     wanted_of,
 )
-from local_aws.services.ecs_tasks import Task
+from local_aws.services.ecs_tasks import BY_SERVICE, Task
 from local_aws.services.elbv2 import HEALTH
 
 AGAIN_SECONDS, MOST_AGAIN_SECONDS = 10.0, 300.0  # of AWS: how long a set waits after a task that failed
 AT_ONCE = 10
-BY_SERVICE = "ecs-svc/"
 UNABLE = "was unable to place a task. Reason: "
 
 

@@ -13,7 +13,7 @@ from moto.ecs.models import Cluster, EC2ContainerServiceBackend, TaskDefinition
 from moto.moto_api._internal import mock_random
 
 from local_aws.services.ecs_definitions import refusal
-from local_aws.services.ecs_tasks import Task, new_attachment
+from local_aws.services.ecs_tasks import BY_SERVICE, Task, new_attachment
 
 Request = Mapping[str, Any]
 MISSING = "MISSING"
@@ -79,7 +79,8 @@ def run(backend: EC2ContainerServiceBackend, given: Request) -> list[Task]:
         if before[0].request != request:
             raise _conflict([one.task_arn for one in before])
         return before
-    definition = _definition_of(backend, given["taskDefinition"])
+    by_service = str(given.get("startedBy", "")).startswith(BY_SERVICE)
+    definition = _definition_of(backend, given["taskDefinition"], even_inactive=by_service)
     _check(given, definition)
     placed = {**_placement(backend, cluster, given, definition), **_network(backend, given, definition)}
     made = []
@@ -106,14 +107,22 @@ def _conflict(arns: list[str]) -> ECSException:
     return error
 
 
-def _definition_of(backend: EC2ContainerServiceBackend, name: str) -> TaskDefinition:
-    """Return it: "If a revision isn't specified, the latest ACTIVE revision is used."."""
+def _definition_of(backend: EC2ContainerServiceBackend, name: str, *, even_inactive: bool) -> TaskDefinition:
+    """Return it: "If a revision isn't specified, the latest ACTIVE revision is used.".
+
+    A service goes on with one that was deregistered: "Existing services that reference an INACTIVE task definition can
+    still scale up or down by modifying the service's desired count."
+    https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DeregisterTaskDefinition.html
+    """
     family, _, revision = name.rpartition("/")[2].partition(":")
     kept = backend.task_definitions.get(family, {})
     active = [number for number, one in kept.items() if one.status == "ACTIVE"]
-    if revision.isdigit() and int(revision) in kept and int(revision) not in active:
+    is_known = revision.isdigit() and int(revision) in kept
+    if is_known and even_inactive:
+        return kept[int(revision)]
+    if is_known and int(revision) not in active:
         raise refusal("TaskDefinition is inactive")
-    if (revision and not (revision.isdigit() and int(revision) in kept)) or not active:
+    if (revision and not is_known) or not active:
         raise refusal("TaskDefinition not found.")
     return kept[int(revision) if revision else max(active)]
 

@@ -10,7 +10,7 @@ from moto.moto_api._internal import mock_random
 
 from local_aws.services.ecs import all_tasks
 from local_aws.services.ecs_stages import OVER, Plan, Progress, Wanted, wanted
-from local_aws.services.ecs_tasks import Task
+from local_aws.services.ecs_tasks import BY_SERVICE, Task
 
 SCHEDULER, ILL = "ServiceSchedulerInitiated", "failed ELB health checks"
 EVENTS = 100  # "A maximum of 100 of the latest events are displayed."
@@ -101,7 +101,7 @@ def new_set(service: Service, definition: str, balancers: list[dict[str, Any]], 
         "tags": service.tags if service.propagate_tags == "SERVICE" and service.tags else None,
     }
     kept = {name: value for name, value in asked.items() if value is not None}
-    made = TaskSet(f"ecs-svc/{number}", revision, service.arn, definition, balancers, kept, count, **more)
+    made = TaskSet(f"{BY_SERVICE}{number}", revision, service.arn, definition, balancers, kept, count, **more)
     SETS[made.id] = REVISIONS[revision] = made
     return made
 

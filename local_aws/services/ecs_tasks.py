@@ -24,6 +24,7 @@ ESSENTIAL_EXITED = "Essential container in task exited"
 # How the agent calls the container that holds a task's network, as Amazon's own agent does.
 PAUSE = "~internal~ecs~pause"
 HEALTH = "health"
+BY_SERVICE = "ecs-svc/"  # with this begins what the task of a service is started by
 
 
 class Task:

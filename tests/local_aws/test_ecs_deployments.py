@@ -87,14 +87,15 @@ def shop(running: Tasks, balancer: Balancer, request: pytest.FixtureRequest):
 
 
 @pytest.fixture
-def live(shop: Shop):
+def live(shop: EcsShop):
     shop.create("one")
     shop.serves("one")
     return shop
 
 
-def test_a_service_keeps_as_many_tasks_as_are_asked_for_and_starts_them_again(shop: Shop, running: Tasks) -> None:
+def test_a_service_keeps_as_many_tasks_as_are_asked_for_and_starts_them_again(shop: EcsShop, running: Tasks) -> None:
     shop.create("one", count=2)
+    running.ecs.deregister_task_definition(taskDefinition=shop.described()["taskDefinition"])
 
     full = waited(lambda: now if (now := shop.described())["runningCount"] == 2 else None)
     [gone, stays] = running.ecs.list_tasks(cluster=CLUSTER, serviceName=shop.way.name)["taskArns"]
@@ -113,7 +114,7 @@ def test_a_service_keeps_as_many_tasks_as_are_asked_for_and_starts_them_again(sh
     assert (less["desiredCount"], less["pendingCount"]) == (1, 0)
 
 
-def test_a_deployment_waits_at_its_hooks_and_moves_traffic_step_by_step_without_a_lost_request(live: Shop) -> None:
+def test_a_deployment_waits_at_its_hooks_and_moves_traffic_step_by_step_without_a_lost_request(live: EcsShop) -> None:
     canary = {"canaryPercent": 20.0, "canaryBakeTimeInMinutes": 0}
     with load(live.way.url) as came:
         arn = live.deploy("two", strategy="CANARY", canaryConfiguration=canary, lifecycleHooks=[pause()])
@@ -146,7 +147,7 @@ def test_a_deployment_waits_at_its_hooks_and_moves_traffic_step_by_step_without_
 @pytest.mark.parametrize(
     "way", ["alarm", *(pytest.param(one, marks=pytest.mark.long) for one in ("hook", "stop", "timeout"))]
 )
-def test_a_deployment_goes_back_and_nobody_loses_a_request(live: Shop, way: str) -> None:
+def test_a_deployment_goes_back_and_nobody_loses_a_request(live: EcsShop, way: str) -> None:
     cloudwatch, alarm = live.tasks.client("cloudwatch"), f"{live.way.name}-5xx"
     metric = {"Namespace": "X", "MetricName": "X", "Period": 60, "EvaluationPeriods": 1, "Statistic": "Sum"}
     cloudwatch.put_metric_alarm(AlarmName=alarm, ComparisonOperator="GreaterThanThreshold", Threshold=1, **metric)
@@ -176,7 +177,7 @@ def test_a_deployment_goes_back_and_nobody_loses_a_request(live: Shop, way: str)
 
 
 @pytest.mark.parametrize("kind", ["sick", pytest.param("crashing", marks=pytest.mark.long)])
-def test_tasks_that_are_never_well_get_no_traffic_and_are_stopped_with_a_reason(live: Shop, kind: str) -> None:
+def test_tasks_that_are_never_well_get_no_traffic_and_are_stopped_with_a_reason(live: EcsShop, kind: str) -> None:
     seconds = {"sick": 2, "crashing": 60}[kind]
     live.ecs.update_service(cluster=CLUSTER, service=live.way.name, healthCheckGracePeriodSeconds=seconds)
     arn = live.deploy("two", kind)
@@ -200,7 +201,7 @@ def test_tasks_that_are_never_well_get_no_traffic_and_are_stopped_with_a_reason(
 
 
 @pytest.mark.long
-def test_a_deployment_that_another_one_takes_the_place_of_is_stopped(live: Shop) -> None:
+def test_a_deployment_that_another_one_takes_the_place_of_is_stopped(live: EcsShop) -> None:
     first = live.deploy("two", lifecycleHooks=[pause()])
     live.waits_at(first, "POST_TEST_TRAFFIC_SHIFT")
 
@@ -216,7 +217,7 @@ def test_a_deployment_that_another_one_takes_the_place_of_is_stopped(live: Shop)
     ]
 
 
-def test_what_cannot_be_is_refused_before_anything_starts(live: Shop) -> None:
+def test_what_cannot_be_is_refused_before_anything_starts(live: EcsShop) -> None:
     arn = live.deploy("two", lifecycleHooks=[pause()])
     hook = live.waits_at(arn, "POST_TEST_TRAFFIC_SHIFT")
     asked = {

@@ -20,7 +20,7 @@ from tests.support.local_aws import local_aws
 from tests.support.platforms import own_platform
 
 ROLE = "arn:aws:iam::123456789012:role/traffic"
-MINUTE = "3"
+MINUTE = "3"  # seconds that a minute of AWS takes, unless a module says another one
 
 
 @pytest.fixture(scope="module")
@@ -31,9 +31,9 @@ def home(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def server(home):
+def server(home, request):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(VARIABLE, MINUTE)
+        patch.setenv(VARIABLE, getattr(request.module, "MINUTE", MINUTE))
         with local_aws(home.root) as server:
             yield server
 
