@@ -5,8 +5,7 @@ the relay (infra/aws/relay), which says on a queue that CodeDeploy waits; nobody
 https://docs.aws.amazon.com/codedeploy/latest/userguide/deployment-steps-ecs.html
 """
 
-import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +16,7 @@ from delivery.aws.app_spec import app_spec, definition_in
 from delivery.aws.deployment_config import AT_ONCE, config_of
 from delivery.aws.described_service import described_service
 from delivery.aws.failures import aws_errors, code_of
+from delivery.aws.hook_queue import HookQueue
 from delivery.aws.rollouts import STEP_SECONDS, Asked, Goal, Rollout, Rollouts
 from delivery.aws.service_ways import ServiceWay, Ways
 from delivery.spec.environments import Environment
@@ -26,7 +26,7 @@ READY, TERMINATION, HOOK = "READY_WAIT", "TERMINATION_WAIT", "AfterAllowTraffic"
 TO_USERS = ("BeforeAllowTraffic", "AllowTraffic", HOOK)
 BACK_ON = ["DEPLOYMENT_FAILURE", "DEPLOYMENT_STOP_ON_ALARM", "DEPLOYMENT_STOP_ON_REQUEST"]
 BEGUN = ("InProgress", "Succeeded")
-OF_A_ROLLBACK, AT_ONCE_READ, HIDDEN_SECONDS = "codeDeployRollback", 25, 20
+OF_A_ROLLBACK, AT_ONCE_READ = "codeDeployRollback", 25
 
 
 def rollout_of(told: Mapping[str, Any], target: Mapping[str, Any], *, goes_back: bool) -> Rollout:
@@ -184,23 +184,21 @@ class CodeDeployRollouts(Rollouts):
 
     def _answer(self, deployment: str) -> None:
         """Say to CodeDeploy that a release is well, when the relay told which execution of its hook waits."""
-        sqs, queue = self.access.client("sqs"), self.ways.queue
-        with aws_errors("sqs"):
-            came = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10, VisibilityTimeout=HIDDEN_SECONDS)
-        for one in came.get("Messages", ()):
-            told, receipt = json.loads(one["Body"]), {"QueueUrl": queue, "ReceiptHandle": one["ReceiptHandle"]}
-            if told["deployment"] == deployment:
-                self.unless_past(
-                    self.client.put_lifecycle_event_hook_execution_status,
-                    deploymentId=deployment,
-                    lifecycleEventHookExecutionId=told["execution"],
-                    status="Succeeded",
-                )
-            with aws_errors("sqs"):
-                if told["deployment"] == deployment:
-                    sqs.delete_message(**receipt)
-                else:  # of another service; the queue forgets what is older than the hour that a hook waits
-                    sqs.change_message_visibility(**receipt, VisibilityTimeout=0)
+        queue = HookQueue(self.access.client("sqs"), self.ways.queue)
+        for told in queue.of(deployment, self._over):
+            self.unless_past(
+                self.client.put_lifecycle_event_hook_execution_status,
+                deploymentId=deployment,
+                lifecycleEventHookExecutionId=told.execution,
+                status="Succeeded",
+            )
+            queue.forget(told)
+
+    def _over(self, deployments: Collection[str]) -> set[str]:
+        """Return those that came to their end."""
+        with aws_errors("codedeploy"):
+            found = self._told(sorted(deployments)[:AT_ONCE_READ])
+        return {name for name, one in found.items() if one["status"] not in OPEN}
 
     def stop(self, found: Rollout) -> None:
         """Let a deployment go back."""
