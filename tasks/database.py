@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 
 from blocks.artifact_store import current_store
 from delivery.changes.archive import Archive
@@ -52,12 +53,12 @@ def migrate_database(order: Order, environment: str, release: Release, sequence:
         with journaled(order, environment, "migrate", release, sequence):
             target.claim()
             opened.database.end_migration(order.run)  # of an attempt before this one
-            ended = _migrate(order, environment, release, opened)
-            check_migration(order.app.database.migrate, ended)
-    log().info("migrated %s in %.1f s", environment, ended.seconds)
+            ended, log_file = _migrate(order, environment, release, opened)
+            applied = check_migration(order.app.database.migrate, ended, log_file)
+    log().info("migrated %s in %.1f s%s", environment, ended.seconds, "".join(f"\n  {one}" for one in applied))
 
 
-def _migrate(order: Order, environment: str, release: Release, opened: OpenEnvironment) -> JobResult:
+def _migrate(order: Order, environment: str, release: Release, opened: OpenEnvironment) -> tuple[JobResult, Path]:
     assert order.app.database
     assert order.app.database.migrate
     migration, log_file = order.app.database.migrate, Home.current().work / order.run / "migrate.log"
@@ -74,7 +75,7 @@ def _migrate(order: Order, environment: str, release: Release, opened: OpenEnvir
         raise
     if ended.exit_code != 0:
         opened.database.end_migration(order.run)
-    return ended
+    return ended, log_file
 
 
 @step(timeout_seconds=ENDING_SECONDS, name="end migration of {environment}", keep=False)

@@ -6,6 +6,9 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from delivery.errors import Rejected
+from delivery.log_files import plain
+from delivery.migrations.tool import Operation, Session
+from delivery.migrations.tools import tool_of, words_of
 from delivery.ports.database import DatabaseAccess, standard_variables
 from delivery.ports.jobs import Job, JobResult
 from delivery.spec.database import Migration
@@ -24,22 +27,25 @@ def migration_job(
     *,
     run: str,
     log: Path,
+    operation: Operation = "apply",
     env: Mapping[str, str] | None = None,
     secrets: Mapping[str, SecretStr] | None = None,
     begun: Callable[[], None] = lambda: None,
 ) -> Job:
     """Return the job that brings a schema up to date; `begun` is called once it runs, and ends it by raising.
 
+    Its sessions wait for a lock as long as the migration says. With another `operation` the tool is asked that instead.
     `env` goes over the variables it has by itself, `secrets` over all; neither they nor the password are in its log.
     """
     own = fill("database.migrate.env", migration.env, access.facts())
+    session = Session(f"{SESSION}{run}", migration.lock_timeout_seconds, migration.timeout_seconds)
     return Job(
         name=NAME,
         image=image,
         run=run,
         log=log,
-        command=None if migration.command is None else tuple(migration.command),
-        env={**standard_variables(access), "PGAPPNAME": f"{SESSION}{run}", **own, **(env or {})},
+        command=words_of(migration, operation),
+        env={**standard_variables(access), **tool_of(migration).variables(access, session), **own, **(env or {})},
         secrets=secrets or {},
         hide=(access.password,),
         timeout_seconds=migration.timeout_seconds,
@@ -47,9 +53,15 @@ def migration_job(
     )
 
 
-def check_migration(migration: Migration, ended: JobResult) -> None:
-    """Return when the schema is up to date; Rejected, with the last lines, when the migration failed."""
-    if ended.exit_code != 0:
-        seconds = migration.timeout_seconds
-        how = f"did not end within {seconds} s" if ended.exit_code is None else f"exit code {ended.exit_code}"
+def check_migration(migration: Migration, ended: JobResult, log: Path) -> tuple[str, ...]:
+    """Return what was applied, where the tool tells it, when the schema is up to date.
+
+    Rejected when the migration failed: with what the tool found and what is to be done, or with its last lines.
+    """
+    if ended.exit_code is None:
+        how = f"did not end within {migration.timeout_seconds} s"
         raise Rejected(f"the migration failed: {how}; its last lines:\n{ended.last_lines}")
+    said = plain(log.read_text(errors="replace")) if log.exists() else ended.last_lines
+    if problem := tool_of(migration).problem("apply", ended.exit_code, said):
+        raise Rejected(f"the migration failed: {problem}")
+    return tool_of(migration).versions("apply", said)

@@ -18,4 +18,6 @@ def migrations_hash(source: Path, app: App) -> str:
         return NO_MIGRATIONS
     files = [path for folder in migrate.folders for path in (source / folder).rglob("*") if path.is_file()]
     contents = {path.relative_to(source).as_posix(): path.read_bytes().hex() for path in files}
-    return hash_of({"command": migrate.command, "image": migrate.image, "files": contents})
+    # A command that nobody named a tool for was hashed without one.
+    named = {} if migrate.tool == "command" else {"tool": migrate.tool}
+    return hash_of({"command": migrate.command, "image": migrate.image, "files": contents, **named})

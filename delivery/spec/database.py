@@ -9,6 +9,7 @@ from delivery.spec.kinds import ByKind
 from delivery.spec.parts import Files, Secrets
 
 MOST_MIGRATION_SECONDS = 86400
+LOCK_TIMEOUT_SECONDS = 10.0
 DATABASE_PATTERN = r"^[a-z_][a-z0-9_]{0,62}$"
 EXTENSION_PATTERN = r"^[a-z_][a-z0-9_-]{0,62}$"
 Folders = Annotated[
@@ -18,10 +19,18 @@ Folders = Annotated[
 
 
 class Migration(Model):
-    """How the schema is brought up to date: any command in any image."""
+    """How the schema is brought up to date: by a tool that is known, or any command in any image."""
 
+    # Written only where they are said: the hash of the configuration is over what is written.
+    tool: Literal["command", "alembic", "flyway", "liquibase"] = Field(
+        "command",
+        exclude_if=lambda given: given == "command",
+        description="what brings it up to date: alembic, flyway, liquibase; or any command",
+    )
     image: str = Field(description="name under `images`, or an image reference")
-    command: list[str] | None = Field(None, description="instead of the image's own command")
+    command: list[str] | None = Field(
+        None, description="instead of the image's own command; of a tool: what starts it, before its own words"
+    )
     env: dict[str, str] = Field(
         {}, description="environment variables beside DATABASE_URL; ${database.url} is filled in"
     )
@@ -29,6 +38,13 @@ class Migration(Model):
     secrets: Secrets = Field({}, description="variable: name of a Prefect secret block; or variables of environments")
     files: Folders | None = Field(
         None, description="folder of the migrations, or a list of them; what is in them is part of the release"
+    )
+    lock_timeout_seconds: float = Field(
+        LOCK_TIMEOUT_SECONDS,
+        gt=0,
+        le=3600,
+        exclude_if=lambda given: given == LOCK_TIMEOUT_SECONDS,
+        description="how long a statement waits for a lock, and everybody behind it, before the migration fails",
     )
     timeout_seconds: int = Field(
         600, ge=1, le=MOST_MIGRATION_SECONDS, description="after it the migration failed, and is ended"

@@ -137,4 +137,4 @@ class DatabaseContract:
         ended = opened.jobs.run(migration_job(migration, access, bad.image, run="run-1", log=tmp_path / "log"))
 
         with pytest.raises(Rejected, match="the migration failed: exit code 3; its last lines:\nhello"):
-            check_migration(migration, ended)
+            check_migration(migration, ended, tmp_path / "log")

@@ -107,7 +107,7 @@ def _bring_up(sandbox: Sandbox, job: CellRun) -> Surroundings:
             env = {**made, **job.own_env(access.facts())}
             migration = app.database.migrate
             own = migration_job(migration, access, image, run=job.run, log=log, env=env, secrets=job.secrets)
-            check_migration(migration, run_job(sandbox, own))
+            check_migration(migration, run_job(sandbox, own), log)
     for name in parts:
         _start_part(sandbox, job, name, probe, access)
     return Surroundings({**_addresses(job, parts), **standard_variables(access)}, access.facts() if access else {})

@@ -200,7 +200,7 @@ def test_every_mistake_is_told_at_once() -> None:
         ),
         (
             WHOLE + "database: {migrate: nope}",
-            "database.migrate: found 'nope'; allowed: keys with values: image, command",
+            "database.migrate: found 'nope'; allowed: keys with values: tool, image, command",
         ),
         (WHOLE + "scan: {waivers: [CVE-1]}", "scan.waivers[0]: found 'CVE-1'; allowed: keys with values: id, package"),
         (with_environment("shift: {linear: 10}"), "shift.linear: found 10; allowed: keys with values: percent, hold_s"),

@@ -1,0 +1,66 @@
+"""Alembic: revisions of Python, told by the heads of their graph. It has no lock, and no checksums."""
+
+import re
+
+from delivery.migrations.tool import Operation, Problem, Session, Trouble, sorted_problem
+from delivery.ports.database import DatabaseAccess
+
+_SIGNS: dict[str, Trouble] = {
+    "Can't locate revision": "unknown",
+    "Multiple head revisions": "ambiguous",
+    "canceling statement due to lock timeout": "locked",
+    "connection failed": "unreachable",
+    "could not connect to server": "unreachable",
+    "Connection refused": "unreachable",
+}
+# `001 -> 002 (head), give them names`, as `alembic history` writes a revision: what it comes from, and what it is.
+_REVISION = re.compile(
+    r"^(?P<before>\S+) -> (?P<name>[^\s,]+)(?P<marks>(?: \([\w ]+\))*)(?:, (?P<text>.*))?$", re.MULTILINE
+)
+
+
+class Alembic:
+    """Revisions in the application's own image."""
+
+    program = ("alembic",)
+
+    def words(self, operation: Operation) -> tuple[str, ...]:
+        """Return Alembic's arguments: `history` with a range tells what is pending, and knows an unknown revision."""
+        match operation:
+            case "apply":
+                return ("upgrade", "head")
+            case "history":
+                return ("history", "-r", "base:current")
+            case _:
+                return ("history", "-r", "current:heads", "--indicate-current")
+
+    def variables(self, access: DatabaseAccess, session: Session) -> dict[str, str]:
+        """Return libpq's: which address the application's `env.py` takes is its own affair."""
+        return {"PGOPTIONS": session.options, "PGAPPNAME": session.name}
+
+    def problem(self, operation: Operation, exit_code: int, said: str) -> Problem | None:
+        """Return what went wrong; two heads are told with exit code 0 by all but `upgrade`."""
+        if exit_code != 0:
+            return sorted_problem(said, _SIGNS, _reason)
+        heads = [one["name"] for one in _REVISION.finditer(said) if "(head)" in one["marks"]]
+        if operation == "verify" and len(heads) > 1:
+            return Problem("ambiguous", f"there are {len(heads)} heads: {', '.join(heads)}")
+        return None
+
+    def versions(self, operation: Operation, said: str) -> tuple[str, ...]:
+        """Return revisions with their messages, oldest first; the current one is none of those that are pending."""
+        found = list(_REVISION.finditer(said))
+        if operation == "pending":
+            found = [one for one in found if "(current)" not in one["marks"]]
+        return tuple(f"{one['name']} {one['text'] or ''}".rstrip() for one in reversed(found))
+
+
+def _reason(said: str) -> str:
+    """Return Alembic's last word, or the database's error and the statement that it refused."""
+    if failed := re.search(r"^FAILED: (.*)$", said, re.MULTILINE):
+        return failed[1]
+    lines = [line for line in said.splitlines() if line.strip() and not line.startswith("(Background on")]
+    at = next(
+        (number for number, line in enumerate(lines) if re.match(r"[\w.]+(Error|Exception)\b", line)), len(lines) - 1
+    )
+    return "\n".join(lines[max(at, 0) : at + 4]) or "it said nothing"

@@ -1,0 +1,30 @@
+"""Any command: nothing is known of it but how it ended."""
+
+from delivery.migrations.tool import Operation, Problem, Session
+from delivery.ports.database import DatabaseAccess
+
+LAST_LINES = 25
+
+
+class Command:
+    """A program of the application's own."""
+
+    program: tuple[str, ...] = ()
+
+    def words(self, operation: Operation) -> tuple[str, ...]:
+        """Return nothing: what it is started with is all that there is."""
+        return ()
+
+    def variables(self, access: DatabaseAccess, session: Session) -> dict[str, str]:
+        """Return libpq's, which drivers of most languages know."""
+        return {"PGOPTIONS": session.options, "PGAPPNAME": session.name}
+
+    def problem(self, operation: Operation, exit_code: int, said: str) -> Problem | None:
+        """Return its exit code and last lines, when it did not end well."""
+        lines = [line.rstrip() for line in said.splitlines() if line.strip()]
+        last = "\n".join(lines[-LAST_LINES:])
+        return Problem("failed", f"exit code {exit_code}; its last lines:\n{last}") if exit_code != 0 else None
+
+    def versions(self, operation: Operation, said: str) -> tuple[str, ...]:
+        """Return nothing: it says what it likes."""
+        return ()

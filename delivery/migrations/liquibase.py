@@ -1,0 +1,55 @@
+"""Liquibase: change sets with checksums, under a lock that is a row of a table."""
+
+import re
+
+from delivery.migrations.tool import Operation, Problem, Session, Trouble, jdbc_url, sorted_problem
+from delivery.ports.database import DatabaseAccess
+
+_SIGNS: dict[str, Trouble] = {
+    "Could not acquire change log lock": "locked",
+    "canceling statement due to lock timeout": "locked",
+    "changesets check sum": "changed",
+    "Connection could not be created": "unreachable",
+}
+_WORDS = {"apply": ("update",), "verify": ("validate",), "pending": ("status", "--verbose"), "history": ("history",)}
+_PENDING = re.compile(r"^ +(\S.*::.+::.+)$", re.MULTILINE)
+_APPLIED = re.compile(r"^\| *\d+ *\|[^|]*\| *([^|]*?) *\| *([^|]*?) *\| *([^|]*?) *\|", re.MULTILINE)
+
+
+class Liquibase:
+    """Change sets in an image of Liquibase, or in one that has it."""
+
+    program: tuple[str, ...] = ()
+
+    def words(self, operation: Operation) -> tuple[str, ...]:
+        """Return its command: which change log it reads is told by LIQUIBASE_COMMAND_CHANGELOG_FILE."""
+        return _WORDS[operation]
+
+    def variables(self, access: DatabaseAccess, session: Session) -> dict[str, str]:
+        """Return its own: a lock that is held is told after a minute, for only a process that died holds it longer.
+
+        https://docs.liquibase.com/concepts/connections/liquibase-environment-variables.html
+        """
+        return {
+            "LIQUIBASE_COMMAND_URL": jdbc_url(access, session),
+            "LIQUIBASE_COMMAND_USERNAME": access.user,
+            "LIQUIBASE_COMMAND_PASSWORD": access.password.get_secret_value(),
+            "LIQUIBASE_CHANGELOG_LOCK_WAIT_TIME_IN_MINUTES": "1",
+            "LIQUIBASE_SHOW_BANNER": "false",
+        }
+
+    def problem(self, operation: Operation, exit_code: int, said: str) -> Problem | None:
+        """Return what went wrong: 1 is every failure; `status` exits 0 with change sets that are pending."""
+        return sorted_problem(said, _SIGNS, _reason) if exit_code != 0 else None
+
+    def versions(self, operation: Operation, said: str) -> tuple[str, ...]:
+        """Return change sets as `file::id::author`, in the order of the change log, or in which they were applied."""
+        if operation == "pending":
+            return tuple(_PENDING.findall(said))
+        return tuple(f"{path}::{number}::{author}" for path, author, number in _APPLIED.findall(said))
+
+
+def _reason(said: str) -> str:
+    """Return what follows its last "Unexpected error", without where help is found."""
+    found = said.partition("Unexpected error running Liquibase: ")[2].partition("\nFor more information")[0].strip()
+    return found or "\n".join(said.strip().splitlines()[-5:]) or "it said nothing"

@@ -1,0 +1,27 @@
+"""Which tool an application's migrations are for, and what a container of it is started with."""
+
+from delivery.migrations.alembic import Alembic
+from delivery.migrations.command import Command
+from delivery.migrations.flyway import Flyway
+from delivery.migrations.liquibase import Liquibase
+from delivery.migrations.tool import MigrationTool, Operation
+from delivery.spec.database import Migration
+
+TOOLS: dict[str, MigrationTool] = {
+    "command": Command(),
+    "alembic": Alembic(),
+    "flyway": Flyway(),
+    "liquibase": Liquibase(),
+}
+
+
+def tool_of(migration: Migration) -> MigrationTool:
+    """Return the tool that headway.yaml names."""
+    return TOOLS[migration.tool]
+
+
+def words_of(migration: Migration, operation: Operation) -> tuple[str, ...] | None:
+    """Return the command of a container: what starts the tool, and what it is asked; none: the image's own."""
+    said = None if migration.command is None else tuple(migration.command)
+    words = tool_of(migration).words(operation)
+    return said if not words else (*(tool_of(migration).program if said is None else said), *words)
