@@ -88,7 +88,8 @@ class EcsVerbs(EcsLook):
         if self.fallback:
             raise ReleaseUnhealthy(self.fallback.reason)
         if record.shares.get(colour, 0) < 100:
-            raise ReleaseUnhealthy(self.go_back(colour, f"release {release.fingerprint} does not have all traffic"))
+            less = f"release {release.fingerprint} does not have all traffic"
+            raise ReleaseUnhealthy(self.go_back(colour, self.fault(colour) or less))  # why, where AWS says it
         self.unless_it_lies(colour)
 
     def watch(self, release: Release, window: Watch, seconds: float) -> Observation:

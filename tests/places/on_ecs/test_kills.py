@@ -3,6 +3,7 @@
 import pickle
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
@@ -20,7 +21,8 @@ def killed(released, release, tmp_path):
     """Let a release begin, and end at a request; return where that was."""
 
     def end(number: int, when: str) -> str:
-        told = pickle.dumps((released, tmp_path, release(2), number, when))
+        bare = replace(released, settings=replace(released.settings, registry=None))  # which holds functions
+        told = pickle.dumps((bare, tmp_path, release(2), number, when))
         done = subprocess.run(
             [sys.executable, "-m", "tests.places.on_ecs.victim"],
             input=told,

@@ -8,6 +8,7 @@ import os
 import pickle
 import signal
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from typing import Any
 import botocore.client
 
 from delivery.changes.journal import Entry, Journal, Verb
+from delivery.docker.images.registry_state import own_registry
 from delivery.ports.store import FolderStore
 from delivery.releases.release import Release
 from tests.places.on_ecs.rooms import Opens
@@ -75,7 +77,8 @@ def carry_out(opens: Opens, journal: Journal, release: Release) -> None:
 
 
 if __name__ == "__main__":
-    opens, folder, release, number, when = pickle.load(sys.stdin.buffer)
+    bare, folder, release, number, when = pickle.load(sys.stdin.buffer)
+    opens = replace(bare, settings=replace(bare.settings, registry=own_registry(bare.home)))
     kill_at(number, when)
     carry_out(opens, journal_of(folder, opens), release)
     print("came to its end", flush=True)

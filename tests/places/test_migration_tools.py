@@ -1,0 +1,142 @@
+"""Tools that migrate a database in a container on the Docker host."""
+
+import secrets
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import pytest
+
+from delivery.docker.database.beside import running_container
+from delivery.docker.database.database import ensure_network
+from delivery.docker.database.roles import admin_access
+from delivery.docker.engine.client import connect
+from delivery.docker.engine.exec_stream import run_in
+from delivery.docker.engine.names import EnvironmentNames
+from delivery.docker.environment import open_docker
+from delivery.docker.images.builder import build_image
+from delivery.docker.images.registry import ensure_registry
+from delivery.ports.settings import EnvironmentSettings
+from delivery.spec.app import App
+from tests.places.migration_contract import MigrationContract
+from tests.places.test_environment_docker import APP
+from tests.support.builds import requested
+from tests.support.ecs_service import waited
+from tests.support.images import image_of, on_engine
+from tests.support.platforms import free_port, own_platform
+
+pytestmark = [pytest.mark.docker, pytest.mark.xdist_group("docker-migrations")]
+DOCKERFILES = {
+    "alembic": (
+        "FROM python:3.11-slim\n"
+        "RUN pip install --no-cache-dir alembic==1.20.1 sqlalchemy==2.0.44 'psycopg[binary]==3.2.13'\nWORKDIR /srv\n"
+    ),
+    "liquibase": (
+        "FROM node:22-slim AS jars\nRUN npm pack liquibase@4.28.1 && tar xzf liquibase-4.28.1.tgz\n"
+        "FROM eclipse-temurin:17-jre\nCOPY --from=jars /package/dist/liquibase /opt/liquibase\n"
+        'WORKDIR /liquibase\nENTRYPOINT ["bash", "/opt/liquibase/liquibase"]\n'
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    with own_platform(tmp_path_factory.mktemp("platform")) as home:
+        yield home
+
+
+@pytest.fixture(scope="module")
+def tool_image(home, tmp_path_factory):
+    """A function that yields an image of a tool with files in it."""
+    built: dict[str, str] = {"flyway": "flyway/flyway:9.22.3"}
+
+    def base(tool: str) -> str:
+        if tool not in built:
+            folder: Path = tmp_path_factory.mktemp(tool)
+            (folder / "Dockerfile").write_text(DOCKERFILES[tool])
+            address = ensure_registry(home, preferred_port=free_port()).address
+            repository = f"{address}/tools-{secrets.token_hex(4)}/web"
+            built[tool] = on_engine(build_image(requested(folder), repository=repository, home=home).ref)
+        return built[tool]
+
+    @contextmanager
+    def make(tool: str, files: dict[str, str]) -> Iterator[str]:
+        with image_of(base(tool), files) as name:
+            yield name
+
+    return make
+
+
+@pytest.fixture
+def names(home):
+    return EnvironmentNames(home.identity, f"shop-{secrets.token_hex(3)}", "production")
+
+
+@pytest.fixture
+def opened(home, names):
+    app = App.model_validate(APP | {"app": names.app})
+    settings, environment = EnvironmentSettings(app=app.app, environment="production"), app.environments["production"]
+    ensure_network(connect(), names)
+    return open_docker(app, environment, settings, sequence=1, home=home)
+
+
+@pytest.fixture
+def query(opened, names):
+    """A function that asks the database as its administrator, and returns what psql prints."""
+
+    def ask(sql: str) -> str:
+        access = opened.database.ensure()
+        server = running_container(connect(), names)
+        argv = ["psql", "-XqAt", "-v", "ON_ERROR_STOP=1", "-U", admin_access(server).user, "-d", access.name, "-c", sql]
+        code, output, errors = run_in(server, argv)
+        assert code == 0, errors
+        return output.strip()
+
+    return ask
+
+
+@pytest.fixture
+def hold(query):
+    """A function within which another session holds a lock."""
+
+    @contextmanager
+    def holding(lock: str) -> Iterator[None]:
+        with ThreadPoolExecutor(1) as pool:
+            held = pool.submit(query, f"begin; {lock}; select 'held', pg_sleep(60)")
+            waited(lambda: query("select count(*) from pg_locks where mode = 'AccessExclusiveLock'") != "0")
+            try:
+                yield
+            finally:
+                query("select pg_terminate_backend(pid) from pg_stat_activity where query like 'begin; lock%'")
+                with suppress(AssertionError):  # it was ended
+                    held.result()
+
+    return holding
+
+
+class TestFlyway(MigrationContract):
+    """Its stand-in, which keeps to its contract."""
+
+    TOOL = "flyway"
+    long_here = frozenset(
+        {
+            "test_what_was_changed_since_it_ran_is_refused_before_anything_is_done",
+            "test_a_lock_that_is_held_ends_it_in_seconds_and_the_next_run_goes_on",
+            "test_two_runners_at_once_leave_each_step_done_once",
+        }
+    )
+
+
+@pytest.mark.long
+class TestAlembic(MigrationContract):
+    """The one that the package index has."""
+
+    TOOL = "alembic"
+
+
+@pytest.mark.long
+class TestLiquibase(MigrationContract):
+    """The one that the package of its makers has."""
+
+    TOOL = "liquibase"
