@@ -3,10 +3,11 @@
 https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-cloudwatch-metrics.html
 """
 
+import bisect
 import math
+import threading
 import time
-from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -33,7 +34,37 @@ class Seen:
     seconds: float
 
 
-ANSWERS: deque[Seen] = deque(maxlen=MOST_KEPT)
+class Answers:
+    """All answers of some time, in the order of their moments: a window of them costs what is in it."""
+
+    def __init__(self) -> None:
+        self._moments: list[float] = []
+        self._seen: list[Seen] = []
+        self._changing = threading.Lock()
+
+    def append(self, one: Seen) -> None:
+        """Keep one; the older half is forgotten once there are too many."""
+        with self._changing:
+            at = bisect.bisect_right(self._moments, one.at)
+            self._moments.insert(at, one.at)
+            self._seen.insert(at, one)
+            if len(self._seen) > MOST_KEPT:
+                del self._moments[: MOST_KEPT // 2], self._seen[: MOST_KEPT // 2]
+
+    def between(self, began: float, ended: float) -> list[Seen]:
+        """Return those from one moment on, and before another one."""
+        with self._changing:
+            first, last = (bisect.bisect_left(self._moments, moment) for moment in (began, ended))
+            return self._seen[first:last]
+
+    def clear(self) -> None:
+        """Forget all."""
+        with self._changing:
+            self._moments.clear()
+            self._seen.clear()
+
+
+ANSWERS = Answers()
 
 
 def values_in(metric: str, dimensions: Mapping[str, str], began: float, ended: float) -> list[float]:
@@ -43,7 +74,7 @@ def values_in(metric: str, dimensions: Mapping[str, str], began: float, ended: f
         return [float(_unhealthy(group))] if group and ended > time.time() - seconds_of(120) else []
     return [
         one.seconds if metric == "TargetResponseTime" else 1.0
-        for one in _between(began, ended)
+        for one in ANSWERS.between(began, ended)
         if one.balancer == balancer and (not group or one.group == group) and _is_counted(metric, one)
     ]
 
@@ -121,15 +152,6 @@ def _is_counted(metric: str, one: Seen) -> bool:
         return bool(one.group)
     kind, _, code = metric.removeprefix("HTTPCode_").partition("_")
     return code.startswith(f"{one.status // 100}XX") and (kind == "Target") == bool(one.group)
-
-
-def _between(began: float, ended: float) -> Iterable[Seen]:
-    """Yield the answers of a time, the newest first: what is asked for is mostly new."""
-    for one in reversed(list(ANSWERS)):
-        if one.at < began:
-            return
-        if one.at < ended:
-            yield one
 
 
 def _unhealthy(group: str) -> int:

@@ -12,7 +12,7 @@ from local_aws.agents.alarms import evaluated
 from local_aws.agents.answers import seen_in
 from local_aws.pace import VARIABLE
 from local_aws.services import cloudwatch_traffic
-from local_aws.services.cloudwatch_traffic import ANSWERS, Seen, datapoints, statistic
+from local_aws.services.cloudwatch_traffic import ANSWERS, Answers, Seen, datapoints, statistic
 
 BALANCER, GROUP = "app/shop/1", "targetgroup/shop-blue/2"
 OF_GROUP = {"LoadBalancer": BALANCER, "TargetGroup": GROUP}
@@ -123,3 +123,14 @@ def test_a_line_of_a_load_balancer_is_read_and_another_is_not():
     assert seen_in(said.replace(b"10.0.0.2-8000", b"<NOSRV>"), 5.0) == Seen(5.0, BALANCER, "", 500, 1.234)
     assert seen_in(said.replace(b" 500 1234", b" -1 -1"), 5.0) is None
     assert seen_in(b"<134>Nov 30 03:00:00 haproxy[8]: Proxy port-80 started.", 5.0) is None
+
+
+def test_answers_that_come_late_are_counted_in_their_time_and_old_ones_forgotten(monkeypatch):
+    monkeypatch.setattr("local_aws.services.cloudwatch_traffic.MOST_KEPT", 4)
+    answers = Answers()
+    for moment in (1.0, 2.0, 4.0, 3.0):
+        answers.append(Seen(moment, BALANCER, GROUP, 200, 0.1))
+
+    assert [one.at for one in answers.between(2.0, 4.0)] == [2.0, 3.0]
+    answers.append(Seen(5.0, BALANCER, GROUP, 200, 0.1))
+    assert [one.at for one in answers.between(0.0, 9.0)] == [3.0, 4.0, 5.0]
