@@ -57,6 +57,8 @@ def test_mirrors_of_official_images_are_seen_through(asked, repository, tag):
         ("eclipse-temurin:17.0.9_9-jre", "temurin-jre"),
         ("eclipse-temurin:17-jre-alpine", "temurin-jre"),
         ("openjdk:17-jdk-slim", "temurin"),
+        ("flyway/flyway:9", "flyway"),
+        ("redgate/flyway:9.22-alpine", "flyway"),
         ("ghcr.io/astral-sh/uv", "uv"),
         ("ghcr.io/astral-sh/uv:0.5.11", "uv"),
         ("ghcr.io/astral-sh/uv:python3.11-bookworm-slim", "uv-python-slim"),
