@@ -96,6 +96,11 @@ def stop_by_hand(target: Any, server: Any, deployer: str) -> None:
         server.client("codedeploy").stop_deployment(deploymentId=found.id)
 
 
+def no_alarm(server: Any) -> bool:
+    """Whether no alarm is on: ECS looks at none that was when a deployment began, as `headway check` tells."""
+    return not server.client("cloudwatch").describe_alarms(StateValue="ALARM")["MetricAlarms"]
+
+
 def refuse() -> None:
     """Be a check that a release does not pass."""
     raise ReleaseUnhealthy("the check /cart: answers 404, allowed 200")
@@ -124,6 +129,7 @@ def test_a_fault_is_found_out_and_users_are_with_the_old_release_again(
     first, seconds, reasons = release(1), [], []
     kinds = {"never healthy": "sick", "exits": "crashing", "5xx": "erring", "slow": "sluggish", "wrong digest": "liar"}
     for number in range(TIMES):
+        waited(lambda: no_alarm(server))
         target = alarmed(FIRST_SEQUENCE + number)
         delivery = Delivery(target, release(2, kind=kinds.get(fault, "good")))
         if fault == "check fails":
