@@ -8,6 +8,7 @@ import yaml
 
 from delivery.spec.app import App
 from delivery.spec.env_files import parts_with_files
+from delivery.spec.migration_files import migration_problems
 from delivery.spec.parts import files_of
 
 
@@ -20,7 +21,9 @@ _AnyTag.add_multi_constructor("!", lambda *_: None)
 
 def file_problems(app: App, folder: Path) -> list[str]:
     """Return a line for every file that `app` names and that is not below `folder`, or lacks what it must have."""
-    return [*_missing_files(app, folder), *_unknown_compose_services(app, folder)]
+    missing = [*_missing_files(app, folder), *_unknown_compose_services(app, folder)]
+    migrate = app.database.migrate if app.database else None
+    return missing or [*(migration_problems(migrate, folder) if migrate else ())]
 
 
 def _missing_files(app: App, folder: Path) -> list[str]:

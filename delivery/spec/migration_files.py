@@ -1,0 +1,104 @@
+"""What is wrong with the files of a migration tool that is known, found before any database is touched."""
+
+import ast
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from delivery.spec.database import Migration
+
+_VERSION = re.compile(r"V([0-9][0-9._]*)__.+\.sql")
+_REPEATABLE = re.compile(r"R__.+\.sql")
+
+
+def migration_problems(migrate: Migration, folder: Path) -> Iterator[str]:
+    """Yield a line for what a tool would refuse: no files at all, two heads, a version twice, a text that is none."""
+    if migrate.tool not in _CHECKS or not migrate.folders:
+        return
+    found = [path for one in migrate.folders for path in sorted((folder / one).rglob("*")) if path.is_file()]
+    texts = [path for path in found if path.suffix in (".sql", ".py", ".xml", ".yaml", ".yml", ".json")]
+    places = ", ".join(migrate.folders)
+    broken = [(path, why) for path in texts if (why := _not_text(path))]
+    for path, why in broken:
+        yield f"database.migrate.files: {path.relative_to(folder)} is not UTF-8 ({why})"
+    if not broken:
+        yield from (f"database.migrate.files: {places}: {one}" for one in _CHECKS[migrate.tool](texts))
+
+
+def _not_text(path: Path) -> str:
+    try:
+        path.read_bytes().decode()
+    except UnicodeDecodeError as error:
+        return f"{error.reason} at byte {error.start}"
+    return ""
+
+
+def _alembic(files: list[Path]) -> Iterator[str]:
+    before: dict[str, tuple[str, ...]] = {}
+    for path in files:
+        if path.suffix == ".py" and (told := _assigned(path)).get("revision"):
+            name, after = str(told["revision"]), told.get("down_revision")
+            if name in before:
+                yield f"revision {name} is there twice; allowed: once"
+            before[name] = tuple(map(str, after)) if isinstance(after, tuple | list) else (str(after),) if after else ()
+    heads = sorted(set(before) - {one for names in before.values() for one in names})
+    if not before:
+        yield "no revision is in it; allowed: files that say `revision` and `down_revision`"
+    elif len(heads) > 1:
+        yield f"has {len(heads)} heads: {', '.join(heads)}; allowed: one\n  next: alembic merge heads"
+
+
+def _assigned(path: Path) -> dict[str, object]:
+    """Return what a module says of its revision; nothing of one that is no Python."""
+    try:
+        tree = ast.parse(path.read_text())
+    except (SyntaxError, ValueError):
+        return {}
+    found: dict[str, object] = {}
+    for node in tree.body:
+        targets = (
+            node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
+        )
+        if not targets or not isinstance(node, ast.Assign | ast.AnnAssign) or node.value is None:
+            continue
+        try:
+            value = ast.literal_eval(node.value)
+        except ValueError:
+            continue
+        for target in targets:
+            if isinstance(target, ast.Name):
+                found[target.id] = value
+            elif isinstance(target, ast.Tuple) and isinstance(value, tuple):
+                found |= {
+                    one.id: each for one, each in zip(target.elts, value, strict=False) if isinstance(one, ast.Name)
+                }
+    return found
+
+
+def _flyway(files: list[Path]) -> Iterator[str]:
+    versions: dict[tuple[int, ...], list[str]] = defaultdict(list)
+    repeatable = [path for path in files if _REPEATABLE.fullmatch(path.name)]
+    for path in files:
+        if told := _VERSION.fullmatch(path.name):
+            numbers = [int(one) for one in re.split(r"[._]", told[1]) if one]
+            while len(numbers) > 1 and not numbers[-1]:
+                numbers.pop()  # 3 and 3.0 are the same to Flyway
+            versions[tuple(numbers)].append(path.name)
+    if not versions and not repeatable:
+        yield "no migration is in it; allowed: files like V1__make_accounts.sql and R__views.sql"
+    for names in versions.values():
+        if len(names) > 1:
+            yield f"a version is there {len(names)} times: {', '.join(names)}; allowed: once"
+
+
+def _liquibase(files: list[Path]) -> Iterator[str]:
+    if not files:
+        yield "no change log is in it; allowed: files of SQL, XML, YAML or JSON"
+
+
+_CHECKS: dict[str, Callable[[list[Path]], Iterator[str]]] = {
+    "alembic": _alembic,
+    "flyway": _flyway,
+    "liquibase": _liquibase,
+}
