@@ -4,7 +4,6 @@ import secrets
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from pathlib import Path
 
 import pytest
 
@@ -15,29 +14,15 @@ from delivery.docker.engine.client import connect
 from delivery.docker.engine.exec_stream import run_in
 from delivery.docker.engine.names import EnvironmentNames
 from delivery.docker.environment import open_docker
-from delivery.docker.images.builder import build_image
-from delivery.docker.images.registry import ensure_registry
 from delivery.ports.settings import EnvironmentSettings
 from delivery.spec.app import App
 from tests.places.migration_contract import MigrationContract
 from tests.places.test_environment_docker import APP
-from tests.support.builds import requested
 from tests.support.ecs_service import waited
-from tests.support.images import image_of, on_engine
-from tests.support.platforms import free_port, own_platform
+from tests.support.migration_images import tool_images
+from tests.support.platforms import own_platform
 
 pytestmark = [pytest.mark.docker, pytest.mark.xdist_group("docker-migrations")]
-DOCKERFILES = {
-    "alembic": (
-        "FROM python:3.11-slim\n"
-        "RUN pip install --no-cache-dir alembic==1.20.1 sqlalchemy==2.0.44 'psycopg[binary]==3.2.13'\nWORKDIR /srv\n"
-    ),
-    "liquibase": (
-        "FROM node:22-slim AS jars\nRUN npm pack liquibase@4.28.1 && tar xzf liquibase-4.28.1.tgz\n"
-        "FROM eclipse-temurin:17-jre\nCOPY --from=jars /package/dist/liquibase /opt/liquibase\n"
-        'WORKDIR /liquibase\nENTRYPOINT ["bash", "/opt/liquibase/liquibase"]\n'
-    ),
-}
 
 
 @pytest.fixture(scope="module")
@@ -48,24 +33,7 @@ def home(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def tool_image(home, tmp_path_factory):
-    """A function that yields an image of a tool with files in it."""
-    built: dict[str, str] = {"flyway": "flyway/flyway:9.22.3"}
-
-    def base(tool: str) -> str:
-        if tool not in built:
-            folder: Path = tmp_path_factory.mktemp(tool)
-            (folder / "Dockerfile").write_text(DOCKERFILES[tool])
-            address = ensure_registry(home, preferred_port=free_port()).address
-            repository = f"{address}/tools-{secrets.token_hex(4)}/web"
-            built[tool] = on_engine(build_image(requested(folder), repository=repository, home=home).ref)
-        return built[tool]
-
-    @contextmanager
-    def make(tool: str, files: dict[str, str]) -> Iterator[str]:
-        with image_of(base(tool), files) as name:
-            yield name
-
-    return make
+    return tool_images(home, tmp_path_factory.mktemp("tools"))
 
 
 @pytest.fixture
