@@ -17,7 +17,8 @@ from delivery.traffic.served import as_version, routed_to, version_problem
 from delivery.waiting import until
 
 BETWEEN_SECONDS, TESTED_SECONDS = 1.0, 60.0
-ILL, UNABLE = "failed ELB health checks", "unable to place a task"
+ILL, UNABLE, STARTED = "failed ELB health checks", "unable to place a task", ") has started "
+PLACED_SECONDS = 30.0  # in which ECS starts a task where there is room, whatever it said before
 # Who stopped a task for a reason of his own: the service starts another one.
 NO_FAULT = ("Scaling activity initiated", "Task stopped by user")
 
@@ -104,7 +105,14 @@ def _why_stopped(look: ServiceLook, starter: Starter, instance: Instance) -> Hea
 
 
 def _check_placed(look: ServiceLook, way: ServiceWay, began: datetime) -> None:
-    """Return unless ECS said since then that it has no room for a task."""
-    for event in look.described(way).get("events", ()):
-        if event["createdAt"] >= began and UNABLE in event["message"]:
+    """Return unless ECS has no room for a task: it said so since then, or before that, and started none in a while.
+
+    It says so once: "Duplicate event messages are omitted until either the cause is resolved or six hours elapses."
+    https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-event-messages.html
+    """
+    waited = (datetime.now(UTC) - began).total_seconds()
+    for event in look.described(way).get("events", ()):  # the newest first
+        if STARTED in event["message"]:
+            return
+        if UNABLE in event["message"] and (event["createdAt"] >= began or waited > PLACED_SECONDS):
             raise ReleaseUnhealthy(f"ECS has no room for tasks of {way.service}: {event['message']}")
