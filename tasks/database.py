@@ -2,15 +2,15 @@
 
 from datetime import UTC, datetime
 from functools import partial
-from pathlib import Path
 
 from blocks.artifact_store import current_store
 from delivery.changes.archive import Archive
 from delivery.changes.journal import Journal
-from delivery.changes.migration import check_migration, migration_job
+from delivery.changes.migration import carry_out, migration_job
 from delivery.counting import counted
 from delivery.errors import Misconfigured, Rejected
 from delivery.home import Home
+from delivery.migrations.tool import Operation
 from delivery.ports.environment import OpenEnvironment
 from delivery.ports.jobs import JobResult
 from delivery.releases.order import Order
@@ -53,29 +53,31 @@ def migrate_database(order: Order, environment: str, release: Release, sequence:
         with journaled(order, environment, "migrate", release, sequence):
             target.claim()
             opened.database.end_migration(order.run)  # of an attempt before this one
-            ended, log_file = _migrate(order, environment, release, opened)
-            applied = check_migration(order.app.database.migrate, ended, log_file)
+            ended, applied = _migrate(order, environment, release, opened)
     log().info("migrated %s in %.1f s%s", environment, ended.seconds, "".join(f"\n  {one}" for one in applied))
 
 
-def _migrate(order: Order, environment: str, release: Release, opened: OpenEnvironment) -> tuple[JobResult, Path]:
+def _migrate(
+    order: Order, environment: str, release: Release, opened: OpenEnvironment
+) -> tuple[JobResult, tuple[str, ...]]:
     assert order.app.database
     assert order.app.database.migrate
-    migration, log_file = order.app.database.migrate, Home.current().work / order.run / "migrate.log"
+    migration, run, log_file = order.app.database.migrate, order.run, Home.current().work / order.run / "migrate.log"
     secrets = load_settings(order.app, environment, with_secrets=True).parts.get("database.migrate")
     access = opened.database.find()
     if access is None:  # a new one would be empty
         raise Rejected(f"the database of {environment} is gone since it was started")
     image = opened.image(release, migration.image)
-    describe = partial(migration_job, run=order.run, log=log_file, secrets=secrets, begun=opened.target.claim)
+    describe = partial(migration_job, run=run, log=log_file, secrets=secrets, begun=opened.target.claim)
+
+    def ask(operation: Operation) -> JobResult:
+        return opened.jobs.run(describe(migration, access, image, operation=operation))
+
     try:
-        ended = opened.jobs.run(describe(migration, access, image))
+        return carry_out(migration, ask, log_file, run=run)
     except BaseException:
-        opened.database.end_migration(order.run)
+        opened.database.end_migration(run)
         raise
-    if ended.exit_code != 0:
-        opened.database.end_migration(order.run)
-    return ended, log_file
 
 
 @step(timeout_seconds=ENDING_SECONDS, name="end migration of {environment}", keep=False)

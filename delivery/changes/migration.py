@@ -53,6 +53,29 @@ def migration_job(
     )
 
 
+def carry_out(
+    migration: Migration, ask: Callable[[Operation], JobResult], log: Path, *, run: str
+) -> tuple[JobResult, tuple[str, ...]]:
+    """Return how a schema was brought up to date, and what was applied; Rejected when it could not be.
+
+    `ask` runs the tool, which writes into `log`. A lock of the tool's own that another run of Headway's left is taken
+    away: whoever holds the environment's lease is the only one who migrates, and has ended that run's sessions.
+    """
+    ended = ask("apply")
+    left = tool_of(migration).lock_left_by(_said(ended, log)) if ended.exit_code else ""
+    if left.startswith(SESSION) and left != f"{SESSION}{run}":
+        freed = ask("unlock")
+        code = 1 if freed.exit_code is None else freed.exit_code
+        if problem := tool_of(migration).problem("unlock", code, _said(freed, log)):
+            raise Rejected(f"the lock that {left} left could not be taken away: {problem}")
+        ended = ask("apply")
+    return ended, check_migration(migration, ended, log)
+
+
+def _said(ended: JobResult, log: Path) -> str:
+    return plain(log.read_text(errors="replace")) if log.exists() else ended.last_lines
+
+
 def check_migration(migration: Migration, ended: JobResult, log: Path) -> tuple[str, ...]:
     """Return what was applied, where the tool tells it, when the schema is up to date.
 
@@ -61,7 +84,7 @@ def check_migration(migration: Migration, ended: JobResult, log: Path) -> tuple[
     if ended.exit_code is None:
         how = f"did not end within {migration.timeout_seconds} s"
         raise Rejected(f"the migration failed: {how}; its last lines:\n{ended.last_lines}")
-    said = plain(log.read_text(errors="replace")) if log.exists() else ended.last_lines
+    said = _said(ended, log)
     if problem := tool_of(migration).problem("apply", ended.exit_code, said):
         raise Rejected(f"the migration failed: {problem}")
     return tool_of(migration).versions("apply", said)

@@ -54,6 +54,10 @@ class Alembic:
             found = [one for one in found if "(current)" not in one["marks"]]
         return tuple(f"{one['name']} {one['text'] or ''}".rstrip() for one in reversed(found))
 
+    def lock_left_by(self, said: str) -> str:
+        """Return nothing: it has no lock."""
+        return ""
+
 
 def _reason(said: str) -> str:
     """Return Alembic's last word, or the database's error and the statement that it refused."""

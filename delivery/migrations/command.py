@@ -28,3 +28,7 @@ class Command:
     def versions(self, operation: Operation, said: str) -> tuple[str, ...]:
         """Return nothing: it says what it likes."""
         return ()
+
+    def lock_left_by(self, said: str) -> str:
+        """Return nothing: nothing is known of it."""
+        return ""

@@ -1,6 +1,7 @@
 """Liquibase: change sets with checksums, under a lock that is a row of a table."""
 
 import re
+from collections.abc import Mapping
 
 from delivery.migrations.tool import Operation, Problem, Session, Trouble, jdbc_url, sorted_problem
 from delivery.ports.database import DatabaseAccess
@@ -11,7 +12,15 @@ _SIGNS: dict[str, Trouble] = {
     "changesets check sum": "changed",
     "Connection could not be created": "unreachable",
 }
-_WORDS = {"apply": ("update",), "verify": ("validate",), "pending": ("status", "--verbose"), "history": ("history",)}
+_WORDS: Mapping[Operation, tuple[str, ...]] = {
+    "apply": ("update",),
+    "verify": ("validate",),
+    "pending": ("status", "--verbose"),
+    "history": ("history",),
+    "unlock": ("release-locks",),
+}
+# `Currently locked by HOST#SESSION (ADDRESS) since …`: what is told as the host's description stands behind its name.
+_HOLDER = re.compile(r"Currently locked by \S*?#(\S+) \(")
 _PENDING = re.compile(r"^ +(\S.*::.+::.+)$", re.MULTILINE)
 _APPLIED = re.compile(r"^\| *\d+ *\|[^|]*\| *([^|]*?) *\| *([^|]*?) *\| *([^|]*?) *\|", re.MULTILINE)
 
@@ -36,6 +45,7 @@ class Liquibase:
             "LIQUIBASE_COMMAND_PASSWORD": access.password.get_secret_value(),
             "LIQUIBASE_CHANGELOG_LOCK_WAIT_TIME_IN_MINUTES": "1",
             "LIQUIBASE_SHOW_BANNER": "false",
+            "JAVA_OPTS": f"-Dliquibase.hostDescription={session.name}",  # so that a lock says whose it is
         }
 
     def problem(self, operation: Operation, exit_code: int, said: str) -> Problem | None:
@@ -47,6 +57,11 @@ class Liquibase:
         if operation == "pending":
             return tuple(_PENDING.findall(said))
         return tuple(f"{path}::{number}::{author}" for path, author, number in _APPLIED.findall(said))
+
+    def lock_left_by(self, said: str) -> str:
+        """Return who a lock in its table belongs to: it stays when its session ends, as one that is killed does."""
+        found = _HOLDER.search(said)
+        return found[1] if found else ""
 
 
 def _reason(said: str) -> str:

@@ -6,7 +6,7 @@ from typing import Literal, Protocol
 
 from delivery.ports.database import DatabaseAccess
 
-Operation = Literal["apply", "verify", "pending", "history"]
+Operation = Literal["apply", "verify", "pending", "history", "unlock"]
 # Sorted by what is to be done about it.
 Trouble = Literal["failed", "locked", "changed", "unknown", "ambiguous", "unreachable"]
 NEXT: Mapping[Trouble, str] = {
@@ -69,6 +69,13 @@ class MigrationTool(Protocol):
 
     def versions(self, operation: Operation, said: str) -> tuple[str, ...]:
         """Return what is pending, or was applied, in its order."""
+        ...
+
+    def lock_left_by(self, said: str) -> str:
+        """Return the session of Headway's that left a lock of the tool's own behind, which `unlock` takes away.
+
+        Empty where none did, and for tools whose locks end with their session.
+        """
         ...
 
 
