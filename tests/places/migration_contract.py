@@ -12,12 +12,16 @@ from pathlib import Path
 
 import pytest
 
-from delivery.changes.migration import check_migration, migration_job
+from delivery.changes.migration import carry_out, migration_job
 from delivery.errors import Rejected
 from delivery.migrations.tools import tool_of
 from delivery.spec.database import Migration
 from tests.places.migration_files import FILES, SAID, Step
+from tests.support.ecs_service import waited
 
+WORKS = (
+    "select count(*) from pg_stat_activity where query like '%pg_sleep%' and application_name like 'headway-migrate-%'"
+)
 HAS = "select count(*) from information_schema.columns where table_name = 'account' and column_name = '{}'"
 ONE, TWO, THREE = Step("1", "make accounts"), Step("2", "give them names"), Step("3", "give them ages")
 
@@ -43,7 +47,9 @@ class Runner:
 
     def apply(self, *steps, **kinds):
         """Return what was applied; Rejected when that failed."""
-        return check_migration(*self.operate("apply", *steps, **kinds))
+        described = Migration(tool=self.tool, image="x")
+        log = self.log / f"{threading.get_ident()}.log"
+        return carry_out(described, lambda asked: self.operate(asked, *steps, **kinds)[1], log, run=self.run)[1]
 
     def versions(self, operation, *steps, **kinds):
         """Return what is pending, or was applied."""
@@ -128,3 +134,17 @@ class MigrationContract:
         assert 0 in [one.exit_code for one in ended]
         assert runner.versions("history", ONE, TWO) == self.names(ONE, TWO)
         assert query(HAS.format("name")) == "1"
+
+    def test_a_run_that_was_killed_leaves_nothing_in_the_way_of_the_next(self, runner, query):
+        runner.apply(ONE)
+        killed = replace(runner, run="run-2")
+        with ThreadPoolExecutor(1) as pool:
+            running = pool.submit(killed.operate, "apply", ONE, TWO, slow=TWO)
+            waited(lambda: query(WORKS) != "0")
+            runner.opened.database.end_migration("run-2")
+            ended = running.result()[1]
+        replace(runner, run="run-3").apply(ONE, TWO)
+
+        assert ended.exit_code != 0
+        assert runner.versions("history", ONE, TWO) == self.names(ONE, TWO)
+        assert query(WORKS) == "0"

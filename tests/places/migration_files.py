@@ -34,13 +34,17 @@ class ToolFiles:
     name: Callable[[Step], str]
     env: dict[str, str] = field(default_factory=dict)
 
-    def of(self, *steps: Step, broken: Step | None = None, changed: Step | None = None) -> dict[str, str]:
-        """Return the files; one step may be broken, or not be what it was."""
-        told = [
-            (one, BROKEN if one == broken else CHANGED[one.number] if one == changed else DOES[one.number])
-            for one in steps
-        ]
-        return self.write(told)
+    def of(
+        self, *steps: Step, broken: Step | None = None, changed: Step | None = None, slow: Step | None = None
+    ) -> dict[str, str]:
+        """Return the files; one step may be broken, not be what it was, or take its time."""
+
+        def does(one: Step) -> str:
+            if one == slow:
+                return f"select pg_sleep(60);\n{DOES[one.number]}"
+            return BROKEN if one == broken else CHANGED[one.number] if one == changed else DOES[one.number]
+
+        return self.write([(one, does(one)) for one in steps])
 
 
 def _flyway(told: list[tuple[Step, str]]) -> dict[str, str]:
