@@ -197,7 +197,7 @@ class CodeDeployRollouts(Rollouts):
     def _over(self, deployments: Collection[str]) -> set[str]:
         """Return those that came to their end."""
         with aws_errors("codedeploy"):
-            found = self._told(sorted(deployments)[:AT_ONCE_READ])
+            found = self._told(sorted(deployments))
         return {name for name, one in found.items() if one["status"] not in OPEN}
 
     def stop(self, found: Rollout) -> None:

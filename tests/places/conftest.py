@@ -1,10 +1,22 @@
 """Which tests of a contract take long on a place: its class says so in `long_here`."""
 
+from collections.abc import Iterator
+from typing import Any
 from uuid import uuid4
 
 import pytest
 
 from tests.support.local_aws import Server
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """The home of a platform of the module's own, with its identity."""
+    from tests.support.platforms import own_platform  # the fast tests need no Docker
+
+    with own_platform(tmp_path_factory.mktemp("platform")) as home:
+        assert home.identity
+        yield home
 
 
 @pytest.fixture

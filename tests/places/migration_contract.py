@@ -7,6 +7,7 @@ tool with these files in it. `TOOL` says which one.
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -71,6 +72,24 @@ class MigrationContract:
     @pytest.fixture
     def runner(self, opened, tool_image, tmp_path):
         return Runner(self.TOOL, opened, tool_image, tmp_path)
+
+    @pytest.fixture
+    def hold(self, query):
+        """A function within which another session holds a lock."""
+
+        @contextmanager
+        def holding(lock):
+            with ThreadPoolExecutor(1) as pool:
+                held = pool.submit(query, f"begin; {lock}; select 'held', pg_sleep(120)")
+                waited(lambda: query("select count(*) from pg_locks where mode = 'AccessExclusiveLock'") != "0")
+                try:
+                    yield
+                finally:
+                    query("select pg_terminate_backend(pid) from pg_stat_activity where query like 'begin; lock%'")
+                    with suppress(AssertionError):  # it was ended
+                        held.result()
+
+        return holding
 
     def names(self, *steps):
         return tuple(FILES[self.TOOL].name(one) for one in steps)

@@ -1,9 +1,6 @@
 """Tools that migrate a database in a container on the Docker host."""
 
 import secrets
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
 
 import pytest
 
@@ -18,17 +15,9 @@ from delivery.ports.settings import EnvironmentSettings
 from delivery.spec.app import App
 from tests.places.migration_contract import MigrationContract
 from tests.places.test_environment_docker import APP
-from tests.support.ecs_service import waited
 from tests.support.migration_images import tool_images
-from tests.support.platforms import own_platform
 
 pytestmark = [pytest.mark.docker, pytest.mark.xdist_group("docker-migrations")]
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory):
-    with own_platform(tmp_path_factory.mktemp("platform")) as home:
-        yield home
 
 
 @pytest.fixture(scope="module")
@@ -62,25 +51,6 @@ def query(opened, names):
         return output.strip()
 
     return ask
-
-
-@pytest.fixture
-def hold(query):
-    """A function within which another session holds a lock."""
-
-    @contextmanager
-    def holding(lock: str) -> Iterator[None]:
-        with ThreadPoolExecutor(1) as pool:
-            held = pool.submit(query, f"begin; {lock}; select 'held', pg_sleep(60)")
-            waited(lambda: query("select count(*) from pg_locks where mode = 'AccessExclusiveLock'") != "0")
-            try:
-                yield
-            finally:
-                query("select pg_terminate_backend(pid) from pg_stat_activity where query like 'begin; lock%'")
-                with suppress(AssertionError):  # it was ended
-                    held.result()
-
-    return holding
 
 
 class TestFlyway(MigrationContract):

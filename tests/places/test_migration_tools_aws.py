@@ -1,9 +1,6 @@
 """Tools that migrate a database on RDS as tasks of ECS, on a local AWS."""
 
 import secrets
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
 from types import SimpleNamespace
 
 import pytest
@@ -14,20 +11,11 @@ from delivery.ports.jobs import Job
 from delivery.ports.settings import EnvironmentSettings
 from tests.places.migration_contract import MigrationContract
 from tests.support.aws_room import INSTANCE, make_room
-from tests.support.ecs_service import waited
 from tests.support.local_aws import local_aws
 from tests.support.migration_images import tool_images
-from tests.support.platforms import own_platform
 
 pytestmark = [pytest.mark.docker, pytest.mark.long, pytest.mark.xdist_group("aws-migrations")]
 EMPTY = "drop schema public cascade; create schema public"
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory):
-    with own_platform(tmp_path_factory.mktemp("platform")) as home:
-        assert home.identity
-        yield home
 
 
 @pytest.fixture(scope="module")
@@ -76,28 +64,6 @@ def query(environment, tmp_path):
 def opened(environment, query):
     query(EMPTY)
     return environment
-
-
-@pytest.fixture
-def hold(query):
-    """A function within which another session holds a lock."""
-
-    @contextmanager
-    def holding(lock: str) -> Iterator[None]:
-
-        def keep() -> None:
-            with suppress(AssertionError):  # it is ended
-                query(f"begin; {lock}; select pg_sleep(120)")
-
-        with ThreadPoolExecutor(1) as pool:
-            pool.submit(keep)
-            waited(lambda: query("select count(*) from pg_locks where mode = 'AccessExclusiveLock'") != "0")
-            try:
-                yield
-            finally:
-                query("select pg_terminate_backend(pid) from pg_stat_activity where query like 'begin; lock%'")
-
-    return holding
 
 
 class TestFlywayOnAws(MigrationContract):

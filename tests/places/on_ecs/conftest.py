@@ -17,17 +17,9 @@ from tests.support.aws_room import make_room
 from tests.support.codedeploy import make_relay
 from tests.support.ecs_service import Balancer, make_way
 from tests.support.local_aws import local_aws
-from tests.support.platforms import own_platform
 
 ROLE = "arn:aws:iam::123456789012:role/traffic"
 MINUTE = "3"  # seconds that a minute of AWS takes, unless a module says another one
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory):
-    with own_platform(tmp_path_factory.mktemp("platform")) as home:
-        assert home.identity
-        yield home
 
 
 @pytest.fixture(scope="module")
