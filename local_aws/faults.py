@@ -14,8 +14,8 @@ from xml.sax.saxutils import escape
 
 from local_aws.operations import Asked
 
-Kind = Literal["throttled", "denied", "error", "hang", "answer lost", "no capacity"]
-KINDS: tuple[Kind, ...] = ("throttled", "denied", "error", "hang", "answer lost", "no capacity")
+Kind = Literal["throttled", "denied", "error", "hang", "answer lost", "no capacity", "partial"]
+KINDS: tuple[Kind, ...] = ("throttled", "denied", "error", "hang", "answer lost", "no capacity", "partial")
 # How each service says that it is asked too often; others say ThrottlingException.
 THROTTLED = {
     "s3": (503, "SlowDown"),
@@ -38,7 +38,8 @@ _JSON = [("Content-Type", "application/x-amz-json-1.1")]
 class Fault:
     """One kind of fault for operations that match, so many times; `error` answers with `status`, `hang` holds still.
 
-    `no capacity` is what RunTask answers among its failures, with `reason`.
+    `no capacity` is what RunTask answers among its failures, with `reason`. A job of AWS Backup ends by a fault of
+    `backup-agent` (`backup job`, `copy job`, `restore job`) as FAILED, or with `partial` as PARTIAL, for `reason`.
     """
 
     service: str

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 
 from local_aws.agents.agent import Agent
 from local_aws.agents.alarms import AlarmAgent
+from local_aws.agents.backup import BackupAgent
 from local_aws.agents.balancers import BalancerAgent
 from local_aws.agents.codedeploy import CodeDeployAgent
 from local_aws.agents.ecs import EcsAgent
@@ -25,6 +26,7 @@ def agents(here: Installation, app: LocalAws) -> Iterator[None]:
         ServiceAgent(),
         CodeDeployAgent(),
         AlarmAgent(),
+        BackupAgent(app.faults),
     ]
     for agent in working:
         agent.start()

@@ -13,11 +13,12 @@ from moto.core.models import DEFAULT_ACCOUNT_ID
 
 from delivery.changes.ledger import LABEL_PLATFORM, LABEL_ROLE
 from delivery.docker.engine.client import connect
+from delivery.docker.engine.limits import KILLED, ran_out_of_memory
 from delivery.docker.engine.logs import log_config
 from delivery.docker.engine.packing import packed
 from delivery.docker.engine.paths import moment_seconds
 from delivery.docker.images.bases import resolve_base
-from local_aws.agents.ecs_order import KILLED, OUT_OF_MEMORY, Phase, State
+from local_aws.agents.ecs_order import OUT_OF_MEMORY, Phase, State
 from local_aws.agents.gateway import FILE, configuration
 from local_aws.agents.images import digest_of
 from local_aws.installation import current
@@ -123,8 +124,9 @@ def state_of(container: Container) -> State:
     if found["Status"] in ("running", "restarting", "paused"):
         return State("running", age_seconds=time.time() - moment_seconds(found["StartedAt"]), **told)
     code = int(found["ExitCode"])
-    reason = OUT_OF_MEMORY if found.get("OOMKilled") and code == KILLED else ""
-    return State("stopped", exit_code=code, reason=reason, **told)
+    if code != KILLED or not ran_out_of_memory(container):
+        return State("stopped", exit_code=code, **told)
+    return State("stopped", exit_code=code, reason=OUT_OF_MEMORY, **told)
 
 
 def signal(container: Container, name: str | None = None) -> None:

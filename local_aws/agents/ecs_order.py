@@ -8,7 +8,6 @@ Definition = Mapping[str, Any]
 Phase = Literal["created", "running", "stopped"]
 # What Amazon's agent gives a container that never ran because of another one: as if it had got SIGTERM.
 NEVER_RAN = 143
-KILLED = 137
 OUT_OF_MEMORY = "OutOfMemoryError: Container killed due to memory usage"
 
 

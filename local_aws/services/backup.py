@@ -1,4 +1,4 @@
-"""AWS Backup: selections of plans, and what belongs to a vault; nothing is backed up."""
+"""AWS Backup: selections of plans, and what belongs to a vault; what is backed up is in backup_jobs."""
 
 import json
 import time
@@ -11,7 +11,7 @@ from moto.backup.responses import BackupResponse
 from moto.core.responses import ActionResult, EmptyResult
 from moto.moto_api._internal import mock_random
 
-from local_aws.services import backup_restore_testing
+from local_aws.services import backup_jobs, backup_points, backup_restore_testing
 from local_aws.services.backup_records import page, path_parts, records_of
 from local_aws.services.errors import Refusal
 
@@ -20,6 +20,13 @@ ROUTES = (
     "/backup-vaults/(?P<name>[^/]+)/access-policy$",
     "/backup-vaults/(?P<name>[^/]+)/recovery-points/$",
     "/backup-vaults/(?P<name>[^/]+)/recovery-points$",
+    "/backup-vaults/(?P<name>[^/]+)/recovery-points/(?P<arn>.+)$",
+    "/backup-jobs/?$",
+    "/backup-jobs/(?P<job>[^/]+)$",
+    "/copy-jobs/?$",
+    "/copy-jobs/(?P<job>[^/]+)$",
+    "/restore-jobs/?$",
+    "/restore-jobs/(?P<job>.+)$",
     "/restore-testing/plans$",
     "/restore-testing/plans/(?P<rest>.+)$",
 )
@@ -187,20 +194,12 @@ def delete_backup_vault(self: BackupResponse) -> Any:
     https://docs.aws.amazon.com/aws-backup/latest/devguide/API_DeleteBackupVault.html
     """
     vault, records = _vault_of(self), records_of(self)
+    if backup_points.in_vault(self, vault.backup_vault_name):
+        raise Refusal("InvalidRequestException", "Backup vault cannot be deleted because it contains recovery points.")
     for kept in (records.notifications, records.policies):
         kept.pop(vault.backup_vault_name, None)
     self.backup_backend.tagger.delete_all_tags_for_resource(vault.backup_vault_arn)
     return _delete_vault(self)
-
-
-def list_recovery_points_by_backup_vault(self: BackupResponse) -> ActionResult:
-    """Return none, for nothing is backed up: "Returns detailed information about the recovery points stored in a backup
-    vault."
-
-    https://docs.aws.amazon.com/aws-backup/latest/devguide/API_ListRecoveryPointsByBackupVault.html
-    """
-    _vault_of(self)
-    return ActionResult({"RecoveryPoints": []})
 
 
 def list_tags(self: BackupResponse) -> ActionResult:
@@ -249,6 +248,8 @@ def add() -> None:
     for route in ROUTES:
         urls.url_paths["{0}" + route] = BackupResponse.dispatch
     backup_restore_testing.add()
+    backup_points.add()
+    backup_jobs.add()
     for operation in (
         create_backup_plan,
         update_backup_plan,
@@ -264,7 +265,6 @@ def add() -> None:
         get_backup_vault_access_policy,
         delete_backup_vault_access_policy,
         delete_backup_vault,
-        list_recovery_points_by_backup_vault,
         list_tags,
     ):
         setattr(BackupResponse, operation.__name__, operation)

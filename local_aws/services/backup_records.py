@@ -20,14 +20,22 @@ class Records:
     policies: Kept = field(default_factory=dict)
     testing_plans: Kept = field(default_factory=dict)
     testing_selections: dict[str, Kept] = field(default_factory=dict)  # by plan
+    points: Kept = field(default_factory=dict)  # recovery points, by ARN
+    tokens: Kept = field(default_factory=dict)  # by kind of job and token: what was asked, and the job
 
 
 _RECORDS: dict[tuple[str, str], Records] = {}
+JOBS: dict[tuple[str, str], dict[str, Kept]] = {}  # of account and region, by kind and id
 
 
 def records_of(response: BackupResponse) -> Records:
     """Return those of the account and region that are asked."""
-    return _RECORDS.setdefault((response.current_account, response.region), Records())
+    return records_at(response.current_account, response.region)
+
+
+def records_at(account: str, region: str) -> Records:
+    """Return those of an account and region."""
+    return _RECORDS.setdefault((account, region), Records())
 
 
 def path_parts(response: BackupResponse) -> list[str]:

@@ -1,7 +1,6 @@
 """RDS: instances of PostgreSQL that go through their states, and are what they say when they are available.
 
-What is asked for is recorded here, and made by the agent. Other engines, clusters, snapshots and restores are moto's:
-records without data.
+What is asked for is recorded here, and made by the agent. Other engines and clusters are moto's: records without data.
 """
 
 from typing import Any
@@ -16,7 +15,7 @@ from moto.rds.exceptions import (
 from moto.rds.models import DBInstance
 from moto.rds.responses import RDSResponse
 
-from local_aws.services import rds_records, rds_secrets, rds_versions
+from local_aws.services import rds_automated, rds_records, rds_restores, rds_secrets, rds_snapshots, rds_versions
 from local_aws.services.rds_checks import check_change, check_end, check_new
 from local_aws.services.rds_records import DEFERRED, POSTGRES, Database, database_of, make_real
 from local_aws.services.rds_versions import full_version
@@ -80,6 +79,7 @@ def modify_db_instance(self: RDSResponse) -> ActionResult:
     if asked.get("DBPortNumber"):
         asked["Port"] = asked["DBPortNumber"]
     _modify(self)
+    rds_snapshots.change_backups(database)
     database.pending |= {name: value for name, value in later.items() if value != getattr(database.instance, name)}
     if asked.get("MasterUserPassword") or asked.get("ManageMasterUserPassword"):
         database.has_new_password = True
@@ -217,6 +217,9 @@ def add() -> None:
     rds_records.add()
     rds_secrets.add()
     rds_versions.add()
+    rds_snapshots.add()
+    rds_automated.add()
+    rds_restores.add()
     for operation in (
         create_db_instance,
         modify_db_instance,

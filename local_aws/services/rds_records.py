@@ -5,6 +5,7 @@ and reports the number that it saw, so that what was asked for meanwhile is not 
 """
 
 import string
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -34,6 +35,18 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
+@dataclass(frozen=True)
+class MadeFrom:
+    """What the data of an instance are made from: a folder of backups, and whose WAL until when, unless it is alone.
+
+    Without `at`, to the end of what is archived.
+    """
+
+    folder: str
+    key: str = ""
+    at: str = ""
+
+
 @dataclass
 class Database:
     """An instance that is PostgreSQL for real."""
@@ -45,6 +58,8 @@ class Database:
     pending: dict[str, Any] = field(default_factory=dict)
     has_new_password: bool = False
     keeps_backups: bool = False
+    made_from: MadeFrom | None = None  # until that is done
+    uploaded: datetime | None = None  # what was committed until then is archived
 
     @property
     def key(self) -> str:
@@ -59,6 +74,9 @@ class Database:
 
 
 DATABASES: dict[str, Database] = {}
+# What the backups do when an instance begins and when it is gone; the second says whether its automated ones stay.
+BEGUN: list[Callable[[Database], None]] = []
+ENDED: list[Callable[[Database, dict[str, Any]], None]] = []
 
 
 def database_of(instance: DBInstance) -> Database | None:
@@ -66,11 +84,12 @@ def database_of(instance: DBInstance) -> Database | None:
     return DATABASES.get(str(instance.dbi_resource_id))
 
 
-def make_real(instance: DBInstance) -> None:
-    """Let the agent make a database for an instance."""
+def make_real(instance: DBInstance, made_from: MadeFrom | None = None) -> None:
+    """Let the agent make a database for an instance, of a backup when one is named."""
     instance.status = "creating"
     instance.license_model = "postgresql-license"
-    DATABASES[str(instance.dbi_resource_id)] = Database(instance)
+    database = DATABASES[str(instance.dbi_resource_id)] = Database(instance, made_from=made_from)
+    BEGUN[0](database)
 
 
 def tell(database: Database, wanted: int, status: str, **more: str) -> None:
@@ -91,11 +110,14 @@ def take_report(told: dict[str, Any]) -> None:
     instance = database.instance
     if told["status"] == "deleted":
         backend = rds_backends[told["account"]][told["region"]]
+        ENDED[0](database, told)
         backend.delete_db_instance(instance.db_instance_identifier, None, True, not database.keeps_backups)
         del DATABASES[database.key]
         return
     instance.status = told["status"]
     database.has_new_password = False
+    if instance.status == "available":
+        database.made_from = None
 
 
 def create_db_instance(self: RDSBackend, db_kwargs: dict[str, Any]) -> DBInstance:

@@ -74,6 +74,7 @@ def test_names_are_the_same_after_a_restart_whatever_was_read_meanwhile_and_whoe
     assert len(set.union(*before.values())) > len(before["us-east-1"]) > 0
 
 
+@pytest.mark.long
 def test_accounts_and_regions_are_kept_apart_also_after_a_restart(server):
     role = server.client("sts").assume_role(
         RoleArn="arn:aws:iam::222222222222:role/production", RoleSessionName="test"

@@ -4,6 +4,8 @@ locals {
   name = substr("${var.app}-${terraform.workspace}", 0, 16)
 }
 
+data "aws_caller_identity" "me" {}
+
 module "network" {
   source = "../modules/network"
   name   = local.name
@@ -65,7 +67,7 @@ module "service" {
   testers                  = var.testers
   test_port                = var.test_port
   task_policies            = { storage = module.storage.policy }
-  secrets                  = var.secrets
+  secrets                  = concat(["arn:aws:secretsmanager:${var.region}:${data.aws_caller_identity.me.account_id}:secret:headway/*"], var.secrets)
   ready_wait_minutes       = var.ready_wait_minutes
   termination_wait_minutes = var.termination_wait_minutes
   alarms                   = var.stop_on_alarms ? ["${local.name}-errors", "${local.name}-slow"] : []
@@ -79,6 +81,15 @@ module "backup" {
   resources     = [module.database.arn]
   lock          = var.protected
   force_destroy = !var.protected
+}
+
+module "second_region" {
+  source    = "../modules/second_region"
+  count     = var.second_region ? 1 : 0
+  providers = { aws = aws.copy }
+  name      = "${local.name}-copy"
+  region    = var.copy_region
+  family    = "postgres${split(".", var.database.version)[0]}"
 }
 
 module "monitoring" {
@@ -101,5 +112,10 @@ module "roles" {
   repository_prefix = "${var.registry_prefix}${var.app}/"
   passed_roles      = [module.service.execution_role, module.service.task_role, module.service.traffic_role]
   artifacts         = var.artifacts
+  vaults            = [module.backup.vault, module.backup.copy_vault_name]
+  backup_role       = module.backup.role_name
+  copy_region       = var.copy_region
+  second_cluster    = var.second_region ? "${local.name}-copy" : null
+  second_roles      = [for one in module.second_region : one.tasks.execution_role]
   hooks             = var.deployer == "codedeploy" ? [module.service.codedeploy_queue_arn] : []
 }

@@ -48,6 +48,16 @@ output "backup" {
   value       = { vault = module.backup.vault, copy_vault = module.backup.copy_vault, role = module.backup.role }
 }
 
+output "second_region" {
+  description = "What a copied backup is restored with in the second region, or none."
+  value = length(module.second_region) == 0 ? null : {
+    subnet_group    = module.second_region[0].subnet_group
+    security_groups = module.second_region[0].security_groups
+    parameter_group = module.second_region[0].parameter_group
+    tasks           = module.second_region[0].tasks
+  }
+}
+
 output "roles" {
   description = "Phase → its role."
   value       = module.roles.roles

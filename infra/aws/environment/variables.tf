@@ -13,6 +13,12 @@ variable "copy_region" {
   type        = string
 }
 
+variable "second_region" {
+  description = "Whether there is what a copied backup is restored with and read in there: a network, a cluster, no instance."
+  type        = bool
+  default     = false
+}
+
 variable "services" {
   description = "Services, as the module service takes them."
   type        = any
@@ -108,7 +114,7 @@ variable "artifacts" {
 }
 
 variable "secrets" {
-  description = "ARNs of the secrets that tasks may be given."
+  description = "ARNs of the secrets that tasks may be given, beside those that Headway makes."
   type        = list(string)
   default     = []
 }

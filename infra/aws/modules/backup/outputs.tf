@@ -12,3 +12,13 @@ output "role" {
   description = "As whom backups are taken and restored."
   value       = aws_iam_role.backup.arn
 }
+
+output "copy_vault_name" {
+  description = "Name of the vault in the second region."
+  value       = aws_backup_vault.copy.name
+}
+
+output "role_name" {
+  description = "Name of that role."
+  value       = aws_iam_role.backup.name
+}

@@ -3,7 +3,7 @@
 data "aws_caller_identity" "me" {}
 
 data "aws_service_principal" "passed" {
-  for_each     = toset(["ecs-tasks", "ecs"])
+  for_each     = toset(["ecs-tasks", "ecs", "backup"])
   service_name = each.key
 }
 
@@ -28,6 +28,9 @@ data "aws_iam_policy_document" "assume" {
 locals {
   account  = data.aws_caller_identity.me.account_id
   here     = "${var.region}:${local.account}"
+  there    = "${coalesce(var.copy_region, var.region)}:${local.account}"
+  regions  = toset(var.copy_region == null ? [local.here] : [local.here, local.there])
+  clusters = concat(["${local.here}:cluster/${var.cluster}"], var.second_cluster == null ? [] : ["${local.there}:cluster/${var.second_cluster}"])
   services = "arn:aws:ecs:${local.here}:service/${var.cluster}/*"
   phases = {
     publish = data.aws_iam_policy_document.publish.json
@@ -81,28 +84,28 @@ data "aws_iam_policy_document" "tasks" {
     condition {
       test     = "ArnEquals"
       variable = "ecs:cluster"
-      values   = ["arn:aws:ecs:${local.here}:cluster/${var.cluster}"]
+      values   = [for one in local.clusters : "arn:aws:ecs:${one}"]
     }
   }
   statement {
     sid       = "Cluster"
     actions   = ["ecs:DescribeClusters"]
-    resources = ["arn:aws:ecs:${local.here}:cluster/${var.cluster}"]
+    resources = [for one in local.clusters : "arn:aws:ecs:${one}"]
   }
   statement {
     sid       = "AsTheirRoles"
     actions   = ["iam:PassRole"]
-    resources = var.passed_roles
+    resources = concat(var.passed_roles, var.second_roles)
     condition {
       test     = "StringEquals"
       variable = "iam:PassedToService"
-      values   = [for one in data.aws_service_principal.passed : one.name]
+      values   = [for one in ["ecs-tasks", "ecs"] : data.aws_service_principal.passed[one].name]
     }
   }
   statement {
     sid       = "Logs"
     actions   = ["logs:GetLogEvents", "logs:FilterLogEvents", "logs:DescribeLogStreams"]
-    resources = ["arn:aws:logs:${local.here}:log-group:/headway/${var.cluster}*"]
+    resources = concat(["arn:aws:logs:${local.here}:log-group:/headway/${var.cluster}*"], var.second_cluster == null ? [] : ["arn:aws:logs:${local.there}:log-group:/headway/${var.second_cluster}*"])
   }
   statement {
     sid       = "FilesOfTasks"
@@ -112,7 +115,7 @@ data "aws_iam_policy_document" "tasks" {
   statement {
     sid       = "SecretsOfTasks"
     actions   = ["secretsmanager:CreateSecret", "secretsmanager:DeleteSecret", "secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue", "secretsmanager:PutSecretValue", "secretsmanager:TagResource"]
-    resources = ["arn:aws:secretsmanager:${local.here}:secret:headway/*"]
+    resources = [for one in local.regions : "arn:aws:secretsmanager:${one}:secret:headway/*"]
   }
 }
 
@@ -121,12 +124,12 @@ data "aws_iam_policy_document" "migrate" {
   statement {
     sid       = "Database"
     actions   = ["rds:DescribeDBInstances", "rds:DescribeDBClusters"]
-    resources = ["arn:aws:rds:${local.here}:db:*", "arn:aws:rds:${local.here}:cluster:*"]
+    resources = flatten([for one in local.regions : ["arn:aws:rds:${one}:db:*", "arn:aws:rds:${one}:cluster:*"]])
   }
   statement {
     sid       = "SecretsOfTheDatabase"
     actions   = ["secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue"]
-    resources = ["arn:aws:secretsmanager:${local.here}:secret:rds!*"]
+    resources = [for one in local.regions : "arn:aws:secretsmanager:${one}:secret:rds!*"]
   }
 }
 
@@ -204,20 +207,57 @@ data "aws_iam_policy_document" "backup" {
     sid = "Snapshots"
     actions = [
       "rds:AddTagsToResource", "rds:CreateDBSnapshot", "rds:DeleteDBInstance", "rds:DeleteDBSnapshot", "rds:DescribeDBInstances",
-      "rds:DescribeDBSnapshots", "rds:ListTagsForResource", "rds:RestoreDBInstanceFromDBSnapshot", "rds:RestoreDBInstanceToPointInTime",
+      "rds:DescribeDBInstanceAutomatedBackups", "rds:DescribeDBSnapshots", "rds:ListTagsForResource",
+      "rds:RestoreDBInstanceFromDBSnapshot", "rds:RestoreDBInstanceToPointInTime",
     ]
     resources = [
       "arn:aws:rds:${local.here}:db:*", "arn:aws:rds:${local.here}:snapshot:*", "arn:aws:rds:${local.here}:subgrp:*",
-      "arn:aws:rds:${local.here}:pg:*", "arn:aws:rds:${local.here}:og:*",
+      "arn:aws:rds:${local.here}:pg:*", "arn:aws:rds:${local.here}:og:*", "arn:aws:rds:${local.here}:auto-backup:*",
     ]
   }
   statement {
-    sid = "BackupJobs"
+    sid       = "SecretsOfRestoredDatabases"
+    actions   = ["secretsmanager:CreateSecret", "secretsmanager:TagResource"]
+    resources = [for one in local.regions : "arn:aws:secretsmanager:${one}:secret:rds!*"]
+  }
+  statement {
+    sid = "RestoredThere"
     actions = [
-      "backup:DescribeBackupJob", "backup:DescribeCopyJob", "backup:DescribeRecoveryPoint", "backup:DescribeRestoreJob",
-      "backup:GetRecoveryPointRestoreMetadata", "backup:ListRecoveryPointsByBackupVault", "backup:PutRestoreValidationResult",
-      "backup:StartBackupJob", "backup:StartCopyJob", "backup:StartRestoreJob",
+      "rds:AddTagsToResource", "rds:DeleteDBInstance", "rds:DescribeDBInstances", "rds:DescribeDBSnapshots", "rds:ListTagsForResource",
+      "rds:ModifyDBInstance",
     ]
-    resources = ["arn:aws:backup:*:${local.account}:backup-vault:${var.name}*", "arn:aws:backup:*:${local.account}:recovery-point:*"]
+    resources = ["arn:aws:rds:${local.there}:db:*", "arn:aws:rds:${local.there}:snapshot:*"]
+  }
+  statement {
+    sid       = "Vaults"
+    actions   = ["backup:CopyIntoBackupVault", "backup:ListRecoveryPointsByBackupVault", "backup:StartBackupJob"]
+    resources = flatten([for one in local.regions : [for vault in var.vaults : "arn:aws:backup:${one}:backup-vault:${vault}"]])
+  }
+  statement {
+    sid = "RecoveryPoints" # those of RDS are its snapshots
+    actions = [
+      "backup:DescribeRecoveryPoint", "backup:GetRecoveryPointRestoreMetadata", "backup:StartCopyJob", "backup:StartRestoreJob", "backup:TagResource",
+    ]
+    resources = flatten([for one in local.regions : ["arn:aws:rds:${one}:snapshot:awsbackup:*", "arn:aws:backup:${one}:recovery-point:*"]])
+  }
+  statement {
+    sid = "LookAtBackupJobs" # none of these knows a resource
+    actions = [
+      "backup:DescribeBackupJob", "backup:DescribeCopyJob", "backup:DescribeRestoreJob", "backup:ListCopyJobs", "backup:ListRestoreJobs",
+    ]
+    resources = ["*"]
+  }
+  dynamic "statement" {
+    for_each = var.backup_role == null ? [] : [1]
+    content {
+      sid       = "AsTheRoleOfBackups"
+      actions   = ["iam:PassRole"]
+      resources = ["arn:aws:iam::${local.account}:role/${var.backup_role}"]
+      condition {
+        test     = "StringEquals"
+        variable = "iam:PassedToService"
+        values   = [data.aws_service_principal.passed["backup"].name]
+      }
+    }
   }
 }

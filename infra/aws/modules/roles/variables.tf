@@ -44,3 +44,33 @@ variable "artifacts" {
   description = "ARN of the bucket that files of tasks go through."
   type        = string
 }
+
+variable "vaults" {
+  description = "Names of the vaults of backups, here and in the second region."
+  type        = list(string)
+  default     = []
+}
+
+variable "backup_role" {
+  description = "Name of the role that AWS Backup works as, or none."
+  type        = string
+  default     = null
+}
+
+variable "copy_region" {
+  description = "The region that backups are copied into, or none."
+  type        = string
+  default     = null
+}
+
+variable "second_cluster" {
+  description = "Name of the cluster whose tasks read restored databases there, or none."
+  type        = string
+  default     = null
+}
+
+variable "second_roles" {
+  description = "Roles that tasks there may be given."
+  type        = list(string)
+  default     = []
+}
