@@ -2,11 +2,14 @@
 
 from collections.abc import Sequence
 
+ALLOWED, NEXT = "; allowed: ", "next:"
+
 
 class HeadwayError(Exception):
     """Anything Headway reports in its own words; `exit_code` is what the command line ends with."""
 
     exit_code = 1
+    gate = ""  # what said no, where the error itself knows; else the step tells in which it was raised
 
 
 class Transient(HeadwayError):
@@ -35,9 +38,9 @@ class Misconfigured(HeadwayError):
     def __init__(self, where: str, found: str, allowed: str = "", next_step: str = "") -> None:
         message = f"{where}: {found}"
         if allowed:
-            message += f"; allowed: {allowed}"
+            message += f"{ALLOWED}{allowed}"
         if next_step:
-            message += f"\n  next: {next_step}"
+            message += f"\n  {NEXT} {next_step}"
         super().__init__(message)
         self.where, self.found, self.allowed, self.next_step = where, found, allowed, next_step
 
@@ -87,3 +90,17 @@ def all_of(problems: Sequence[Misconfigured]) -> Misconfigured:
     return Misconfigured(
         f"{len(told)} mistakes", "\n".join(["", *(f"  {line}" for line in told)]), "", "; ".join(steps)
     )
+
+
+def parts_of(message: str) -> tuple[str, str, tuple[str, ...]]:
+    """Return what an error's message says was found, what it says is allowed, and the next steps it names.
+
+    It reads what the errors here write: `found; allowed: these`, then lines that begin with `next:`.
+    """
+    lines = message.splitlines()
+    steps = tuple(line.strip().removeprefix(NEXT).strip() for line in lines if line.strip().startswith(NEXT))
+    found = "\n".join(line for line in lines if not line.strip().startswith(NEXT))
+    if found.count(ALLOWED) != 1:
+        return found, "", steps
+    said, _, allowed = found.partition(ALLOWED)
+    return said, allowed, steps

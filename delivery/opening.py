@@ -1,11 +1,14 @@
 """The one module that knows every kind of place: from an environment's configuration to an environment that is open."""
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Protocol
 
+from pydantic import SecretStr
+
 from delivery.home import Home
+from delivery.ports.announcements import Announcement, Announcements, Subject
 from delivery.ports.aws_account import AwsAccount
 from delivery.ports.environment import OpenEnvironment, Services
 from delivery.ports.infrastructure import Infrastructure
@@ -73,6 +76,7 @@ def open_services(registry: Registry | None = None) -> Services:
         builder=services.DockerBuilder(home, registry),
         scanner=services.TrivyScanner(home, registry),
         testbeds=services.DockerTestbeds(home, registry),
+        rehearsals=services.DockerRehearsals(home, registry),
         orphans=services.DockerOrphans(home),
         inventory=services.DockerInventory(home, registry),
     )
@@ -84,6 +88,17 @@ def open_secrets(account: AwsAccount | None = None) -> SecretReader:
     from delivery.aws.secrets import SecretsManager
 
     return SecretsManager(AwsAccess(account or AwsAccount()))
+
+
+def open_announcements(
+    app: App, subject: Subject, token: SecretStr, known: Iterable[Announcement]
+) -> Announcements | None:
+    """Return who is told of a run, to whom `known` was told before; none: headway.yaml names nobody."""
+    if app.github is None:
+        return None
+    from delivery.github.announcing import GitHubAnnouncements
+
+    return GitHubAnnouncements(app.github, token, subject, known)
 
 
 def account_looks(account: AwsAccount, whose: str) -> tuple[Look, ...]:

@@ -36,6 +36,10 @@ class AwsAccess:
         role = self.account.roles.get(phase)
         return replace(self, account=replace(self.account, role=role)) if role else self
 
+    def in_region(self, region: str) -> "AwsAccess":
+        """Return the same access to another region."""
+        return replace(self, account=replace(self.account, region=region))
+
     def client(self, service: str, *, region: str | None = None) -> Any:
         """Return a client of a service, which tries again what AWS documents as worth trying again.
 

@@ -9,11 +9,14 @@ from delivery.aws.ecs_host import EcsHost
 from delivery.aws.ecs_services import EcsServices
 from delivery.aws.jobs import EcsJobs
 from delivery.aws.rds import RdsDatabase
+from delivery.aws.rds_backups import RdsBackups
+from delivery.aws.rds_no_backups import NoBackups
+from delivery.aws.second_region import SecondRegion
+from delivery.aws.second_settings import second_settings
 from delivery.aws.stack_outputs import database_settings, is_known, task_settings
 from delivery.errors import Misconfigured
 from delivery.home import Home
 from delivery.ports.aws_account import AwsAccount
-from delivery.ports.backups import BackupProof, KeptBackup, Reason, Restored
 from delivery.ports.database import DatabaseAccess, Ended
 from delivery.ports.environment import OpenEnvironment
 from delivery.ports.jobs import ImageDefaults, Job, JobResult
@@ -22,8 +25,6 @@ from delivery.ports.settings import EnvironmentSettings
 from delivery.spec.app import App
 from delivery.spec.ecs_target import EcsTarget
 from delivery.spec.environments import Environment
-
-OF_INFRASTRUCTURE = "belongs to the environment's infrastructure on AWS"
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,10 @@ class NotYet:
         """Raise Misconfigured."""
         self._refuse()
 
+    def drop_unfinished(self) -> tuple[str, ...]:
+        """Return that there is nothing."""
+        return ()
+
     def end_migration(self, run: str) -> Ended:
         """Return that nothing runs."""
         return Ended()
@@ -73,43 +78,6 @@ class NotYet:
         raise Misconfigured(where, "was not applied yet", next_step="headway run applies it")
 
 
-@dataclass(frozen=True)
-class RdsBackups:
-    """Backups on RDS: AWS takes them, as the environment's infrastructure says; Headway takes none of its own there."""
-
-    settings: EnvironmentSettings
-    has_database: bool
-
-    def take(self, run: str, reason: Reason) -> KeptBackup | None:
-        """Raise Misconfigured, with what to say instead, unless the application has no database."""
-        if not self.has_database:
-            return None
-        raise Misconfigured(
-            f"headway.yaml: environments.{self.settings.environment}.backups.before_migration",
-            f"true, and the database {OF_INFRASTRUCTURE}, where Headway takes none",
-            "false: RDS keeps automated snapshots, and can go back to any second of the days it keeps them",
-        )
-
-    def kept(self) -> tuple[KeptBackup, ...]:
-        """Return none: AWS keeps its own."""
-        return ()
-
-    def prove(self, name: str, run: str) -> BackupProof:
-        """Raise Misconfigured."""
-        self._refuse(name)
-
-    def restore(self, name: str, into: str, run: str) -> Restored:
-        """Raise Misconfigured."""
-        self._refuse(name)
-
-    def forget(self, name: str) -> None:
-        """Raise Misconfigured."""
-        self._refuse(name)
-
-    def _refuse(self, name: str) -> NoReturn:
-        raise Misconfigured(f"backup {name}", f"there is none: the database {OF_INFRASTRUCTURE}")
-
-
 def _no_registry(environment: str) -> NoReturn:
     raise Misconfigured(f"registry of {environment}", "there is none", next_step="HEADWAY_REGISTRY=ecr:// headway up")
 
@@ -124,12 +92,19 @@ def open_ecs(
     registry = settings.registry or Registry(partial(_no_registry, settings.environment))
     jobs: EcsJobs | NotYet = NotYet(settings.environment)
     database: RdsDatabase | NotYet = NotYet(settings.environment)
+    backups: RdsBackups | NoBackups = NoBackups(settings.environment)
+    second: SecondRegion | None = None
     if is_known(target, settings, database=has_database):
         migrating = access.in_phase("migrate")
         jobs = EcsJobs(migrating, task_settings(target, settings), settings)
         if has_database:
             run, instance = f"{settings.environment}-{sequence}", database_settings(target, settings)
             database = RdsDatabase(migrating, jobs, settings, instance, run)
+            without = environment.backups.drill.without
+            if copied := second_settings(target, settings):
+                second = SecondRegion(database, home, access, copied, without)
+            elsewhere = second.sweep if second else tuple
+            backups = RdsBackups(database, home, access.in_phase("backup"), without, elsewhere)
     kind = EcsHost if target.deployer == "none" else EcsServices
     return OpenEnvironment(
         target=kind(
@@ -137,6 +112,7 @@ def open_ecs(
         ),
         jobs=jobs,
         database=database,
-        backups=RdsBackups(settings, has_database),
+        backups=backups,
         registry=registry,
+        second_place=second,
     )

@@ -3,7 +3,7 @@
 import json
 import secrets
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,7 @@ AVAILABLE = "available"
 # It does not leave these by itself: https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/accessing-monitoring.html
 HOPELESS = ("failed", "storage-full", "restore-error", "inaccessible-encryption-credentials", "incompatible-")
 ASLEEP = ("stopped", "stopping")
+MISSING = ("DBInstanceNotFound", "DBInstanceNotFoundFault")
 AVAILABLE_SECONDS, POLL_SECONDS = 1800.0, 2.0
 SCRIPT_SECONDS = 120
 
@@ -70,7 +71,7 @@ class RdsDatabase:
 
     def holds_data(self) -> bool:
         """Whether there is the instance, and the application's secret of it."""
-        return self._kept() is not None and self._describe() is not None
+        return self._kept() is not None and self.describe() is not None
 
     def ensure(self, *, anew: bool = False) -> DatabaseAccess:
         """Return how it is reached once the application's role has logged in; its password is made once."""
@@ -89,7 +90,7 @@ class RdsDatabase:
 
     def _let_in(self, user: str, password: SecretStr) -> DatabaseAccess:
         """Give a user of the application this password, and keep its access once it has logged in."""
-        instance = self._available()
+        instance = self.available()
         endpoint = instance["Endpoint"]
         access = DatabaseAccess(
             name=self.settings.name,
@@ -99,8 +100,8 @@ class RdsDatabase:
             port=int(endpoint["Port"]),
         )
         script = postgres_change.managed_roles_script(USER, access.user, access.name)
-        self._run_script(script, self._administrator(instance), {postgres_change.NEW_PASSWORD: access.password})
-        self._run_script("select 1;\n", access)
+        self.run_script(script, self.administrator(instance), {postgres_change.NEW_PASSWORD: access.password})
+        self.run_script("select 1;\n", access)
         self._keep(access)
         return access
 
@@ -108,21 +109,28 @@ class RdsDatabase:
         """Ask the server for its databases."""
         if not self.holds_data():
             return ()
-        names = self._run_script(postgres_change.names_script(), self._administrator(self._available()))
-        return tuple(sorted(set(names.split()) - {"rdsadmin"}, key=lambda name: (name != self.settings.name, name)))
+        names = self.run_script(postgres_change.names_script(), self.administrator(self.available()))
+        return tuple(
+            sorted(set(names.splitlines()) - {"rdsadmin"}, key=lambda name: (name != self.settings.name, name))
+        )
 
     def use(self, name: str) -> str:
         """Change the names of both databases at once."""
         check_beside(name, self.beside())
         kept_as = f"{self.settings.name}_until_{secrets.token_hex(4)}"
         script = postgres_change.swap_script(self.settings.name, kept_as, name)
-        self._run_script(script, self._administrator(self._available()))
+        self.run_script(script, self.administrator(self.available()))
         return kept_as
 
     def drop(self, name: str) -> None:
         """Remove one that is beside the application's."""
         check_beside(name, self.beside())
-        self._run_script(postgres_change.drop_script(name), self._administrator(self._available()))
+        self.run_script(postgres_change.drop_script(name), self.administrator(self.available()))
+
+    def drop_unfinished(self) -> tuple[str, ...]:
+        """Ask the server as the application, which owns what it made."""
+        access = self.find()
+        return tuple(self.run_script(postgres_change.unfinished_script(access.name), access).split()) if access else ()
 
     def end_migration(self, run: str) -> Ended:
         """Stop the migration's tasks and end its sessions."""
@@ -133,31 +141,43 @@ class RdsDatabase:
         sessions = 0
         if self.holds_data():
             script = postgres_change.called_sessions_script(f"{SESSION}{run}")
-            sessions = int(self._run_script(script, self._administrator(self._available())).strip() or 0)
+            sessions = int(self.run_script(script, self.administrator(self.available())).strip() or 0)
         return Ended(containers=len(found), sessions=sessions)
 
-    def _run_script(self, script: str, access: DatabaseAccess, more: Mapping[str, SecretStr] | None = None) -> str:
+    def run_script(self, script: str, access: DatabaseAccess, more: Mapping[str, SecretStr] | None = None) -> str:
         """Run a script beside the database and return what it prints; Rejected, with the last lines, when it fails."""
-        env = access.client_env()
-        password = SecretStr(env.pop("PGPASSWORD"))
+        return self.run_program(postgres_change.remote_argv(script), access, more)
+
+    def run_program(
+        self,
+        argv: Sequence[str],
+        access: DatabaseAccess,
+        more: Mapping[str, SecretStr] | None = None,
+        *,
+        env: Mapping[str, str] | None = None,
+        seconds: float = SCRIPT_SECONDS,
+    ) -> str:
+        """Run a program of PostgreSQL beside the database and return what it prints, as `run_script` does."""
+        own = access.client_env()
+        password = SecretStr(own.pop("PGPASSWORD"))
         with tempfile.TemporaryDirectory(prefix="headway-rds-") as folder:
             job = Job(
                 name="database",
                 image=self.settings.client_image,
                 run=f"{self.run}-{secrets.token_hex(4)}",
                 log=Path(folder) / "log",
-                command=tuple(postgres_change.remote_argv(script)),
+                command=tuple(argv),
                 entrypoint=(),
-                env=env,
+                env={**own, **(env or {})},
                 secrets={"PGPASSWORD": password, **(more or {})},
-                timeout_seconds=SCRIPT_SECONDS,
+                timeout_seconds=seconds,
             )
             ended = self.jobs.run(job)
-            if problem := ended.problem(SCRIPT_SECONDS):
+            if problem := ended.problem(seconds):
                 raise Rejected(f"database {self.settings.name} on RDS instance {self.settings.instance}: {problem}")
             return job.log.read_text()
 
-    def _administrator(self, instance: Mapping[str, Any]) -> DatabaseAccess:
+    def administrator(self, instance: Mapping[str, Any]) -> DatabaseAccess:
         """Return how RDS's own administrator reaches the server; the application is never given that."""
         managed = instance.get("MasterUserSecret")
         if not managed:
@@ -177,16 +197,16 @@ class RdsDatabase:
             port=int(endpoint["Port"]),
         )
 
-    def _available(self) -> dict[str, Any]:
+    def available(self, seconds: float = AVAILABLE_SECONDS) -> dict[str, Any]:
         """Return the instance once it is available; Rejected when it will not be, Misconfigured when there is none."""
-        found = until(self._settled, seconds=AVAILABLE_SECONDS, every=POLL_SECONDS)
+        found = until(self._settled, seconds=seconds, every=POLL_SECONDS)
         if found is None or found["DBInstanceStatus"] != AVAILABLE:
             status = found["DBInstanceStatus"] if found else "not available yet"
             raise Rejected(f"RDS instance {self.settings.instance} is {status}")
         return found
 
     def _settled(self) -> dict[str, Any] | None:
-        found = self._describe()
+        found = self.describe()
         if found is None:
             raise Misconfigured(
                 f"RDS instance {self.settings.instance}",
@@ -195,15 +215,9 @@ class RdsDatabase:
             )
         return found if found["DBInstanceStatus"].startswith((AVAILABLE, *HOPELESS, *ASLEEP)) else None
 
-    def _describe(self) -> dict[str, Any] | None:
-        with aws_errors("rds"):
-            try:
-                found = self.client.describe_db_instances(DBInstanceIdentifier=self.settings.instance)["DBInstances"]
-            except ClientError as error:
-                if code_of(error) in ("DBInstanceNotFound", "DBInstanceNotFoundFault"):
-                    return None
-                raise
-        return dict(found[0])
+    def describe(self) -> dict[str, Any] | None:
+        """Return the instance as RDS tells of it; none when there is none."""
+        return described(self.client, self.settings.instance)
 
     def _kept(self) -> dict[str, str] | None:
         with aws_errors("secretsmanager"):
@@ -230,6 +244,33 @@ class RdsDatabase:
             "password": access.password.get_secret_value(),
         }
         put_secret(self.access.client("secretsmanager"), self.secret, json.dumps(content))
+
+
+def described(client: Any, instance: str) -> dict[str, Any] | None:
+    """Return an instance as RDS tells of it; none when there is none."""
+    with aws_errors("rds"):
+        try:
+            found = client.describe_db_instances(DBInstanceIdentifier=instance)["DBInstances"]
+        except ClientError as error:
+            if code_of(error) in MISSING:
+                return None
+            raise
+    return dict(found[0])
+
+
+def delete_instance(client: Any, instance: str) -> None:
+    """Let RDS remove an instance with its backups; nothing happens when it is gone, or goes already."""
+    with aws_errors("rds"):
+        try:
+            client.delete_db_instance(
+                DBInstanceIdentifier=instance, SkipFinalSnapshot=True, DeleteAutomatedBackups=True
+            )
+        except ClientError as error:
+            busy = code_of(error).startswith("InvalidDBInstanceState")
+            found = described(client, instance) if busy else None
+            goes = busy and (found is None or found["DBInstanceStatus"] == "deleting")
+            if not goes and code_of(error) not in MISSING:
+                raise
 
 
 def _new_password() -> SecretStr:

@@ -17,11 +17,11 @@ def is_known(target: EcsTarget, settings: EnvironmentSettings, *, database: bool
 
 def task_settings(target: EcsTarget, settings: EnvironmentSettings) -> TaskSettings:
     """Return what tasks run with; Misconfigured, with the key, for what nobody says."""
-    told = _output(settings, "service")
+    told = output(settings, "service")
 
     def said(key: str, value: Any, name: str) -> Any:
         found = value or told.get(name)
-        return found if found else _missing(settings, key, f"service.{name}")
+        return found if found else missing(settings, key, f"service.{name}")
 
     return TaskSettings(
         cluster=said("cluster", target.cluster, "cluster"),
@@ -38,28 +38,31 @@ def task_settings(target: EcsTarget, settings: EnvironmentSettings) -> TaskSetti
 
 def database_settings(target: EcsTarget, settings: EnvironmentSettings) -> RdsSettings:
     """Return which instance of RDS has the application's database; Misconfigured when nobody says it."""
-    told = _output(settings, "database")
+    told = output(settings, "database")
     if told.get("kind", "instance") != "instance" and not target.instance:
-        raise Misconfigured(_where(settings, "instance"), f"the stack's database is of kind {told['kind']}", "instance")
-    instance = target.instance or told.get("identifier") or _missing(settings, "instance", "database.identifier")
+        raise Misconfigured(where(settings, "instance"), f"the stack's database is of kind {told['kind']}", "instance")
+    instance = target.instance or told.get("identifier") or missing(settings, "instance", "database.identifier")
     return RdsSettings(instance, str(told.get("database") or "app"), target.client_image)
 
 
-def _output(settings: EnvironmentSettings, name: str) -> Mapping[str, Any]:
+def output(settings: EnvironmentSettings, name: str) -> Mapping[str, Any]:
+    """Return an output of the environment's infrastructure; empty when it has none of that name."""
     found = settings.outputs.get(name) or {}
     if not isinstance(found, Mapping):
-        where = f"output {name} of the infrastructure of {settings.environment}"
-        raise Misconfigured(where, repr(found), "an object, as infra/aws/environment has it")
+        told = f"output {name} of the infrastructure of {settings.environment}"
+        raise Misconfigured(told, repr(found), "an object, as infra/aws/environment has it")
     return found
 
 
-def _missing(settings: EnvironmentSettings, key: str, output: str) -> Any:
+def missing(settings: EnvironmentSettings, key: str, output: str) -> Any:
+    """Raise Misconfigured: nobody says what a key of the target, or an output, would say."""
     raise Misconfigured(
-        _where(settings, key),
+        where(settings, key),
         f"is not said, and the environment's infrastructure tells no {output}",
         next_step="headway run applies the infrastructure; a stack of your own needs that output",
     )
 
 
-def _where(settings: EnvironmentSettings, key: str) -> str:
+def where(settings: EnvironmentSettings, key: str) -> str:
+    """Return where a key of the target stands."""
     return f"headway.yaml: environments.{settings.environment}.target.{key}"

@@ -1,15 +1,17 @@
 """What is kept of releases and runs in the artifact store, and under which keys."""
 
+from collections.abc import Collection
 from datetime import UTC, datetime
 from typing import Literal
 
 from delivery.errors import Misconfigured
 from delivery.model import Model
 from delivery.ports.store import Store
-from delivery.releases.release import Evidence, Release
+from delivery.releases.rehearsal import Rehearsal
+from delivery.releases.release import Evidence, ImageRef, Release
 from delivery.spec.app import App
 
-Happening = Literal["released", "rolled-back", "withdrawn", "removed"]
+Happening = Literal["released", "rolled-back", "withdrawn", "removed", "contracted"]
 
 
 class HistoryEntry(Model):
@@ -20,6 +22,7 @@ class HistoryEntry(Model):
     happening: Happening
     release: Release
     replaced: str | None = None
+    contracted: tuple[str, ...] = ()  # migrations that shrank the schema, once nobody could go back
 
 
 class Archive:
@@ -63,6 +66,35 @@ class Archive:
         prefix = f"releases/{release.app}/{release.fingerprint}/evidence"
         return [Evidence.model_validate_json(self.store.get(key)) for key in self.store.keys(prefix)]
 
+    def suites(self, release: Release) -> dict[str, ImageRef]:
+        """Return the images of the suites that `release` passed, as `suite-<name>`; none where that is not known."""
+        for evidence in reversed(self.evidence(release)):
+            if evidence.kind == "tests":
+                told = evidence.details.get("suites", {})
+                return {name: ImageRef.model_validate(ref) for name, ref in told.items()}
+        return {}
+
+    def keep_rehearsal(self, shown: Rehearsal) -> None:
+        """Keep what a rehearsal showed, for all that ask with equal inputs."""
+        try:
+            self.store.put(_rehearsal_key(shown.app, shown.live, shown.release, shown.inputs), _dumped(shown))
+        except FileExistsError:  # another run showed the same meanwhile
+            return
+
+    def rehearsal(self, app: str, live: Release, release: Release, inputs: str) -> Rehearsal | None:
+        """Return what a rehearsal with these inputs showed, when there was one."""
+        try:
+            key = _rehearsal_key(app, live.fingerprint, release.fingerprint, inputs)
+            return Rehearsal.model_validate_json(self.store.get(key))
+        except FileNotFoundError:
+            return None
+
+    def rehearsals(self, app: str, old: Release, new: Release) -> list[Rehearsal]:
+        """Return what all rehearsals of going from one release to another showed, oldest first."""
+        folder = _rehearsal_key(app, old.fingerprint, new.fingerprint, "").rpartition("/")[0]
+        found = [Rehearsal.model_validate_json(self.store.get(key)) for key in self.store.keys(folder)]
+        return sorted(found, key=lambda one: one.at)
+
     def add_history(self, environment: str, entry: HistoryEntry) -> None:
         """Append to the history of an environment."""
         key = f"history/{entry.release.app}/{environment}/{_moment(entry.at)}-{entry.happening}.json"
@@ -73,15 +105,27 @@ class Archive:
         keys = self.store.keys(f"history/{app}/{environment}")
         return [HistoryEntry.model_validate_json(self.store.get(key)) for key in keys]
 
+    def began(self, app: str, environment: str) -> datetime | None:
+        """Return when the environment had its first release since it was last removed; none before that."""
+        return next((entry.at for entry in _since_removal(self.history(app, environment))), None)
+
     def choose(
-        self, app: str, environment: str, live: Release, asked: str | None, *, within: int, override: bool = False
+        self,
+        app: str,
+        environment: str,
+        live: Release,
+        asked: str | None,
+        *,
+        within: int,
+        override: bool = False,
+        marked: Collection[str] = (),
     ) -> Release:
         """Return the release to go back to: `asked`, or the newest other one that was live here.
 
         Only the last `within` releases of the environment can be chosen, none from before the environment was removed,
-        and none that never came through its watch here, unless `override` is on. A rollback that failed takes no
-        release away: one that was live stays possible, and without `asked` comes after those whose last change went
-        well. Raises Misconfigured.
+        and none that never came through its watch here, unless `override` is on. Without `asked` none of `marked`,
+        fingerprints that somebody called bad. A rollback that failed takes no release away: one that was live stays
+        possible, and without `asked` comes after those whose last change went well. Raises Misconfigured.
         """
         where = f"rollback of {environment} of {app}"
         entries = _since_removal(self.history(app, environment))
@@ -90,8 +134,9 @@ class Archive:
         good = [r for r in kept if r.fingerprint != live.fingerprint and (override or r.fingerprint not in bad)]
         allowed = ", ".join(f"{r.fingerprint} ({r.revision.short} {r.revision.subject})" for r in good) or "none"
         if asked is None:
+            good = [release for release in good if release.fingerprint not in marked]
             if not good:
-                raise Misconfigured(where, "there is no earlier release that was live and healthy", allowed)
+                raise Misconfigured(where, "there is no earlier release that was live and healthy", "none")
             return min(good, key=lambda release: release.fingerprint in failed)  # of equals the first, the newest
         if live.fingerprint.startswith(asked):
             raise Misconfigured(where, f"{asked} is live already", allowed)
@@ -116,6 +161,14 @@ class Archive:
         except FileNotFoundError:
             return False
         return True
+
+
+def _rehearsal_key(app: str, old: str, new: str, inputs: str) -> str:
+    return f"rehearsals/{app}/{old}/{new}/{inputs}.json"
+
+
+def _dumped(value: Model) -> bytes:
+    return value.model_dump_json(indent=2).encode()
 
 
 def _moment(at: datetime) -> str:

@@ -6,7 +6,7 @@ and knows enough to finish or to withdraw: nothing depends on the memory of a pr
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from delivery.model import Model
 from delivery.ports.store import Store
@@ -46,6 +46,14 @@ class Entry(Model):
     detail: str = ""
 
 
+class Moment(NamedTuple):
+    """What the name of an entry tells of it, without reading it."""
+
+    at: datetime
+    verb: str
+    stage: str
+
+
 class Journal:
     """The journal of one environment, one object an entry; those of the newest lease are the first that a store lists.
 
@@ -80,6 +88,11 @@ class Journal:
             return _sequence_of(newest)
         return max(map(_sequence_of, self.store.keys(self._prefix)), default=None)
 
+    def moments(self) -> list[Moment]:
+        """Return when what was meant and done, in order of time; no entry is read for it."""
+        names = (key.rpartition("/")[2].removesuffix(".json") for key in self.store.keys(self._prefix))
+        return sorted(_moment_of(name) for name in names)
+
     def _keys(self, sequence: int | None) -> list[str]:
         if sequence is None:
             return sorted(self.store.keys(self._prefix), key=lambda key: (_sequence_of(key), key.rpartition("/")[2]))
@@ -95,6 +108,13 @@ class Journal:
     @property
     def _prefix(self) -> str:
         return f"journal/{self.app}/{self.environment}"
+
+
+def _moment_of(name: str) -> Moment:
+    """Return what `20300102T030405.678901Z-end-migration-done` tells."""
+    moment, _, rest = name.partition("-")
+    verb, _, stage = rest.rpartition("-")
+    return Moment(datetime.strptime(moment, "%Y%m%dT%H%M%S.%fZ").replace(tzinfo=UTC), verb, stage)
 
 
 def _sequence_of(key: str) -> int:

@@ -9,10 +9,13 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from delivery.errors import Misconfigured
+from pydantic import Field
+
+from delivery.errors import Misconfigured, Rejected
 from delivery.home import Home
 from delivery.model import Model
-from delivery.ports.backups import BackupProof, KeptBackup, TableState
+from delivery.ports.backups import BackupProof, KeptBackup
+from delivery.ports.table_states import TableState
 from delivery.spec.backups import BackupPolicy
 
 RECORD, PROOF, LOOK = "backup.json", "proof.json", "look.json"
@@ -26,6 +29,9 @@ class Look(Model):
 
     token: str
     states: tuple[TableState, ...]
+    backup: str = Field("", description="the name of the backup that it belongs to")
+    server: str = Field("", description="its version, like 15.4")
+    database_bytes: int = Field(0, description="what it took on the server's disk")
 
 
 class BackupFolder:
@@ -84,8 +90,11 @@ class BackupFolder:
         return matching[0], self.folder / matching[0].name
 
     def look(self, folder: Path) -> Look:
-        """Return what was in the database that the backup in `folder` is of."""
-        return Look.model_validate_json((folder / LOOK).read_bytes())
+        """Return what was in the database that the backup in `folder` is of; Rejected when that is of another one."""
+        look = Look.model_validate_json((folder / LOOK).read_bytes())
+        if look.backup not in ("", folder.name):
+            raise Rejected(f"what lies in the folder of backup {folder.name} is of backup {look.backup}")
+        return look
 
     def keep_proof(self, folder: Path, proof: BackupProof) -> None:
         """Write down what a restore showed."""
@@ -120,12 +129,14 @@ def expired(kept: Sequence[KeptBackup], policy: BackupPolicy, now: datetime) -> 
     """Return the backups that are kept no longer: too old, or with enough newer ones for the same reason.
 
     The newest of all, and the newest that was proven, always stay: of an application that nobody delivers any more too.
+    Those that are the place's own are the place's to remove.
     """
-    newest_first = sorted(kept, key=lambda one: (one.at, one.name), reverse=True)
+    own_ones = [one for one in kept if not one.of_the_place]
+    newest_first = sorted(own_ones, key=lambda one: (one.at, one.name), reverse=True)
     proven = [one for one in newest_first if one.proof and one.proof.outcome == "pass"]
     stay = {one.name for one in (*newest_first[:1], *proven[:1])}
     gone = []
-    for reason in {one.reason for one in kept}:
+    for reason in {one.reason for one in newest_first}:
         own = [one for one in newest_first if one.reason == reason]
         gone += own[policy.keep :]
         gone += [one for one in own[: policy.keep] if one.at < now - timedelta(days=policy.keep_days)]

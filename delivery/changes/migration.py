@@ -15,6 +15,7 @@ from delivery.spec.database import Migration
 from delivery.spec.variables import fill
 
 NAME = "migrate"
+_IN_THE_WAY = "already exists"
 SESSION = (
     "headway-migrate-"  # and the run: what PostgreSQL calls its sessions, where its driver knows libpq's variables
 )
@@ -28,6 +29,8 @@ def migration_job(
     run: str,
     log: Path,
     operation: Operation = "apply",
+    count: int = 1,
+    up_to: str = "",
     env: Mapping[str, str] | None = None,
     secrets: Mapping[str, SecretStr] | None = None,
     begun: Callable[[], None] = lambda: None,
@@ -44,7 +47,7 @@ def migration_job(
         image=image,
         run=run,
         log=log,
-        command=words_of(migration, operation),
+        command=words_of(migration, operation, count, up_to),
         env={**standard_variables(access), **tool_of(migration).variables(access, session), **own, **(env or {})},
         secrets=secrets or {},
         hide=(access.password,),
@@ -54,12 +57,19 @@ def migration_job(
 
 
 def carry_out(
-    migration: Migration, ask: Callable[[Operation], JobResult], log: Path, *, run: str
+    migration: Migration,
+    ask: Callable[[Operation], JobResult],
+    log: Path,
+    *,
+    run: str,
+    drop_unfinished: Callable[[], tuple[str, ...]] = tuple,
 ) -> tuple[JobResult, tuple[str, ...]]:
     """Return how a schema was brought up to date, and what was applied; Rejected when it could not be.
 
     `ask` runs the tool, which writes into `log`. A lock of the tool's own that another run of Headway's left is taken
-    away: whoever holds the environment's lease is the only one who migrates, and has ended that run's sessions.
+    away: whoever holds the environment's lease is the only one who migrates, and has ended that run's sessions. What
+    a statement outside of a transaction left half done is dropped, and told; where it was in the way of this run, the
+    tool is asked once more.
     """
     ended = ask("apply")
     left = tool_of(migration).lock_left_by(_said(ended, log)) if ended.exit_code else ""
@@ -69,15 +79,26 @@ def carry_out(
         if problem := tool_of(migration).problem("unlock", code, _said(freed, log)):
             raise Rejected(f"the lock that {left} left could not be taken away: {problem}")
         ended = ask("apply")
-    return ended, check_migration(migration, ended, log)
+    dropped = drop_unfinished() if ended.exit_code else ()
+    if dropped and _IN_THE_WAY in _said(ended, log):
+        ended = ask("apply")
+        dropped = drop_unfinished() if ended.exit_code else ()
+    try:
+        return ended, check_migration(migration, ended, log)
+    except Rejected as error:
+        if not dropped:
+            raise
+        raise Rejected(f"{error}\n  dropped, for it was left half done: {', '.join(dropped)}") from error
 
 
 def _said(ended: JobResult, log: Path) -> str:
     return plain(log.read_text(errors="replace")) if log.exists() else ended.last_lines
 
 
-def check_migration(migration: Migration, ended: JobResult, log: Path) -> tuple[str, ...]:
-    """Return what was applied, where the tool tells it, when the schema is up to date.
+def check_migration(
+    migration: Migration, ended: JobResult, log: Path, operation: Operation = "apply"
+) -> tuple[str, ...]:
+    """Return what was applied, where the tool tells it, when the schema is up to date; or what it was asked instead.
 
     Rejected when the migration failed: with what the tool found and what is to be done, or with its last lines.
     """
@@ -85,6 +106,6 @@ def check_migration(migration: Migration, ended: JobResult, log: Path) -> tuple[
         how = f"did not end within {migration.timeout_seconds} s"
         raise Rejected(f"the migration failed: {how}; its last lines:\n{ended.last_lines}")
     said = _said(ended, log)
-    if problem := tool_of(migration).problem("apply", ended.exit_code, said):
+    if problem := tool_of(migration).problem(operation, ended.exit_code, said):
         raise Rejected(f"the migration failed: {problem}")
-    return tool_of(migration).versions("apply", said)
+    return tool_of(migration).versions(operation, said)

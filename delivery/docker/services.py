@@ -5,6 +5,7 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
+from delivery.docker.cells.rehearsal import rehearse
 from delivery.docker.cells.testbed import run_cell
 from delivery.docker.database.passwords import forget_password
 from delivery.docker.engine import sweep
@@ -13,6 +14,7 @@ from delivery.docker.engine.hosts import known_hosts, on_each
 from delivery.docker.engine.names import EnvironmentNames
 from delivery.docker.images import builder, looking, pushing, scanner
 from delivery.docker.images.bases import find_bases
+from delivery.docker.images.holding import let_go, let_go_of_the_dead
 from delivery.docker.target import removal
 from delivery.errors import Misconfigured
 from delivery.home import Home
@@ -21,6 +23,7 @@ from delivery.ports.builder import BuildRequest, Looked
 from delivery.ports.cells import CellResult
 from delivery.ports.orphans import Orphan
 from delivery.ports.registry import Registry
+from delivery.ports.rehearsals import CodeVersion, RehearsalRequest, Rehearsed
 from delivery.ports.scanner import VulnerabilityDatabase
 from delivery.progress import Tell
 from delivery.releases.release import BaseImage, BuiltImage, ImageRef, Release
@@ -60,6 +63,8 @@ class DockerBuilder:
 
     def build(self, request: BuildRequest, tell: Tell) -> BuiltImage:
         """Build with whichever program for it the machine has."""
+        if not self.registry.pushes:
+            return builder.build_image(request, repository=request.repository, home=self.home, tell=tell, pushes=False)
         self.registry.prepare(request.repository)
         repository, keeps = self.registry.repository(request.repository), self.registry.keeps_tags
         return builder.build_image(request, repository=repository, home=self.home, tell=tell, keeps_tags=keeps)
@@ -124,6 +129,21 @@ class DockerTestbeds:
         )
 
 
+class DockerRehearsals:
+    """Rehearses in containers, networks and volumes of their own."""
+
+    def __init__(self, home: Home, registry: Registry) -> None:
+        self.home, self.registry = home, registry
+
+    def rehearse(self, asked: RehearsalRequest) -> Rehearsed:
+        """Rehearse on this machine's engine."""
+
+        def references(code: CodeVersion) -> dict[str, str]:
+            return {name: self.registry.reference(ref) for name, ref in code.images.items()}
+
+        return rehearse(asked, references, home=self.home)
+
+
 class DockerOrphans:
     """Finds what runs left on the engine by the labels of the platform."""
 
@@ -135,17 +155,20 @@ class DockerOrphans:
         return on_each(self.home, lambda host: sweep.find_orphans(self.home.identity, living=living, host=host))
 
     def sweep(self, living: Collection[str] | None = None) -> list[Orphan]:
-        """Remove them."""
+        """Remove them, and the images that were held for their runs."""
+        if living is not None:
+            let_go_of_the_dead(self.home, living)
         return on_each(self.home, lambda host: sweep.sweep(self.home.identity, living=living, host=host))
 
     def remove_run(self, run: str) -> None:
-        """Remove what carries the run's label."""
+        """Remove what carries the run's label, and what was held for it."""
 
         def remove(host: str | None) -> tuple[()]:
             sweep.remove_run(self.home.identity, run, host=host)
             return ()
 
         on_each(self.home, remove)
+        let_go(self.home, run)
 
 
 class DockerInventory:

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from delivery.ports.backups import KeptBackup
 from delivery.ports.database import DatabaseAccess
+from delivery.ports.drills import Drill
 from delivery.ports.jobs import Job
 from delivery.ports.slots import Colour
 from delivery.releases.release import Release
@@ -42,6 +43,10 @@ class Behaviour:
     during: Callable[[str], None] = field(default=lambda verb: None)
     run: Callable[[Job], Program] = field(default=lambda job: Program())
     differences: Callable[[], tuple[str, ...]] = field(default=tuple)  # between a database and its restored backup
+    drill: Callable[[], Drill | None] = field(default=lambda: None)  # what going back to a moment just now shows
+    has_second_place: bool = False
+    copy_problem: str = ""  # of the second place
+    drill_of_copy: Callable[[], Drill | None] = field(default=lambda: None)  # none: the newest copy comes back
 
 
 @dataclass
@@ -58,6 +63,8 @@ class MemoryState:
     database: DatabaseAccess | None = None
     databases: dict[str, tuple[str, ...]] = field(default_factory=dict)  # name → rows; the application's among them
     backups: dict[str, tuple[KeptBackup, tuple[str, ...]]] = field(default_factory=dict)  # they outlive the rest
+    copies: dict[str, tuple[datetime, tuple[str, ...]]] = field(default_factory=dict)  # of the second place, as those
+    elsewhere: dict[str, tuple[str, ...]] = field(default_factory=dict)  # server there → rows
     migrating: dict[str, threading.Event] = field(default_factory=dict)  # run → set when its migration is given up
 
 

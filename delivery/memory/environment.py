@@ -4,17 +4,20 @@ import threading
 import time
 from datetime import UTC, datetime
 from fnmatch import fnmatch
+from hashlib import sha256
 from secrets import token_hex
 
 from pydantic import SecretStr
 
-from delivery.errors import Misconfigured
+from delivery.errors import Misconfigured, Rejected
 from delivery.home import Home
 from delivery.log_files import last_lines
 from delivery.memory.behaviour import MemoryState, memory_state
+from delivery.memory.second_place import MemorySecondPlace
 from delivery.memory.target import MemoryHost
-from delivery.ports.backups import BackupProof, KeptBackup, Reason, Restored
+from delivery.ports.backups import BackupProof, KeptBackup, Masked, Reason, Restored, no_moments
 from delivery.ports.database import DatabaseAccess, Ended, check_beside
+from delivery.ports.drills import Drill, LiveCode, Reach
 from delivery.ports.environment import OpenEnvironment
 from delivery.ports.jobs import REPORTS, ImageDefaults, Job, JobResult, Reports
 from delivery.ports.registry import Registry
@@ -22,6 +25,7 @@ from delivery.ports.settings import EnvironmentSettings
 from delivery.redaction import Redaction
 from delivery.spec.app import App
 from delivery.spec.environments import Environment
+from delivery.spec.masking import Masking
 
 KILLED = 137  # 128 and SIGKILL
 REGISTRY = Registry.at("memory")  # nothing is pulled from it
@@ -103,6 +107,10 @@ class MemoryDatabase:
         self._check_beside(name)
         del self.state.databases[name]
 
+    def drop_unfinished(self) -> tuple[str, ...]:
+        """Return that there is nothing: it is only a name."""
+        return ()
+
     def end_migration(self, run: str) -> Ended:
         """Wake the migration that waits, and tell the behaviour."""
         self.state.behaviour.during("end migration")
@@ -121,8 +129,8 @@ class MemoryDatabase:
 class MemoryBackups:
     """Keeps the rows of a database; whether one comes back as it was is what the place's behaviour says."""
 
-    def __init__(self, app: App, state: MemoryState, environment: str) -> None:
-        self.app, self.state, self.environment = app, state, environment
+    def __init__(self, app: App, state: MemoryState, settings: EnvironmentSettings) -> None:
+        self.app, self.state, self.environment, self.owner = app, state, settings.environment, settings.app
 
     def take(self, run: str, reason: Reason) -> KeptBackup | None:
         """Keep the rows as they are."""
@@ -148,6 +156,14 @@ class MemoryBackups:
         )
         self.state.backups[name] = kept, rows
         return kept
+
+    def reach(self) -> Reach | None:
+        """Return none: nothing is archived."""
+        return None
+
+    def drill(self, run: str, *, deadline_seconds: float, live: LiveCode | None = None) -> Drill | None:
+        """Return what the place's behaviour says of it."""
+        return self.state.behaviour.drill()
 
     def kept(self) -> tuple[KeptBackup, ...]:
         """Return what is kept, the newest first."""
@@ -178,6 +194,36 @@ class MemoryBackups:
         self.state.databases[into] = rows
         return Restored(backup=kept.name, database=into, tables=1, rows=len(rows), seconds=0.1)
 
+    def sweep(self) -> tuple[str, ...]:
+        """Remove the databases that are called unfinished, as tests leave them."""
+        left = tuple(name for name in self.state.databases if name.startswith("unfinished"))
+        for name in left:
+            del self.state.databases[name]
+        return left
+
+    def restore_at(self, at: datetime, into: str, run: str) -> Restored:
+        """Raise Misconfigured: there are backups, and nothing between them."""
+        raise no_moments(self.environment)
+
+    def restore_masked(self, source: str, name: str, into: str, masking: Masking, run: str) -> Masked:
+        """Put the rows of another environment into a new database; those with an @ are personal, and become hashes."""
+        theirs = MemoryBackups(self.app, memory_state(self.owner, source), EnvironmentSettings(self.owner, source))
+        kept, rows = theirs._find(name)
+        personal = [row for row in rows if "@" in row]
+        if personal and not masking.tables:
+            raise Rejected(
+                f"{masking.file} does not say what becomes of\n  rows: {len(personal)} hold an e-mail address"
+            )
+        masked = tuple(sha256(row.encode()).hexdigest() if row in personal else row for row in rows)
+        MemoryDatabase(self.app, self.state).ensure()
+        if into in self.state.databases:
+            raise Misconfigured(f"database {into}", "is there already", "another name")
+        self.state.databases[into] = masked
+        self.state.behaviour.during(f"refresh {into}")
+        return Masked(
+            backup=kept.name, database=into, tables=1, rows=len(masked), seconds=0.1, columns=len(personal), emptied=0
+        )
+
     def forget(self, name: str) -> None:
         """Forget it."""
         self.state.backups.pop(name, None)
@@ -186,7 +232,11 @@ class MemoryBackups:
         known = self.kept()
         matching = known[:1] if name == "latest" else [one for one in known if one.name.startswith(name)]
         if len(matching) != 1:
-            raise Misconfigured(f"backup {name}", "is not kept", ", ".join(one.name for one in known) or "none is kept")
+            raise Misconfigured(
+                f"backup {name} of {self.environment}",
+                "is not kept",
+                ", ".join(one.name for one in known) or "none is kept",
+            )
         return self.state.backups[matching[0].name]
 
 
@@ -199,6 +249,7 @@ def open_memory(
         target=MemoryHost(settings, sequence),
         jobs=MemoryJobs(own),
         database=MemoryDatabase(app, own),
-        backups=MemoryBackups(app, own, settings.environment),
+        backups=MemoryBackups(app, own, settings),
         registry=settings.registry or REGISTRY,
+        second_place=MemorySecondPlace(own, settings.environment) if own.behaviour.has_second_place else None,
     )

@@ -16,9 +16,11 @@ from delivery.ports.builder import BuildRequest, Looked
 from delivery.ports.cells import CellResult
 from delivery.ports.environment import Services
 from delivery.ports.orphans import Orphan
+from delivery.ports.rehearsals import RehearsalRequest, Rehearsed
 from delivery.ports.scanner import VulnerabilityDatabase
 from delivery.ports.settings import EnvironmentSettings
 from delivery.progress import Tell
+from delivery.releases.rehearsal import CodeOnSchema
 from delivery.releases.release import BaseImage, BuiltImage, ImageRef, Release
 from delivery.scanning.findings import Finding, ScanReport
 from delivery.spec.app import App
@@ -57,6 +59,8 @@ class MemoryPlatform:
     manifests: dict[str, ImageRef] = field(default_factory=dict)  # `app/release:<fingerprint>` → the first one pushed
     images: list[str] = field(default_factory=list)  # the repositories of the registry
     secrets: dict[str, dict[str, str]] = field(default_factory=dict)  # what each suite and each build was given
+    rehearsal: Rehearsed | None = None  # what the next rehearsals show; none: that all is well
+    rehearsed: list[RehearsalRequest] = field(default_factory=list)
     things: list[RunsThing] = field(default_factory=list)
     removed: list[str] = field(default_factory=list)  # runs of which everything was removed
     living: set[str] = field(default_factory=set)  # the runs that the last sweep was told to spare
@@ -67,6 +71,7 @@ class MemoryPlatform:
             builder=MemoryBuilder(self),
             scanner=MemoryScanner(self),
             testbeds=MemoryTestbeds(self),
+            rehearsals=MemoryRehearsals(self),
             orphans=MemoryOrphans(self),
             inventory=MemoryInventory(self),
         )
@@ -187,6 +192,19 @@ class MemoryTestbeds(_Service):
         failing = ("adds up",) if outcome == "failed" else ()
         fields = {"cell": cell, "outcome": outcome, "tests": 2, "failing": failing}
         return CellResult.model_validate(fields | {"remarks": self.platform.remarks.get(cell.suite, ())})
+
+
+class MemoryRehearsals(_Service):
+    """Runs no migration: each rehearsal shows what it is said to, and that all is well where nothing is said."""
+
+    def rehearse(self, asked: RehearsalRequest) -> Rehearsed:
+        """Return what was said of the newer version's migrations."""
+        self.platform.asked("rehearse")
+        self.platform.rehearsed.append(asked)
+        told = self.platform.rehearsal
+        if told is not None:
+            return told
+        return Rehearsed(cells=tuple(CodeOnSchema(code=code, on=on, outcome="passed") for code, on in asked.cells))
 
 
 class MemoryOrphans(_Service):

@@ -19,16 +19,23 @@ _REVISION = re.compile(
 )
 
 
+# As it logs each of them, where the application's `env.py` has its log set up.
+_APPLIED = re.compile(r"Running upgrade \S* ?-> (?P<name>[^\s,]+)(?:, (?P<text>.*))?")
+
+
 class Alembic:
     """Revisions in the application's own image."""
 
     program = ("alembic",)
+    takes_back = True
 
-    def words(self, operation: Operation) -> tuple[str, ...]:
+    def words(self, operation: Operation, count: int = 1, up_to: str = "") -> tuple[str, ...]:
         """Return Alembic's arguments: `history` with a range tells what is pending, and knows an unknown revision."""
         match operation:
             case "apply":
-                return ("upgrade", "head")
+                return ("upgrade", up_to or "head")
+            case "revert":
+                return ("downgrade", f"-{count}")
             case "history":
                 return ("history", "-r", "base:current")
             case _:
@@ -49,6 +56,8 @@ class Alembic:
 
     def versions(self, operation: Operation, said: str) -> tuple[str, ...]:
         """Return revisions with their messages, oldest first; the current one is none of those that are pending."""
+        if operation == "apply":
+            return tuple(f"{one['name']} {one['text'] or ''}".rstrip() for one in _APPLIED.finditer(said))
         found = list(_REVISION.finditer(said))
         if operation == "pending":
             found = [one for one in found if "(current)" not in one["marks"]]

@@ -10,8 +10,9 @@ class Command:
     """A program of the application's own."""
 
     program: tuple[str, ...] = ()
+    takes_back = False
 
-    def words(self, operation: Operation) -> tuple[str, ...]:
+    def words(self, operation: Operation, count: int = 1, up_to: str = "") -> tuple[str, ...]:
         """Return nothing: what it is started with is all that there is."""
         return ()
 

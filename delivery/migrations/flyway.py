@@ -10,6 +10,7 @@ from delivery.ports.database import DatabaseAccess
 _WORDS = {"apply": "migrate", "verify": "validate", "pending": "info", "history": "info"}
 _CODES: dict[str, Trouble] = {"VALIDATE_ERROR": "changed", "DB_CONNECTION": "unreachable"}
 _LOCKED = ("canceling statement due to lock timeout", "PostgreSQL advisory lock")
+_UNFINISHED = "Detected failed migration"  # of statements outside of a transaction: its row says so
 _PENDING, _DONE = ("Pending", "Outdated", "Out of Order Pending"), ("Success", "Out of Order", "Future", "Missing")
 
 
@@ -17,10 +18,12 @@ class Flyway:
     """Files in Flyway's own image, or in one that has it."""
 
     program: tuple[str, ...] = ()
+    takes_back = False  # `undo` is not in its free edition
 
-    def words(self, operation: Operation) -> tuple[str, ...]:
+    def words(self, operation: Operation, count: int = 1, up_to: str = "") -> tuple[str, ...]:
         """Return its command; where files lie is told by FLYWAY_LOCATIONS, or is the image's own folder."""
-        return ("-outputType=json", _WORDS[operation])
+        target = (f"-target={up_to}",) if up_to else ()
+        return ("-outputType=json", *target, _WORDS[operation])
 
     def variables(self, access: DatabaseAccess, session: Session) -> dict[str, str]:
         """Return its own: https://documentation.red-gate.com/fd/environment-variables-184127466.html."""
@@ -44,6 +47,8 @@ class Flyway:
         code = str(error.get("errorCode", ""))
         if any(one in message for one in _LOCKED):
             return Problem("locked", message)
+        if _UNFINISHED in message:
+            return Problem("unfinished", message)
         return Problem(_CODES.get(code, "failed"), message)
 
     def versions(self, operation: Operation, said: str) -> tuple[str, ...]:

@@ -29,10 +29,13 @@ class Liquibase:
     """Change sets in an image of Liquibase, or in one that has it."""
 
     program: tuple[str, ...] = ()
+    takes_back = True
 
-    def words(self, operation: Operation) -> tuple[str, ...]:
+    def words(self, operation: Operation, count: int = 1, up_to: str = "") -> tuple[str, ...]:
         """Return its command: which change log it reads is told by LIQUIBASE_COMMAND_CHANGELOG_FILE."""
-        return _WORDS[operation]
+        if operation == "revert":
+            return ("rollback-count", str(count))
+        return ("update-count", str(count)) if up_to else _WORDS[operation]
 
     def variables(self, access: DatabaseAccess, session: Session) -> dict[str, str]:
         """Return its own: a lock that is held is told after a minute, for only a process that died holds it longer.

@@ -6,15 +6,16 @@ from typing import Literal, Protocol
 
 from delivery.ports.database import DatabaseAccess
 
-Operation = Literal["apply", "verify", "pending", "history", "unlock"]
+Operation = Literal["apply", "verify", "pending", "history", "unlock", "revert"]
 # Sorted by what is to be done about it.
-Trouble = Literal["failed", "locked", "changed", "unknown", "ambiguous", "unreachable"]
+Trouble = Literal["failed", "locked", "changed", "unknown", "ambiguous", "unfinished", "unreachable"]
 NEXT: Mapping[Trouble, str] = {
     "failed": "mend the migration; nothing of the release has users",
     "locked": "wait for what holds the lock, or end it, and deliver again",
     "changed": "take the change back: a migration that ran stays as it was, and another one goes on from it",
     "unknown": "deliver code that has the version, or restore a backup of the time before it",
     "ambiguous": "join both with one more revision that comes after them",
+    "unfinished": "see what of it is there, take that away, and let the tool forget its failure: flyway repair",
     "unreachable": "see that the database runs and lets its user in: headway status",
 }
 
@@ -55,8 +56,16 @@ class MigrationTool(Protocol):
         """What starts it in an image whose entrypoint does not; empty where the tool's own image does."""
         ...
 
-    def words(self, operation: Operation) -> tuple[str, ...]:
-        """Return what is said to it."""
+    @property
+    def takes_back(self) -> bool:
+        """Whether it can take back what it applied, where the migrations say how."""
+        ...
+
+    def words(self, operation: Operation, count: int = 1, up_to: str = "") -> tuple[str, ...]:
+        """Return what is said to it.
+
+        `revert` takes back the newest `count`; with `up_to`, a version, `apply` applies the next `count`, up to it.
+        """
         ...
 
     def variables(self, access: DatabaseAccess, session: Session) -> dict[str, str]:

@@ -20,8 +20,15 @@ def tool_of(migration: Migration) -> MigrationTool:
     return TOOLS[migration.tool]
 
 
-def words_of(migration: Migration, operation: Operation) -> tuple[str, ...] | None:
+def takes_back(migration: Migration) -> bool:
+    """Whether there is a way to take migrations back: a command, or the tool's own."""
+    return bool(migration.down) or tool_of(migration).takes_back
+
+
+def words_of(migration: Migration, operation: Operation, count: int = 1, up_to: str = "") -> tuple[str, ...] | None:
     """Return the command of a container: what starts the tool, and what it is asked; none: the image's own."""
+    if operation == "revert" and migration.down:
+        return migration.down
     said = None if migration.command is None else tuple(migration.command)
-    words = tool_of(migration).words(operation)
+    words = tool_of(migration).words(operation, count, up_to)
     return said if not words else (*(tool_of(migration).program if said is None else said), *words)

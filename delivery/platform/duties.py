@@ -16,6 +16,7 @@ from delivery.platform.backoff import Backoff
 from delivery.platform.engine import engine_died, launch_engine
 from delivery.platform.keeper import Duty
 from delivery.platform.orchestrator import Orchestrator
+from delivery.platform.receiver_daemon import ensure_receiver, receiver_is_missing
 from delivery.state import open_leases
 
 SILENT_SECONDS = 60.0
@@ -38,12 +39,17 @@ def duties_of(home: Home) -> list[Duty]:
         prefect.start_worker()
         return AGAIN
 
+    def receiver() -> str:
+        ensure_receiver(prefect)
+        return AGAIN
+
     silence, exited, recovery = Silence(prefect), ExitedContainers(home), Recovery(home, prefect)
     return [
         Duty("Docker", lambda: engine_died(home), engine),
         Duty("Prefect server", lambda: not prefect.elsewhere and prefect.server.process() is None, server),
         Duty("Prefect server's answers", silence.is_long, silence.describe, rounds=SLOW_ROUNDS),
         Duty("worker", lambda: prefect.worker.process() is None and prefect.answers(), worker),
+        Duty("hooks", lambda: receiver_is_missing(home), receiver),
         # Each look at a bucket is a request, and costs.
         Duty("recovery", recovery.is_needed, recovery.start, rounds=SLOW_ROUNDS if home.bucket else 1),
         Duty("registry", lambda: registry_is_missing(home), lambda: restore_registry(home), rounds=SLOW_ROUNDS),

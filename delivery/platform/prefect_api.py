@@ -51,7 +51,7 @@ class PrefectApi:
     def check(self) -> None:
         """Return when it can be used; Misconfigured with its URL, and what to do, when it cannot."""
         try:
-            with self._client() as client:
+            with self.client() as client:
                 health = client.get("health").status_code
                 # Health is open to everybody, this is not; where there is no such page, nobody is kept out by it.
                 admitted = client.get("admin/version").status_code if health == 200 else health
@@ -66,7 +66,7 @@ class PrefectApi:
             found = f"{self.shown} answers with HTTP {health}: it is no Prefect API, or not a healthy one"
             raise Misconfigured(SETTING, found, URLS, STEP)
 
-    def _client(self) -> httpx.Client:
+    def client(self) -> httpx.Client:
         """Return a client with what Prefect's own would send."""
         given = self.settings
         headers, auth = dict[str, str](), None

@@ -25,6 +25,7 @@ from delivery.model import Model
 from delivery.platform.engine import engine_version, stop_engine
 from delivery.platform.local_aws import LocalAws
 from delivery.platform.orchestrator import Orchestrator
+from delivery.platform.receiver_daemon import receiver_daemon
 from delivery.state import open_leases
 
 SHOWN = 10
@@ -33,11 +34,18 @@ CLEAR = "let go of them (lsattr shows what may not be changed, lsof who has it),
 
 def stop_platform(home: Home) -> list[str]:
     """Stop all that runs of the platform, and Docker when Headway started it; return what ran."""
-    stopped = [*Orchestrator(home).stop(), *(["local AWS"] if LocalAws(home).stop() else [])]
+    stopped = _stop_processes(home)
     if engine_version() is not None:
         stopped += [f"environment {name}" for name in pause_environments(home)]
         stopped += ["registry"] if stop_registry(home) else []
     return [*stopped, *(["Docker"] if stop_engine(home) else [])]
+
+
+def _stop_processes(home: Home) -> list[str]:
+    """Stop all processes, the keeper first, and return what ran."""
+    stopped = Orchestrator(home).stop()
+    stopped += ["hooks"] if receiver_daemon(home).stop() else []
+    return [*stopped, *(["local AWS"] if LocalAws(home).stop() else [])]
 
 
 class Losses(Model):
@@ -94,7 +102,7 @@ def purge_platform(home: Home) -> list[str]:
     A home that is a mount point stays as an empty folder. Raises Rejected, with the paths and all else removed, when
     files cannot be.
     """
-    removed = [*Orchestrator(home).stop(), *(["local AWS"] if LocalAws(home).stop() else [])]
+    removed = _stop_processes(home)
     if _has_identity(home) and engine_version() is not None:
         removed += [f"environment {name}" for name in on_each(home, functools.partial(_purge_engine, home))]
         removed += ["registry"] if stop_registry(home) else []

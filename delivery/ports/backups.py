@@ -6,33 +6,16 @@ from typing import Literal, Protocol
 
 from pydantic import Field
 
+from delivery.counting import counted
+from delivery.errors import Misconfigured
 from delivery.model import Model
+from delivery.ports.drills import Drill, LiveCode, Reach
+from delivery.ports.table_states import SENTINEL, TableState
+from delivery.spec.masking import Masking
 
 Key = tuple[str, str, bool]  # kind, name, and whether it is about how it is defined
-SENTINEL = "sentinel"
-Reason = Literal["by hand", "before a migration", "by schedule"]
+Reason = Literal["by hand", "before a migration", "by schedule", "of a moment"]
 NOT_OF_A_DATABASE = ("role", SENTINEL)  # roles belong to a server, which has others by now; the other is ours
-
-
-class TableState(Model):
-    """A table, a sequence, a definition or whatever else a database consists of, at one moment."""
-
-    kind: str
-    name: str
-    rows: int
-    checksum: str
-    earlier: int | None = Field(None, description="what a sequence that went on showed before the backup began")
-    definition: bool = Field(False, description="how something is made, not what is in it")
-
-    @property
-    def moved(self) -> bool:
-        """Whether a sequence went on while the backup was made."""
-        return self.earlier is not None
-
-    def holds(self, copy: "TableState") -> bool:
-        """Whether the copy's number may be that of a backup of this: no snapshot holds a sequence still."""
-        bounds = sorted((self.rows if self.earlier is None else self.earlier, self.rows))
-        return bounds[0] <= copy.rows <= bounds[1]
 
 
 class BackupProof(Model):
@@ -44,7 +27,8 @@ class BackupProof(Model):
     rows: int
     size_bytes: int
     rpo_seconds: float = Field(description="from the newest row that is in the copy to the end of the backup")
-    rto_seconds: float = Field(description="from the decision to restore until the copy answered, checked")
+    rto_seconds: float = Field(description="from the decision to restore until the copy answered; compared after that")
+    moved: int = Field(0, description="tables and other things that changed while it was taken, and were not compared")
 
 
 def compare(
@@ -113,6 +97,7 @@ def prove(
     rpo_seconds: float,
     rto_seconds: float,
     rewritten: tuple[TableState, ...] = (),
+    moved: int = 0,
 ) -> BackupProof:
     """Return the proof: `after` is as `before`, and `damaged`, a copy that lost something, is seen to differ.
 
@@ -135,6 +120,7 @@ def prove(
         size_bytes=size_bytes,
         rpo_seconds=round(rpo_seconds, 3),
         rto_seconds=round(rto_seconds, 3),
+        moved=moved,
     )
 
 
@@ -147,12 +133,13 @@ class KeptBackup(Model):
     database: str = Field(description="what the database was called")
     at: datetime
     reason: Reason
-    run: str = Field(description="the run that took it")
-    size_bytes: int
-    tables: int
+    run: str = Field(description="the run that took it; empty: it is not Headway's")
+    size_bytes: int = Field(description="0 where the place does not tell it")
+    tables: int = Field(description="0, as rows and rpo_seconds, of one that is not Headway's: a restore alone tells")
     rows: int
     rpo_seconds: float = Field(description="from the newest row that is in it to its end")
     where: str = Field("", description="the folder it is kept in, or what a place calls that")
+    of_the_place: bool = Field(False, description="the place's own, or somebody's: Headway never forgets it")
     proof: BackupProof | None = Field(None, description="what its restore showed; none: it was not restored yet")
 
     @property
@@ -168,7 +155,40 @@ class Restored(Model):
     database: str
     tables: int
     rows: int
-    seconds: float
+    seconds: float = Field(description="RTO: from the decision until it was there, and compared")
+    at: datetime | None = Field(None, description="RPO: what was written after it is not there; none: not known")
+    beside: tuple[str, ...] = Field((), description="tables of which the database in use holds other rows, in words")
+
+
+def other_rows(restored: tuple[TableState, ...], in_use: tuple[TableState, ...]) -> tuple[str, ...]:
+    """Return a line for each table whose rows are not those of the database in use: what is won, and what is lost."""
+    was, now = (
+        {one.name: one for one in states if one.kind == "table" and not one.definition} for states in (restored, in_use)
+    )
+    lines = []
+    for name in sorted(was.keys() | now.keys()):
+        here, there = was.get(name), now.get(name)
+        if here is None or there is None:
+            lines.append(f"{name}: only in {'the database in use' if here is None else 'what was restored'}")
+        elif (here.rows, here.checksum) != (there.rows, there.checksum):
+            lines.append(f"{name}: {counted(here.rows, 'row')}, {there.rows} in the database in use, not the same ones")
+    return tuple(lines)
+
+
+_MOMENTS = "backups.any_second of an environment on a Docker host; a database on RDS"
+
+
+def no_moments(environment: str) -> Misconfigured:
+    """Return the error of a place that keeps backups, and no moments between them."""
+    where = f"moment of the database of {environment}"
+    return Misconfigured(where, "only backups are kept there", _MOMENTS, "headway restore latest")
+
+
+class Masked(Restored):
+    """A database with the data of another environment, masked, beside the one that is in use."""
+
+    columns: int = Field(description="of which the values were replaced")
+    emptied: int = Field(description="tables of which no row went along")
 
 
 def lacking(backup: tuple[TableState, ...], restored: tuple[TableState, ...]) -> tuple[str, ...]:
@@ -199,6 +219,19 @@ class Backups(Protocol):
         """
         ...
 
+    def reach(self) -> Reach | None:
+        """Return which moments can be gone back to; none where changes are not archived."""
+        ...
+
+    def drill(self, run: str, *, deadline_seconds: float, live: LiveCode | None = None) -> Drill | None:
+        """Go back to a moment just now, elsewhere, and return what that showed; none where nothing is archived.
+
+        Code that is `live` is started on the copy, with secrets that are made up, and its suites are run.
+
+        What was made for it is gone afterwards, and what runs at the deadline is ended: then it has failed.
+        """
+        ...
+
     def kept(self) -> tuple[KeptBackup, ...]:
         """Return what is kept, the newest first; also when the environment has lost everything else."""
         ...
@@ -218,6 +251,28 @@ class Backups(Protocol):
         """
         ...
 
+    def restore_at(self, at: datetime, into: str, run: str) -> Restored:
+        """Restore the database as it was at a moment into a new database `into`, beside the one in use.
+
+        Raises Misconfigured when the place keeps no such moment, with those that it keeps, or there is such a database;
+        Rejected when a program fails: then the new database is gone again.
+        """
+        ...
+
+    def restore_masked(self, source: str, name: str, into: str, masking: Masking, run: str) -> Masked:
+        """Restore a kept backup of the environment `source` of the application, masked, into a new database `into`.
+
+        What is not masked yet is where nobody but Headway reaches it, never on the environment's own server, and is
+        gone in any case. Raises Rejected, with all of it, when something looks personal that `masking` does not name,
+        or a program fails; Misconfigured when `masking` is not for this database, there is no such backup, or there is
+        such a database. Then there is no new one.
+        """
+        ...
+
+    def sweep(self) -> tuple[str, ...]:
+        """Remove what restores and drills left whose process was killed; return what that was, in words."""
+        ...
+
     def forget(self, name: str) -> None:
-        """Remove a kept backup for good; nothing happens when it is gone already."""
+        """Remove a kept backup for good; nothing happens when it is gone already, or is the place's own."""
         ...

@@ -1,8 +1,10 @@
 """The database of an environment: how it is reached, and what a place does for it."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
+from urllib.parse import quote
 
 from pydantic import SecretStr
 
@@ -26,9 +28,12 @@ class DatabaseAccess:
 
     @property
     def url(self) -> SecretStr:
-        """The address with user and password, as DATABASE_URL carries it."""
-        password = self.password.get_secret_value()
-        return SecretStr(f"postgresql://{self.user}:{password}@{self.host}:{self.port}/{self.name}")
+        """The address with user and password, as DATABASE_URL carries it; what means something in one is written as %…
+
+        https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNSTRING-URIS
+        """
+        user, password, name = (quote(one, safe="") for one in (self.user, self.password.get_secret_value(), self.name))
+        return SecretStr(f"postgresql://{user}:{password}@{self.host}:{self.port}/{name}")
 
     def facts(self) -> dict[str, str | SecretStr]:
         """Return what `${database.…}` stands for in the application's variables."""
@@ -112,6 +117,30 @@ class EnvironmentDatabase(Protocol):
         """Remove a database that the application does not use; Misconfigured for the one that it does."""
         ...
 
+    def drop_unfinished(self) -> tuple[str, ...]:
+        """Drop what statements outside of transactions left half done, indexes that nobody can use; return their names.
+
+        What is still being built stays.
+        """
+        ...
+
     def end_migration(self, run: str) -> Ended:
         """End what a migration of `run` still does: its container and its sessions in the database are gone then."""
         ...
+
+
+def check_free(name: str, there: tuple[str, ...], environment: str) -> None:
+    """Return when a database may be called so and none is; `there` are those there are, the application's first.
+
+    Raises Misconfigured otherwise.
+    """
+    if not re.fullmatch(r"[A-Za-z_][\w$-]{0,62}", name, re.ASCII):
+        allowed = "letters, digits, underscores and hyphens, 63 at most, beginning with no digit"
+        raise Misconfigured(f"database {name} of {environment}", "is no name for a database", allowed)
+    if name in there:
+        raise Misconfigured(
+            f"database {name} of {environment}",
+            "is there already, and nothing is restored over a database",
+            "another name than " + ", ".join(there),
+            f"headway database drop {name} removes it" if name != there[0] else "",
+        )

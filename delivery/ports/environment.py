@@ -11,7 +11,9 @@ from delivery.ports.inventory import Inventory
 from delivery.ports.jobs import Jobs
 from delivery.ports.orphans import Orphans
 from delivery.ports.registry import Registry
+from delivery.ports.rehearsals import Rehearsals
 from delivery.ports.scanner import Scanner
+from delivery.ports.second_place import SecondPlace
 from delivery.ports.target import Target
 from delivery.releases.release import ImageRef, Release
 
@@ -20,7 +22,7 @@ from delivery.releases.release import ImageRef, Release
 class OpenEnvironment:
     """All that a place does for one environment, opened for the holder of a lease; `target` is closed at the end.
 
-    `registry` has the images of its releases.
+    `registry` has the images of its releases; `second_place` is there where backups are copied to one.
     """
 
     target: Target
@@ -28,6 +30,7 @@ class OpenEnvironment:
     database: EnvironmentDatabase
     backups: Backups
     registry: Registry
+    second_place: SecondPlace | None = None
 
     def image(self, release: Release, name: str) -> str:
         """Return what runs for a name of headway.yaml: the release's own image, or what the name itself refers to."""
@@ -46,5 +49,6 @@ class Services:
     builder: Builder
     scanner: Scanner
     testbeds: Testbeds
+    rehearsals: Rehearsals
     orphans: Orphans
     inventory: Inventory

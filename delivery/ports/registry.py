@@ -34,7 +34,8 @@ class Registry:
     `prepare` is called with `app/name` before an image is pushed there for the first time, `look` says how it is there
     without changing anything; none: there is nothing to be prepared. `keeps_tags`: a tag that is there stands for its
     image for good, and whoever gives it to another one is refused. `findings` returns what a scan of the registry's own
-    found in an image, nothing while it goes on; none: it has no scan.
+    found in an image, nothing while it goes on; none: it has no scan. Without `pushes` images stay on the engine that
+    built them, and are known by what they are called there.
     """
 
     address: Callable[[], str]
@@ -43,11 +44,17 @@ class Registry:
     look: Callable[[str], str] | None = None
     keeps_tags: bool = False
     findings: Callable[[ImageRef], RegistryScan | None] | None = None
+    pushes: bool = True
 
     @classmethod
     def at(cls, address: str) -> "Registry":
         """Return the registry that is always there."""
         return cls(partial(str, address))
+
+    @classmethod
+    def none(cls) -> "Registry":
+        """Return no registry: nothing is pushed."""
+        return cls(str, pushes=False)
 
     def repository(self, name: str) -> str:
         """Return where images called `app/name` are pushed to."""
@@ -55,7 +62,7 @@ class Registry:
 
     def reference(self, ref: ImageRef) -> str:
         """Return what is pulled or run for an image of a release: it is the same wherever it is, by its digest."""
-        return f"{self.repository(ref.repository)}@{ref.digest}"
+        return f"{self.repository(ref.repository)}@{ref.digest}" if self.pushes else ref.digest
 
 
 def check_registry(policy: ScanPolicy, registry: Registry) -> None:

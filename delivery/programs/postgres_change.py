@@ -7,13 +7,15 @@ from delivery.programs.postgres_look import PINNED
 
 NEW_PASSWORD, ADMIN_PASSWORD = "NEW_PASSWORD", "ADMIN_PASSWORD"  # names of variables
 _SECRET = f'\\set password `printf %s "${NEW_PASSWORD}"`\n'
+# One at a time: PostgreSQL refuses whoever changes a role that another one changes ("tuple concurrently updated").
+_ALONE = "select pg_advisory_lock(hashtext('headway roles')) \\g /dev/null\n"
 _SEE = f"PGOPTIONS='{PINNED}'"
 # What is the database's own stands in statements that name it: made anew under another name. What is in it follows,
 # event triggers last, as in a restore under the old name.
 _RESTORE_INTO = f"""
 set -e
-export {_SEE}
-cd /backup
+export PGOPTIONS="$3"
+cd "${{2%/*}}"
 pg_restore --list --create "$2" >list
 own='^[0-9]+; [0-9]+ [0-9]+ (DATABASE|DATABASE PROPERTIES|(ACL|COMMENT|SECURITY LABEL) - DATABASE) '
 late='^[0-9]+; [0-9]+ [0-9]+ (COMMENT - )?EVENT TRIGGER '
@@ -53,9 +55,9 @@ def remote_argv(script: str) -> list[str]:
     return ["sh", "-c", 'printf "%s" "$0" | psql -XqAtw -v ON_ERROR_STOP=1', script]
 
 
-def restore_into_argv(was: str, into: str, dump: str = DUMP) -> list[str]:
+def restore_into_argv(was: str, into: str, dump: str = DUMP, options: str = PINNED) -> list[str]:
     """Return the call that makes a new database `into` from the dump of `was`, up to the first error."""
-    return ["sh", "-c", _RESTORE_INTO, was, into, dump]
+    return ["sh", "-c", _RESTORE_INTO, was, into, dump, options]
 
 
 def in_database(name: str) -> str:
@@ -81,6 +83,23 @@ def drop_script(name: str) -> str:
     """Return SQL that removes a database with its sessions; nothing happens when there is none."""
     drop = f'drop database if exists "{name}";\n'
     return f"\\connect {MAINTENANCE}\nset client_min_messages = error;\n{_end_sessions(name)}{drop}"
+
+
+def copy_script(name: str, into: str) -> str:
+    """Return SQL that makes `into` anew as a copy of `name`, with what is set for it; sessions of both end.
+
+    What is set for a database (`ALTER DATABASE … SET`) and who may use it is no part of a template's copy.
+    """
+    known = "(select oid from pg_database where datname = '{}')"
+    return (
+        f"{drop_script(into)}{_end_sessions(name)}"  # noqa: S608  # names of databases
+        f"select format('create database %I owner %I template %I', '{into}', pg_get_userbyid(datdba), '{name}') "
+        f"from pg_database where datname = '{name}' \\gexec\n"
+        f"insert into pg_db_role_setting select {known.format(into)}, setrole, setconfig from pg_db_role_setting "
+        f"where setdatabase = {known.format(name)};\n"
+        f"update pg_database set datacl = (select datacl from pg_database where datname = '{name}') "
+        f"where datname = '{into}';\n"
+    )
 
 
 def _end_sessions(*names: str) -> str:
@@ -113,6 +132,24 @@ def called_sessions_script(called: str) -> str:
     )
 
 
+def unfinished_script(database: str) -> str:
+    """Return SQL that drops the indexes that `CREATE INDEX CONCURRENTLY` left invalid, and prints their names.
+
+    One that is being built is left alone, and so is that of a partitioned table, which is invalid until it has all its
+    parts: https://www.postgresql.org/docs/current/sql-createindex.html#SQL-CREATEINDEX-CONCURRENTLY
+    """
+    left = (
+        "from pg_index i join pg_class c on c.oid = i.indexrelid join pg_namespace n on n.oid = c.relnamespace "
+        "where not i.indisvalid and c.relkind = 'i' and n.nspname !~ '^pg_' "
+        "and not exists (select from pg_stat_progress_create_index p where p.index_relid = i.indexrelid)"
+    )
+    return (
+        f"{in_database(database)}set client_min_messages = error;\n"  # names of the catalog
+        f"select format('%I.%I', n.nspname, c.relname) {left};\n"
+        f"select format('drop index concurrently if exists %I.%I', n.nspname, c.relname) {left} \\gexec\n"
+    )
+
+
 def password_script(user: str) -> str:
     """Return a script that gives a role the password that a variable holds: it stands in no argument."""
     return f"{_SECRET}alter role \"{user}\" password :'password';\n"
@@ -127,6 +164,7 @@ def roles_script(user: str, database: str, *, creates_databases: bool) -> str:
     lacks = f"where not exists (select from pg_roles where rolname = '{user}')"
     own = "from pg_namespace where nspname = 'public' and pg_get_userbyid(nspowner) = current_user"
     lines = [
+        _ALONE.rstrip(),
         f'{_SECRET}\\set administrator `printf %s "${ADMIN_PASSWORD}"`',
         "alter role current_user password :'administrator';",
         f"select format('create role %I login password %L', '{user}', :'password') {lacks} \\gexec",
@@ -145,6 +183,7 @@ def managed_roles_script(owner: str, user: str, database: str) -> str:
     both. A database can be given only to a role that the administrator is a member of (`ALTER DATABASE … OWNER TO`).
     """
     lines = [
+        _ALONE.rstrip(),
         _SECRET.rstrip(),
         *_role_lines(owner),
         *(_role_lines(user) if user != owner else ()),

@@ -5,7 +5,7 @@ import json
 import re
 from collections.abc import Iterator
 
-from delivery.ports.backups import TableState
+from delivery.ports.table_states import TableState
 
 EARLIER = "earlier"
 SENTINEL = "sentinel"
@@ -16,11 +16,10 @@ SENTINEL_TEXT = "headway sentinel "
 # none of it may change how a value is written down. A client's options go over those of the database and of the role.
 # `replica` keeps event triggers and triggers from acting on what only looks or restores (PostgreSQL manual,
 # "ALTER EVENT TRIGGER", "session_replication_role").
-PINNED = " ".join(
+PINNED_FOR_ALL = " ".join(
     f"-c {name}={value}"
     for name, value in {
         "role": "none",
-        "session_replication_role": "replica",
         "default_transaction_read_only": "off",
         "row_security": "off",
         "search_path": "pg_catalog",
@@ -40,12 +39,18 @@ PINNED = " ".join(
         "idle_in_transaction_session_timeout": "0",
     }.items()
 )
+PINNED = f"{PINNED_FOR_ALL} -c session_replication_role=replica"  # which a superuser alone may set
+
+
+def summed(expression: str) -> str:
+    """Return the expression of SQL for a checksum of rows that does not depend on their order."""
+    return f"coalesce(sum(('x' || substr(md5({expression}), 1, 15))::bit(60)::bigint::numeric), 0)::text"
+
 
 _OURS = f"""loid >= {FIRST_SENTINEL}::oid and pageno = 0
   and position(convert_to('{SENTINEL_TEXT}', 'UTF8') in data) = 1"""
-_SUM = "coalesce(sum(('x' || substr(md5({}), 1, 15))::bit(60)::bigint::numeric), 0)::text"
 # Those of extensions are made by the extension, except for what an extension asks pg_dump to save.
-_OWN = """n.nspname !~ '^pg_' and n.nspname <> 'information_schema' and not exists (
+OWN = """n.nspname !~ '^pg_' and n.nspname <> 'information_schema' and not exists (
   select from pg_depend d join pg_extension e on e.oid = d.refobjid
   where d.classid = 'pg_class'::regclass and d.objid = c.oid and d.refclassid = 'pg_extension'::regclass
     and d.deptype = 'e' and c.oid <> all(coalesce(e.extconfig, '{}')))"""
@@ -53,32 +58,32 @@ _OWN = """n.nspname !~ '^pg_' and n.nspname <> 'information_schema' and not exis
 # One line of JSON a thing: a name may hold anything. The checksum does not depend on the order of rows: a restored
 # table has another one. It is a sum, so that a large table needs no memory. A row is asked for with the dot and the
 # star, which no column's name can shadow.
-_TABLES = f"""
+TABLES = f"""
 select format($$select json_build_object('kind', 'table', 'name', %L, 'rows', count(*), 'checksum',
-  {_SUM.format('("headway row".*)::text')}) from only %I.%I as "headway row"$$,
+  {summed('("headway row".*)::text')}) from only %I.%I as "headway row"$$,
   format('%I.%I', n.nspname, c.relname), n.nspname, c.relname)
 from pg_class c join pg_namespace n on n.oid = c.relnamespace
-where c.relkind = 'r' and {_OWN} order by n.nspname, c.relname \\gexec
+where c.relkind = 'r' and {OWN} order by n.nspname, c.relname \\gexec
 """  # noqa: S608  # as of the others, all parts stand in this file
 # What a materialized view holds is no part of a dump, which makes it anew: it may be stale, or other each time.
-_MATERIALIZED = f"""
+MATERIALIZED = f"""
 select json_build_object('kind', 'materialized view', 'name', format('%I.%I', n.nspname, c.relname), 'rows', 0,
   'checksum', case when c.relispopulated then 'filled' else 'empty' end)
-from pg_class c join pg_namespace n on n.oid = c.relnamespace where c.relkind = 'm' and {_OWN};
+from pg_class c join pg_namespace n on n.oid = c.relnamespace where c.relkind = 'm' and {OWN};
 """  # noqa: S608
 # Zeros at the end of a page may be written down or left out, which nobody who reads the object can tell.
 _LARGE_OBJECTS = f"""
 select json_build_object('kind', 'large objects', 'name', 'of the database', 'rows', (select count(*)
     from pg_largeobject_metadata where oid not in (select loid from pg_largeobject where {_OURS})), 'checksum',
-  (select {_SUM.format("concat_ws(' ', m.oid, m.lomowner::regrole, m.lomacl)")} from pg_largeobject_metadata m
+  (select {summed("concat_ws(' ', m.oid, m.lomowner::regrole, m.lomacl)")} from pg_largeobject_metadata m
     where m.oid not in (select loid from pg_largeobject where {_OURS}))
-  || '.' || (select {_SUM.format("concat_ws(' ', loid, pageno, rtrim(encode(data, 'hex'), '0'))")}
+  || '.' || (select {summed("concat_ws(' ', loid, pageno, rtrim(encode(data, 'hex'), '0'))")}
     from pg_largeobject where rtrim(encode(data, 'hex'), '0') <> ''
       and loid not in (select loid from pg_largeobject where {_OURS})));
 select json_build_object('kind', '{SENTINEL}', 'name', loid::text, 'rows', 1, 'checksum', md5(data))
 from pg_largeobject where {_OURS};
 """  # noqa: S608
-_ROLES = """
+ROLES = """
 select json_build_object('kind', 'role', 'name', quote_ident(r.rolname), 'rows', 0, 'checksum', md5(concat_ws(' ',
   r.rolsuper, r.rolinherit, r.rolcreaterole, r.rolcreatedb, r.rolcanlogin, r.rolreplication, r.rolconnlimit,
   r.rolvaliduntil, r.rolbypassrls, r.rolconfig, (select string_agg(concat(g.rolname, m.admin_option), ',' order by
@@ -93,11 +98,11 @@ def sequences(kind: str) -> str:
 select format($$select json_build_object('kind', '{kind}', 'name', %L, 'rows', last_value, 'checksum',
   is_called::text) from %I.%I$$, format('%I.%I', n.nspname, c.relname), n.nspname, c.relname)
 from pg_class c join pg_namespace n on n.oid = c.relnamespace
-where c.relkind = 'S' and {_OWN} order by n.nspname, c.relname \\gexec
+where c.relkind = 'S' and {OWN} order by n.nspname, c.relname \\gexec
 """  # noqa: S608  # the words it is given stand in this file
 
 
-LOOK = _TABLES + sequences("sequence") + _MATERIALIZED + _LARGE_OBJECTS + _ROLES
+LOOK = TABLES + sequences("sequence") + MATERIALIZED + _LARGE_OBJECTS + ROLES
 
 
 def stale_sentinels() -> str:

@@ -4,6 +4,7 @@ import hashlib
 import os
 import platform
 import re
+from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 
@@ -11,6 +12,7 @@ from filelock import FileLock
 
 from delivery.errors import CommandFailed, Misconfigured, Transient
 from delivery.programs import git
+from delivery.programs.access import Access, way_of
 from delivery.programs.git_command import ask_git
 from delivery.programs.submodules import Repository
 
@@ -20,6 +22,14 @@ ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://.+|[\w.+-]+@[\w.-]+:.+", re.IGNORECAS
 # A token stands in place of a name often enough; where it is by SSH, a name alone is none.
 PASSWORD = re.compile(r"^(https?://[^/@]*@|[a-z][a-z0-9+.-]*://[^/@]*:[^/@]*@)", re.IGNORECASE)
 EVERYTHING = ("+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*")
+
+
+AccessTo = Callable[[str], Access | None]
+
+
+def as_anybody(_: str) -> Access | None:
+    """Return no access: what git finds by itself is all there is."""
+    return None
 
 
 def is_address(repository: str) -> bool:
@@ -33,7 +43,7 @@ def likely_name(address: str) -> str:
     return name.removesuffix(".git") or address
 
 
-def open_project(project: str, cache: Path) -> tuple[str, str, Path]:
+def open_project(project: str, cache: Path, access_to: AccessTo = as_anybody) -> tuple[str, str, Path]:
     """Return the repository of an application, the folder it has there, and where on this machine to look into it.
 
     `project` is a folder of this machine, or the address of a repository, which is fetched: its root, or
@@ -41,13 +51,13 @@ def open_project(project: str, cache: Path) -> tuple[str, str, Path]:
     """
     if is_address(project):
         address, _, folder = project.partition("#")
-        return address, PurePosixPath(folder).as_posix(), fetch(address, cache)
+        return address, PurePosixPath(folder).as_posix(), fetch(address, cache, access_to(address))
     application = Path(project).resolve()
     top = git.top_level(application)
     return str(top), application.relative_to(top).as_posix(), top
 
 
-def find_repository(repository: str, sha: str, cache: Path) -> Path:
+def find_repository(repository: str, sha: str, cache: Path, access_to: AccessTo = as_anybody) -> Path:
     """Return a repository on this machine that has the commit; an address is fetched when the commit is not here yet.
 
     Raises Misconfigured when `repository` is a folder that is not on this machine, or when the commit is not in it.
@@ -57,14 +67,15 @@ def find_repository(repository: str, sha: str, cache: Path) -> Path:
         return there
     if not is_address(repository):
         raise _not_here(there, sha)
-    there = fetch(repository, cache)
+    access = access_to(repository)
+    there = fetch(repository, cache, access)
     if not _has(there, sha):
-        _fetch(there, repository, sha)  # of no branch any more
+        _fetch(there, repository, access, sha)  # of no branch any more
     return there
 
 
-def fetch(address: str, cache: Path) -> Path:
-    """Return a copy of the repository on this machine, with all its branches and tags as they are now."""
+def fetch(address: str, cache: Path, access: Access | None = None, *more: str) -> Path:
+    """Return a copy of the repository on this machine, with all its branches and tags, and `more`, as they are now."""
     if PASSWORD.match(address):
         raise Misconfigured(
             "repository",
@@ -76,29 +87,32 @@ def fetch(address: str, cache: Path) -> Path:
     there.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(f"{there}.lock", timeout=2 * FETCH_SECONDS):
         if there.exists():
-            _fetch(there, address, "--prune", *EVERYTHING)
+            _fetch(there, address, access, "--prune", *EVERYTHING)
         else:
-            _clone(address, there)
+            _clone(address, there, access)
+        if more:
+            _fetch(there, address, access, *more)
     return there
 
 
-def _clone(address: str, there: Path) -> None:
+def _clone(address: str, there: Path, access: Access | None) -> None:
     """Make the copy: the whole of it, or nothing."""
     with TemporaryDirectory(dir=there.parent, prefix=".clone-") as temporary:
         made = Path(temporary) / "repository"
-        _ask(there.parent, address, "clone", "--quiet", "--bare", "--", address, str(made))
+        _ask(there.parent, address, access, "clone", "--quiet", "--bare", "--", address, str(made))
         os.replace(made, there)
 
 
-def _fetch(there: Path, address: str, *wanted: str) -> None:
+def _fetch(there: Path, address: str, access: Access | None, *wanted: str) -> None:
     options = [word for word in wanted if word.startswith("--")]
     names = [word for word in wanted if not word.startswith("--")]
-    _ask(there, address, "fetch", "--quiet", *options, "--", address, *names)
+    _ask(there, address, access, "fetch", "--quiet", *options, "--", address, *names)
 
 
-def _ask(folder: Path, address: str, *arguments: str) -> None:
+def _ask(folder: Path, address: str, access: Access | None, *arguments: str) -> None:
     try:
-        ask_git(folder, *arguments, timeout_seconds=FETCH_SECONDS)
+        with way_of(access) as way:
+            ask_git(folder, *arguments, env=way.env, settings=way.settings, timeout_seconds=FETCH_SECONDS)
     except CommandFailed as error:
         raise Transient(f"{address} was not fetched: {error.last_lines}") from error
 

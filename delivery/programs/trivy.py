@@ -38,6 +38,11 @@ def scan_argv(reference: str, *, vulnerabilities: bool, licences: bool) -> list[
     ]
 
 
+def of_archive(argv: list[str], path: str) -> list[str]:
+    """Return the command line that looks into an image in a file instead of its registry."""
+    return [*argv[:-1], "--input", path]
+
+
 def sbom_argv(reference: str) -> list[str]:
     """Write what an image consists of as CycloneDX."""
     return [*_image_argv("cyclonedx"), reference]
@@ -49,12 +54,15 @@ def download_argv(repository: str | None) -> list[str]:
     return ["trivy", "image", "--quiet", "--download-db-only", "--cache-dir", CACHE, "--disable-telemetry", *source]
 
 
-def parse_report(text: bytes, ref: ImageRef) -> Parsed:
-    """Return what the report says of `ref`; Rejected unless it is a whole report of exactly this image."""
+def parse_report(text: bytes, ref: ImageRef, config: str = "") -> Parsed:
+    """Return what the report says of `ref`; Rejected unless it is a whole report of exactly this image.
+
+    An image in a file is known by the hash of its `config`.
+    """
     try:
         report = json.loads(text)
-        digests = report["Metadata"]["RepoDigests"]
-        if report["SchemaVersion"] != 2 or not any(digest.endswith(ref.digest) for digest in digests):
+        digests = [report["Metadata"]["ImageID"]] if config else report["Metadata"]["RepoDigests"]
+        if report["SchemaVersion"] != 2 or not any(digest.endswith(config or ref.digest) for digest in digests):
             raise ValueError(f"it speaks of {', '.join(digests) or 'nothing'}")
         results = report.get("Results") or []
         findings = tuple(finding for result in results for finding in _findings(result))

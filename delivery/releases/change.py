@@ -5,6 +5,7 @@ from pydantic import Field
 from delivery.model import Model, hash_of
 from delivery.releases.infrastructure import InfrastructurePlan
 from delivery.releases.migrations import NO_MIGRATIONS
+from delivery.releases.rehearsal import Rehearsal
 from delivery.releases.release import Release
 
 
@@ -25,6 +26,7 @@ class Change(Model):
     commits: tuple[Commit, ...] = ()
     images: tuple[str, ...] = Field((), description="names of images whose digest differs")
     infrastructure: InfrastructurePlan | None = Field(None, description="none: nothing of it changes")
+    rehearsal: Rehearsal | None = Field(None, description="what the migrations did on a copy; none: not tried")
     migrations: bool = False
     configuration: bool = False
     findings: str = ""
@@ -36,7 +38,10 @@ class Change(Model):
         """A hash of what is approved: another release, another live one or another plan voids the approval."""
         live = self.live.fingerprint if self.live else None
         plan = [self.infrastructure.sha256] if self.infrastructure else []
-        return hash_of([self.environment, self.release.fingerprint, self.release.migrations_hash, live, *plan])[:12]
+        sql = [self.rehearsal.sql_sha256] if self.rehearsal else []
+        return hash_of([self.environment, self.release.fingerprint, self.release.migrations_hash, live, *plan, *sql])[
+            :12
+        ]
 
 
 def compare(
@@ -45,8 +50,9 @@ def compare(
     live: Release | None,
     commits: tuple[Commit, ...] = (),
     plan: InfrastructurePlan | None = None,
+    rehearsal: Rehearsal | None = None,
 ) -> Change:
-    """Return what `release` changes against `live`, with what `plan` changes under it."""
+    """Return what `release` changes against `live`, with what `plan` changes under it, and what was seen on a copy."""
     before = live.images if live else {}
     changed = [name for name, ref in release.images.items() if name not in before or before[name].digest != ref.digest]
     return Change(
@@ -55,6 +61,7 @@ def compare(
         live=live,
         commits=commits,
         infrastructure=plan if plan and plan.changes_anything else None,
+        rehearsal=rehearsal,
         images=(*changed, *(f"{name} (removed)" for name in before if name not in release.images)),
         migrations=release.migrations_hash != (live.migrations_hash if live else NO_MIGRATIONS),
         configuration=live is None or live.configuration_hash != release.configuration_hash,

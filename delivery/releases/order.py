@@ -23,6 +23,7 @@ class Order(Model):
     revision: Revision
     environment: str
     steal: str | None = Field(None, description="the one run from which leases are taken instead of waited for")
+    examines: bool = Field(False, description="built and tested alone: nothing of it leaves the engine")
     goes_back: bool = Field(False, description="a rollback: the revision was live here before")
 
     @model_validator(mode="before")

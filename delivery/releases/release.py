@@ -98,6 +98,8 @@ class Release(Model):
     migrations_hash: str
     configuration_hash: str
     created: datetime
+    # What they are is in `migrations_hash` already; written only where there are any.
+    contracts: tuple[str, ...] = Field((), exclude_if=lambda given: not given)
 
     @property
     def fingerprint(self) -> str:
@@ -114,7 +116,7 @@ class Release(Model):
 class Evidence(Model):
     """One thing known of a release: what was looked at, when, and what came out."""
 
-    kind: Literal["bases", "scan", "tests", "acceptance", "approval", "restore", "release"]
+    kind: Literal["bases", "scan", "tests", "rehearsal", "acceptance", "approval", "restore", "release"]
     subject: str = Field(description="fingerprint, digest or environment it speaks of")
     at: datetime
     outcome: Literal["pass", "fail", "inconclusive"]

@@ -1,8 +1,10 @@
 """What a run is called: the application, what is delivered, and where it goes."""
 
 import re
+from collections.abc import Iterable
 
 ARROW = " → "
+BY = "by:"  # what a tag begins with that says who asked for the run
 _NAME = re.compile(rf"([a-z][a-z0-9-]*) \S[^→]*{ARROW}\S")
 
 
@@ -14,6 +16,21 @@ def delivery_name(app: str, revision: str, environment: str) -> str:
 def rollback_name(app: str, environment: str, revision: str = "") -> str:
     """Return `shop rollback to 1a2b3c4 → production`; without what it goes back to, while that is not known."""
     return f"{app} rollback{' to ' * bool(revision)}{revision}{ARROW}{environment}"
+
+
+def requested_by(name: str) -> str:
+    """Return the tag that says who asked for a run."""
+    return f"{BY}{name}"
+
+
+def requester_in(tags: Iterable[str]) -> str:
+    """Return who asked for a run with these tags, or nothing when they do not tell."""
+    return next((tag.removeprefix(BY) for tag in sorted(tags) if tag.startswith(BY)), "")
+
+
+def proof_name(app: str, revision: str) -> str:
+    """Return `shop 1a2b3c4 → proof`: what was built and tested, and went nowhere."""
+    return f"{app} {revision}{ARROW}proof"
 
 
 def app_of(name: str) -> str:

@@ -14,6 +14,7 @@ FEWEST_STEPS = 4  # a picture of fewer tells nothing
 def report_html(record: DeliveryRecord) -> str:
     """Return the page: what was delivered, its steps and traffic as pictures, tests, scans, approvals, backups."""
     from delivery.report.plots import timeline_svg, traffic_svg
+    from delivery.report.restore_plot import restores_svg
 
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined, trim_blocks=True
@@ -23,6 +24,7 @@ def report_html(record: DeliveryRecord) -> str:
         r=record,
         counted=counted,
         timeline=timeline_svg(record) if len(record.steps) >= FEWEST_STEPS else "",
+        restores=[(figures, restores_svg(figures)) for figures in record.restores],
         traffic=[(release, traffic_svg(release, record.started)) for release in seen],
         work=sum(step.seconds for step in record.steps),
         path=sum(step.seconds for step in critical_path(record.steps)),

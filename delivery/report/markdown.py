@@ -8,11 +8,14 @@ from delivery.ports.cells import CellResult
 from delivery.ports.observation import Fallback
 from delivery.releases.change import Change
 from delivery.releases.infrastructure import InfrastructurePlan
+from delivery.releases.rehearsal import ROLLBACK, Rehearsal
 from delivery.report.record import DeliveryRecord
 from delivery.report.timeline import critical_path
 from delivery.spec.checks import CheckResult
+from delivery.spec.hooks import HookResult
 
 LONGEST = 12
+MOST_STATEMENTS, LONGEST_STATEMENT = 20, 90
 
 
 def report_markdown(record: DeliveryRecord) -> str:
@@ -26,12 +29,14 @@ def report_markdown(record: DeliveryRecord) -> str:
         parts.append("## Tests\n\n" + _tests([*record.cells, *record.acceptance]))
     if record.checks:
         parts.append("## Checks\n\n" + _checks(record.checks))
+    if record.hooks:
+        parts.append("## Hooks\n\n" + _hooks(record.hooks))
     if record.scans:
         rows = [(scan.image, str(scan.findings), scan.worst or "–", scan.database) for scan in record.scans]
         parts.append("## Scan\n\n" + _table(("image", "findings", "by severity", "database"), rows))
     if record.releases:
         parts.append("## Traffic\n\n" + _list(_traffic(record)))
-    if record.backups:
+    if record.backups or record.restores:
         parts.append("## Backup\n\n" + _list(_backups(record)))
     if record.steps:
         parts.append(f"## The longest of {counted(len(record.steps), 'step')}\n\n" + _steps(record))
@@ -57,9 +62,41 @@ def change_markdown(change: Change) -> str:
     parts = [f"**{change.environment}**: let this release in?", _list(lines)]
     if commits:
         parts += [f"{counted(len(commits), 'commit')}:", _list(commits)]
+    if change.rehearsal:
+        parts += list(_rehearsal(change.rehearsal))
     if change.infrastructure:
         parts += list(_plan(change.infrastructure))
     return "\n\n".join(parts) + "\n"
+
+
+def _rehearsal(shown: Rehearsal) -> Iterable[str]:
+    """Yield what going back needs, how the code got on, what each statement cost, and what the linter says."""
+    yield f"**{ROLLBACK[shown.rollback]}**; the migrations were rehearsed on {_plain(shown.data)}:"
+    told = [shown.problem, shown.inconclusive, *(cell.describe() for cell in shown.cells), *shown.remarks]
+    yield _list(_plain(line) for line in told if line)
+    if shown.statements:
+        rows = [
+            (
+                _plain(_short(one.sql)),
+                one.lock.lower() or "none",
+                _plain(", ".join(one.tables)),
+                f"{one.seconds:.3f} s",
+                f"{one.locked_seconds:.3f} s",
+            )
+            for one in shown.statements[:MOST_STATEMENTS]
+        ]
+        yield _table(("statement", "strongest lock", "on", "took", "held for"), rows)
+        more = len(shown.statements) - MOST_STATEMENTS
+        yield f"SQL `{shown.sql_sha256[:12]}`, {counted(len(shown.statements), 'statement')}" + (
+            f"; {more} of them are not shown here" if more > 0 else ""
+        )
+    if shown.findings:
+        yield _list(_plain(one.describe()) for one in shown.findings)
+
+
+def _short(sql: str) -> str:
+    line = " ".join(sql.split())
+    return line if len(line) <= LONGEST_STATEMENT else f"{line[: LONGEST_STATEMENT - 1]}…"
 
 
 def _plan(plan: InfrastructurePlan) -> Iterable[str]:
@@ -79,6 +116,8 @@ def _facts(record: DeliveryRecord) -> Iterable[str]:
     if record.revision:
         revision = record.revision
         yield f"revision `{revision.short}` {_plain(revision.subject)} ({_plain(revision.author)})"
+    if record.skipped:
+        yield f"in place of earlier pushes: {', '.join(f'`{sha[:7]}`' for sha in record.skipped)}"
     if record.release:
         yield f"release `{record.release.fingerprint}`"
     if record.url:
@@ -88,6 +127,8 @@ def _facts(record: DeliveryRecord) -> Iterable[str]:
         yield f"approval of {decision.environment}: {who}" + (
             f" – {_plain(decision.comment)}" if decision.comment else ""
         )
+    for shown in record.rehearsals:
+        yield f"migrations of {shown.environment}: {_plain(shown.describe())}"
     for plan in record.infrastructure:
         yield f"infrastructure of {plan.environment}: {plan.summary()} (plan `{plan.short}`)"
     for takeover in record.takeovers:
@@ -127,6 +168,14 @@ def _checks(checks: Sequence[CheckResult]) -> str:
     return _table(("environment", "at", "check", "outcome", "time"), rows)
 
 
+def _hooks(hooks: Sequence[HookResult]) -> str:
+    rows = [
+        (one.environment, one.at, _plain(one.label), _plain(one.problem) or "ended well", f"{one.seconds:.1f} s")
+        for one in hooks
+    ]
+    return _table(("environment", "at", "hook", "outcome", "time"), rows)
+
+
 def _traffic(record: DeliveryRecord) -> Iterable[str]:
     for release in record.releases:
         yield f"{release.environment}: {release.counted()}"
@@ -150,8 +199,11 @@ def _backups(record: DeliveryRecord) -> Iterable[str]:
         figures = f"RPO {backup.rpo_seconds:.2f} s, RTO {backup.rto_seconds:.2f} s"
         rows = f"{counted(backup.tables, 'table')}, {counted(backup.rows, 'row')}"
         yield f"{backup.environment}: {rows} came back; {figures}"
-    if record.unproven:
-        yield f"not in the proof, which is of the database alone, are the volumes {', '.join(record.unproven)}"
+    if record.backups and record.unproven:
+        yield f"not in the proof, which is of the database alone: {_plain(', '.join(record.unproven))}"
+    for seen in record.restores:
+        for one in seen.last:
+            yield f"{seen.environment}: last {_plain(one.describe())}"
 
 
 def _steps(record: DeliveryRecord) -> str:

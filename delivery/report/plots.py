@@ -21,7 +21,7 @@ ROW_INCHES = 0.2
 def timeline_svg(record: DeliveryRecord) -> str:
     """Return every step as a bar over time, coloured by phase, those of the critical path outlined."""
     steps = sorted(record.steps, key=lambda step: (step.started, step.ended))
-    figure = _figure(9.5, 0.9 + ROW_INCHES * len(steps))
+    figure = new_figure(9.5, 0.9 + ROW_INCHES * len(steps))
     axes = figure.subplots()
     critical = {id(step) for step in critical_path(steps)}
     phases = list(dict.fromkeys(step.phase for step in steps))
@@ -44,14 +44,14 @@ def timeline_svg(record: DeliveryRecord) -> str:
     axes.set_xlabel("seconds; outlined: the critical path; hatched: failed or interrupted")
     axes.grid(axis="x", linewidth=0.3)
     axes.legend(fontsize=7, loc="lower left", ncols=2)
-    return _svg(figure)
+    return as_svg(figure)
 
 
 def traffic_svg(release: ReleaseFigures, started: datetime) -> str:
     """Return weight, requests and failures of both slots over the release."""
     samples = [sample for seen in release.observations for sample in seen.samples]
     times = [_since(started, sample.at) for sample in samples]
-    figure = _figure(9.5, 3.6)
+    figure = new_figure(9.5, 3.6)
     weight, requests = figure.subplots(2, 1, sharex=True, height_ratios=(1, 2))
     weight.step(times, [sample.percent for sample in samples], where="post", color=PHASES[0])
     weight.set_ylabel("new slot, %")
@@ -68,7 +68,7 @@ def traffic_svg(release: ReleaseFigures, started: datetime) -> str:
     requests.legend(fontsize=7, ncols=4)
     for axes in (weight, requests):
         axes.grid(linewidth=0.3)
-    return _svg(figure)
+    return as_svg(figure)
 
 
 def _label(step: StepTime) -> str:
@@ -80,17 +80,19 @@ def _since(started: datetime, moment: datetime) -> float:
     return (moment - started).total_seconds()
 
 
-def _figure(width: float, height: float) -> "Figure":
+def new_figure(width: float, height: float) -> "Figure":
+    """Return an empty picture, in inches, that comes out the same from run to run."""
     import matplotlib  # a second to import, and only needed here
     from matplotlib.figure import Figure
 
     # Names as text, so that they can be searched, and as they are; ids that do not change from run to run.
     matplotlib.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": "headway", "font.family": "sans-serif"})
-    matplotlib.rcParams["text.parse_math"] = False
+    matplotlib.rcParams.update({"text.parse_math": False, "date.converter": "concise"})
     return Figure(figsize=(width, height), layout="constrained")
 
 
-def _svg(figure: "Figure") -> str:
+def as_svg(figure: "Figure") -> str:
+    """Return a picture as an SVG element."""
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
     return _only_svg(buffer.getvalue().splitlines())

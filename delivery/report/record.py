@@ -6,20 +6,24 @@ from typing import Literal
 from pydantic import AliasChoices, Field
 
 from delivery.changes.lease import Takeover
+from delivery.changes.restores import RestoreRecord
 from delivery.counting import counted
 from delivery.model import Model
 from delivery.ports.cells import CellResult
 from delivery.ports.observation import EndedConnections, Fallback, Observation
 from delivery.releases.approval import Decision
 from delivery.releases.infrastructure import InfrastructurePlan
+from delivery.releases.rehearsal import Rehearsal
 from delivery.releases.release import BaseImage, BuiltImage, Release, Revision
 from delivery.releases.run_names import app_of, delivery_name, rollback_name
 from delivery.spec.checks import CheckResult
+from delivery.spec.hooks import HookResult
 from delivery.traffic.verdict import upper_bound
 
 Outcome = Literal[
-    "delivered", "unchanged", "rejected", "withdrawn", "misconfigured", "interrupted", "failed", "crashed"
+    "delivered", "unchanged", "proven", "rejected", "withdrawn", "misconfigured", "interrupted", "failed", "crashed"
 ]
+Kind = Literal["delivery", "rollback", "proof"]
 
 
 class StepTime(Model):
@@ -55,6 +59,20 @@ class BackupFigures(Model):
     rows: int
     rpo_seconds: float
     rto_seconds: float
+
+
+class RestoreFigures(Model):
+    """What the newest restores of one environment's database showed, and the limits that are held against them."""
+
+    environment: str
+    restores: tuple[RestoreRecord, ...] = Field((), description="the newest first")
+    rpo_limit: float | None = None
+    rto_limit: float | None = None
+
+    @property
+    def last(self) -> tuple[RestoreRecord, ...]:
+        """The newest of each kind."""
+        return tuple({one.kind: one for one in reversed(self.restores)}.values())
 
 
 class ReleaseFigures(Model):
@@ -113,12 +131,14 @@ class DeliveryRecord(Model):
 
     run: str
     run_name: str = ""
-    kind: Literal["delivery", "rollback"] = "delivery"
+    kind: Kind = "delivery"
     ui_url: str = ""
+    requested_by: str = Field("", description="who started it; empty: not known, or no person did")
     app: str = ""
     environment: str
     outcome: Outcome
     reason: str = Field("", description="why it did not end with a new release, in the words of the gate")
+    gate: str = Field("", description="what said no, where it says so itself; empty: its step tells")
     started: datetime
     ended: datetime
     revision: Revision | None = None
@@ -129,14 +149,18 @@ class DeliveryRecord(Model):
     cells: tuple[CellResult, ...] = ()
     acceptance: tuple[CellResult, ...] = ()
     checks: tuple[CheckResult, ...] = ()
+    hooks: tuple[HookResult, ...] = Field((), description="the team's own commands around each release")
     decisions: tuple[Decision, ...] = ()
+    skipped: tuple[str, ...] = Field((), description="commits of earlier pushes that it is delivered in place of")
     takeovers: tuple[Takeover, ...] = Field(
         (),
         validation_alias=AliasChoices("takeovers", "thefts"),
         description="environments that were taken from a run that held them",
     )
     backups: tuple[BackupFigures, ...] = ()
-    unproven: tuple[str, ...] = Field((), description="volumes, which no proof of a backup is about")
+    unproven: tuple[str, ...] = Field((), description="volumes and buckets, which no proof of a backup is about")
+    restores: tuple[RestoreFigures, ...] = Field((), description="of each environment, over time")
+    rehearsals: tuple[Rehearsal, ...] = Field((), description="what migrations did on copies")
     infrastructure: tuple[InfrastructurePlan, ...] = Field((), description="plans that were carried out")
     losses: tuple[str, ...] = Field((), description="what instances wrote that is lost with each release")
     releases: tuple[ReleaseFigures, ...] = ()

@@ -20,6 +20,7 @@ from delivery.spec.yaml_text import parse, short
 
 FILE = "headway.yaml"
 NEXT_STEP = "every key is explained in docs/headway-yaml.md; `headway schema` prints the schema for editors"
+_NOT_RELEASED = {"migrate": {"rehearsal", "down"}}  # how a migration is tried and taken back, not what it is
 MISSING_STEP = "correct the path, which is relative to headway.yaml, or commit the file"
 
 
@@ -136,7 +137,7 @@ def configuration_hash(app: App, environment: str) -> str:
         {
             "services": {name: service.model_dump(mode="json") for name, service in app.services.items()},
             "backing": {name: backing.model_dump(mode="json") for name, backing in app.backing.items()},
-            "database": app.database.model_dump(mode="json") if app.database else None,
+            "database": app.database.model_dump(mode="json", exclude=_NOT_RELEASED) if app.database else None,
             "env": {name: app.environments[name].env for name in stops},
             "secrets": {name: app.environments[name].secrets for name in stops},
         }

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterator, Mapping
 
+from delivery.spec.github import PHASES
 from delivery.spec.keys import Keys
 from delivery.spec.target import TargetSettings
 from delivery.spec.variables import DATABASE_FACTS, INFRASTRUCTURE, placeholders
@@ -9,7 +10,18 @@ from delivery.spec.variables import DATABASE_FACTS, INFRASTRUCTURE, placeholders
 
 def problems_of(app: Keys) -> list[str]:
     """Return what does not fit together, one line each."""
-    checks = (_unknown_names, _unknown_placeholders, _taken_twice, _ours, _without_way, _circles, _targets)
+    checks = (
+        _unknown_names,
+        _unknown_in_environments,
+        _unknown_in_hooks,
+        _unknown_in_repository,
+        _unknown_placeholders,
+        _taken_twice,
+        _ours,
+        _without_way,
+        _circles,
+        _targets,
+    )
     return [line for check in checks for line in check(app)]
 
 
@@ -28,12 +40,29 @@ def _unknown_names(app: Keys) -> Iterator[str]:
         if suite.compose and (suite.services or suite.database):
             beside_it = "services" if suite.services else "database"
             yield f"suites.{name}.{beside_it}: what runs beside the suite stands in its Compose file"
+    if app.database and app.database.migrate:
+        rehearsing = app.database.migrate.rehearsal.suites
+        yield from _known("database.migrate.rehearsal.suites", rehearsing, app.suites)
+        for name in rehearsing:
+            if name in app.suites and app.suites[name].compose:
+                yield f"database.migrate.rehearsal.suites: {name} brings an environment of its own (compose)"
+
+
+def _unknown_in_environments(app: Keys) -> Iterator[str]:
     for name, environment in app.environments.items():
         if environment.after not in (None, name):
             others = [other for other in app.environments if other != name]
             yield from _known(f"environments.{name}.after", [str(environment.after)], others)
+        if environment.refresh:
+            others = [other for other in app.environments if other != name]
+            yield from _known(f"environments.{name}.refresh.from", [environment.refresh.source], others)
+            if not app.database:
+                yield f"environments.{name}.refresh: there is no `database` in the file"
         yield from _known(f"environments.{name}.acceptance", environment.acceptance, app.suites)
+        drilling = f"environments.{name}.backups.drill.suites"
+        yield from _known(drilling, environment.backups.drill.suites, app.suites)
         run_here = {f"environments.{name}.acceptance": environment.acceptance}
+        run_here[drilling] = environment.backups.drill.suites
         for number, check in enumerate(environment.checks):
             where = f"environments.{name}.checks[{number}]"
             run_here[f"{where}.suite"] = (check.suite,) if check.suite else ()
@@ -47,6 +76,18 @@ def _unknown_names(app: Keys) -> Iterator[str]:
                     yield f"{where}: {suite_name} brings an environment of its own (compose)"
 
 
+def _unknown_in_hooks(app: Keys) -> Iterator[str]:
+    for key, hook in app.hooks.keyed():
+        yield from _known(f"{key}.environments", hook.environments, app.environments)
+
+
+def _unknown_in_repository(app: Keys) -> Iterator[str]:
+    if app.repository:
+        for key in ("branches", "tags"):
+            for pattern, environment in getattr(app.repository, key).items():
+                yield from _known(f"repository.{key}.{pattern}", [environment], app.environments)
+
+
 def _unknown_placeholders(app: Keys) -> Iterator[str]:
     facts = DATABASE_FACTS if app.database else ()
     places = {f"services.{name}.env": (service.env, facts) for name, service in app.services.items()}
@@ -58,6 +99,7 @@ def _unknown_placeholders(app: Keys) -> Iterator[str]:
         places[f"suites.{name}.env"] = (suite.env, (*suite.axes, *own))
     if app.database and app.database.migrate:
         places["database.migrate.env"] = (app.database.migrate.env, facts)
+    places |= {f"{key}.env": (hook.env, facts) for key, hook in app.hooks.keyed()}
     for where, (env, allowed) in places.items():
         for variable, text in env.items():
             for name in placeholders(text):
@@ -82,6 +124,8 @@ def _ours(app: Keys) -> Iterator[str]:
             yield f"{where}: the name is that of the application's `database`; call it otherwise"
         elif name == "router" and where.startswith("backing."):
             yield f"{where}: the name is that of the environment's router; call it otherwise"
+    for name in PHASES & app.environments.keys() if app.github else ():
+        yield f"environments.{name}: the name is that of a phase in GitHub's statuses; call it otherwise"
     for name, service in app.services.items():
         folders = [folder.rstrip("/") for folder in service.volumes.values()]
         for folder in _doubles(folders):

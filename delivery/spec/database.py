@@ -7,6 +7,7 @@ from pydantic import Discriminator, Field, Tag
 from delivery.model import Model
 from delivery.spec.kinds import ByKind
 from delivery.spec.parts import Files, Secrets
+from delivery.spec.rehearsal import RehearsalPolicy
 
 MOST_MIGRATION_SECONDS = 86400
 LOCK_TIMEOUT_SECONDS = 10.0
@@ -48,6 +49,15 @@ class Migration(Model):
     )
     timeout_seconds: int = Field(
         600, ge=1, le=MOST_MIGRATION_SECONDS, description="after it the migration failed, and is ended"
+    )
+    down: tuple[str, ...] = Field(
+        (), exclude_if=lambda given: not given, description="command that takes what is new back; of a tool: its own"
+    )
+    # Nothing of it changes what is released.
+    rehearsal: RehearsalPolicy = Field(
+        RehearsalPolicy(),
+        exclude_if=lambda given: given == RehearsalPolicy(),
+        description="what is tried on a copy before, and what of it stops a release",
     )
 
     @property

@@ -9,6 +9,7 @@ from pydantic import Field
 from delivery.spec.ecs_services import CodeDeploySettings, EcsService, unlike_services
 from delivery.spec.fargate import FARGATE, smallest_task
 from delivery.spec.parts import memory_bytes
+from delivery.spec.second_region import SecondRegion
 from delivery.spec.services import Service
 from delivery.spec.shift import ShiftPlan
 from delivery.spec.target import TargetSettings
@@ -80,6 +81,7 @@ class EcsTarget(TargetSettings):
     codedeploy: CodeDeploySettings | None = Field(None, description="what CodeDeploy releases by")
     alarms: tuple[str, ...] = Field((), description="names of alarms of CloudWatch that stop a release")
     instance: str | None = Field(None, description="name of the RDS instance with the application's database")
+    second_region: SecondRegion = Field(SecondRegion(), description="where backups of the database are copied to")
     courier_image: str = Field(
         "public.ecr.aws/docker/library/python:3.11-alpine", description="has Python; carries files out of jobs"
     )

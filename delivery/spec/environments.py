@@ -9,6 +9,7 @@ from delivery.spec.backups import BackupPolicy
 from delivery.spec.checks import Check
 from delivery.spec.infrastructure import Infrastructure
 from delivery.spec.parts import Files
+from delivery.spec.refresh import Refresh
 from delivery.spec.shift import ShiftPlan, as_plan
 from delivery.spec.targets import DEFAULT, TargetConfig
 
@@ -59,8 +60,12 @@ class Environment(Model):
     busy: Literal["queue", "supersede", "reject"] = Field("queue", description="while another change holds it")
     prove_backup: bool = Field(False, description="restore a backup before a release may migrate the database")
     backups: BackupPolicy = Field(BackupPolicy(), description="which backups of the database are taken and kept")
+    refresh: Refresh | None = Field(None, description="by whose data, masked, `headway refresh` replaces the database")
     keep_warm_seconds: float = Field(
         0, ge=0, le=172800, description="after the last watch, how long what was replaced stands ready to come back"
+    )
+    contract_after_seconds: float = Field(
+        86400, ge=0, le=31536000, description="how long a release is live before what it marked `contract` may run"
     )
     keep_releases: int = Field(5, ge=1, le=50, description="how many can be rolled back to")
 

@@ -5,7 +5,10 @@ from pydantic import Field
 from delivery.model import Model, Name
 from delivery.spec.database import Database
 from delivery.spec.environments import Environment
+from delivery.spec.github import GitHub
+from delivery.spec.hooks import Hooks
 from delivery.spec.images import Image
+from delivery.spec.repository import Repository
 from delivery.spec.scan import ScanPolicy
 from delivery.spec.services import Backing, Service
 from delivery.spec.stand_ins import StandIns
@@ -22,7 +25,10 @@ class Keys(Model):
     database: Database | None = Field(None, description="one in each environment, and one for each test cell")
     suites: dict[Name, Suite] = Field({}, description="the test matrix; what an environment accepts by runs only there")
     environments: dict[Name, Environment] = Field(min_length=1, description="where releases go")
+    hooks: Hooks = Field(Hooks(), description="the team's own commands around a release")
     scan: ScanPolicy = Field(ScanPolicy(), description="what a scan of the images must not show")
+    repository: Repository | None = Field(None, description="where the commits are, and what a push to it starts")
+    github: GitHub | None = Field(None, description="where people see what becomes of a commit")
     stand_ins: StandIns = Field(
         "when-missing", description="when images made from Debian packages take the place of images from elsewhere"
     )

@@ -49,6 +49,17 @@ def _alembic(files: list[Path]) -> Iterator[str]:
         yield f"has {len(heads)} heads: {', '.join(heads)}; allowed: one\n  next: alembic merge heads"
 
 
+def revision_of(path: Path) -> str:
+    """Return the revision that a file of Alembic is; empty for one that is none."""
+    return str(_assigned(path).get("revision") or "") if path.suffix == ".py" else ""
+
+
+def flyway_version(name: str) -> str:
+    """Return the version of `V3_1__text.sql` as Flyway tells it, `3.1`; empty for what has none."""
+    told = _VERSION.fullmatch(name)
+    return told[1].replace("_", ".") if told else ""
+
+
 def _assigned(path: Path) -> dict[str, object]:
     """Return what a module says of its revision; nothing of one that is no Python."""
     try:

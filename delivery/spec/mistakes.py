@@ -112,7 +112,7 @@ def _key(location: Iterable[int | str]) -> str:
 def _allowed_keys(location: tuple[int | str, ...]) -> str:
     """Say which keys are allowed beside the unknown one, and which of them was probably meant."""
     model = _model_at(location[:-1])
-    names = list(model.model_fields) if model else []
+    names = keys_of(model) if model else []
     near = meant(location)
     question = f"did you mean {near}? " if near else ""
     return f"{question}allowed: {', '.join(names)}"
@@ -121,7 +121,7 @@ def _allowed_keys(location: tuple[int | str, ...]) -> str:
 def meant(location: tuple[int | str, ...]) -> str | None:
     """Return the key that was probably meant by an unknown one."""
     model = _model_at(location[:-1])
-    return next(iter(difflib.get_close_matches(str(location[-1]), list(model.model_fields) if model else [], 1)), None)
+    return next(iter(difflib.get_close_matches(str(location[-1]), keys_of(model) if model else [], 1)), None)
 
 
 def _keys_at(location: tuple[int | str, ...], kind: str) -> str:
@@ -134,7 +134,12 @@ def _keys_at(location: tuple[int | str, ...], kind: str) -> str:
     above = _model_at(location[:-1])
     field = above.model_fields.get(str(location[-1])) if above else None
     named = field is not None and getattr(field.annotation, "__origin__", None) is dict
-    return f": {'names of your own, each with ' * named}{', '.join(model.model_fields)}"
+    return f": {'names of your own, each with ' * named}{', '.join(keys_of(model))}"
+
+
+def keys_of(model: type[BaseModel]) -> list[str]:
+    """Return the keys of a section as people write them."""
+    return [field.alias or name for name, field in model.model_fields.items()]
 
 
 def _model_at(location: tuple[int | str, ...]) -> type[BaseModel] | None:

@@ -1,13 +1,16 @@
 """The files that `headway.yaml` names: which there are, and whether they are where it says."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 
 import yaml
 
 from delivery.spec.app import App
+from delivery.spec.database import Migration
 from delivery.spec.env_files import parts_with_files
+from delivery.spec.masking import masking_problems
+from delivery.spec.migration_classes import class_problems
 from delivery.spec.migration_files import migration_problems
 from delivery.spec.parts import files_of
 
@@ -23,7 +26,13 @@ def file_problems(app: App, folder: Path) -> list[str]:
     """Return a line for every file that `app` names and that is not below `folder`, or lacks what it must have."""
     missing = [*_missing_files(app, folder), *_unknown_compose_services(app, folder)]
     migrate = app.database.migrate if app.database else None
-    return missing or [*(migration_problems(migrate, folder) if migrate else ())]
+    migrations = _migration_problems(migrate, folder) if migrate else ()
+    return missing or [*migrations, *masking_problems(folder, _masking_files(app))]
+
+
+def _migration_problems(migrate: Migration, folder: Path) -> Iterator[str]:
+    yield from migration_problems(migrate, folder)
+    yield from class_problems(migrate, folder)
 
 
 def _missing_files(app: App, folder: Path) -> list[str]:
@@ -63,10 +72,16 @@ def _named_files(app: App) -> Iterable[tuple[str, str, str]]:
     for name, environment in app.environments.items():
         if environment.infrastructure and environment.infrastructure.terraform:
             yield f"environments.{name}.infrastructure.terraform", environment.infrastructure.terraform, "folder"
+    yield from ((key, path, "file") for key, path in _masking_files(app).items())
     migrate = app.database.migrate if app.database else None
     for number, folder in enumerate(migrate.folders if migrate else ()):
         one = migrate is not None and isinstance(migrate.files, str)
         yield "database.migrate.files" if one else f"database.migrate.files[{number}]", folder, "folder"
+
+
+def _masking_files(app: App) -> dict[str, str]:
+    asked = {name: one.refresh for name, one in app.environments.items() if one.refresh}
+    return {f"environments.{name}.refresh.masking": refresh.masking for name, refresh in asked.items()}
 
 
 def _compose_services(path: Path) -> tuple[str, ...]:

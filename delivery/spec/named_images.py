@@ -20,6 +20,7 @@ def images_of_environment(app: App, environment: str) -> tuple[str, ...]:
     checks = {check.suite for check in place.checks if check.suite}
     named = [image for name in sorted({*place.acceptance, *checks}) for image in _images_of_suite(app, name)]
     asking = [check.command.image for check in place.checks if check.command]
+    asking += [hook.image for _, hook in app.hooks.keyed() if not hook.environments or environment in hook.environments]
     services = [app.service_image(name) for name in app.services]
     return _from_elsewhere(app, [*services, *_images_beside(app), *named, *asking])
 
@@ -55,6 +56,7 @@ def image_keys(app: App) -> list[tuple[str, str]]:
         for number, check in enumerate(environment.checks):
             if check.command:
                 found.append((f"environments.{name}.checks[{number}].command.image", check.command.image))
+    found += [(f"{key}.image", hook.image) for key, hook in app.hooks.keyed()]
     return list(dict.fromkeys(found))
 
 

@@ -404,6 +404,8 @@ def test_a_build_under_which_the_engine_ended_is_named_and_not_repeated(build, d
         "images.web: the Docker engine ended while this was built, in step [2/3] RUN make; it is not built again"
     )
     assert "full log: " in str(caught.value)
+    del caught
+    gc.collect()  # the SDK's connections that were refused: no other test shall be told of them
 
 
 def test_all_bases_that_cannot_be_had_are_named_at_once(build):

@@ -9,6 +9,7 @@ import pytest
 from docker.errors import NotFound
 from pydantic import SecretStr
 
+from delivery.docker.backups import DockerBackups
 from delivery.docker.database import beside, database
 from delivery.docker.database.database import ensure_database, ensure_network, find_database, holds_data
 from delivery.docker.database.keeping import Keeper
@@ -17,9 +18,9 @@ from delivery.docker.database.passwords import password_file
 from delivery.docker.engine.client import connect
 from delivery.docker.engine.exec_stream import run_in
 from delivery.docker.engine.names import EnvironmentNames
-from delivery.docker.environment import DockerBackups, DockerDatabase
 from delivery.docker.images.bases import resolve_base
-from delivery.docker.sandbox.sandbox import open_sandbox
+from delivery.docker.own_database import DockerDatabase
+from delivery.docker.sandbox.sandbox import engine_errors, open_sandbox
 from delivery.errors import Misconfigured, Rejected
 from delivery.home import Home
 from delivery.ports.database import DatabaseAccess
@@ -115,6 +116,11 @@ def test_the_proof_is_of_the_backup_that_is_kept_and_a_damaged_one_is_none(place
     assert place.keeper.folder.all()[0].proven == "damaged"
 
 
+def test_a_program_that_says_nothing_for_too_long_is_named(place):
+    with pytest.raises(Rejected, match=r"^sleep said nothing for 0\.2 s in headway-"), engine_errors():
+        run_in(place.container, ["sleep", "3"], seconds=0.2)
+
+
 def test_a_backup_comes_back_beside_the_live_database_and_never_over_it(place, kept):
     place.sql("insert into task (title) values ('after the backup')")
 
@@ -132,6 +138,16 @@ def test_a_backup_comes_back_beside_the_live_database_and_never_over_it(place, k
     )
     assert place.sql("show lock_timeout", "before") == "7s"
     assert place.sql("select count(*) from pg_largeobject", "before", "headway") == "0"
+
+
+def test_a_database_whose_name_has_a_space_is_one(place):
+    place.sql('create database "two words"', user="headway")
+
+    names = beside.list_names(place.container, place.access)
+
+    place.sql('drop database "two words"', user="headway")
+    assert "two words" in names
+    assert "two" not in names
 
 
 def test_a_restored_database_is_put_behind_the_application_and_the_one_before_is_kept(place, kept):

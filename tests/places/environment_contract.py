@@ -8,6 +8,7 @@ TOKEN, which is secret, and PLACE (`talking`), and that leaves /reports/found.xm
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 from pydantic import SecretStr
@@ -16,6 +17,7 @@ from delivery.changes.migration import check_migration, migration_job
 from delivery.errors import Misconfigured, Rejected
 from delivery.ports.jobs import REPORTS
 from delivery.spec.database import Migration
+from delivery.spec.masking import Masking
 from delivery.waiting import until
 
 TOKEN = "n0-0ne-may-read-th1s"
@@ -82,7 +84,8 @@ class DatabaseContract:
         kept = opened.backups.take("run-1", "by hand")
         proof = opened.backups.prove(kept.name, "run-1")
 
-        assert [(one.name, one.proof, one.proven) for one in opened.backups.kept()] == [(kept.name, proof, "proven")]
+        ours = [one for one in opened.backups.kept() if not one.of_the_place]
+        assert [(one.name, one.proof, one.proven) for one in ours] == [(kept.name, proof, "proven")]
         assert (proof.outcome, proof.differences) == ("pass", ())
         assert proof.rto_seconds > 0
 
@@ -108,6 +111,29 @@ class DatabaseContract:
         opened.backups.forget(kept.name)
         assert opened.database.beside() == (live,)
         assert kept.name not in [one.name for one in opened.backups.kept()]
+
+    def test_a_moment_that_is_not_kept_is_refused(self, opened):
+        live = opened.database.ensure().name
+
+        with pytest.raises(Misconfigured, match=r"^moment .*; allowed: "):
+            opened.backups.restore_at(datetime(2001, 1, 1, tzinfo=UTC), "then", "run-1")
+        assert opened.database.beside() == (live,)
+
+    def test_a_kept_backup_comes_masked_beside_the_live_database_of_an_environment(self, opened):
+        live = opened.database.ensure().name
+        kept = opened.backups.take("run-1", "by hand")
+
+        masked = opened.backups.restore_masked(kept.environment, kept.name, "masked", Masking(), "run-1")
+
+        assert (masked.backup, masked.database, masked.rows, masked.columns) == (kept.name, "masked", kept.rows, 0)
+        assert opened.database.beside() == (live, "masked")
+        with pytest.raises(Misconfigured, match="masked"):
+            opened.backups.restore_masked(kept.environment, kept.name, "masked", Masking(), "run-1")
+        with pytest.raises(Misconfigured, match="nowhere"):
+            opened.backups.restore_masked("nowhere", kept.name, "other", Masking(), "run-1")
+        opened.database.drop("masked")
+        opened.backups.forget(kept.name)
+        assert opened.database.beside() == (live,)
 
     def test_a_migration_that_was_given_up_is_ended(self, opened, job, tmp_path):
         access, endless, begun = opened.database.ensure(), job("endless"), threading.Event()

@@ -9,7 +9,7 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from delivery.aws.environment import RdsBackups, open_ecs
+from delivery.aws.environment import open_ecs
 from delivery.aws.slot_secret import secret_of
 from delivery.aws.stack_outputs import task_settings
 from delivery.docker.images.registry_state import own_registry
@@ -253,11 +253,9 @@ def test_what_a_stack_does_not_tell_is_named_and_what_headway_yaml_says_comes_fi
     assert found.bucket == "artifacts"
 
 
-def test_a_backup_on_rds_is_refused_with_what_to_say_instead(settings):
-    backups = RdsBackups(settings, has_database=True)
+def test_an_environment_without_a_database_has_no_backups(opens, settings):
+    backups = opens(replace(settings, outputs={}), 1).backups
 
-    with pytest.raises(Misconfigured, match=r"backups.before_migration: true, .*; allowed: false: RDS keeps"):
-        backups.take("run-1", "before a migration")
-
-    assert RdsBackups(settings, has_database=False).take("run-1", "by hand") is None
-    assert backups.kept() == ()
+    assert (backups.take("run-1", "by hand"), backups.kept()) == (None, ())
+    with pytest.raises(Misconfigured, match="backup latest of production: is not kept; allowed: none is kept"):
+        backups.restore("latest", "other", "run-1")

@@ -112,7 +112,7 @@ class TestJobsAsTasks(JobsContract):
 
 
 class TestDatabaseOnRds:
-    """The contract of a database, but for its backups."""
+    """The contract of a database, but for its backups, which take their time."""
 
     long_here = frozenset({"test_a_job_that_may_not_begin_any_more_is_ended"})
     test_a_database_is_found_again_with_the_access_it_was_made_with = (
@@ -157,7 +157,7 @@ class TestDatabaseOnRds:
         assert [before.user, after.user, last.user] == ["app", "app_clone", "app"]
         assert len({one.password.get_secret_value() for one in (before, after, last)}) == 3
         assert opened.database.find() == opened.database.ensure() == last
-        made = opened.database._run_script(
+        made = opened.database.run_script(
             "create table by_app (a int); select tableowner from pg_tables "
             "where tablename in ('by_app', 'seen') order by 1;\n",
             after,

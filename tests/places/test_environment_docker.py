@@ -74,10 +74,11 @@ class TestJobsInContainers(JobsContract):
 class TestDatabaseInContainers(DatabaseContract):
     """The whole contract on a real engine."""
 
-    # tests/docker/test_kept_backups.py says the same of one server.
+    # tests/docker/test_kept_backups.py and test_masked.py say the same of one server.
     long_here = frozenset(
         {
             "test_a_database_is_found_again_with_the_access_it_was_made_with",
             "test_a_kept_backup_comes_back_beside_the_live_database_and_may_take_its_place",
+            "test_a_kept_backup_comes_masked_beside_the_live_database_of_an_environment",
         }
     )

@@ -4,6 +4,7 @@ import secrets
 
 import pytest
 
+from delivery.changes.migration import carry_out, migration_job
 from delivery.docker.database.beside import running_container
 from delivery.docker.database.database import ensure_network
 from delivery.docker.database.roles import admin_access
@@ -11,11 +12,14 @@ from delivery.docker.engine.client import connect
 from delivery.docker.engine.exec_stream import run_in
 from delivery.docker.engine.names import EnvironmentNames
 from delivery.docker.environment import open_docker
+from delivery.errors import Rejected
 from delivery.ports.settings import EnvironmentSettings
 from delivery.spec.app import App
+from delivery.spec.database import Migration
 from tests.places.migration_contract import MigrationContract
 from tests.places.test_environment_docker import APP
 from tests.support.migration_images import tool_images
+from tests.support.rehearsals import POSTGRES, psql
 
 pytestmark = [pytest.mark.docker, pytest.mark.xdist_group("docker-migrations")]
 
@@ -51,6 +55,49 @@ def query(opened, names):
         return output.strip()
 
     return ask
+
+
+@pytest.fixture
+def migrate(opened, tmp_path):
+    """A function that migrates by a script of SQL, each statement by itself, as a delivery does."""
+    opened.database.ensure()
+
+    def run(script):
+        described = Migration(image=POSTGRES, command=psql(script))
+        log, access = tmp_path / "log", opened.database.find()
+
+        def ask(operation):
+            return opened.jobs.run(migration_job(described, access, POSTGRES, run="run-1", log=log))
+
+        return carry_out(described, ask, log, run="run-1", drop_unfinished=opened.database.drop_unfinished)
+
+    return run
+
+
+TASKS = "create table if not exists task (title text); insert into task values ('wash'), ('wash');"
+INDEX = "create unique index concurrently titles on task (title);"
+INVALID = "select count(*) from pg_index where not indisvalid"
+
+
+def test_an_index_that_could_not_be_built_is_dropped_and_told(migrate, query):
+    with pytest.raises(Rejected, match=r"dropped, for it was left half done: public\.titles") as failed:
+        migrate(TASKS + INDEX)
+
+    assert "could not create unique index" in str(failed.value)
+    assert query(INVALID) == "0"
+
+
+def test_an_index_that_a_killed_run_left_is_not_in_the_way_of_the_next(migrate, query):
+    migrate(TASKS)
+    with pytest.raises(AssertionError, match="could not create unique index"):
+        query(INDEX)
+    query("delete from task")
+    left = query(INVALID)
+    migrate(INDEX)
+
+    assert left == "1"
+    assert query(INVALID) == "0"
+    assert query("select count(*) from pg_indexes where indexname = 'titles'") == "1"
 
 
 class TestFlyway(MigrationContract):

@@ -1,6 +1,7 @@
 """The keeper: what died is started again, what was stopped is not, and dead runs keep nobody waiting."""
 
 import sys
+import threading
 from datetime import UTC, datetime
 
 import psutil
@@ -10,12 +11,15 @@ from delivery.changes.heartbeat import FolderHeartbeats
 from delivery.changes.lease import LeaseBook
 from delivery.docker.target.lifecycle import ExitedContainer
 from delivery.home import Home
+from delivery.hooks.connections import Connection, Connections
 from delivery.platform.backoff import Backoff
 from delivery.platform.daemon import Daemon
-from delivery.platform.duties import ExitedContainers, Recovery, Silence
+from delivery.platform.duties import ExitedContainers, Recovery, Silence, duties_of
 from delivery.platform.engine import engine_died
 from delivery.platform.keeper import Duty, Keeper
 from delivery.platform.orchestrator import Orchestrator
+from delivery.platform.receiver_daemon import ensure_receiver, receiver_daemon, restart_receiver
+from delivery.platform.shutdown import stop_platform
 from tests.support.heartbeats import died
 
 # A daemon is meant to outlive the object that started it.
@@ -419,3 +423,72 @@ def test_a_container_that_cannot_be_started_delays_no_other_and_is_told_once(hom
         "containers: router (production of moon) cannot be started: port is already allocated",
         "containers: started again: web",
     ]
+
+
+@pytest.fixture
+def connected(home, monkeypatch):
+    """A platform that somebody may send to; its receiver is a process that sleeps."""
+    Connections(home).keep(Connection(name="shop", source="registry"))
+    monkeypatch.setattr("delivery.platform.receiver_daemon.Orchestrator.environment", lambda _: {})
+    started = []
+    start = Daemon.start
+
+    def sleeping(daemon, argv, env):
+        started.append(daemon.name)
+        return start(daemon, SLEEP if daemon.name == "hooks" else argv, env)
+
+    monkeypatch.setattr(Daemon, "start", sleeping)
+    yield started
+    receiver_daemon(home).stop(grace_seconds=2)
+
+
+def hooks_of(home):
+    (duty,) = [duty for duty in duties_of(home) if duty.name == "hooks"]
+    return duty
+
+
+def test_a_receiver_that_died_is_started_again(home, clock, connected):
+    keeper, said = kept(home, clock, hooks_of(home))
+    keeper.round()
+    kill(receiver_daemon(home))
+    clock.after(60)
+
+    keeper.round()
+
+    assert receiver_daemon(home).process() is not None
+    assert connected == ["hooks", "hooks"]
+    assert said == ["hooks: it had died and is started again"]
+
+
+def test_where_nobody_may_send_anything_there_is_no_receiver(home, clock):
+    keeper, said = kept(home, clock, hooks_of(home))
+
+    keeper.round()
+
+    assert (receiver_daemon(home).process(), said) == (None, [])
+
+
+def test_a_keeper_starts_no_second_receiver_beside_one_that_is_just_being_changed(home, clock, connected):
+    prefect = Orchestrator(home)
+    ensure_receiver(prefect)
+    before = receiver_daemon(home).process()
+    keeper, _ = kept(home, clock, hooks_of(home))
+    rounds = threading.Thread(target=lambda: [keeper.round() for _ in range(200)])
+    rounds.start()
+
+    restart_receiver(prefect)
+    rounds.join(60)
+
+    after = receiver_daemon(home).process()
+    assert not before.is_running()
+    assert after is not None
+    assert connected == ["hooks", "hooks"]
+
+
+def test_who_stops_the_platform_stops_the_receiver(home, connected, monkeypatch):
+    monkeypatch.setattr("delivery.platform.shutdown.engine_version", lambda: None)
+    monkeypatch.setattr("delivery.platform.shutdown.stop_engine", lambda _: False)
+    ensure_receiver(Orchestrator(home))
+
+    assert stop_platform(home) == ["hooks"]
+    assert receiver_daemon(home).process() is None

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from delivery.ports.backups import TableState
+from delivery.ports.table_states import TableState
 from delivery.programs import postgres
 from delivery.programs.postgres_look import FIRST_SENTINEL, PINNED, parse_definitions, parse_look
 

@@ -50,8 +50,9 @@ def test_sessions_of_a_migration_are_known_by_name_and_by_address():
 
 
 def test_a_database_is_made_anew_under_another_name_with_its_event_triggers_last():
-    shell, option, script, was, into, dump = postgres_change.restore_into_argv("shop", "before")
+    shell, option, script, was, into, dump, options = postgres_change.restore_into_argv("shop", "before")
 
     assert (shell, option, was, into, dump) == ("sh", "-c", "shop", "before", "/backup/database.dump")
+    assert "session_replication_role=replica" in options
     assert script.index("-f own.sql") < script.index("--use-list=first") < script.index("--use-list=late")
     assert "--clean" not in script

@@ -15,21 +15,21 @@ INSTANCE = {
 }
 
 
-def make_room(client: Callable[[str], Any], bucket: str) -> TaskSettings:
+def make_room(client: Callable[[str], Any], bucket: str, role: str = "execution") -> TaskSettings:
     """Make a cluster, a network, a role and a log group, and return how tasks are run with them; `bucket` is there."""
     ec2 = client("ec2")
     vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
     subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.0.1.0/24")["Subnet"]["SubnetId"]
     group = ec2.create_security_group(GroupName="tasks", Description="tasks", VpcId=vpc)["GroupId"]
     trust = '{"Version": "2012-10-17", "Statement": []}'
-    role = client("iam").create_role(RoleName="execution", AssumeRolePolicyDocument=trust)["Role"]["Arn"]
+    execution = client("iam").create_role(RoleName=role, AssumeRolePolicyDocument=trust)["Role"]["Arn"]
     client("ecs").create_cluster(clusterName="shop")
     client("logs").create_log_group(logGroupName="/headway/shop")
     return TaskSettings(
         cluster="shop",
         subnets=(subnet,),
         security_groups=(group,),
-        execution_role=role,
+        execution_role=execution,
         log_group="/headway/shop",
         bucket=bucket,
         courier_image=COURIER,

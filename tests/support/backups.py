@@ -10,15 +10,15 @@ from docker.models.containers import Container
 from pydantic import SecretStr
 
 from delivery.docker.database import backup
-from delivery.docker.database.database import IN_MEMORY, accepts_queries
+from delivery.docker.database.database import EPHEMERAL, accepts_queries
 from delivery.docker.database.database_image import database_image
 from delivery.docker.database.roles import server_env
 from delivery.docker.engine.exec_stream import run_in
 from delivery.docker.sandbox.probe import wait_until
 from delivery.docker.sandbox.sandbox import open_sandbox
 from delivery.home import Home
-from delivery.ports.backups import TableState
 from delivery.ports.database import DatabaseAccess
+from delivery.ports.table_states import TableState
 from delivery.programs import postgres
 
 CASES = Path(__file__).parents[1] / "docker" / "cases" / "postgres"
@@ -168,7 +168,7 @@ def two_servers(home: Home, image: str) -> Iterator[Backups]:
             "volumes": {sandbox.add_volume(): {"bind": backup.VOLUME, "mode": "rw"}},
             "tmpfs": tmpfs,
         }
-        source, copy = (sandbox.start(role, image, IN_MEMORY, env=env, **options) for role in ("source", "copy"))
+        source, copy = (sandbox.start(role, image, EPHEMERAL, env=env, **options) for role in ("source", "copy"))
         for server in (source, copy):
             wait_until(partial(accepts_queries, server, access), server, backup.START_SECONDS)
         yield Backups(source, copy, access)

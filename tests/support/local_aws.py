@@ -1,5 +1,6 @@
 """A local AWS of a test's own, or of all tests of one process."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -42,9 +43,10 @@ class Server:
     def process_id(self) -> int:
         return self._process.pid
 
-    def start(self) -> "Server":
+    def start(self, minute_seconds: float | None = None) -> "Server":
+        own = {} if minute_seconds is None else {"HEADWAY_LOCAL_AWS_MINUTE": f"{minute_seconds:g}"}
         argv = [sys.executable, "-m", "local_aws", "--home", str(self.home), "--port", str(self.port)]
-        self._process = subprocess.Popen(argv, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+        self._process = subprocess.Popen(argv, cwd=ROOT, env={**os.environ, **own}, stdout=subprocess.PIPE, text=True)
         said = self._process.stdout.readline()
         assert said, "the local AWS did not start"
         self.port = int(said.rpartition(":")[2])
@@ -78,9 +80,9 @@ class Server:
 
 
 @contextmanager
-def local_aws(home: Path) -> Iterator[Server]:
-    """Yield a local AWS that ends with the test."""
-    server = Server(home).start()
+def local_aws(home: Path, *, minute_seconds: float | None = None) -> Iterator[Server]:
+    """Yield a local AWS that ends with the test, and has minutes as long as they are everywhere here, or as said."""
+    server = Server(home).start(minute_seconds)
     try:
         yield server
     finally:

@@ -4,8 +4,9 @@ from docker.models.containers import Container
 
 from delivery.docker.engine.exec_stream import run_in
 from delivery.errors import Rejected
-from delivery.ports.backups import TableState
 from delivery.ports.database import DatabaseAccess
+from delivery.ports.drills import filled_tables
+from delivery.ports.table_states import TableState
 from delivery.programs import postgres
 from delivery.programs.postgres_look import parse_definitions, parse_look
 
@@ -23,6 +24,13 @@ def take(source: Container) -> tuple[TableState, ...]:
     return seen + parse_definitions(script)
 
 
+def measure(source: Container) -> tuple[str, int]:
+    """Return the version of the server, like 15.4, and how many bytes the database takes on its disk."""
+    script = "show server_version;\nselect pg_database_size(current_database());\n"
+    version, size = sql(source, script, "the server cannot be asked").split("\n")[:2]
+    return version.split()[0], int(size)
+
+
 def restore(copy: Container, access: DatabaseAccess) -> None:
     """Make the database anew from the dump in the folder of backups, on a server of its own."""
     run(copy, postgres.roles_argv(), "the roles could not be restored")
@@ -36,8 +44,7 @@ def look(copy: Container) -> tuple[TableState, ...]:
 
 def damage(copy: Container, after: tuple[TableState, ...], token: str) -> tuple[TableState, ...]:
     """Take something out of the copy and return what is in it then."""
-    filled = [one.name for one in after if one.kind == "table" and not one.definition and one.rows]
-    sql(copy, postgres.damage_script(token, filled[:MOST_DAMAGED]), "the copy could not be damaged")
+    sql(copy, postgres.damage_script(token, filled_tables(after)[:MOST_DAMAGED]), "the copy could not be damaged")
     return _content(copy)
 
 
@@ -62,7 +69,10 @@ def sql(container: Container, script: str, problem: str) -> str:
 
 def run(container: Container, argv: list[str], problem: str) -> str:
     """Run a program as root and return what it printed; Rejected with `problem` and the last lines when it fails."""
-    code, output, errors = run_in(container, argv, user="0", seconds=MOST_SECONDS)
+    try:
+        code, output, errors = run_in(container, argv, user="0", seconds=MOST_SECONDS)
+    except TimeoutError as error:
+        raise Rejected(f"{problem}: nothing was heard for {MOST_SECONDS:g} s") from error
     if code:
         lines = "\n".join(f"{output}{errors}".splitlines()[-LAST_LINES:])
         raise Rejected(f"{problem}; the last lines:\n{lines}")

@@ -1,5 +1,6 @@
 """The databases beside each other on an environment's server: which there are, and which one the application uses."""
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from docker import DockerClient
@@ -13,12 +14,13 @@ from delivery.ports.database import DatabaseAccess
 from delivery.programs import postgres_change
 
 MOST_ATTEMPTS = 10  # a session may begin between the end of all sessions and the change of a name
+UNFINISHED = "headway_unfinished_"  # what a database is called, with more, until all of a backup is in it
 LONGEST_NAME = 63  # NAMEDATALEN of PostgreSQL, without its last byte
 
 
 def list_names(container: Container, access: DatabaseAccess) -> tuple[str, ...]:
     """Return the databases of the server, that of the application first."""
-    found = run_script(container, postgres_change.names_script(), "the databases are not known").split()
+    found = run_script(container, postgres_change.names_script(), "the databases are not known").splitlines()
     return tuple(sorted(found, key=lambda name: (name != access.name, name)))
 
 
@@ -41,6 +43,20 @@ def drop_database(container: Container, access: DatabaseAccess, names: Environme
     """Remove a database that the application does not use."""
     _check_there(container, access, names, name)
     run_script(container, postgres_change.drop_script(name), f"{name} could not be removed")
+
+
+def drop_left(container: Container, there: Iterable[str]) -> tuple[str, ...]:
+    """Remove those of the databases that a restore before this one began and did not end; return their names."""
+    left = tuple(name for name in there if name.startswith(UNFINISHED))
+    for name in left:
+        run_script(container, postgres_change.drop_script(name), f"{name} could not be removed")
+    return left
+
+
+def drop_unfinished(container: Container, access: DatabaseAccess) -> tuple[str, ...]:
+    """Drop the indexes that were left invalid, and return their names."""
+    script = postgres_change.unfinished_script(access.name)
+    return tuple(run_script(container, script, "what was left half done is not known").split())
 
 
 def _check_there(container: Container, access: DatabaseAccess, names: EnvironmentNames, name: str) -> None:

@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Mapping
+from typing import Any
 
 from docker import DockerClient
 from docker.errors import APIError, NotFound
@@ -34,7 +35,7 @@ from delivery.spec.database import ContainerDatabase
 ROLE = "database"
 START_SECONDS = 60
 STOP_SECONDS = 60
-IN_MEMORY = ["postgres", "-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off"]
+EPHEMERAL = ["postgres", "-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off"]
 
 
 def ensure_database(
@@ -114,12 +115,34 @@ def find_database(names: EnvironmentNames, *, host: str | None = None) -> Databa
     return app_access(container) if container else None
 
 
-def start_in_memory(sandbox: Sandbox, image: str, name: str, **options: object) -> tuple[Container, DatabaseAccess]:
+def start_in_memory(
+    sandbox: Sandbox,
+    image: str,
+    name: str,
+    *,
+    settings: Mapping[str, str] = {},
+    env: Mapping[str, str] = {},
+    **options: Any,
+) -> tuple[Container, DatabaseAccess]:
     """Start a database in `sandbox` whose data is in memory; it need not answer yet."""
+    own, tmpfs = database_image(sandbox.client, sandbox.image(image)).in_memory()
+    return start_ephemeral(sandbox, image, name, settings=settings, env={**env, **own}, tmpfs=tmpfs, **options)
+
+
+def start_ephemeral(
+    sandbox: Sandbox,
+    image: str,
+    name: str,
+    *,
+    settings: Mapping[str, str] = {},
+    env: Mapping[str, str] = {},
+    **options: Any,
+) -> tuple[Container, DatabaseAccess]:
+    """Start a database in `sandbox` that waits for no disk and ends with it, with the server's `settings`."""
     access = DatabaseAccess(name=name, password=SecretStr(secrets.token_hex(16)))
-    env, tmpfs = database_image(sandbox.client, sandbox.image(image)).in_memory()
     made = server_env(access, SecretStr(secrets.token_hex(16)))
-    container = sandbox.start(ALIAS, image, IN_MEMORY, env=made | env, tmpfs=tmpfs, **options)
+    said = [word for setting, value in settings.items() for word in ("-c", f"{setting}={value}")]
+    container = sandbox.start(ALIAS, image, [*EPHEMERAL, *said], env={**made, **env}, **options)
     return container, access
 
 
@@ -235,7 +258,7 @@ def _create(
             image,
             name=names.database,
             labels=labels | {LABEL_IMAGE: database.image},
-            environment=server_env(access, SecretStr(secrets.token_hex(24)) if administered else None),
+            environment=server_env(access, SecretStr(secrets.token_hex(24)) if administered else None) | about.checked,
             volumes={names.database: {"bind": about.mount, "mode": "rw"}},
             restart_policy={"Name": "unless-stopped"},  # type: ignore[arg-type]  # the stubs know two of four
             network=names.backbone,

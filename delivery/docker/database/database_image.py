@@ -9,6 +9,7 @@ from docker.errors import ContainerError
 
 from delivery.errors import Misconfigured
 
+INITDB_ARGS, CHECKSUMS = "POSTGRES_INITDB_ARGS", "--data-checksums"
 IN_MEMORY = "/headway-in-memory"
 USUAL_FOLDER = "/var/lib/postgresql/data"
 # A folder with data in it has both; deeper down, in the data itself, there is only the first.
@@ -28,6 +29,14 @@ class DatabaseImage:
     folder: str
     mount: str
     user: str
+    initdb_args: str = ""
+
+    @property
+    def checked(self) -> dict[str, str]:
+        """Return a variable with which a new database checks its pages when it reads them, beside the image's own."""
+        if any(word in ("-k", CHECKSUMS) for word in self.initdb_args.split()):
+            return {}
+        return {INITDB_ARGS: f"{self.initdb_args} {CHECKSUMS}".strip()}
 
     @property
     def is_root(self) -> bool:
@@ -56,7 +65,7 @@ def _said(image: str, config: dict[str, Any]) -> DatabaseImage:
     folder = PurePosixPath(env.get("PGDATA") or next(iter(map(str, volumes)), USUAL_FOLDER))
     around = [path for path in volumes if path in (folder, *folder.parents)]
     mount = max(around, key=lambda path: len(path.parts), default=folder)
-    return DatabaseImage(image, str(folder), str(mount), str(config.get("User") or ""))
+    return DatabaseImage(image, str(folder), str(mount), str(config.get("User") or ""), env.get(INITDB_ARGS, ""))
 
 
 def check_kept_data(client: DockerClient, image: DatabaseImage, volume: str, asked: str) -> None:

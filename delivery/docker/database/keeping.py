@@ -3,9 +3,12 @@
 import contextlib
 import secrets
 import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
+from hashlib import sha256
 from pathlib import Path
 
 from docker.models.containers import Container
@@ -13,28 +16,33 @@ from pydantic import SecretStr
 
 from delivery.changes.kept import BackupFolder, Look
 from delivery.docker.database import backup
+from delivery.docker.database.beside import UNFINISHED, drop_left
 from delivery.docker.database.database import accepts_queries
-from delivery.docker.database.roles import ADMINISTRATOR, admin_access, make_roles, server_env
+from delivery.docker.database.roles import ADMINISTRATOR, admin_access, make_roles, run_script, server_env
+from delivery.docker.database.room import check_room, check_version
 from delivery.docker.database.transfer import fetch, lay
 from delivery.docker.engine.names import EnvironmentNames
+from delivery.docker.sandbox.deadline import Deadline, within
 from delivery.docker.sandbox.probe import wait_until
-from delivery.docker.sandbox.sandbox import Sandbox, open_sandbox
-from delivery.errors import Misconfigured, Rejected
+from delivery.docker.sandbox.sandbox import Sandbox, open_sandbox, outlasting
+from delivery.errors import Rejected
 from delivery.home import Home
 from delivery.ports.backups import (
     BackupProof,
     KeptBackup,
     Reason,
     Restored,
-    TableState,
     counted_states,
     differs_in_definitions,
     lacking,
+    other_rows,
     prove,
 )
-from delivery.ports.database import DatabaseAccess
+from delivery.ports.database import DatabaseAccess, check_free
+from delivery.ports.table_states import TableState
 from delivery.programs import postgres, postgres_change
 from delivery.programs.postgres_look import parse_look
+from delivery.programs.postgres_managed import rename_script
 
 FILES = (postgres.DUMP, postgres.SCHEMA, postgres.ROLES)
 
@@ -58,10 +66,17 @@ class Keeper:
 
         A large object of our own is written just before, and removed again. Raises Rejected when a program fails.
         """
-        with self.folder.adding() as (name, folder), open_sandbox(self.home, run, "backup", host=self.host) as sandbox:
-            at, token = datetime.now(UTC), secrets.token_hex(16)
-            source = self._client(sandbox, "dump")
+        with open_sandbox(self.home, run, "backup", host=self.host) as sandbox:
+            return self.keep_from(self.client(sandbox, "dump"), access, datetime.now(UTC), run, reason)
+
+    def keep_from(
+        self, source: Container, access: DatabaseAccess, at: datetime, run: str, reason: Reason
+    ) -> KeptBackup:
+        """Return a backup of the database that the programs in `source` reach, which is as it was `at` a moment."""
+        with self.folder.adding() as (name, folder):
+            token = secrets.token_hex(16)
             states, rpo = _back_up(source, token)
+            server, size = backup.measure(source)
             fetch(source, FILES, folder)
             tables, rows = counted_states(states)
             kept = KeptBackup(
@@ -77,29 +92,54 @@ class Keeper:
                 rows=rows,
                 rpo_seconds=round(rpo, 3),
             )
-            self.folder.write_record(folder, kept, Look(token=token, states=states))
+            look = Look(token=token, states=states, backup=name, server=server, database_bytes=size)
+            self.folder.write_record(folder, kept, look)
         return self.folder.find(name)[0]
 
-    def prove(self, name: str, run: str) -> BackupProof:
-        """Restore a kept backup on a server of its own, compare, and damage the copy to see that this is noticed."""
+    def prove(self, name: str, run: str, deadline_seconds: float = backup.MOST_SECONDS) -> BackupProof:
+        """Restore a kept backup on a server of its own, compare, and damage the copy to see that this is noticed.
+
+        One that does not come back, or not in time, is kept as damaged, and Rejected.
+        """
         kept, folder = self.folder.find(name)
-        look = self.folder.look(folder)
+        with self._told_damaged(kept, folder):
+            look = self.folder.look(folder)
+        deadline = Deadline(deadline_seconds)
+        try:
+            with within(deadline, f"restoring backup {kept.name}"):
+                proof = self._prove(kept, folder, look, run, deadline)
+        except Rejected as error:
+            if deadline.passed:
+                self.folder.keep_proof(folder, _damaged(kept, str(error)))
+            raise
+        self.folder.keep_proof(folder, proof)
+        return proof
+
+    @contextmanager
+    def _told_damaged(self, kept: KeptBackup, folder: Path) -> Iterator[None]:
+        """Keep why a backup does not come back as its proof; whoever asked hears it as well."""
+        try:
+            yield
+        except Rejected as error:
+            self.folder.keep_proof(folder, _damaged(kept, str(error)))
+            raise
+
+    def _prove(self, kept: KeptBackup, folder: Path, look: Look, run: str, deadline: Deadline) -> BackupProof:
         # Nobody connects to it from elsewhere; its roles are those of the backup.
         access = DatabaseAccess(name=kept.database, password=SecretStr(secrets.token_hex(16)))
-        with open_sandbox(self.home, run, "backup", host=self.host) as sandbox:
+        lives = outlasting(deadline.seconds)
+        with open_sandbox(self.home, run, "backup", host=self.host, lives=lives) as sandbox:
             started = time.monotonic()
-            copy = _start_copy(sandbox, self.image, access)
-            lay(copy, _files(folder), backup.VOLUME)
-            try:
+            copy = start_copy(deadline.hold(sandbox), self.image, access)
+            check_version(copy, kept, look)
+            lay(copy, files_of(folder), backup.VOLUME)
+            with self._told_damaged(kept, folder):
                 backup.restore(copy, access)
-            except Rejected as error:
-                self.folder.keep_proof(folder, _damaged(kept, str(error)))
-                raise
-            after = backup.look(copy)
             rto = time.monotonic() - started
+            after = backup.look(copy)
             damaged = backup.damage(copy, after, look.token)
             rewritten = backup.rewrite(copy, access) if differs_in_definitions(look.states, after) else ()
-        proof = prove(
+        return prove(
             look.states,
             after,
             damaged,
@@ -109,58 +149,64 @@ class Keeper:
             rto_seconds=rto,
             rewritten=rewritten,
         )
-        self.folder.keep_proof(folder, proof)
-        return proof
 
     def restore(self, access: DatabaseAccess, name: str, into: str, there: tuple[str, ...], run: str) -> Restored:
         """Restore a kept backup into a new database on the environment's own server, and compare its rows.
 
-        `there` are the databases that it has. Raises Misconfigured when `into` is one of them, Rejected when a program
-        fails or something is not as it was; then the new database is gone again.
+        `there` are the databases that it has. It is called `into` once it is whole. Raises Misconfigured when `into` is
+        one of them, Rejected when a program fails or something is not as it was; then the new database is gone again.
         """
         kept, folder = self.folder.find(name)
-        if into in there:
-            raise Misconfigured(
-                f"database {into} of {self.names.environment}",
-                "is there already, and nothing is restored over a database",
-                "another name than " + ", ".join(there),
-                f"headway database drop {into} removes it" if into != there[0] else "",
-            )
+        check_free(into, there, self.names.environment)
         started, look = time.monotonic(), self.folder.look(folder)
+        unfinished = f"{UNFINISHED}{sha256(into.encode()).hexdigest()[:12]}"
         with open_sandbox(self.home, run, "restore", host=self.host) as sandbox:
-            client = self._client(sandbox, "restore")
-            lay(client, _files(folder), backup.VOLUME)
+            client = self.client(sandbox, "restore")
+            check_version(client, kept, look)
+            check_room(self.server(sandbox), kept, look)
+            lay(client, files_of(folder), backup.VOLUME)
             try:
+                drop_left(self.server(sandbox), there)
                 backup.run(client, postgres.roles_argv(), "the roles could not be restored")
-                make_roles(self._server(sandbox))  # a backup may know the application as an administrator
-                argv = postgres_change.restore_into_argv(kept.database, into)
-                backup.run(client, argv, f"backup {kept.name} could not be restored into {into}")
-                within = postgres_change.in_database(into)
-                backup.sql(
-                    client, within + postgres.remove_sentinel_script(look.token), "the mark could not be removed"
-                )
-                found = parse_look(backup.sql(client, within + postgres.look_script(), f"{into} could not be read"))
+                make_roles(self.server(sandbox))  # a backup may know the application as an administrator
+                self.fill(client, kept.database, unfinished, f"backup {kept.name} could not be restored into {into}")
+                unmarked = postgres_change.in_database(unfinished) + postgres.remove_sentinel_script(look.token)
+                backup.sql(client, unmarked, "the mark could not be removed")
+                found = self.look_at(client, unfinished)
                 if missing := lacking(look.states, found):
                     raise Rejected(f"backup {kept.name} came back otherwise than it was: {'; '.join(missing)}")
+                beside = other_rows(found, self.look_at(client, there[0])) if there else ()
+                run_script(self.server(sandbox), rename_script(unfinished, into), f"it could not be called {into}")
             except BaseException:
                 with contextlib.suppress(Rejected):
-                    backup.sql(client, postgres_change.drop_script(into), "the new database could not be dropped")
+                    backup.sql(client, postgres_change.drop_script(unfinished), "the new database could not be dropped")
                 raise
         tables, rows = counted_states(found)
         seconds = round(time.monotonic() - started, 3)
-        return Restored(backup=kept.name, database=into, tables=tables, rows=rows, seconds=seconds)
+        fields = {"backup": kept.name, "database": into, "tables": tables, "rows": rows, "seconds": seconds}
+        return Restored.model_validate(fields | {"beside": beside, "at": kept.at})
 
-    def _server(self, sandbox: Sandbox) -> Container:
+    def fill(self, client: Container, was: str, into: str, problem: str) -> None:
+        """Make the new database `into` from the dump of `was` that `client` has; Rejected with `problem` otherwise."""
+        backup.run(client, postgres_change.restore_into_argv(was, into), problem)
+
+    def look_at(self, client: Container, name: str) -> tuple[TableState, ...]:
+        """Return what is in a database of the environment's server."""
+        script = postgres_change.in_database(name) + postgres.look_script()
+        return parse_look(backup.sql(client, script, f"{name} could not be read"))
+
+    def server(self, sandbox: Sandbox) -> Container:
+        """Return the container of the environment's server."""
         return sandbox.client.containers.get(self.names.database)
 
-    def _client(self, sandbox: Sandbox, role: str) -> Container:
+    def client(self, sandbox: Sandbox, role: str) -> Container:
         """Start a container with the server's programs beside the environment's database, for its administrator."""
         volume = {sandbox.add_volume(): {"bind": backup.VOLUME, "mode": "rw"}}
         return sandbox.start(
             role,
             self.image,
             ["sleep", "infinity"],
-            env=admin_access(self._server(sandbox)).client_env(),
+            env=admin_access(self.server(sandbox)).client_env(),
             network=self.names.backbone,
             volumes=volume,
             user="0",
@@ -178,12 +224,12 @@ def _back_up(source: Container, token: str) -> tuple[tuple[TableState, ...], flo
             backup.sql(source, postgres.remove_sentinel_script(token), "the sentinel could not be removed")
 
 
-def _start_copy(sandbox: Sandbox, image: str, access: DatabaseAccess) -> Container:
+def start_copy(sandbox: Sandbox, image: str, access: DatabaseAccess, command: Sequence[str] | None = None) -> Container:
     """Start an empty server that can be reached by nobody, and return it when it answers."""
     volume = {sandbox.add_volume(): {"bind": backup.VOLUME, "mode": "rw"}}
     made = server_env(access, SecretStr(secrets.token_hex(16)))
     environment = {**made, **access.client_env(), "PGHOST": "127.0.0.1", "PGUSER": ADMINISTRATOR}
-    copy = sandbox.start("restore", image, env=environment, volumes=volume, shm_size="256m")
+    copy = sandbox.start("restore", image, command, env=environment, volumes=volume, shm_size="256m")
     wait_until(partial(accepts_queries, copy, access), copy, backup.START_SECONDS)
     return copy
 
@@ -201,6 +247,6 @@ def _damaged(kept: KeptBackup, problem: str) -> BackupProof:
     )
 
 
-def _files(folder: Path) -> list[Path]:
+def files_of(folder: Path) -> list[Path]:
     """Return the files of a backup that is kept; what could not be dumped, as roles of others, may lack."""
     return [path for name in FILES if (path := folder / Path(name).name).exists()]

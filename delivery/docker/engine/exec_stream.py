@@ -56,6 +56,8 @@ def run_in(
         connection.sendall(b"\n")
         for stream, content in frames(connection.recv):
             said[stream] += content
+    except TimeoutError as error:
+        raise TimeoutError(f"{argv[0]} said nothing for {seconds:g} s in {container.name}") from error
     finally:
         wrapper.close()
         connection.close()

@@ -36,14 +36,22 @@ class Line(NamedTuple):
 
 
 def frames(
-    container: Container, *, follow: bool, tail: int | Literal["all"] = "all", since: int | None = None
+    container: Container,
+    *,
+    follow: bool,
+    tail: int | Literal["all"] = "all",
+    since: int | None = None,
+    timestamps: bool = True,
 ) -> Frames:
     """Return what the container printed, each frame with the engine's time in front of it; the caller ends it.
 
+    The SDK's own `logs` asks for the container once more after it has opened the stream, and leaves that open when the
+    container was removed in between.
     https://docs.docker.com/reference/api/engine/version/v1.41/#tag/Container/operation/ContainerAttach
     """
     client = container.client.api  # type: ignore[union-attr]  # who has a container has its client
-    wanted = {"stdout": 1, "stderr": 1, "timestamps": 1, "follow": int(follow), "tail": tail, "since": since or 0}
+    wanted = {"stdout": 1, "stderr": 1, "follow": int(follow), "tail": tail, "since": since or 0}
+    wanted["timestamps"] = int(timestamps)
     url = f"{client.base_url}/v{client.api_version}/containers/{container.id}/logs"
     # Without a time limit: a container may be silent for as long as it likes.
     response = client.get(url, params=wanted, stream=True, timeout=None)

@@ -1,5 +1,6 @@
 """How much of its machine a part may use, in the engine's words, and how it is told that it was not enough."""
 
+import math
 from typing import Any
 
 import requests
@@ -12,6 +13,8 @@ from delivery.spec.parts import memory_bytes
 from delivery.spec.services import Part
 
 KILLED = 137  # 128 and the number of SIGKILL
+# Under load the engine has told 0.2 s after the end of a container that its memory was why; its state then never says.
+TOLD_WITHIN_SECONDS = 1
 
 
 def limits_of(part: Part) -> dict[str, Any]:
@@ -31,18 +34,24 @@ def out_of_memory(container: Container, where: str, part: Part) -> str:
 
     An instance that is started again has lost this from its state: the engine's events still tell.
     """
-    if not (container.attrs["State"].get("OOMKilled") or _told(container)):
+    if not ran_out_of_memory(container):
         return ""
     limit = f"{where}.memory: {part.memory}" if part.memory else f"of the machine; {where}.memory sets a limit"
     return f", out of memory ({limit})"
+
+
+def ran_out_of_memory(container: Container) -> bool:
+    """Whether the engine killed something in the container for its memory; waits until it would have told of it."""
+    return bool(container.attrs["State"].get("OOMKilled")) or _told(container)
 
 
 def _told(container: Container) -> bool:
     client = container.client
     assert client is not None
     try:
-        # By the engine's own clock: its events of the past end there.
-        now = int(moment_seconds(client.info()["SystemTime"])) + 1
+        # By the engine's own clock: its events of the past end there, and those that are to come are listened for.
+        ended = math.ceil(moment_seconds(container.attrs["State"]["FinishedAt"])) + TOLD_WITHIN_SECONDS
+        now = max(int(moment_seconds(client.info()["SystemTime"])) + 1, ended)
         created = int(moment_seconds(container.attrs["Created"]))
         filters = {"container": container.id, "event": "oom"}
         with given_back(client.events(since=created, until=now, filters=filters, decode=True)) as events:

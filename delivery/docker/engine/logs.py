@@ -7,6 +7,7 @@ from pathlib import Path
 from docker.models.containers import Container
 from docker.types import LogConfig
 
+from delivery.docker.engine.frames import frames
 from delivery.docker.engine.streams import given_back
 from delivery.redaction import Redaction
 
@@ -33,8 +34,8 @@ def save_log(container: Container, path: Path, hide: Redaction | None = None) ->
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     size = _Size()
-    with given_back(container.logs(stream=True, follow=False)) as stream:
-        left_out = _write(path, (hide or Redaction()).stream(size.of(stream)))
+    with given_back(frames(container, follow=False, timestamps=False)) as stream:
+        left_out = _write(path, (hide or Redaction()).stream(size.of(frame.data for frame in stream)))
     lost = [f"{left_out / 1e6:.1f} MB in the middle of the log are left out: above {LOG_BYTES / 1e6:.0f} MB"] * (
         left_out > 0
     )

@@ -33,6 +33,11 @@ class EnvironmentNames:
         """The database's container and its volume."""
         return f"{self.backbone}-database"
 
+    @property
+    def archive(self) -> str:
+        """What archives the database's changes, and the volume it does so into; no backing service is called so."""
+        return f"{self.database}.archive"
+
     def backing(self, name: str) -> str:
         """A backing service's container and its volume."""
         return f"{self.backbone}-{name}"

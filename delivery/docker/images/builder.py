@@ -20,6 +20,7 @@ from delivery.docker.images.build_client import find_builder
 from delivery.docker.images.build_failures import build_failed, engine_died
 from delivery.docker.images.build_secrets import write_secrets
 from delivery.docker.images.client_config import client_folder
+from delivery.docker.images.holding import hold
 from delivery.docker.images.preparation import (
     Engine,
     Prepared,
@@ -58,13 +59,14 @@ def build_image(
     builder: Builder | None = None,
     tell: Tell = lambda _: None,
     keeps_tags: bool = False,
+    pushes: bool = True,
 ) -> BuiltImage:
     """Build what is asked for, push it to `repository`, `host:port/app/name`, and return it by digest.
 
     `tell` is called with what a long build does. In a registry that `keeps_tags` each image has a tag of its own, and
-    no cache is kept, which would be one tag that moves. Raises Misconfigured for what is not there and for secrets
-    without BuildKit, Rejected when the Dockerfile does not build, the disk is full or the engine ends meanwhile,
-    Transient when engine or registry do not answer.
+    no cache is kept, which would be one tag that moves. Unless it `pushes`, the image stays on the engine. Raises
+    Misconfigured for what is not there and for secrets without BuildKit, Rejected when the Dockerfile does not build,
+    the disk is full or the engine ends meanwhile, Transient when engine or registry do not answer.
     """
     started, key, image, revision = time.monotonic(), request.key, request.image, request.revision
     context, dockerfile = _find_files(request.source, image, key)
@@ -80,12 +82,15 @@ def build_image(
         secrets = {**prepared.secrets, **write_secrets(request.secrets, folder, builder, key)}
         labels = _labels(repository, revision, request.origin)
         order = _order(image, prepared, context, file, tag=tag, labels=labels, secrets=secrets)
-        order = order if keeps_tags else _with_cache(order, builder, repository, folder, home)
+        order = order if keeps_tags or not pushes else _with_cache(order, builder, repository, folder, home)
         built = _build(builder, order, folder, log, key, tell, Redaction(request.secrets.values()))
-        pushed = push_once(built, repository, home) if keeps_tags else push(built, repository, revision.sha[:12], home)
+        if not pushes:
+            ref = hold(built, repository, request.name, request.run, home)
+        else:
+            ref = push_once(built, repository, home) if keeps_tags else push(built, repository, revision.sha[:12], home)
     return BuiltImage(
         name=request.name,
-        ref=pushed,
+        ref=ref,
         builder=str(builder),
         bases=prepared.bases,
         seconds=round(time.monotonic() - started, 2),

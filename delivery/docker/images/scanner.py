@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import NamedTuple
 from uuid import uuid4
 
@@ -25,6 +26,7 @@ from delivery.docker.engine.packing import packed
 from delivery.docker.images.bases import resolve_base
 from delivery.docker.images.certificates import own_bundle
 from delivery.docker.images.client_config import login_file
+from delivery.docker.images.holding import packed_file, save
 from delivery.docker.images.registry import ensure_registry
 from delivery.docker.images.registry_state import login_of, own_registry, registry_error
 from delivery.docker.images.scanned_layers import ScannedLayers
@@ -85,11 +87,15 @@ def scan(
     Raises Transient when the scanner could not look, Rejected when its report cannot be used.
     """
     database = prepare(policy, home, run_id=run_id)
-    reference = (registry or own_registry(home)).reference(ref)
+    registry = registry or own_registry(home)
+    reference, config = registry.reference(ref), ""
     argv = trivy.scan_argv(reference, vulnerabilities=bool(database.volume), licences=bool(policy.forbidden_licences))
     with reported(f"scanning {name}"):
-        ended = _look(argv, reference, home, run_id, database.volume)
-    parsed = trivy.parse_report(ended.output, ref)
+        if registry.pushes:
+            ended = _look(argv, reference, home, run_id, database.volume)
+        else:
+            ended, config = _look_into_held(argv, ref, home, run_id, database.volume)
+    parsed = trivy.parse_report(ended.output, ref, config)
     now = datetime.now(UTC)
     return ScanReport(
         image=name,
@@ -107,9 +113,13 @@ def scan(
 
 def sbom(ref: ImageRef, home: Home, *, run_id: str, registry: Registry | None = None) -> bytes:
     """Return what the image consists of as CycloneDX JSON; Transient when the scanner could not look."""
-    reference = (registry or own_registry(home)).reference(ref)
+    registry = registry or own_registry(home)
+    reference = registry.reference(ref)
     with reported(f"listing what is in {ref}"):
-        content = _look(trivy.sbom_argv(reference), reference, home, run_id, None).output
+        if registry.pushes:
+            content = _look(trivy.sbom_argv(reference), reference, home, run_id, None).output
+        else:
+            content = _look_into_held(trivy.sbom_argv(reference), ref, home, run_id, None)[0].output
     if json.loads(content).get("bomFormat") != "CycloneDX":
         raise Transient(f"{ref}: the scanner wrote no CycloneDX document")
     return content
@@ -129,6 +139,23 @@ def _look(argv: Sequence[str], reference: str, home: Home, run_id: str, volume: 
             raise registry_error(reference, ended.log, home) or Transient(said)
         layers.keep(_read(container, trivy.LAYERS))
     return ended
+
+
+def _look_into_held(
+    argv: Sequence[str], ref: ImageRef, home: Home, run_id: str, volume: str | None
+) -> tuple[_Ended, str]:
+    """Look into an image that is in no registry, and return the hash of its configuration as well.
+
+    Nothing is remembered of its layers: it may be anybody's.
+    """
+    with TemporaryDirectory(prefix="headway-scan-") as temporary:
+        image, config = save(ref, Path(temporary))
+        with _trivy(trivy.of_archive(list(argv), f"/{image.name}"), "", home, run_id, volume) as container:
+            container.put_archive("/", packed_file(image))
+            ended = _finish(container, trivy.OUTPUT, SCAN_SECONDS)
+    if ended.code != 0 or not ended.output:
+        raise Transient(f"{ref}: the scanner ended with exit code {ended.code}: {ended.log[-600:]}")
+    return ended, config
 
 
 def _kept(home: Home, what: str) -> Path:

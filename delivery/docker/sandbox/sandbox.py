@@ -20,7 +20,7 @@ from delivery.docker.engine.logs import log_config
 from delivery.docker.engine.reaper import guarded
 from delivery.docker.engine.sweep import remove_labelled
 from delivery.docker.images.bases import resolve_base
-from delivery.errors import Interrupted, Transient
+from delivery.errors import Interrupted, Rejected, Transient
 from delivery.home import Home
 from delivery.ports.jobs import ImageDefaults
 from delivery.releases.release import BaseImage
@@ -162,3 +162,5 @@ def engine_errors() -> Iterator[None]:
         raise refused("the Docker engine refused", reason) from error
     except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
         raise engine_gone(error) from error
+    except TimeoutError as error:  # a program in a container, which says which one
+        raise Rejected(str(error)) from error

@@ -21,8 +21,9 @@ from delivery.docker.sandbox.sandbox import engine_errors
 from delivery.home import Home
 from delivery.model import Model
 
-# What the others need first; the router last, so that it finds what it routes to.
-START_ORDER = ("database", "backing", "instance", "router")
+# What the others need first (an archive shares the network of its database); the router last, so that it finds what it
+# routes to.
+START_ORDER = ("database", "archive", "backing", "instance", "router")
 STOP_SECONDS = 20
 COUNTED_FILES = 20_000
 NOT_STARTED = "cannot be started"

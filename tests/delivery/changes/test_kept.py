@@ -103,6 +103,14 @@ def test_too_many_and_too_old_ones_go_each_reason_for_itself():
     assert names(expired(kept, BackupPolicy(keep=10, keep_days=60), NOON)) == []
 
 
+def test_what_is_the_places_own_is_neither_counted_nor_removed():
+    theirs = backup("theirs", 0).model_copy(update={"of_the_place": True})
+    kept = [theirs, *(backup(days=days) for days in (1, 2, 3))]
+
+    assert names(expired(kept, BackupPolicy(keep=2), NOON)) == ["b3"]
+    assert names(expired([theirs], BackupPolicy(keep=1, keep_days=1), NOON + timedelta(days=99))) == []
+
+
 def test_the_newest_and_the_newest_proven_one_stay_however_old():
     kept = [backup(days=100), backup(days=200, proof=PROOF), backup(days=300, proof=PROOF)]
 

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from delivery.ports.backups import BackupProof, TableState, compare, differs_in_definitions, prove
+from delivery.ports.backups import BackupProof, compare, differs_in_definitions, prove
+from delivery.ports.table_states import TableState
 
 TASKS = TableState(kind="table", name="public.tasks", rows=3, checksum="a")
 NUMBERS = TableState(kind="sequence", name="public.tasks_id_seq", rows=3, checksum="true")

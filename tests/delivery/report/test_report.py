@@ -12,8 +12,9 @@ from delivery.ports.observation import EndedConnections
 from delivery.releases.change import Commit, compare
 from delivery.report.html import report_html
 from delivery.report.markdown import change_markdown, report_markdown
-from delivery.report.record import DeliveryRecord, ReleaseFigures
+from delivery.report.record import DeliveryRecord, ReleaseFigures, RestoreFigures
 from delivery.spec.matrix import Cell
+from tests.delivery.changes.test_restores import record
 from tests.delivery.report.records import make_figures, make_record
 from tests.delivery.values import NOON, make_release, make_revision
 
@@ -249,10 +250,40 @@ def test_volumes_are_named_that_no_proof_of_a_backup_is_about() -> None:
     record = make_record().model_copy(
         update={"unproven": ("uploads", "cache"), "losses": ("production: services.web",)}
     )
-    said = "not in the proof, which is of the database alone, are the volumes uploads, cache"
+    said = "not in the proof, which is of the database alone: uploads, cache"
     assert said in report_markdown(record)
     assert said in report_html(record).lower()
     assert "Lost with each release: production: services.web" in report_html(record)
+
+
+RESTORES = RestoreFigures(
+    environment="production",
+    restores=(
+        record(hours=72, kind="drill", outcome="unknown", rto_seconds=2, unchecked=("pages: | not in the image",)),
+        record(hours=48, outcome="fail", rpo_seconds=1, rto_seconds=950, problems=("RTO 950 s, at most 900 s",)),
+        record(hours=24, kind="drill", outcome="fail", problems=("the restore hung",)),
+        record(rpo_seconds=1, rto_seconds=700),
+    ),
+    rto_limit=900,
+)
+
+
+def test_restores_are_shown_over_time_with_their_limits_and_outcomes_in_colours() -> None:
+    page = report_html(make_record(steps=(), releases=(), restores=(RESTORES,)))
+    assert page.count("<svg") == 1
+    for said in ("RPO, s", "RTO, s", "at most 900 s", "pass", "fail or broken", "unknown"):
+        assert f">{said}</text>" in page
+    [picture] = re.findall("<svg.*?</svg>", page, flags=re.DOTALL)
+    for colour in ("#228833", "#cc3311", "#888888"):
+        assert colour in picture
+
+
+def test_the_last_proof_and_drill_are_told_and_unknown_is_not_green() -> None:
+    page = report_html(make_record(restores=(RESTORES,)))
+    drill = "drill 2026-03-07 12:00 UTC: unknown, RTO 2 s: pages: "
+    assert f'<span class="open">{drill}| not in the image</span>' in page
+    assert '<span class="bad">proof 2026-03-06 12:00 UTC: fail, RPO 1 s, RTO 950 s' in page
+    assert f"* production: last {drill}\\| not in the image" in report_markdown(make_record(restores=(RESTORES,)))
 
 
 def test_a_release_that_cut_connections_is_not_said_to_have_failed_none():

@@ -52,6 +52,10 @@ def test_a_file_that_fits_together_has_no_problem() -> None:
             "backing.router: the name is that of the environment's router; call it otherwise",
         ),
         (
+            {"github": {"repository": "acme/shop", "token": "github-token"}, "environments": {"tests": {}}},
+            "environments.tests: the name is that of a phase in GitHub's statuses; call it otherwise",
+        ),
+        (
             {"backing": {"database": {"image": "postgres"}}, "database": {}},
             "backing.database: the name is that of the application's `database`; call it otherwise",
         ),
@@ -77,6 +81,10 @@ def test_a_file_that_fits_together_has_no_problem() -> None:
                 "environments": {"live": {"acceptance": ["all"]}},
             },
             "environments.live.acceptance: all brings an environment of its own (compose)",
+        ),
+        (
+            {"environments": {"live": {"backups": {"drill": {"suites": ["smoke"]}}}}},
+            "environments.live.backups.drill.suites: no such name (found smoke); allowed: none",
         ),
         (
             {

@@ -13,9 +13,12 @@ from pydantic import SecretStr
 
 from delivery.errors import Misconfigured
 from delivery.model import Model
-from delivery.ports.backups import SENTINEL, BackupProof, KeptBackup, Reason, Restored, TableState, prove
+from delivery.ports.backups import BackupProof, KeptBackup, Masked, Reason, Restored, no_moments, prove
 from delivery.ports.database import DatabaseAccess, Ended
+from delivery.ports.drills import LiveCode, Reach
+from delivery.ports.table_states import SENTINEL, TableState
 from delivery.spec.app import App
+from delivery.spec.masking import Masking
 from tests.places.folder_place.files import Data, Files, Table, write
 
 M = TypeVar("M", bound=Model)
@@ -61,6 +64,10 @@ class FolderDatabase:
         others = {other: tables for other, tables in data.beside.items() if other != name}
         write(self.files.database, data.model_copy(update={"beside": others}))
 
+    def drop_unfinished(self) -> tuple[str, ...]:
+        """Return that there is nothing: a file has no indexes."""
+        return ()
+
     def end_migration(self, run: str) -> Ended:
         try:
             os.kill(int(self.files.process(run).read_text() or 0), signal.SIGKILL)
@@ -81,6 +88,12 @@ class FolderBackups:
 
     def __init__(self, app: App, files: Files, environment: str) -> None:
         self.app, self.files, self.environment = app, files, environment
+
+    def reach(self) -> Reach | None:
+        return None
+
+    def drill(self, run: str, *, deadline_seconds: float, live: LiveCode | None = None) -> None:
+        return None
 
     def take(self, run: str, reason: Reason) -> KeptBackup | None:
         if not self.files.database.exists():
@@ -132,6 +145,18 @@ class FolderBackups:
         write(self.files.database, data.model_copy(update={"beside": {**data.beside, into: tables}}))
         kept = backup.kept
         return Restored(backup=kept.name, database=into, tables=kept.tables, rows=kept.rows, seconds=0.001)
+
+    def sweep(self) -> tuple[str, ...]:
+        return ()
+
+    def restore_at(self, at: datetime, into: str, run: str) -> Restored:
+        raise no_moments(self.environment)
+
+    def restore_masked(self, source: str, name: str, into: str, masking: Masking, run: str) -> Masked:
+        if source != self.environment:
+            raise Misconfigured(f"backups of {source}", "are in a folder of their own", self.environment)
+        restored = self.restore(name, into, run)
+        return Masked(**restored.model_dump(), columns=0, emptied=0)
 
     def forget(self, name: str) -> None:
         (self.files.backups / name).unlink(missing_ok=True)

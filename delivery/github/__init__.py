@@ -1,0 +1,1 @@
+"""GitHub: what is told there of a delivery."""

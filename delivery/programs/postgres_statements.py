@@ -1,0 +1,174 @@
+"""What a PostgreSQL server did for a migration: each statement with its seconds and the locks that it held.
+
+The server writes statements and their durations into its log (`log_min_duration_statement`); event triggers write the
+locks beside them: https://www.postgresql.org/docs/current/event-trigger-definition.html.
+"""
+
+import csv
+import io
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from delivery.programs.postgres_change import in_database
+from delivery.releases.rehearsal import LOCKS, Statement
+
+FOLDER = "/tmp/headway-statements"  # noqa: S108  # in the server's own container
+FILE = f"{FOLDER}/log.csv"
+SETTINGS = {
+    "logging_collector": "on",
+    "log_destination": "csvlog",
+    "log_directory": FOLDER,
+    "log_filename": "log",
+    "log_rotation_age": "0",
+    "log_rotation_size": "0",
+    "log_min_duration_statement": "0",
+    "log_timezone": "UTC",
+}
+SCHEMA = "headway_rehearsal"
+# Columns of the log: https://www.postgresql.org/docs/current/runtime-config-logging.html#RUNTIME-CONFIG-LOGGING-CSVLOG
+_AT, _USER, _DATABASE, _SESSION, _TAG, _MESSAGE = 0, 1, 2, 5, 7, 13
+_LOCKS, _REWRITE = "headway-locks ", "headway-rewrite "
+_DURATION = re.compile(r"duration: ([0-9.]+) ms  (?:statement|execute [^:]*): (.*)", re.DOTALL)
+_BEGIN, _END = ("BEGIN", "START TRANSACTION"), ("COMMIT", "ROLLBACK", "PREPARE TRANSACTION")
+_SILENT = {*_BEGIN, *_END, "SELECT", "SHOW", "SET", "RESET", "DISCARD ALL", "SAVEPOINT", "RELEASE", "FETCH", ""}
+# What tools keep their own books in; and what a driver asks by itself.
+_BOOKS = re.compile(r"\b(alembic_version|flyway_schema_history|databasechangelog(lock)?)\b", re.IGNORECASE)
+# Statements that no event trigger sees, by what the server calls them.
+_OF_TAG = {"UPDATE": "ROW EXCLUSIVE", "INSERT": "ROW EXCLUSIVE", "DELETE": "ROW EXCLUSIVE", "MERGE": "ROW EXCLUSIVE"}
+_TRUNCATE = re.compile(r"truncate\s+(?:table\s+)?(?:only\s+)?([\w.\"]+)", re.IGNORECASE)
+
+
+def watch_script(database: str) -> str:
+    """Return a script that has the server write down, from now on, which locks each change of the schema holds."""
+    return f"""{in_database(database)}set client_min_messages = error;
+create schema {SCHEMA};
+create function {SCHEMA}.locks() returns event_trigger language plpgsql security definer set search_path = pg_catalog
+as $$ begin raise log '{_LOCKS}%', (
+  select coalesce(json_agg(json_build_array(relation, mode)), '[]') from pg_locks
+  where pid = pg_backend_pid() and locktype = 'relation' and granted); end $$;
+create function {SCHEMA}.rewrites() returns event_trigger language plpgsql security definer
+set search_path = pg_catalog as $$ begin
+  raise log '{_REWRITE}%', pg_event_trigger_table_rewrite_oid()::regclass; end $$;
+create event trigger {SCHEMA}_locks on ddl_command_end execute function {SCHEMA}.locks();
+create event trigger {SCHEMA}_rewrites on table_rewrite execute function {SCHEMA}.rewrites();
+"""  # noqa: S608  # names of our own
+
+
+def unwatch_script(database: str) -> str:
+    """Return a script that takes away what `watch_script` made."""
+    return (
+        f"{in_database(database)}set client_min_messages = error;\n"
+        f"drop event trigger if exists {SCHEMA}_locks;\ndrop event trigger if exists {SCHEMA}_rewrites;\n"
+        f"drop schema if exists {SCHEMA} cascade;\n"
+    )
+
+
+def tables_script(database: str) -> str:
+    """Return a script that prints number and name of each table that is there, as JSON."""
+    return (
+        f"{in_database(database)}select coalesce(json_object_agg(c.oid, c.oid::regclass), '{{}}') "  # noqa: S608
+        "from pg_class c "
+        "join pg_namespace n on n.oid = c.relnamespace where c.relkind in ('r', 'p', 'm') "
+        f"and n.nspname not in ('pg_catalog', 'information_schema', 'pg_toast', '{SCHEMA}');\n"
+    )
+
+
+def mark_script(word: str) -> str:
+    """Return SQL that leaves a word in the log, between what was before it and what comes after."""
+    return f"select '{word}';\n"
+
+
+@dataclass
+class _Session:
+    """What is known of a session while its lines are read."""
+
+    tables: Mapping[str, str]
+    found: list[Statement]
+    open: bool = False
+    locks: list[list[object]] = field(default_factory=list)
+    rewrites: list[str] = field(default_factory=list)
+    seen: set[tuple[str, str]] = field(default_factory=set)
+    running: list[tuple[int, datetime]] = field(default_factory=list)  # number of a statement, and when it began
+
+    def read(self, moment: datetime, tag: str, message: str) -> None:
+        """Take what the server wrote down: locks and rewrites come before the statement that they are of."""
+        if message.startswith(_LOCKS):
+            self.locks = json.loads(message[len(_LOCKS) :])
+        elif message.startswith(_REWRITE):
+            self.rewrites.append(message[len(_REWRITE) :])
+        elif told := _DURATION.match(message):
+            self._transaction(tag, moment)
+            if tag not in _SILENT and not _BOOKS.search(told[2]):
+                self._add(tag, told[2].strip(), float(told[1]) / 1000, moment)
+            self.locks, self.rewrites = [], []
+
+    def _transaction(self, tag: str, moment: datetime) -> None:
+        """Begin one, or end it, and with it what its statements held."""
+        if tag in _BEGIN:
+            self.open = True
+        elif tag in _END:
+            for number, began in self.running:
+                held = round((moment - began).total_seconds(), 3)
+                self.found[number] = self.found[number].model_copy(update={"locked_seconds": held})
+            self.open, self.running, self.seen = False, [], set()
+
+    def _add(self, tag: str, sql: str, seconds: float, moment: datetime) -> None:
+        lock, tables = self._strongest(tag, sql)
+        rewrites, spent = tuple(dict.fromkeys(self.rewrites)), round(seconds, 6)
+        self.found.append(
+            Statement(sql=sql, seconds=spent, lock=lock, tables=tables, rewrites=rewrites, locked_seconds=spent)
+        )
+        if self.open:
+            self.running.append((len(self.found) - 1, moment - timedelta(seconds=seconds)))
+
+    def _strongest(self, tag: str, sql: str) -> tuple[str, tuple[str, ...]]:
+        """Return the strongest lock that came with a statement, and the tables it is on."""
+        if tag in _OF_TAG:
+            return _OF_TAG[tag], ()
+        if tag == "TRUNCATE TABLE":
+            return LOCKS[-1], tuple(_TRUNCATE.findall(sql))
+        numbers = [(_words(str(mode)), str(number)) for number, mode in self.locks]
+        held = {(mode, self.tables[number]) for mode, number in numbers if number in self.tables}
+        new, self.seen = held - self.seen, self.seen | (held if self.open else set())
+        lock = max((mode for mode, _ in new), key=LOCKS.index, default="")
+        return lock, tuple(sorted(table for mode, table in new if mode == lock))
+
+
+def parse_statements(
+    log: str, tables: Mapping[str, str], database: str, *, between: tuple[str, str], but: str
+) -> tuple[Statement, ...]:
+    """Return the statements that ran in `database` between two marks; those of the role `but` are not among them.
+
+    `tables` are names by number of what was there before: what a migration itself made is locked to nobody's harm.
+    """
+    sessions: dict[str, _Session] = {}
+    found: list[Statement] = []
+    for row in _between(csv.reader(io.StringIO(log, newline="")), between):
+        if row[_DATABASE] == database and row[_USER] != but:
+            session = sessions.setdefault(row[_SESSION], _Session(tables, found))
+            session.read(_moment(row[_AT]), row[_TAG], row[_MESSAGE])
+    return tuple(found)
+
+
+def _words(mode: str) -> str:
+    """Return `ACCESS EXCLUSIVE` of `AccessExclusiveLock`."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", mode.removesuffix("Lock")).upper()
+
+
+def _between(rows: Iterable[list[str]], marks: tuple[str, str]) -> Iterator[list[str]]:
+    inside = False
+    for row in rows:
+        if len(row) <= _MESSAGE:  # the last one, of which a part was written
+            continue
+        if marks[1] in row[_MESSAGE]:
+            return
+        if inside:
+            yield row
+        inside = inside or marks[0] in row[_MESSAGE]
+
+
+def _moment(text: str) -> datetime:
+    return datetime.strptime(text, "%Y-%m-%d %H:%M:%S.%f UTC")  # only differences count

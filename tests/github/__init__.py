@@ -1,0 +1,1 @@
+"""GitHub, as the one that tests/support/github.py is."""
