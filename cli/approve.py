@@ -1,22 +1,20 @@
 """`headway approve` and `headway reject`: answer a run that waits."""
 
-import getpass
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
-from cli.output import print_json, say
+from cli.asking import By, name_of
+from cli.output import AsJson, print_model, say
 from cli.project import AppName, ProjectFolder, app_here
 from cli.session import running
-from delivery.errors import Misconfigured
+from cli.shown import Answered
 
 Run = Annotated[
     str | None, typer.Argument(help="Run id or its beginning; none: the one of this application that waits.")
 ]
-By = Annotated[str | None, typer.Option(help="Who decides; none: your login name.")]
 Comment = Annotated[str, typer.Option(help="Kept with the decision.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print data.")]
 
 
 def approve(
@@ -60,12 +58,10 @@ def _answer(
     running()
     from flows.runs import answer, find
 
-    approver = by or getpass.getuser()
-    if len(approver.strip()) < 2:
-        raise Misconfigured("--by", repr(approver), "a name or e-mail of at least 2 characters")
+    approver = name_of(by)
     run = find(text, app or (None if text else app_here(project)))
     answer(run, decision, approver, comment, destroy)
     if as_json:
-        print_json({"run": run.id, "decision": decision, "approver": approver, "comment": comment})
+        print_model(Answered(run=run.id, decision=decision, approver=approver, comment=comment))
     else:
         say(f"{decision}: {run.name}, run {run.id[:8]}, as {approver}")

@@ -1,105 +1,96 @@
-"""`headway backup`, `headway backups`, `headway restore`: what is kept of a database, and how it comes back."""
+"""`headway backup`, `headway backups`: what is kept of a database, how old it is, and what restores of it showed."""
 
 import asyncio
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.asking import ask_for
-from cli.output import print_json, print_table, say, warn
-from cli.project import AppName, ProjectFolder, app_here, choose_app
+from cli.output import AsJson, print_model, print_table, say, warn
+from cli.project import AppName, Everything, ProjectFolder, Where, app_here, choose_app
 from cli.session import running
-from cli.steal import Steal, Yes, choose_holder
+from cli.shown import BackupsKept, BackupTaken
 from delivery.counting import counted
-from delivery.errors import Misconfigured
 
 if TYPE_CHECKING:
+    from delivery.changes.backup_policy import BackupAges
+    from delivery.changes.restores import RestoreRecord
     from delivery.ports.backups import KeptBackup
 
-Where = Annotated[str, typer.Option("--environment", help="Where.")]
+COLOURS = {"pass": "green", "unknown": "yellow", "fail": "red", "broken": "red"}  # unknown is no pass
 
 
 def backup(
     app: AppName = None,
     project: ProjectFolder = None,
     environment: Where = "production",
-    as_json: Annotated[bool, typer.Option("--json", help="Print the backup as data.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Keep a backup of an environment's database, restored elsewhere and compared."""
     running()
     from flows.backup import backup as flow
+    from flows.backup import left_behind_by
 
-    kept, proof = asyncio.run(flow(choose_app(app, project), environment))
+    name = choose_app(app, project)
+    kept, proof = asyncio.run(flow(name, environment))
+    left = left_behind_by(name, environment)
     if as_json:
-        print_json(kept.model_dump(mode="json") | {"proof": proof.model_dump(mode="json")})
+        print_model(BackupTaken.model_validate(dict(kept) | {"proof": proof, "left_behind": left}))
         return
     rows = f"{counted(kept.tables, 'table')}, {counted(kept.rows, 'row')}"
     say(f"backup {kept.name} of {environment}: {rows}, {_size(kept.size_bytes)}", "green")
     say(f"restored and compared: RPO {proof.rpo_seconds:.2f} s, RTO {proof.rto_seconds:.2f} s")
+    if proof.moved:
+        warn(f"{counted(proof.moved, 'thing')} changed while it was taken, and were not compared")
     say(f"kept in {kept.where}")
+    if left:
+        warn(left)
 
 
 def backups(
     app: AppName = None,
     project: ProjectFolder = None,
     environment: Annotated[str | None, typer.Option(help="Only this one.")] = None,
-    everything: Annotated[bool, typer.Option("--all", help="Every application, wherever one stands.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print data.")] = False,
+    everything: Everything = False,
+    as_json: AsJson = False,
 ) -> None:
-    """Show the backups that are kept: when and why each was taken, what is in it, whether it is proven, and where."""
+    """Show the backups that are kept, whether they are proven and young enough, and what the last restores showed."""
     running()
-    from flows.backup import kept_backups
+    from flows.backup import backup_ages, histories, kept_backups, reaches
 
-    found = kept_backups(None if everything else app or app_here(project), environment)
+    name = None if everything else app or app_here(project)
+    found, restores = kept_backups(name, environment), histories(name, environment)
+    ages = backup_ages(name, environment)
     if as_json:
-        print_json([one.model_dump(mode="json") for one in found])
-    elif found:
+        print_model(BackupsKept(backups=tuple(found), history=tuple(restores), ages=tuple(ages)))
+        return
+    if found:
         columns = ["backup", "of", "taken (UTC)", "why", "size", "rows", "proof", "where"]
         print_table(columns, [_row(one) for one in found])
     else:
         say("no backup is kept: headway backup takes one")
+    for where, reach in reaches(name, environment):
+        say(f"any second of {where}: {reach}")
+    for record in _last_of_each(restores):
+        say(f"{record.app} {record.environment}: last {record.describe()}", COLOURS[record.outcome])
+    for one in ages:
+        tell_age(one)
 
 
-def restore(
-    backup: Annotated[str, typer.Argument(help="Name of a backup, or its beginning, or `latest`.")],
-    app: AppName = None,
-    project: ProjectFolder = None,
-    environment: Where = "production",
-    into: Annotated[str | None, typer.Option(help="A new database beside the one in use.")] = None,
-    over_live: Annotated[
-        bool, typer.Option("--over-live", help="Put it behind the application, in place of the database in use.")
-    ] = False,
-    steal: Steal = False,
-    yes: Yes = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print data.")] = False,
-) -> None:
-    """Restore a backup into a new database; with --over-live the application uses it from then on."""
-    if (into is None) != over_live:
-        raise Misconfigured(
-            "headway restore",
-            "it must be said where to" if into is None else "--into and --over-live are two ways",
-            "--into NAME, a new database beside the one in use; or --over-live, in its place",
-        )
-    running()
-    from flows.restore import restore as flow
+def tell_age(ages: "BackupAges") -> None:
+    """Say how old the newest copy in a second place is, and what is too old or wrong."""
+    of = f"{ages.app} {ages.environment}"
+    if ages.copies and ages.copies.newest:
+        copies = counted(ages.copies.count, "copy", "copies")
+        say(f"{of}: {copies} in {ages.copies.where}, the newest of {ages.copies.newest:%Y-%m-%d %H:%M:%S} UTC")
+    for line in ages.problems:
+        warn(f"{of}: {line}")
 
-    name = choose_app(app, project)
-    if over_live:
-        warn(f"{environment} of {name} uses what backup {backup} holds from then on; what came after it is not in it")
-        warn("the database in use now is kept beside it under another name; connections to it end")
-        ask_for(environment, what="the environment's name", where="headway restore --over-live", yes=yes)
-    holder = choose_holder(name, [environment], yes=yes) if steal else None
-    restored, replaced = asyncio.run(flow(name, environment, backup, into, holder))
-    if as_json:
-        print_json({"restored": restored.model_dump(), "replaced": replaced.model_dump() if replaced else None})
-        return
-    rows = f"{counted(restored.tables, 'table')}, {counted(restored.rows, 'row')}, as in the backup"
-    say(f"restored {restored.backup} into {restored.database} in {restored.seconds:.1f} s: {rows}", "green")
-    if replaced:
-        say(f"{environment} of {name} uses it; the database before is kept as {replaced.kept_as}")
-        say(f"remove that with: headway database drop {replaced.kept_as} --environment {environment}")
-    else:
-        say(f"put it behind the application with: headway database use {restored.database} --environment {environment}")
+
+def _last_of_each(restores: Sequence["RestoreRecord"]) -> list["RestoreRecord"]:
+    """Return the newest proof and the newest drills of each environment; what somebody restored is none of them."""
+    newest = {(one.app, one.environment, one.kind): one for one in reversed(restores) if one.kind != "restore"}
+    return [newest[key] for key in sorted(newest)]
 
 
 def _row(kept: "KeptBackup") -> tuple[str, ...]:
@@ -109,11 +100,13 @@ def _row(kept: "KeptBackup") -> tuple[str, ...]:
         f"{kept.at:%Y-%m-%d %H:%M:%S}",
         kept.reason,
         _size(kept.size_bytes),
-        f"{kept.rows} in {counted(kept.tables, 'table')}",
+        "not known" if kept.of_the_place else f"{kept.rows} in {counted(kept.tables, 'table')}",
         kept.proven,
         kept.where,
     )
 
 
 def _size(count: int) -> str:
+    if count == 0:
+        return "not told"
     return f"{count / 1e6:.1f} MB" if count >= 100_000 else f"{count / 1e3:.1f} kB"

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from cli.asking import ask
-from cli.output import print_json, say, warn
+from cli.asking import Yes, ask
+from cli.output import AsJson, print_json, say, warn
 from cli.project import ProjectFolder, find_folder
 from cli.session import orchestrator
 from delivery import opening
@@ -27,8 +27,8 @@ def bootstrap(
         bool, typer.Option("--force-destroy", help="Repositories may be destroyed with images in them.")
     ] = False,
     project: ProjectFolder = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print what was made as data.")] = False,
+    yes: Yes = False,
+    as_json: AsJson = False,
 ) -> None:
     """Make, on AWS, the bucket for Terraform's state, repositories for images and the bucket for evidence."""
     orchestrator()  # a local AWS that is up is meant

@@ -5,7 +5,7 @@ from typing import Annotated, NamedTuple
 
 import typer
 
-from cli.output import print_json, say, warn
+from cli.output import AsJson, print_model, say, warn
 from cli.project import find_folder
 from cli.scan_database import warning_of
 from cli.session import orchestrator, running
@@ -29,7 +29,7 @@ class Found(NamedTuple):
 def check(
     folder: Annotated[Path | None, typer.Argument(help="Folder with headway.yaml; none: this one.")] = None,
     environment: Annotated[str | None, typer.Option(help="Look at all that this environment needs as well.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print what was read as data.")] = False,
+    as_json: AsJson = False,
 ) -> int:
     """Read headway.yaml and look for every file, image and secret it names; builds nothing, ends 2 on a mistake."""
     folder = find_folder(folder)
@@ -46,7 +46,7 @@ def check(
     if environment:
         return _preflight(app, environment, as_json=as_json)
     if as_json:
-        print_json(app.model_dump(mode="json"))
+        print_model(app)
         return 0
     parts = [
         counted(len(app.images), "image"),
@@ -65,7 +65,7 @@ def _preflight(app: App, environment: str, *, as_json: bool) -> int:
 
     findings = preflight(app, environment)
     if as_json:
-        print_json([finding.model_dump() for finding in findings])
+        print_model(findings)
     for finding in () if as_json else findings:
         say(
             f"[{'ok' if finding.is_well else 'fail'}] {finding.what}: {finding.found}",

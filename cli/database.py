@@ -5,12 +5,12 @@ from typing import Annotated
 
 import typer
 
-from cli.asking import ask_for
-from cli.backup import Where
-from cli.output import print_json, say, warn
-from cli.project import AppName, ProjectFolder, choose_app
+from cli.asking import Yes, ask_for
+from cli.output import AsJson, print_model, say, warn
+from cli.project import AppName, ProjectFolder, Where, choose_app
 from cli.session import running
-from cli.steal import Steal, Yes, choose_holder
+from cli.shown import Databases
+from cli.steal import Steal, choose_holder
 
 database = typer.Typer(help="The databases beside each other in an environment.", no_args_is_help=True)
 DatabaseName = Annotated[str, typer.Argument(help="Name of a database, as `headway database list` shows it.")]
@@ -21,7 +21,7 @@ def list_databases(
     app: AppName = None,
     project: ProjectFolder = None,
     environment: Where = "production",
-    as_json: Annotated[bool, typer.Option("--json", help="Print data.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Show the database that the application uses, and those beside it."""
     running()
@@ -29,7 +29,7 @@ def list_databases(
 
     found = databases(choose_app(app, project), environment)
     if as_json:
-        print_json({"used": found[0] if found else None, "beside": list(found[1:])})
+        print_model(Databases(used=found[0] if found else None, beside=tuple(found[1:])))
         return
     for name in found:
         say(f"{name}{'  the application uses it' if name == found[0] else ''}")
@@ -75,3 +75,49 @@ def drop(
     ask_for(name, what="its name", where="headway database drop", yes=yes)
     asyncio.run(drop_database(owner, environment, name))
     say(f"removed {name}", "green")
+
+
+@database.command("migrations")
+def migrations(
+    app: AppName = None,
+    project: ProjectFolder = None,
+    environment: Where = "production",
+    as_json: AsJson = False,
+) -> None:
+    """Show what of the live release's migrations was applied, is pending, or waits; 1 when its tool finds a fault."""
+    running()
+    from flows.contract import migrations as flow
+
+    told = asyncio.run(flow(choose_app(app, project), environment))
+    if as_json:
+        print_model(told)
+    elif told.tool == "command":
+        say("a command migrates: what it has applied, it alone knows")
+    else:
+        for version in told.applied:
+            say(f"applied  {version}")
+        for version in told.pending:
+            say(f"{'waits   ' if version in told.waiting else 'pending '} {version}")
+        if told.due:
+            say(f"due now: {', '.join(told.due)}; headway database contract runs them")
+    if told.problem:
+        warn(told.problem)
+        raise typer.Exit(1)
+
+
+@database.command("contract")
+def contract(
+    app: AppName = None,
+    project: ProjectFolder = None,
+    environment: Where = "production",
+    steal: Steal = False,
+    yes: Yes = False,
+) -> None:
+    """Run the migrations that shrink the schema and whose time has come, after a backup."""
+    running()
+    from flows.contract import contract as flow
+
+    owner = choose_app(app, project)
+    holder = choose_holder(owner, [environment], yes=yes) if steal else None
+    ran = asyncio.run(flow(owner, environment, holder))
+    say(f"ran {', '.join(ran)}" if ran else f"nothing of {environment} is due: headway database migrations", "green")

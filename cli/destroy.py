@@ -7,10 +7,11 @@ from typing import Annotated
 
 import typer
 
-from cli.asking import ask_for
-from cli.output import print_json, say, warn
+from cli.asking import Yes, ask_for
+from cli.output import AsJson, print_model, say, warn
 from cli.project import ProjectFolder, find_folder
 from cli.session import running
+from cli.shown import Destroyed
 from delivery.counting import counted
 from delivery.errors import Misconfigured, Rejected
 from delivery.programs import git
@@ -26,11 +27,11 @@ def destroy(
     environment: Annotated[str, typer.Argument(help="The environment whose infrastructure goes.")],
     project: ProjectFolder = None,
     revision: Annotated[str, typer.Option(help="Commit, branch or tag with the stack's files.")] = "HEAD",
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    yes: Yes = False,
     yes_destroy_production: Annotated[
         bool, typer.Option("--yes-destroy-production", help="Without it production is refused.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print what was destroyed as data.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Destroy an environment's infrastructure by its stack of Terraform; what is lost is shown first."""
     running()
@@ -55,7 +56,7 @@ def destroy(
         ask_for(environment, what="the environment's name", where="headway destroy", yes=yes)
         stays = asyncio.run(flow(app, str(source), plan))
     if as_json:
-        print_json({**plan.model_dump(mode="json"), "stays": stays})
+        print_model(Destroyed.model_validate(dict(plan) | {"stays": stays}))
     else:
         say(f"destroyed {environment} of {app.app}: {counted(len(plan.changes), 'resource')}", "green")
         for line in stays:

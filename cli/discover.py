@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from cli.output import print_json, say
+from cli.output import AsJson, print_json, print_model, say
+from cli.shown import FirstFile
 from delivery.errors import Misconfigured
 from delivery.spec.configuration import FILE, check_files, load_app_text
 from delivery.spec.schema import app_schema
@@ -14,7 +15,7 @@ from delivery.spec.schema import app_schema
 
 def init(
     folder: Annotated[Path, typer.Argument(help="The application's folder.")] = Path(),
-    as_json: Annotated[bool, typer.Option("--json", help="Print the file and what is said of it as data.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Write a first headway.yaml from what lies in the folder; say what was guessed, left out and is yours to decide.
 
@@ -32,14 +33,14 @@ def init(
     with path.open("x") as file:
         file.write(draft.text)
     if as_json:
-        print_json(
-            {
-                "file": str(path),
-                "content": draft.content,
-                "guesses": draft.guesses,
-                "left_out": draft.left_out,
-                "decisions": draft.decisions,
-            }
+        print_model(
+            FirstFile(
+                file=str(path),
+                content=dict(draft.content),
+                guesses=tuple(draft.guesses),
+                left_out=tuple(draft.left_out),
+                decisions=tuple(draft.decisions),
+            )
         )
         return
     say(f"wrote {path}; guessed:")
@@ -61,6 +62,15 @@ def _say_each(notes: Sequence[str]) -> None:
             say(f"      {line}")
 
 
-def schema() -> None:
-    """Print the JSON Schema of headway.yaml, for editors."""
-    print_json(app_schema())
+def schema(
+    output: Annotated[
+        str | None, typer.Option(metavar="VERB", help="Of what this command prints with --json, as `status`.")
+    ] = None,
+) -> None:
+    """Print the JSON Schema of headway.yaml, for editors; or of what a command prints, for programs."""
+    if output is None:
+        print_json(app_schema())
+        return
+    from cli.outputs import output_schema
+
+    print_json(output_schema(output))

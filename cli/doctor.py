@@ -4,11 +4,9 @@ import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
-import typer
-
-from cli.output import print_json, print_table
+from cli.output import AsJson, print_model, print_table
 from cli.project import find_folder
 from cli.scan_database import describe, warning_of
 from cli.session import orchestrator
@@ -35,14 +33,15 @@ class Finding(Model):
     next_step: str = ""
 
 
-def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print data.")] = False) -> int:
+def doctor(as_json: AsJson = False) -> int:
     """Look at everything Headway needs and say what is missing; changes nothing, ends 2 when something is missing."""
     home = Home.current()
     findings = [_python(), _git(), *_told("Docker", lambda: _docker(home)), *_disks(home)]
     if not any(finding.what == HOME and finding.state == "missing" for finding in findings):
         findings += [_scanner(), *_told("platform", _platform)]  # it looks where it is kept
+        findings += _told("what listens", lambda: _listening(orchestrator()))
     if as_json:
-        print_json([finding.model_dump() for finding in findings])
+        print_model(findings)
     else:
         print_table(["", "state", "found", "next step"], [(f.what, f.state, f.found, f.next_step) for f in findings])
     return Misconfigured.exit_code if any(finding.state == "missing" for finding in findings) else 0
@@ -207,6 +206,28 @@ def _platform() -> list[Finding]:
 
     server = _elsewhere(prefect) or one("Prefect server", prefect.answers(), prefect.url)
     return [server, *(one(what, daemon.process() is not None, str(daemon.log)) for what, daemon in daemons)]
+
+
+def _listening(prefect: Orchestrator) -> list[Finding]:
+    """Say at which addresses the platform is answered, and warn of one that other machines reach unasked."""
+    from delivery.platform.engine import engine_version
+    from delivery.platform.listening import listeners
+
+    if not (prefect.home.root / "identity").exists() or engine_version() is None:
+        return []
+    found = listeners(prefect)
+    if not found:
+        return []
+    open_to_others = [one for one in found if not one.is_local and not one.as_asked]
+    step = "let nobody but this machine reach " + ", ".join(f"{one.what} ({one.where})" for one in open_to_others)
+    return [
+        Finding(
+            what="what listens",
+            state="warning" if open_to_others else "ok",
+            found=", ".join(f"{one.what} {one.where}" for one in found),
+            next_step=step if open_to_others else "",
+        )
+    ]
 
 
 def _elsewhere(prefect: Orchestrator) -> Finding | None:

@@ -1,8 +1,10 @@
 """Say how a run ended, and turn that into the exit code."""
 
-from cli.output import complain, print_json, print_table, say, seconds
+from contextlib import suppress
+
+from cli.output import complain, print_model, print_table, say, seconds
 from delivery.counting import counted
-from delivery.errors import Interrupted
+from delivery.errors import HeadwayError, Interrupted
 from delivery.home import Home
 from delivery.platform.orchestrator import Orchestrator
 from delivery.report.record import DeliveryRecord
@@ -13,13 +15,30 @@ from flows.runs import RunView
 SHOWN_STEPS = 8
 
 
+class RunEnded(DeliveryRecord):
+    """The record of a run that was waited for, with what the command ended with."""
+
+    exit_code: int
+    set_up_seconds: float
+
+
+class RunLost(RunView):
+    """A run that died before it could write its record, as the server knows it."""
+
+    exit_code: int
+    set_up_seconds: float
+
+
 def end(run: RunView, prefect: Orchestrator, *, as_json: bool, set_up_seconds: float, seconds_in_all: float) -> int:
     """Print what came out of the run, where everything is and what took how long; return the exit code."""
-    record = read_record(run.id)
+    record = None
+    with suppress(HeadwayError):  # who follows a run from another machine may not reach the store
+        record = read_record(run.id)
     code = EXIT_CODES.get(run.state, EXIT_CODES["Rejected"])
     if as_json:
-        data = record.model_dump(mode="json") if record else run.model_dump(mode="json")
-        print_json({**data, "exit_code": code, "set_up_seconds": set_up_seconds})
+        more = {"exit_code": code, "set_up_seconds": set_up_seconds}
+        shown = RunEnded.model_validate(dict(record) | more) if record else RunLost.model_validate(dict(run) | more)
+        print_model(shown)
         return code
     _print_outcome(run, record)
     if record:
@@ -47,6 +66,8 @@ def _print_outcome(run: RunView, record: DeliveryRecord | None) -> None:
         verb = "rolled back to" if record.kind == "rollback" else "delivered"
         subject = record.release.revision.subject
         say(f"\n{record.name}: {verb} {record.release.fingerprint} ({subject})", "green")
+    elif run.state == "Completed":  # of no delivery, or its record lies where this machine does not look
+        say(f"\n{run.name}: completed", "green")
     elif run.state == "Unchanged":
         say(f"\n{run.name}: unchanged: {run.message}", "green")
     elif run.state == "Cancelled":
@@ -64,6 +85,8 @@ def _print_steps(record: DeliveryRecord) -> None:
 
 
 def _print_figures(record: DeliveryRecord) -> None:
+    for shown in record.rehearsals:
+        say(f"rollback      {shown.environment}: {shown.describe()}")
     for backup in record.backups:
         rows = f"{counted(backup.tables, 'table')}, {counted(backup.rows, 'row')}"
         times = f"RPO {backup.rpo_seconds:.2f} s, RTO {backup.rto_seconds:.2f} s"

@@ -33,15 +33,17 @@ MARKS = {
 }
 
 
-def follow(run: str, prefect: Orchestrator, *, quiet: bool = False) -> RunView:
+def follow(run: str, prefect: Orchestrator, *, quiet: bool = False, stops: bool = True) -> RunView:
     """Print each step as it ends and return the run when it has ended.
 
-    On the terminal the approval is asked for here. An interrupt stops the run, waits until it cleaned up, and raises
-    Interrupted.
+    On the terminal the approval is asked for here. An interrupt stops the run, where it `stops` it, waits until it
+    cleaned up, and raises Interrupted.
     """
     try:
         return _until_ended(run, prefect, quiet)
     except KeyboardInterrupt:
+        if not stops:
+            raise Interrupted(f"the run goes on: {prefect.run_url(run)}") from None
         say("\ninterrupted: stopping the run, it removes what it started …", "yellow")
         cancel(run)
         ended = _wait_for_end(run)
@@ -52,7 +54,18 @@ def follow(run: str, prefect: Orchestrator, *, quiet: bool = False) -> RunView:
         raise Interrupted(f"the run was interrupted and is still {ended.state}; see `headway status`") from None
 
 
-def _until_ended(run: str, prefect: Orchestrator, quiet: bool) -> RunView:
+def watch(run: str, prefect: Orchestrator) -> RunView | None:
+    """Print each step as it ends and return the run when it has ended; none when the user has seen enough.
+
+    Whoever looks on neither stops the run nor answers what it asks.
+    """
+    try:
+        return _until_ended(run, prefect, quiet=False, asks=False)
+    except KeyboardInterrupt:
+        return None
+
+
+def _until_ended(run: str, prefect: Orchestrator, quiet: bool, *, asks: bool = True) -> RunView:
     shown: set[str] = set()
     warned = told = late = silent = 0
     asked = False
@@ -78,7 +91,7 @@ def _until_ended(run: str, prefect: Orchestrator, quiet: bool) -> RunView:
             if view.waits and not asked and (text := question(view.id)):
                 asked = True
                 status.stop()
-                _ask(view, text, prefect)
+                _ask(view, text, prefect, answers=asks)
                 status.start()
             asked = asked and view.waits
             _pause(view, pause_after(took, is_seen=console.is_terminal), status)
@@ -130,12 +143,12 @@ def _show_running(view: RunView, status: Status) -> None:
     status.update(", ".join(running) or view.state.lower())
 
 
-def _ask(view: RunView, text: str, prefect: Orchestrator) -> None:
-    """Ask on the terminal when there is one, else say how to answer."""
+def _ask(view: RunView, text: str, prefect: Orchestrator, *, answers: bool) -> None:
+    """Ask on the terminal when there is one and it `answers`, else say how to answer."""
     say(f"\n{text}\n")
     say(f"answer in the UI: {prefect.run_url(view.id)}")
     say(f"or: headway approve {view.id[:8]}   or: headway reject {view.id[:8]}\n")
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+    if not (answers and sys.stdin.isatty() and sys.stdout.isatty()):
         return
     decision = Prompt.ask("Let this release in?", choices=["approve", "reject", "later"], default="later")
     if decision == "later":

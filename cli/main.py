@@ -8,17 +8,28 @@ import typer
 from cli import (
     approve,
     backup,
+    bad,
     bootstrap,
     check,
     database,
     destroy,
+    diff,
     discover,
     doctor,
+    explain,
+    following,
+    freeze,
+    history,
+    hooks,
+    junit,
+    log,
     logs,
     plan,
     platform,
     recover,
+    refresh,
     remove,
+    restore,
     rollback,
     run,
     secret,
@@ -39,15 +50,27 @@ app.command("schema")(discover.schema)
 app.command("check")(check.check)
 app.command("plan")(plan.plan)
 app.command("run")(run.run)
+app.command("follow")(following.follow)
+app.command("junit")(junit.junit)
 app.command("status")(status.status)
 app.command("approve")(approve.approve)
 app.command("reject")(approve.reject)
+app.command("log")(log.log)
+app.command("explain")(explain.explain)
+app.command("diff")(diff.diff)
+app.command("history")(history.history)
+app.command("figures")(history.figures)
 app.command("logs")(logs.logs)
+app.command("freeze")(freeze.freeze)
+app.command("thaw")(freeze.thaw)
+app.command("bad")(bad.bad)
 app.add_typer(secret.secret, name="secret")
+app.add_typer(hooks.hooks, name="hooks")
 app.command("rollback")(rollback.rollback)
 app.command("backup")(backup.backup)
 app.command("backups")(backup.backups)
-app.command("restore")(backup.restore)
+app.command("restore")(restore.restore)
+app.command("refresh")(refresh.refresh)
 app.add_typer(database.database, name="database")
 app.command("recover")(recover.recover)
 app.command("remove")(remove.remove)

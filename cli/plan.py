@@ -7,10 +7,11 @@ from typing import Annotated, NamedTuple
 
 import typer
 
-from cli.output import print_json, print_table, say, seconds, warn
+from cli.output import AsJson, print_model, print_table, say, seconds, warn
 from cli.project import find_folder, first_names
 from cli.scan_database import describe, warning_of
 from cli.session import orchestrator
+from cli.shown import NotPlanned, Plan, PlannedStop
 from delivery.errors import HeadwayError, Misconfigured
 from delivery.programs import git
 from delivery.programs.checkout import check_sources, export
@@ -40,7 +41,7 @@ def plan(
     folder: Annotated[Path | None, typer.Argument(help="Folder with headway.yaml; none: this one.")] = None,
     revision: Annotated[str, typer.Option(help="Commit, branch or tag.")] = "HEAD",
     environment: Annotated[str, typer.Option(help="Where it would go live.")] = "production",
-    as_json: Annotated[bool, typer.Option("--json", help="Print data.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Show what would be built, tested and released where, and what is live there now; changes nothing.
 
@@ -53,7 +54,7 @@ def plan(
     live = {name: _live(app, name) for name in stops}
     plans = _infrastructure(source, folder, stops)
     if as_json:
-        print_json({**_data(source, cells, live), "infrastructure": [_planned(*one) for one in plans.items()]})
+        print_model(_data(source, cells, live, plans))
         return
     say(f"{app.app} {found.short} {found.subject}" if found else f"{app.app}, not committed yet")
     say(f"build      {', '.join(app.images)}")
@@ -115,24 +116,29 @@ def _lines(environment: str, planned: InfrastructurePlan | HeadwayError) -> Iter
         yield f"  changed beside Headway: {change}"
 
 
-def _planned(environment: str, planned: InfrastructurePlan | HeadwayError) -> dict[str, object]:
-    if isinstance(planned, HeadwayError):
-        return {"environment": environment, "problem": str(planned)}
-    return planned.model_dump(mode="json")
+def _planned(environment: str, planned: InfrastructurePlan | HeadwayError) -> InfrastructurePlan | NotPlanned:
+    return NotPlanned(environment=environment, problem=str(planned)) if isinstance(planned, HeadwayError) else planned
 
 
-def _data(source: Source, cells: list[str], live: Mapping[str, Revision | None]) -> dict[str, object]:
+def _data(
+    source: Source,
+    cells: list[str],
+    live: Mapping[str, Revision | None],
+    plans: Mapping[str, InfrastructurePlan | HeadwayError],
+) -> Plan:
     app = source.app
-    return {
-        "app": app.app,
-        "revision": source.revision.model_dump(mode="json") if source.revision else None,
-        "words": source.words,
-        "images": list(app.images),
-        "cells": cells,
-        "stand_ins": stricter(app.stand_ins),
-        "vulnerability_database": describe(app.scan),
-        "environments": [_described(name, app.environments[name], before) for name, before in live.items()],
-    }
+    stops = (_described(name, app.environments[name], before) for name, before in live.items())
+    return Plan(
+        app=app.app,
+        revision=source.revision,
+        words=source.words,
+        images=tuple(app.images),
+        cells=tuple(cells),
+        stand_ins=stricter(app.stand_ins),
+        vulnerability_database=describe(app.scan),
+        environments=tuple(PlannedStop.model_validate(stop) for stop in stops),
+        infrastructure=tuple(_planned(*one) for one in plans.items()),
+    )
 
 
 def _source(folder: Path, revision: str, environment: str) -> Source:

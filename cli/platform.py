@@ -6,17 +6,19 @@ from typing import Annotated
 
 import typer
 
-from cli.output import print_json, say, seconds, warn
+from cli.output import AsJson, print_model, say, seconds, warn
 from cli.session import orchestrator, running
+from cli.shown import PlatformUp, UiLink
 from delivery.full_disk import check_home
 from delivery.home import Home
 from delivery.platform.local_aws import LocalAws
 from delivery.platform.orchestrator import REGISTRY_SETTING, Orchestrator
+from delivery.platform.receiver_daemon import ensure_receiver
 from delivery.state import check_state, open_registry
 
 
 def up(
-    as_json: Annotated[bool, typer.Option("--json", help="Print data.")] = False,
+    as_json: AsJson = False,
     aws: Annotated[
         bool, typer.Option("--aws", help="A local AWS as well, to try things on without an account.")
     ] = False,
@@ -28,8 +30,8 @@ def up(
     found = bring_up(quiet=as_json, aws=aws)
     local = LocalAws(found.home)
     if as_json:
-        told = {"ui": found.url, "api": found.api, "home": str(found.home.root)}
-        print_json({**told, "aws": dict(local.environment())} if local.is_up else told)
+        aws_here = dict(local.environment()) if local.is_up else {}
+        print_model(PlatformUp(ui=found.url, api=found.api, home=str(found.home.root), aws=aws_here))
         return
     say(f"Prefect UI      {found.url}")
     if found.elsewhere:
@@ -44,12 +46,12 @@ def up(
         say(f"by hand         export {' '.join(f'{name}={value}' for name, value in local.environment().items())}")
 
 
-def ui(as_json: Annotated[bool, typer.Option("--json", help="Print data.")] = False) -> None:
+def ui(as_json: AsJson = False) -> None:
     """Print the link of the Prefect UI and the key it asks for: paste it there once, the browser keeps it."""
     found = running()
     key = None if found.elsewhere else found.key.get_secret_value()
     if as_json:
-        print_json({"ui": found.url, "key": key})
+        print_model(UiLink(ui=found.url, key=key))
         return
     say(f"link   {found.url}")
     say(f"key    {key}" if key else f"key    as {found.api} asks for; PREFECT_API_URL names that server")
@@ -92,6 +94,7 @@ def bring_up(*, quiet: bool = False, aws: bool = False) -> Orchestrator:
     register(prefect, images or registry.address)
     prefect.join()
     prefect.start_worker()
+    ensure_receiver(prefect)
     did("blocks, deployments, worker", began)
     began = time.monotonic()
     resumed = resume_environments(home, tell=lambda problem: warn(f"  ! {problem}"))

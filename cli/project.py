@@ -14,6 +14,11 @@ from delivery.spec.app import App, environment_of
 from delivery.spec.configuration import FILE, app_name, load_app
 
 AppName = Annotated[str | None, typer.Option("--app", help="Application; none: the one whose folder this is.")]
+Where = Annotated[str, typer.Option("--environment", help="Where.")]
+Everything = Annotated[bool, typer.Option("--all", help="Every application, wherever one stands.")]
+RunName = Annotated[
+    str | None, typer.Argument(help="Run id or its beginning, or its name; none: the newest of this application.")
+]
 ProjectFolder = Annotated[Path | None, typer.Option("--project", help="The application's folder; none: this one.")]
 
 

@@ -1,6 +1,7 @@
 """Tell the Prefect server what it keeps: blocks, work pool and deployments."""
 
 import hashlib
+import os
 import sys
 from collections.abc import Mapping
 from importlib.metadata import version
@@ -22,10 +23,14 @@ def register(prefect: Orchestrator, registry: str) -> None:
     from prefect.client.schemas.actions import WorkPoolCreate
     from prefect.workers.process import ProcessWorker
 
+    from blocks.notifications import SETTING as SETTING_OF_WHO
+    from blocks.notifications import notify_by
     from blocks.registration import register_blocks
 
     _check_owner(prefect)
     register_blocks(prefect.home.store_address, registry, prefect.home.results_address, prefect.home.lock)
+    if who := os.environ.get(SETTING_OF_WHO):
+        notify_by(who)
     file, environment = package_data("deployments.yaml"), prefect.environment()
     results = (environment.get(setting, "") for setting in (RESULTS_SETTING, RESULTS_FOLDER_SETTING))
     filled = (str(file), sys.executable, str(prefect.home.root), *results)

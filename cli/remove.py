@@ -5,10 +5,11 @@ from typing import Annotated
 
 import typer
 
-from cli.asking import ask
-from cli.output import print_json, say, warn
+from cli.asking import Yes, ask
+from cli.output import AsJson, print_model, say, warn
 from cli.project import ProjectFolder, choose_app
 from cli.session import running
+from cli.shown import Removed
 from delivery.counting import counted
 from delivery.home import Home
 from delivery.ports.remains import EnvironmentRemains, Remains
@@ -21,8 +22,8 @@ def remove(
     environment: Annotated[list[str] | None, typer.Option(help="Only this one; may be given several times.")] = None,
     project: ProjectFolder = None,
     backups: Annotated[bool, typer.Option("--backups", help="Also the backups that are kept of it.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print what was removed as data.")] = False,
+    yes: Yes = False,
+    as_json: AsJson = False,
 ) -> None:
     """Remove an application's environments with their databases, and its images; reports and evidence stay."""
     running()
@@ -43,7 +44,7 @@ def remove(
         ask(f"Remove {what}?", where="headway remove", otherwise=stays, yes=yes)
     removed = asyncio.run(flow(app, [one.environment for one in remains.environments], backups)) if remains else []
     if as_json:
-        print_json({"app": app, "removed": removed})
+        print_model(Removed(app=app, removed=tuple(removed)))
     elif remains:
         say(f"removed {what}: {counted(len(removed), 'thing')}", "green")
         say(f"its reports, releases' evidence and history stay in {Home.current().store_address}")

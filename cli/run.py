@@ -7,11 +7,12 @@ from typing import Annotated
 
 import typer
 
-from cli.output import say
+from cli.asking import Yes, login_name
+from cli.output import AsJson, say
 from cli.platform import bring_up
 from cli.project import check_project, find_folder, remember_project
 from cli.session import orchestrator
-from cli.steal import Steal, Yes, choose_holder
+from cli.steal import Steal, choose_holder
 from delivery.releases.run_names import delivery_name
 from delivery.spec.app import passed_before
 
@@ -24,7 +25,7 @@ def run(
     follow: Annotated[bool, typer.Option(help="Wait for the end and print each step.")] = True,
     steal: Steal = False,
     yes: Yes = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the record of the delivery as data.")] = False,
+    as_json: AsJson = False,
 ) -> int:
     """Bring up the platform, deliver a revision, follow it to its end.
 
@@ -45,7 +46,7 @@ def run(
 
     ready = time.time()
     parameters = {"project": str(folder.resolve()), "revision": found.sha, "environment": environment, "steal": holder}
-    started = start("deliver/local", parameters, delivery_name(app.app, found.short, environment))
+    started = start("deliver/local", parameters, delivery_name(app.app, found.short, environment), login_name())
     if not follow:
         say(f"{started.name}: run {started.id[:8]}, {prefect.run_url(started.id)}")
         return 0

@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 from pydantic import SecretStr
 
-from cli.output import print_json, print_table, say, warn
+from cli.asking import Yes
+from cli.output import AsJson, print_model, print_table, say, warn
 from cli.project import AppName, ProjectFolder, app_here, find_folder
 from cli.session import running
 from delivery.errors import HeadwayError, Misconfigured, Rejected
@@ -36,7 +37,7 @@ def set_secret(name: Name) -> None:
 def list_secrets(
     app: AppName = None,
     project: ProjectFolder = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print data.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Show the names of all secrets, which keys of headway.yaml use each, and which are missing; never a value."""
     running()
@@ -47,7 +48,7 @@ def list_secrets(
     if only:
         views = [view for view in views if view.is_there or any(use.startswith(f"{only}: ") for use in view.used_by)]
     if as_json:
-        print_json([view.model_dump(mode="json") for view in views])
+        print_model(views)
         return
     if not views:
         say("there are no secrets, and nothing names one")
@@ -65,7 +66,7 @@ def list_secrets(
 def remove_secret(
     name: Name,
     project: ProjectFolder = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    yes: Yes = False,
 ) -> None:
     """Remove a secret, after saying who uses it."""
     running()

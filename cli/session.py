@@ -20,6 +20,18 @@ def orchestrator() -> Orchestrator:
     return found
 
 
+def reached() -> Orchestrator:
+    """Return the platform's Prefect as a machine sees it on which nothing of the platform runs.
+
+    There PREFECT_API_URL names the server. Misconfigured when it cannot be used, or there is none.
+    """
+    found = orchestrator()
+    if found.elsewhere:
+        found.elsewhere.check()
+        return found
+    return running()
+
+
 def running() -> Orchestrator:
     """Return the platform's Prefect; Misconfigured when it is not up, or its server elsewhere cannot be used."""
     found = orchestrator()

@@ -13,7 +13,6 @@ from delivery.home import Home
 from delivery.state import open_leases
 
 Steal = Annotated[bool, typer.Option("--steal", help="Take the environment from the run that holds it.")]
-Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 
 
 def choose_holder(app: str, environments: Sequence[str], *, yes: bool) -> str | None:

@@ -12,6 +12,7 @@ from delivery.releases.infrastructure import InfrastructurePlan
 from delivery.releases.order import Order
 from delivery.releases.release import Release
 from flows.gate import ask
+from tasks.announcements import announce
 from tasks.approval import describe_change, keep_decision
 from tasks.infrastructure import plan_infrastructure
 
@@ -45,6 +46,7 @@ async def await_approval(order: Order, release: Release, plan: InfrastructurePla
     form = Approval.with_initial_data(description=text)
     # The key names what is asked about: a resumed run whose change is another one by now asks again.
     key = f"approve-{order.environment}-{change.binding}"
+    announce(order.environment, "waits", "waits for approval", is_environment=True)
     try:
         answer = await ask(form, key, policy.wait, policy.timeout_seconds)
     except FlowPauseTimeout as timeout:

@@ -5,13 +5,15 @@ from prefect.runtime import flow_run
 
 from delivery.errors import Misconfigured
 from delivery.ports.backups import BackupProof, KeptBackup
-from flows.verify_backup import take_and_prove
-from tasks.backups import kept_backups
+from flows.verify_backup import back_up
+from tasks.backup_ages import backup_ages
+from tasks.backups import kept_backups, reaches
 from tasks.database import databases
 from tasks.heartbeat import enter, leave
 from tasks.known import known_environments
+from tasks.restores import histories, left_behind_by
 
-__all__ = ["backup", "databases", "kept_backups"]
+__all__ = ["backup", "backup_ages", "databases", "histories", "kept_backups", "left_behind_by", "reaches"]
 
 
 @flow(name="backup", flow_run_name="back up {environment} of {app}", persist_result=False)
@@ -23,7 +25,7 @@ async def backup(app: str, environment: str) -> tuple[KeptBackup, BackupProof]:
         environments = [
             one for one in await known_environments() if (one.app.app, one.environment) == (app, environment)
         ]
-        taken = await take_and_prove(environments[0].app, environment, run, "by hand") if environments else None
+        taken = await back_up(environments[0].app, environment, run, "by hand") if environments else None
         if taken is None:
             raise Misconfigured(
                 f"{environment} of {app}",

@@ -9,6 +9,7 @@ from prefect import flow
 from delivery.releases.order import Built, Order
 from delivery.releases.release import BuiltImage
 from delivery.spec.matrix import suites_of_environments
+from flows.announcing import announced
 from flows.limits import at_most, begun, both
 from tasks.build import build_image, build_suite
 from tasks.images import find_images
@@ -19,6 +20,7 @@ FIRST_LOOK_SECONDS = 10.0  # a database that takes longer to be had comes while 
 
 
 @flow(name="build", flow_run_name="build {order.app.app} {order.revision.short}", persist_result=True)
+@announced("build")
 async def build(order: Order) -> Built:
     """Build and push every image of the application and of its test matrix; the scanner is brought up meanwhile."""
     await find_images(order)

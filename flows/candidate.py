@@ -11,11 +11,12 @@ from flows.scan import scan
 
 async def build_and_prove(order: Order) -> tuple[Built, list[ScanReport], list[CellResult]]:
     """Return all images that were built, what the scans of them found, and how every test cell ended."""
-    (built, reports, results), late = await both(_prove(order), build_late(order))
+    (built, reports, results), late = await both(prove(order), build_late(order))
     return built.with_suites(late), reports, results
 
 
-async def _prove(order: Order) -> tuple[Built, list[ScanReport], list[CellResult]]:
+async def prove(order: Order) -> tuple[Built, list[ScanReport], list[CellResult]]:
+    """Return the images that tests need, what the scans of them found, and how every test cell ended."""
     first = queued(order)
     try:
         built = await build(order)

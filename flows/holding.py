@@ -9,6 +9,7 @@ from delivery.changes.lease import LEASE_SECONDS, RENEW_SECONDS, Lease
 from delivery.errors import Rejected
 from delivery.releases.order import Order
 from delivery.spec.app import environment_of
+from flows.announcing import announced_change
 from tasks.environment import let_go
 from tasks.lease import give_back, renew, take_lease
 from tasks.recover import end_earlier_change
@@ -33,18 +34,19 @@ async def holding(order: Order, environment: str, reason: str) -> AsyncIterator[
             body.cancel()
 
     keeper = asyncio.create_task(_keep(lease, stop))
-    try:
-        await end_earlier_change(order, environment, lease)
-        yield lease
-    except asyncio.CancelledError:
-        if ended:
-            body.uncancel()
-            raise ended[0] from None
-        raise
-    finally:
-        keeper.cancel()
-        await asyncio.to_thread(let_go, lease)
-        await give_back(lease)
+    with announced_change(order, environment):
+        try:
+            await end_earlier_change(order, environment, lease)
+            yield lease
+        except asyncio.CancelledError:
+            if ended:
+                body.uncancel()
+                raise ended[0] from None
+            raise
+        finally:
+            keeper.cancel()
+            await asyncio.to_thread(let_go, lease)
+            await give_back(lease)
 
 
 async def _keep(lease: Lease, stop: Callable[[Rejected], None]) -> None:

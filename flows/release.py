@@ -13,10 +13,11 @@ from delivery.releases.release import Release
 from delivery.spec.app import environment_of
 from flows.checks import accept, check
 from flows.holding import holding
+from flows.hooks import hooked
 from flows.verify_backup import verify_backup
 from tasks.approval import check_still_approved
 from tasks.backups import take_backup
-from tasks.database import end_migration, migrate_database, start_database
+from tasks.database import start_database
 from tasks.environment import (
     confirm_release,
     keep_previous,
@@ -28,6 +29,8 @@ from tasks.environment import (
     withdraw_release,
 )
 from tasks.infrastructure import apply_infrastructure
+from tasks.marks import check_may_go_live
+from tasks.migration import contracts_to_run, end_migration, migrate_database
 
 
 @flow(
@@ -49,38 +52,55 @@ async def put_live(
     environment is left as it was found.
     """
     async with holding(order, environment, f"release {release.fingerprint}") as hold:
+        await check_may_go_live(order, environment, release)
         if (
             decision and not decision.unattended
         ):  # somebody else may have changed the environment while this run waited for it
             await check_still_approved(order, release, decision, plan)
-        if plan and plan.changes_anything:
-            await apply_infrastructure(order, environment, plan, decision, hold.sequence)
-        if order.app.database:
-            await _prepare_database(order, environment, release, hold.sequence)
-        state = await blue_green(order, built, release, environment, hold.sequence)
-        await remember(order, environment, release)
+        async with hooked(order, environment, release, hold.sequence):
+            if plan and plan.changes_anything:
+                await apply_infrastructure(order, environment, plan, decision, hold.sequence)
+            migrates = order.app.database is not None
+            contracted = await _prepare_database(order, environment, release, hold.sequence) if migrates else ()
+            state = await blue_green(order, built, release, environment, hold.sequence)
+            await remember(order, environment, release, contracted=contracted)
     return state
 
 
-async def _prepare_database(order: Order, environment: str, release: Release, sequence: int) -> None:
-    """Bring the environment's database up to date, its backup proven where the policy asks for it."""
+async def _prepare_database(order: Order, environment: str, release: Release, sequence: int) -> tuple[str, ...]:
+    """Bring the environment's database up to date, its backup proven where the policy asks; return what shrank it."""
     database, policy = order.app.database, environment_of(order.app, environment)
     had_data = await start_database(order, environment, release, sequence)
     migrates = database is not None and database.migrate is not None
-    if had_data and policy.prove_backup:
-        await verify_backup(order, environment)
-    elif had_data and migrates and policy.backups.before_migration:
-        await take_backup(order.app, environment, order.run, "before a migration")
-    if migrates:
-        await _migrate(order, environment, release, sequence)
+    if had_data and (migrates or policy.prove_backup):
+        await back_up_before(order, environment)
+    contracted = await migrate(order, environment, release, sequence, had_data=had_data) if migrates else ()
     if policy.prove_backup and not had_data:  # of the first schema: before anybody depends on it
         await verify_backup(order, environment, release)
+    return contracted
 
 
-async def _migrate(order: Order, environment: str, release: Release, sequence: int) -> None:
-    """Migrate; a migration that did not end by itself is ended before anybody else gets the environment."""
+async def back_up_before(order: Order, environment: str) -> None:
+    """Take a backup as the policy asks before a migration: one that is proven, one that is not, or none."""
+    policy = environment_of(order.app, environment)
+    if policy.prove_backup:
+        await verify_backup(order, environment)
+    elif policy.backups.before_migration:
+        await take_backup(order.app, environment, order.run, "before a migration")
+
+
+async def migrate(
+    order: Order, environment: str, release: Release, sequence: int, *, had_data: bool
+) -> tuple[str, ...]:
+    """Migrate, and return what shrank the schema: Rejected where that needs a backup that is proven.
+
+    A migration that did not end by itself is ended before anybody else gets the environment.
+    """
+    contracts = frozenset[str]()
+    if release.contracts:
+        contracts = await contracts_to_run(order, environment, release, had_data)
     try:
-        await migrate_database(order, environment, release, sequence)
+        return await migrate_database(order, environment, release, contracts, sequence)
     except BaseException:  # of a cancelled run it goes on, and so it does when its lease was taken
         with suppress(Exception):  # why it was given up says more; the journal knows what recovery has to end
             await end_migration(order, environment, release, sequence)

@@ -4,18 +4,17 @@ from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Literal
 
 from prefect.exceptions import Pause
 
 from delivery.errors import HeadwayError, Interrupted, Misconfigured, ReleaseUnhealthy
-from delivery.report.record import Outcome
+from delivery.report.record import Kind, Outcome
+from flows.announcing import announce_begin, announce_end
+from tasks.announcements import tell_last, telling
 from tasks.cleanup import remove_traces, stop_programs
 from tasks.heartbeat import enter, leave
 from tasks.report import write_report
 from tasks.step import log, recorded
-
-Kind = Literal["delivery", "rollback"]
 
 
 @dataclass
@@ -24,6 +23,7 @@ class Ending:
 
     outcome: Outcome = "delivered"
     reason: str = ""
+    gate: str = ""
 
 
 @asynccontextmanager
@@ -31,14 +31,17 @@ async def reported(run: str, environment: str, kind: Kind = "delivery") -> Async
     """Record the steps of the run inside and write its report when it ends, however it ends."""
     ending, started = Ending(), datetime.now(UTC)
     enter(run)
-    with recorded(run):
+    with recorded(run), telling(run):
+        announce_begin(environment, kind)
         try:
             yield ending
         except Pause:  # it goes on in another process, when somebody has answered
+            await tell_last()
             leave(run)
             raise
         except BaseException as error:
-            ending.outcome, ending.reason = _outcome(error), str(error)
+            ending.outcome, ending.reason = outcome_of(error), str(error)
+            ending.gate = error.gate if isinstance(error, HeadwayError) else ""
             if ending.outcome == "interrupted":
                 stop_programs()
             await _end(run, environment, kind, ending, started)
@@ -50,7 +53,9 @@ async def _end(run: str, environment: str, kind: Kind, ending: Ending, started: 
     """Clean up and write the report; neither may change how the run ends."""
     try:
         await _try(remove_traces(run))
-        await _try(write_report(run, environment, kind, ending.outcome, ending.reason, started))
+        announce_end(environment, kind, ending.outcome, ending.reason)
+        await _try(write_report(run, environment, kind, ending.outcome, ending.reason, started, ending.gate))
+        await _try(tell_last())
     finally:
         leave(run)
 
@@ -62,7 +67,8 @@ async def _try(step: Awaitable[object]) -> None:
         log().error("the run has ended, but not everything was done after it: %s", error)
 
 
-def _outcome(error: BaseException) -> Outcome:
+def outcome_of(error: BaseException) -> Outcome:
+    """Return how a run ends because of `error`, in the report's words."""
     match error:
         case Misconfigured():
             return "misconfigured"

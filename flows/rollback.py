@@ -10,9 +10,14 @@ from delivery.releases.release import Release
 from delivery.releases.run_names import app_of, rollback_name
 from flows.ending import ends_in_words
 from flows.holding import holding
+from flows.hooks import hooked
+from flows.parameters import AlthoughFrozen, AppName, Backup, Down, EnvironmentName, Fingerprint, Override, RunId
 from flows.release import blue_green
 from flows.report import reported
+from flows.reverting import brought_back, taken_back
+from tasks.boundary import check_way_back
 from tasks.environment import remember
+from tasks.marks import check_may_go_live
 from tasks.rollback import call_run, choose_release
 
 
@@ -25,21 +30,36 @@ def _name() -> str:
 @flow(name="rollback", flow_run_name=_name, persist_result=True)
 @ends_in_words
 async def rollback(
-    app: str,
-    environment: str = "production",
-    release: str | None = None,
-    override: bool = False,
-    steal: str | None = None,
+    app: AppName,
+    environment: EnvironmentName = "production",
+    release: Fingerprint = None,
+    override: Override = False,
+    down: Down = False,
+    backup: Backup = None,
+    steal: RunId = None,
+    although_frozen: AlthoughFrozen = False,
 ) -> Release | State[Any]:
     """Put `release` of `app` (the one before the live one, when left out) live in `environment`.
 
-    The database is left as it is. A release that was withdrawn there and never came through its watch is refused
-    unless `override` is on. When the run `steal` holds the environment, it is taken from it.
+    The database is left as it is, but with `down`, which takes back the migrations in between where that was rehearsed,
+    and with `backup`, which is restored and put in its place; the one before is kept beside it.
+    A release that was withdrawn there and never came through its watch, or whose code does not run on the schema, is
+    refused before anything is touched, unless `override` is on. What the run `steal` holds is taken from it.
+    A frozen environment is left alone unless it is said: `although_frozen`; a release that was marked bad stays away.
     """
     async with reported(str(flow_run.id), environment, "rollback"):
-        order, earlier = await choose_release(app, environment, release, override, str(flow_run.id), steal)
+        order, earlier = await choose_release(
+            app, environment, release, override, str(flow_run.id), steal, although_frozen
+        )
         await call_run(str(flow_run.id), order.name)
+        boundary = await check_way_back(order, environment, earlier, override=override, down=down, backup=backup)
         async with holding(order, environment, f"rollback to {earlier.fingerprint}") as hold:
-            await blue_green(order, None, earlier, environment, hold.sequence)
-            await remember(order, environment, earlier, "rolled-back")
+            await check_may_go_live(order, environment, earlier, although_frozen)
+            async with hooked(order, environment, earlier, hold.sequence):
+                async with (
+                    taken_back(order, environment, boundary if down else None, hold.sequence),
+                    brought_back(order, environment, backup, hold.sequence),
+                ):
+                    await blue_green(order, None, earlier, environment, hold.sequence)
+                await remember(order, environment, earlier, "rolled-back")
     return earlier

@@ -33,7 +33,7 @@ from delivery import progress
 from delivery.changes.heartbeat import CRASHED
 from delivery.errors import Misconfigured, Rejected, Transient
 from delivery.model import Model
-from delivery.releases.run_names import app_of
+from delivery.releases.run_names import app_of, requested_by, requester_in
 
 DELIVERIES = ["deliver", "rollback"]
 AFTER_CRASH = "next: headway status says when the environment is free; then headway run again"
@@ -72,6 +72,7 @@ class RunView(Model):
     state: str
     kind: str
     message: str = ""
+    requested_by: str = ""
     started: datetime | None = None
     ended: datetime | None = None
     steps: tuple[StepView, ...] = ()
@@ -94,14 +95,18 @@ class RunView(Model):
         return self.kind == "PAUSED"
 
 
-def start(deployment: str, parameters: dict[str, Any], name: str) -> RunView:
-    """Create a run of `deployment` (`deliver/local`) called `name`, as `prefect deployment run` does."""
+def start(deployment: str, parameters: dict[str, Any], name: str, by: str = "") -> RunView:
+    """Create a run of `deployment` (`deliver/local`) called `name`, as `prefect deployment run` does.
+
+    `by` is who asked for it, kept as a tag of the run.
+    """
     with _connected() as client:
         try:
             found = client.read_deployment_by_name(deployment)
         except ObjectNotFound as error:
             raise Misconfigured(f"deployment {deployment}", "is not registered", next_step="headway up") from error
-        return _view(client.create_flow_run_from_deployment(found.id, parameters=parameters, name=name))
+        tags = [requested_by(by)] if by else None
+        return _view(client.create_flow_run_from_deployment(found.id, parameters=parameters, name=name, tags=tags))
 
 
 def look(run: str, *, steps: bool = True) -> RunView:
@@ -133,6 +138,16 @@ def find(text: str | None, app: str | None = None) -> RunView:
         known = ", ".join(f"{run.id[:8]} ({run.name}, {run.state})" for run in (matching or runs)[:8])
         raise Misconfigured(wanted, f"{len(matching) or 'none'} found", known or "none yet")
     return matching[0]
+
+
+def named(text: str) -> RunView:
+    """Return the run of any flow with this whole id, or the delivery that `find` finds; Misconfigured for none."""
+    try:
+        return look(str(UUID(text)), steps=False)
+    except ObjectNotFound as error:
+        raise Misconfigured(f"run {text}", "the server knows none of this id", next_step="headway status") from error
+    except ValueError:
+        return find(text)
 
 
 def latest(count: int, app: str | None = None) -> list[RunView]:
@@ -243,6 +258,7 @@ def _view(run: FlowRun, steps: tuple[StepView, ...] = (), told: Sequence[Log] = 
         state=run.state_name or "",
         kind=run.state_type.value if run.state_type else "",
         message=message,
+        requested_by=requester_in(run.tags),
         started=run.start_time,
         ended=run.end_time,
         steps=steps,

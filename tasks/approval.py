@@ -10,10 +10,12 @@ from delivery.releases.approval import Decision, check_approval
 from delivery.releases.change import Change, Commit, compare
 from delivery.releases.infrastructure import InfrastructurePlan
 from delivery.releases.order import Order
+from delivery.releases.rehearsal import Rehearsal
 from delivery.releases.release import Evidence, Release
 from delivery.report.markdown import change_markdown
-from tasks.environment import open_target
-from tasks.notes import note
+from tasks.environment import live_release
+from tasks.notes import note, read_notes
+from tasks.rehearsal import KIND as REHEARSAL
 from tasks.sources import repository_of
 from tasks.step import show, step
 
@@ -21,11 +23,11 @@ from tasks.step import show, step
 @step(timeout_seconds=120, keep=False)
 def describe_change(order: Order, release: Release, plan: InfrastructurePlan | None) -> tuple[Change, str]:
     """Return what the release changes against what is live, as a value and as Markdown, and show it in the UI."""
-    live = _live(order)
+    live = live_release(order.app, order.environment)
     commits: tuple[Commit, ...] = ()
     if live:
         commits = git.log_between(repository_of(order), live.revision.sha, order.revision.sha, order.folder)
-    change = compare(order.environment, release, live, commits, plan)
+    change = compare(order.environment, release, live, commits, plan, _rehearsal(order))
     evidence = Archive(current_store()).evidence(release)
     change = change.model_copy(
         update={
@@ -44,10 +46,10 @@ def check_still_approved(
     order: Order, release: Release, decision: Decision, plan: InfrastructurePlan | None = None
 ) -> None:
     """Pass when what was approved is what would be done now; Rejected when the environment changed since."""
-    live = _live(order)
+    live = live_release(order.app, order.environment)
     if decision.unattended or (live and live.fingerprint == release.fingerprint):
         return
-    check_approval(decision, compare(order.environment, release, live, (), plan).binding)
+    check_approval(decision, compare(order.environment, release, live, (), plan, _rehearsal(order)).binding)
 
 
 @step(timeout_seconds=60, keep=False)
@@ -86,7 +88,6 @@ def keep_decision(
     return decision
 
 
-def _live(order: Order) -> Release | None:
-    with open_target(order.app, order.environment) as target:
-        slot = target.observe().live
-    return slot.release if slot else None
+def _rehearsal(order: Order) -> Rehearsal | None:
+    """Return what the migrations did on a copy of the environment that is asked about; none: nothing was tried."""
+    return dict(read_notes(order.run, REHEARSAL, Rehearsal)).get(order.environment)

@@ -4,16 +4,23 @@ from datetime import UTC, datetime
 
 from blocks.artifact_store import current_store
 from delivery.changes.archive import Archive
+from delivery.changes.journal import Journal
 from delivery.changes.kept import expired
 from delivery.counting import counted
-from delivery.errors import Rejected
-from delivery.ports.backups import BackupProof, KeptBackup, Reason, Restored
+from delivery.errors import HeadwayError, Misconfigured, Rejected
+from delivery.ports.backups import BackupProof, KeptBackup, Masked, Reason, Restored
+from delivery.ports.drills import Drill
 from delivery.releases.order import Order
 from delivery.releases.release import Evidence, Release
 from delivery.spec.app import App, environment_of
-from tasks.environment import changing, journaled, open_environment, open_target
+from delivery.spec.beside_database import left_behind
+from delivery.spec.masking import Masking
+from tasks.database import refreshed_before, refreshed_name
+from tasks.environment import changing, journaled, live_release, open_environment
 from tasks.known import current_environments
+from tasks.live_code import live_code
 from tasks.notes import note
+from tasks.restores import recording, tell_drill
 from tasks.step import log, step
 
 
@@ -34,19 +41,51 @@ def take_backup(app: App, environment: str, run: str, reason: Reason) -> KeptBac
     return kept
 
 
+@step(timeout_seconds=86400, name="drill the archive of {environment}", keep=False)
+def drill_archive(app: App, environment: str, run: str) -> Drill | None:
+    """Return what going back to a moment just now showed; Rejected when that is not as it should be.
+
+    None where nothing is archived. What could not be checked is told, and so is a drill that notices no damage.
+    """
+    with recording(app, environment, run, "drill") as keep:
+        with open_environment(app, environment) as opened:
+            deadline = environment_of(app, environment).backups.drill.deadline_seconds
+            live = live_code(app, environment, run)
+            shown = opened.backups.drill(run, deadline_seconds=deadline, live=live)
+        if shown is None:
+            return None
+        note(run, "drill", environment, shown)
+        tell_drill(f"the archive of {environment} cannot be gone back to as it should", keep(shown))
+    return shown
+
+
+@step(timeout_seconds=120, keep=False)
+def moment_before(order: Order, environment: str, release: str) -> datetime:
+    """Return the moment before a release first changed anything in the environment; Misconfigured with those known."""
+    entries = Journal(current_store(), order.app.app, environment).entries()
+    found = [one for one in entries if one.release.fingerprint.startswith(release) and one.stage == "intent"]
+    if not found or not release:
+        known = ", ".join(dict.fromkeys(one.release.fingerprint for one in reversed(entries)))
+        raise Misconfigured(f"release {release} of {order.app.app}", f"was never in {environment}", known or "none yet")
+    return next(one.at for one in found if one.run == found[-1].run)
+
+
 @step(timeout_seconds=3600, name="restore a backup of {environment}", keep=False)
 def prove_backup(app: App, environment: str, run: str, backup: str, release: Release | None = None) -> BackupProof:
     """Restore a kept backup elsewhere and compare; Rejected when it is not as the database was.
 
     The proof is kept with the backup, and is evidence of `release`; without one, of what is live.
     """
-    with open_environment(app, environment) as opened:
-        proof = opened.backups.prove(backup, run)
-    if proof.outcome != "pass":
-        raise Rejected(f"the backup of {environment} cannot be restored as it was: {'; '.join(proof.differences)}")
+    with recording(app, environment, run, "proof", backup=backup) as keep:
+        with open_environment(app, environment) as opened:
+            proof = opened.backups.prove(backup, run)
+        record = keep(proof)
+        if record.outcome != "pass":
+            how = "as it was" if proof.differences else "within its limits"
+            raise Rejected(f"the backup of {environment} cannot be restored {how}: {'; '.join(record.problems)}")
     note(run, "backup", environment, proof)
-    if kept_for := release or _live(app, environment):
-        _keep_proof(kept_for, environment, proof)
+    if kept_for := release or live_release(app, environment):
+        _keep_proof(app, kept_for, environment, proof)
     log().info(
         "backup %s proven: RPO %.2f s, RTO %.2f s, %s",
         backup,
@@ -63,9 +102,89 @@ def restore_backup(order: Order, environment: str, release: Release, backup: str
     with changing(order, environment, sequence) as target, open_environment(order.app, environment, sequence) as opened:
         with journaled(order, environment, "restore", release, sequence, f"{backup} into {into}"):
             target.claim()
-            restored = opened.backups.restore(backup, into, order.run)
+            with recording(order.app, environment, order.run, "restore", backup=backup) as keep:
+                restored = opened.backups.restore(backup, into, order.run)
+                keep(restored)
     log().info("restored %s into %s: %s", restored.backup, into, counted(restored.rows, "row"))
     return restored
+
+
+@step(timeout_seconds=120, name="find a proven backup of {source}", keep=False)
+def newest_proven(app: str, source: str) -> KeptBackup:
+    """Return the newest backup of an environment whose restore showed what was there; Rejected when there is none."""
+    kept = kept_backups(app, source)
+    proven = [one for one in kept if one.proven == "proven"]
+    if not proven:
+        found = f"none of its {counted(len(kept), 'backup')} is" if kept else "there is none"
+        raise Rejected(
+            f"no backup of {source} of {app} that is proven: {found}\n  next: headway backup --environment {source}"
+        )
+    return proven[0]
+
+
+@step(timeout_seconds=10800, retries=0, name="restore backup {backup} of {source}, masked", keep=False)
+def restore_masked(
+    order: Order, environment: str, release: Release, source: str, backup: str, masking: Masking, sequence: int
+) -> Masked:
+    """Restore a backup of `source`, masked, into a new database beside the one that `environment` uses.
+
+    What a refresh before this one, which did not come to its end, left of that is removed.
+    """
+    with changing(order, environment, sequence) as target, open_environment(order.app, environment, sequence) as opened:
+        with journaled(order, environment, "restore", release, sequence, f"{backup} of {source}, masked"):
+            target.claim()
+            live = opened.database.ensure().name
+            for left in refreshed_before(live, opened.database.beside()):
+                opened.database.drop(left)
+                log().warning("dropped %s, which a refresh before this one left", left)
+            masked = opened.backups.restore_masked(source, backup, refreshed_name(live), masking, order.run)
+    log().info(
+        "restored %s of %s into %s: %s, %s masked, %s without rows",
+        masked.backup,
+        source,
+        masked.database,
+        counted(masked.rows, "row"),
+        counted(masked.columns, "column"),
+        counted(masked.emptied, "table"),
+    )
+    return masked
+
+
+@step(timeout_seconds=86400, retries=0, name="restore {moment:%Y-%m-%d %H:%M:%S} into {into}", keep=False)
+def restore_moment(
+    order: Order, environment: str, release: Release, moment: datetime, into: str, sequence: int
+) -> Restored:
+    """Restore the database as it was at a moment into a new database beside the one in use."""
+    with changing(order, environment, sequence) as target, open_environment(order.app, environment, sequence) as opened:
+        detail = f"{moment.isoformat()} into {into}"
+        with journaled(order, environment, "restore", release, sequence, detail):
+            target.claim()
+            with recording(order.app, environment, order.run, "restore") as keep:
+                restored = opened.backups.restore_at(moment, into, order.run)
+                keep(restored)
+    log().info("restored %s into %s: %s", moment.isoformat(), into, counted(restored.rows, "row"))
+    return restored
+
+
+def reaches(app: str | None, environment: str | None = None) -> list[tuple[str, str]]:
+    """Return for each environment whose changes are archived which moments can be gone back to, in words."""
+    found = []
+    for known in current_environments():
+        policy = environment_of(known.app, known.environment).backups
+        asked = app in (None, known.app.app) and environment in (None, known.environment)
+        if not asked or known.app.database is None or not policy.any_second:
+            continue
+        try:
+            with open_environment(known.app, known.environment) as opened:
+                reach = opened.backups.reach()
+            told = "nothing yet"
+            if reach:
+                size = f"{reach.size_bytes / 1e6:.0f} MB"
+                told = f"{reach.earliest:%Y-%m-%d %H:%M:%S} to {reach.latest:%Y-%m-%d %H:%M:%S} UTC, {size}"
+        except HeadwayError as error:
+            told = str(error)
+        found.append((f"{known.app.app} {known.environment}", told))
+    return found
 
 
 def kept_backups(app: str | None, environment: str | None = None) -> list[KeptBackup]:
@@ -78,14 +197,9 @@ def kept_backups(app: str | None, environment: str | None = None) -> list[KeptBa
     return sorted(found, key=lambda one: one.at, reverse=True)
 
 
-def _live(app: App, environment: str) -> Release | None:
-    with open_target(app, environment) as target:
-        live = target.observe().live
-    return live.release if live else None
-
-
-def _keep_proof(release: Release, environment: str, proof: BackupProof) -> None:
+def _keep_proof(app: App, release: Release, environment: str, proof: BackupProof) -> None:
     """Keep the proof as evidence of the release whose schema it is."""
+    left = left_behind(app, environment)
     Archive(current_store()).add_evidence(
         release,
         Evidence(
@@ -94,7 +208,7 @@ def _keep_proof(release: Release, environment: str, proof: BackupProof) -> None:
             at=datetime.now(UTC),
             outcome="pass",
             summary=f"restored {counted(proof.tables, 'table')}, {counted(proof.rows, 'row')}: "
-            f"RPO {proof.rpo_seconds:.2f} s, RTO {proof.rto_seconds:.2f} s",
+            f"RPO {proof.rpo_seconds:.2f} s, RTO {proof.rto_seconds:.2f} s" + (left and f"; {left}"),
             details=proof.model_dump(mode="json"),
         ),
     )

@@ -9,7 +9,7 @@ from delivery.spec.images import Image
 from tasks.images import note_stand_ins
 from tasks.named_secrets import build_secrets
 from tasks.notes import note
-from tasks.services import open_services
+from tasks.services import services_of
 from tasks.sources import laid_out, origin_of
 from tasks.step import log, step
 
@@ -47,7 +47,7 @@ def _build(order: Order, name: str, told: str, key: str, image: Image) -> BuiltI
         stand_ins=order.app.stand_ins,
         secrets=build_secrets(key, image),
     )
-    return open_services().builder.build(request, _tell(told))
+    return services_of(order).builder.build(request, _tell(told))
 
 
 def _tell(name: str) -> Tell:

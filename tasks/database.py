@@ -1,23 +1,17 @@
 """The environment's database: started, migrated, and another one put behind the application."""
 
+import re
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from functools import partial
 
 from blocks.artifact_store import current_store
 from delivery.changes.archive import Archive
 from delivery.changes.journal import Journal
-from delivery.changes.migration import carry_out, migration_job
-from delivery.counting import counted
-from delivery.errors import Misconfigured, Rejected
-from delivery.home import Home
-from delivery.migrations.tool import Operation
-from delivery.ports.environment import OpenEnvironment
-from delivery.ports.jobs import JobResult
+from delivery.errors import Misconfigured
 from delivery.releases.order import Order
 from delivery.releases.release import Release
-from delivery.spec.database import MOST_MIGRATION_SECONDS
 from delivery.waiting import until
-from tasks.environment import changing, journaled, load_settings, open_environment
+from tasks.environment import changing, journaled, open_environment
 from tasks.known import current_environments
 from tasks.notes import note
 from tasks.step import log, step
@@ -25,6 +19,7 @@ from tasks.step import log, step
 ENDING_SECONDS = 600
 RECOVER_SECONDS = 30.0  # an application gets over the end of its connections in this time, beside that of its start
 EVERY_SECONDS = 0.5
+REFRESHED = "_refreshed_"
 
 
 @step(timeout_seconds=300, name="start database of {environment}", keep=False)
@@ -38,58 +33,6 @@ def start_database(order: Order, environment: str, release: Release, sequence: i
             target.claim()
             opened.database.ensure()
     return had_data
-
-
-# Its own `timeout_seconds` counts: this one is for a place that does not answer any more.
-@step(timeout_seconds=MOST_MIGRATION_SECONDS + ENDING_SECONDS, name="migrate {environment}", keep=False)
-def migrate_database(order: Order, environment: str, release: Release, sequence: int) -> None:
-    """Bring the environment's schema up to date; Rejected with the migration's last lines when it fails.
-
-    One that does not end well, or is given up, is ended: nothing of it works on.
-    """
-    if order.app.database is None or order.app.database.migrate is None:
-        return
-    with changing(order, environment, sequence) as target, open_environment(order.app, environment, sequence) as opened:
-        with journaled(order, environment, "migrate", release, sequence):
-            target.claim()
-            opened.database.end_migration(order.run)  # of an attempt before this one
-            ended, applied = _migrate(order, environment, release, opened)
-    log().info("migrated %s in %.1f s%s", environment, ended.seconds, "".join(f"\n  {one}" for one in applied))
-
-
-def _migrate(
-    order: Order, environment: str, release: Release, opened: OpenEnvironment
-) -> tuple[JobResult, tuple[str, ...]]:
-    assert order.app.database
-    assert order.app.database.migrate
-    migration, run, log_file = order.app.database.migrate, order.run, Home.current().work / order.run / "migrate.log"
-    secrets = load_settings(order.app, environment, with_secrets=True).parts.get("database.migrate")
-    access = opened.database.find()
-    if access is None:  # a new one would be empty
-        raise Rejected(f"the database of {environment} is gone since it was started")
-    image = opened.image(release, migration.image)
-    describe = partial(migration_job, run=run, log=log_file, secrets=secrets, begun=opened.target.claim)
-
-    def ask(operation: Operation) -> JobResult:
-        return opened.jobs.run(describe(migration, access, image, operation=operation))
-
-    try:
-        return carry_out(migration, ask, log_file, run=run)
-    except BaseException:
-        opened.database.end_migration(run)
-        raise
-
-
-@step(timeout_seconds=ENDING_SECONDS, name="end migration of {environment}", keep=False)
-def end_migration(order: Order, environment: str, release: Release, sequence: int) -> None:
-    """End a migration that was given up: its container, and what the database still does for it."""
-    with open_environment(order.app, environment, sequence) as opened:
-        ended = opened.database.end_migration(order.run)  # first, for the step that waits for it holds the journal
-        with journaled(order, environment, "end-migration", release, sequence):
-            opened.database.end_migration(order.run)
-    if ended:
-        sessions = f"{counted(ended.containers, 'container')} and {counted(ended.sessions, 'session')}"
-        log().warning("the migration of %s was given up; ended: %s", environment, sessions)
 
 
 @step(timeout_seconds=120, keep=False)
@@ -165,6 +108,17 @@ def databases(app: str, environment: str) -> tuple[str, ...]:
             with open_environment(known.app, environment) as opened:
                 return opened.database.beside()
     raise Misconfigured(f"{environment} of {app}", "nothing was released there")
+
+
+def refreshed_name(live: str) -> str:
+    """Return a name for a database with the data of another environment, until it is put behind the application."""
+    return f"{live[:40]}{REFRESHED}{datetime.now(UTC):%Y%m%d%H%M%S}"
+
+
+def refreshed_before(live: str, databases: Sequence[str]) -> tuple[str, ...]:
+    """Return those databases that were made for a refresh, and never put behind the application."""
+    name = re.compile(re.escape(f"{live[:40]}{REFRESHED}") + r"\d{14}")
+    return tuple(one for one in databases if name.fullmatch(one))
 
 
 def new_name(live: str) -> str:

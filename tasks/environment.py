@@ -108,6 +108,13 @@ def changing(order: Order, environment: str, sequence: int) -> Iterator[Target]:
         yield target
 
 
+def live_release(app: App, environment: str) -> Release | None:
+    """Return the release that is live in the environment, or none."""
+    with open_target(app, environment) as target:
+        slot = target.observe().live
+    return slot.release if slot else None
+
+
 def let_go(lease: Lease) -> None:
     """Close what was opened under `lease`, and note when traffic had to go back and what was cut."""
     target = _UNDER_CHANGE.pop((lease.app, lease.environment, lease.sequence), None)
@@ -257,9 +264,15 @@ def _warn_of_losses(order: Order, environment: str, target: Target) -> None:
 
 
 @step(timeout_seconds=60, keep=False)
-def remember(order: Order, environment: str, release: Release, happening: Happening = "released") -> None:
-    """Keep in the environment's history that the release is live."""
-    _remember(order, environment, release, happening)
+def remember(
+    order: Order,
+    environment: str,
+    release: Release,
+    happening: Happening = "released",
+    contracted: tuple[str, ...] = (),
+) -> None:
+    """Keep in the environment's history that the release is live, and which of its migrations shrank the schema."""
+    _remember(order, environment, release, happening, contracted)
 
 
 @step(timeout_seconds=120, keep=False)
@@ -274,6 +287,8 @@ def _tell_ended(target: Target) -> None:
         log().warning("%s", ended.describe())
 
 
-def _remember(order: Order, environment: str, release: Release, happening: Happening) -> None:
-    entry = HistoryEntry(at=datetime.now(UTC), run=order.run, happening=happening, release=release)
-    Archive(current_store()).add_history(environment, entry)
+def _remember(
+    order: Order, environment: str, release: Release, happening: Happening, contracted: tuple[str, ...] = ()
+) -> None:
+    fields = {"at": datetime.now(UTC), "run": order.run, "happening": happening, "contracted": contracted}
+    Archive(current_store()).add_history(environment, HistoryEntry.model_validate(fields | {"release": release}))

@@ -10,7 +10,7 @@ from delivery.spec.images import Image
 from delivery.spec.named_images import images_of_environment, images_of_tests
 from tasks.environment import image_host
 from tasks.notes import note
-from tasks.services import open_services
+from tasks.services import services_of
 from tasks.sources import laid_out
 from tasks.step import step
 
@@ -24,10 +24,10 @@ def find_images(order: Order) -> None:
     Raises Misconfigured, with all of them, for those that cannot.
     """
     wanted: dict[str | None, tuple[str, ...]] = {None: images_of_tests(order.app)}
-    for environment in (*order.stops, order.environment):
+    for environment in () if order.examines else (*order.stops, order.environment):
         host = image_host(order.app, environment)
         wanted[host] = (*wanted.get(host, ()), *images_of_environment(order.app, environment))
-    problems, builder = list[Misconfigured](), open_services().builder
+    problems, builder = list[Misconfigured](), services_of(order).builder
     for host, names in wanted.items():
         found, missing = builder.find(names, host=host, stand_ins=order.app.stand_ins)
         note_stand_ins(order.run, found)

@@ -27,6 +27,16 @@ def known_environments() -> list[KnownEnvironment]:
     return current_environments()
 
 
+@step(timeout_seconds=60, keep=False)
+def describe_last(app: str, environment: str) -> App:
+    """Return the file by which an environment was last described; Misconfigured where nothing was ever released."""
+    known = {(one.app.app, one.environment): one.app for one in current_environments()}
+    if (app, environment) not in known:
+        allowed = ", ".join(f"{where} of {name}" for name, where in known) or "none yet"
+        raise Misconfigured(f"{environment} of {app}", "nothing was released there", allowed)
+    return known[app, environment]
+
+
 def current_environments() -> list[KnownEnvironment]:
     """Return the environments the journal speaks of that no other platform changed last."""
     leases = open_leases(Home.current())

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 
+from pydantic import SecretStr
+
 from delivery.errors import Misconfigured
 from delivery.ports.logs import LogLine, LogWish
 from delivery.redaction import Redaction
@@ -20,13 +22,13 @@ def lines(app: str, environment: str, wish: LogWish) -> Iterator[LogLine]:
         there = ", ".join(f"{name} ({where})" for name, where in known)
         raise Misconfigured(f"{environment} of {app}", "nothing was released there", there or "none yet")
     described = known[app, environment]
-    hide = _redaction(described, environment)
+    hide = redaction_of(described, environment)
     with open_target(described, environment) as target:
         for line in target.logs(wish):
             yield line.model_copy(update={"text": hide.text(line.text)})
 
 
-def _redaction(app: App, environment: str) -> Redaction:
+def redaction_of(app: App, environment: str, *more: SecretStr) -> Redaction:
     """Return what takes out the secrets of the environment and all others that the file names and that are there."""
     settings, here = load_settings(app, environment), (f"environments.{environment}.", "services.", "backing.")
     named = [
@@ -35,4 +37,4 @@ def _redaction(app: App, environment: str) -> Redaction:
         if aws_secret_name(name) is None or key.startswith(here)  # of another environment's account it is not ours
     ]
     own = settings.secrets.values()
-    return Redaction([*own, *(secret for secret in named if secret)])
+    return Redaction([*more, *own, *(secret for secret in named if secret)])

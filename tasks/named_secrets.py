@@ -1,6 +1,6 @@
 """Secrets that headway.yaml names: read from the blocks that hold them, and all that are missing told at once."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 
 from pydantic import SecretStr
@@ -8,6 +8,7 @@ from pydantic import SecretStr
 from delivery.errors import Misconfigured, all_of
 from delivery.ports.settings import EnvironmentSettings
 from delivery.spec.app import App, environment_of
+from delivery.spec.hooks import Hook
 from delivery.spec.images import Image
 from tasks.secret_values import load_value
 
@@ -32,6 +33,14 @@ def suite_secrets(app: App, suite: str) -> dict[str, SecretStr]:
     return found
 
 
+def hook_secrets(key: str, hook: Hook) -> dict[str, SecretStr]:
+    """Return the secrets of a hook; Misconfigured, with all of them, when there are some that are not there."""
+    blocks = _Blocks()
+    found = blocks.of_hook(key, hook)
+    blocks.check()
+    return found
+
+
 def build_secrets(key: str, image: Image) -> dict[str, SecretStr]:
     """Return the secrets of the steps of an image; Misconfigured, with all of them, when there are some missing."""
     blocks = _Blocks()
@@ -40,7 +49,7 @@ def build_secrets(key: str, image: Image) -> dict[str, SecretStr]:
     return found
 
 
-def check_secrets(app: App, places: Iterable[EnvironmentSettings], suites: Collection[str]) -> None:
+def check_secrets(app: App, places: Collection[EnvironmentSettings], suites: Collection[str]) -> None:
     """Return when every secret that the images, these environments and suites need is there.
 
     Raises Misconfigured with all that are missing.
@@ -52,6 +61,9 @@ def check_secrets(app: App, places: Iterable[EnvironmentSettings], suites: Colle
             blocks.of_image(key, image)
     for settings in places:
         blocks.of_environment(app, settings)
+        for key, hook in app.hooks.keyed():
+            if hook.concerns(settings.environment, goes_back=False):
+                blocks.of_hook(key, hook)
     for suite in suites:
         blocks.of_suite(app, suite)
     blocks.check()
@@ -70,6 +82,9 @@ class _Blocks:
 
     def of_image(self, key: str, image: Image) -> dict[str, SecretStr]:
         return self._named(f"{key}.build_secrets", image.build_secrets)
+
+    def of_hook(self, key: str, hook: Hook) -> dict[str, SecretStr]:
+        return self._named(f"{key}.secrets", hook.secrets)
 
     def of_suite(self, app: App, suite: str) -> dict[str, SecretStr]:
         return self._named(f"suites.{suite}.secrets", app.suites[suite].secrets)

@@ -9,9 +9,11 @@ from uuid import UUID
 import httpx
 from prefect.client.orchestration import get_client
 from prefect.exceptions import PrefectHTTPStatusError
+from prefect.runtime import flow_run
 
 from blocks.artifact_store import current_store
 from delivery.changes.archive import Archive
+from delivery.counting import counted
 from delivery.errors import HeadwayError, Misconfigured
 from delivery.home import Home
 from delivery.ports.registry import check_reached
@@ -20,14 +22,17 @@ from delivery.programs.checkout import export
 from delivery.programs.repositories import is_address, likely_name, open_project
 from delivery.releases.order import Order
 from delivery.releases.release import Release
-from delivery.releases.run_names import delivery_name
+from delivery.releases.run_names import app_of, delivery_name
 from delivery.spec.app import passed_before
 from delivery.spec.configuration import FILE, app_name, configuration_hash, load_project
 from delivery.spec.matrix import suites_to_run
 from tasks.certificates import certificate_problems
 from tasks.environment import load_settings, open_target
+from tasks.marks import check_may_begin
+from tasks.migration import due_contracts
 from tasks.named_secrets import check_secrets
 from tasks.notes import note
+from tasks.repositories import access_to
 from tasks.sources import laid_out, source_of
 from tasks.step import log, step
 
@@ -38,9 +43,10 @@ SHORT = 7
 def take_order(project: str | None, revision: str, environment: str, run: str, steal: str | None = None) -> Order:
     """Return the order with the application's files of `revision` laid out for it alone.
 
-    Without `project` the folder that was delivered last is taken. From the run `steal` leases are taken.
+    Without `project` the folder that was delivered last is taken. From the run `steal` leases are taken. Rejected
+    where somebody froze an environment on its way, or marked bad what these files make.
     """
-    repository, relative, here = open_project(_project(project), Home.current().cache)
+    repository, relative, here = open_project(_project(project), Home.current().cache, access_to)
     found = git.resolve(here, revision, relative)
     source = source_of(run)
     export(here, found.sha, relative, source)
@@ -55,6 +61,7 @@ def take_order(project: str | None, revision: str, environment: str, run: str, s
     for problem in [problem for stop in stops for problem in certificate_problems(app, stop)]:
         log().warning(problem)
     log().info("checked out %s (%s)", found.short, found.subject)
+    _tell_skipped()
     order = Order(
         run=run,
         repository=repository,
@@ -67,6 +74,7 @@ def take_order(project: str | None, revision: str, environment: str, run: str, s
     note(run, "order", environment, order)
     if is_address(repository):
         _call_run(order)
+    check_may_begin(order)
     return order
 
 
@@ -100,6 +108,21 @@ def find_unchanged(order: Order) -> Release | None:
     return live.release
 
 
+def words_of_unchanged(order: Order, live: Release) -> str:
+    """Say that there is nothing to deliver, and what may be done all the same: migrations whose time has come."""
+    words = f"{live.fingerprint} is live already, made from the same files"
+    if not (due := due_contracts(order, order.environment, live)):
+        return words
+    what = f"what shrinks the schema may run now: {counted(len(due), 'migration')} ({', '.join(sorted(due))})"
+    where = f" --environment {order.environment} --app {order.app.app}"
+    return f"{words}; {what}\n  next: headway database contract{where}"
+
+
+def name_this_delivery() -> str:
+    """Return what the run is called: the name it was given, or one that Prefect's words for it are replaced by."""
+    return flow_run.name if app_of(flow_run.name) else name_of_delivery(flow_run.parameters)
+
+
 def name_of_delivery(parameters: dict[str, Any]) -> str:
     """Return what a delivery with these parameters is called, as far as its folder tells; raises nothing."""
     revision, environment = str(parameters.get("revision", "HEAD")), str(parameters.get("environment", "production"))
@@ -119,8 +142,16 @@ def name_of_delivery(parameters: dict[str, Any]) -> str:
     return delivery_name(app, revision, environment)
 
 
+def _tell_skipped() -> None:
+    """Say which commits were pushed before and are not delivered by themselves: whoever started the run knows."""
+    if skipped := [tag for tag in flow_run.tags or () if tag.startswith("skips ")]:
+        log().warning("in place of earlier pushes: it %s", ", ".join(skipped))
+
+
 def _call_run(order: Order) -> None:
     """Give the run its name: of an address it was only guessed; nothing depends on it."""
+    if (flow_run.name or "").startswith(order.name):
+        return  # whoever started it knew, and says more
     with suppress(httpx.HTTPError, PrefectHTTPStatusError), get_client(sync_client=True) as client:
         client.update_flow_run(UUID(order.run), name=order.name)
 

@@ -12,28 +12,33 @@ from delivery.releases.order import Built, Order
 from delivery.releases.release import BaseImage, Evidence, Release
 from delivery.scanning.findings import ScanReport, count_findings
 from delivery.spec.configuration import configuration_hash
+from delivery.spec.migration_classes import contracts_of
 from tasks.images import STAND_INS
 from tasks.notes import last_notes, note
 from tasks.services import open_services
 from tasks.sources import laid_out
 from tasks.step import log, step
 
+SHOWN_OF_FINDING = {"kind", "id", "severity", "package", "version"}
+
 
 @step(timeout_seconds=300)
 def publish_release(order: Order, built: Built, reports: list[ScanReport], results: list[CellResult]) -> Release:
     """Return the release, its manifest pushed to the registry and its evidence kept."""
+    migration = order.app.database.migrate if order.app.database else None
     release = Release(
         app=order.app.app,
         revision=order.revision,
         images={image.name: image.ref for image in built.images},
         migrations_hash=migrations_hash(laid_out(order), order.app),
         configuration_hash=configuration_hash(order.app, order.environment),
+        contracts=contracts_of(migration, laid_out(order)) if migration else (),
         created=order.revision.committed or datetime.now(UTC),
     )
     note(order.run, "release", release.fingerprint, release)
     archive = Archive(current_store())
     archive.keep_release(order.app, release)
-    for evidence in (*_bases(order.run, release), *_evidence(release, reports, results)):
+    for evidence in (*_bases(order.run, release), *_evidence(release, built, reports, results)):
         with suppress(FileExistsError):  # kept by an earlier attempt
             archive.add_evidence(release, evidence)
     ref = open_services().builder.publish(release, order.run)
@@ -59,8 +64,8 @@ def _bases(run: str, release: Release) -> list[Evidence]:
     ]
 
 
-def _evidence(release: Release, reports: list[ScanReport], results: list[CellResult]) -> list[Evidence]:
-    now = datetime.now(UTC)
+def _evidence(release: Release, built: Built, reports: list[ScanReport], results: list[CellResult]) -> list[Evidence]:
+    now, sizes = datetime.now(UTC), {image.name: image.size_bytes for image in built.images}
     tests = sum(result.tests for result in results)
     silent = sum(not result.junit_found for result in results)
     scans = [
@@ -71,6 +76,11 @@ def _evidence(release: Release, reports: list[ScanReport], results: list[CellRes
             outcome="pass" if report.database_status == "fresh" else "inconclusive",
             summary=f"{report.image}: {count_findings(report.findings)}, "
             f"vulnerability database {report.database_status}",
+            details={
+                "image": report.image,
+                "size_bytes": sizes.get(report.image, 0),
+                "findings": [one.model_dump(mode="json", include=SHOWN_OF_FINDING) for one in report.findings],
+            },
         )
         for report in reports
     ]
@@ -81,5 +91,7 @@ def _evidence(release: Release, reports: list[ScanReport], results: list[CellRes
         outcome="pass",
         summary=f"{counted(tests, 'test')} in {counted(len(results), 'cell')} passed"
         + (f", {silent} by exit code alone" if silent else ""),
+        # A later release rehearses its migrations with this one's code, which is asked by this one's suites.
+        details={"suites": {image.name: image.ref.model_dump(mode="json") for image in built.suites}},
     )
     return [*scans, suites]

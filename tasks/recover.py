@@ -77,7 +77,7 @@ def _end_change(app: App, environment: str, lease: Lease, run: str) -> str:
     journal = Journal(store, app.app, environment)
     decision, release = left_to_do(journal)
     if decision == "nothing" or release is None:
-        return NOTHING
+        return _swept(app, environment, lease, journal)
 
     def note(stage: str) -> None:
         fields = {"at": datetime.now(UTC), "app": app.app, "environment": environment, "sequence": lease.sequence}
@@ -107,6 +107,17 @@ def _end_change(app: App, environment: str, lease: Lease, run: str) -> str:
     )
     Archive(store).add_history(environment, entry)
     return f"{decision} of {release.fingerprint} done"
+
+
+def _swept(app: App, environment: str, lease: Lease, journal: Journal) -> str:
+    """Remove what a restore left that was not brought to its end; return what was done, in words."""
+    last = journal.last()
+    if app.database is None or last is None or (last.verb, last.stage) != ("restore", "intent"):
+        return NOTHING
+    with open_environment(app, environment, lease.sequence) as opened:
+        opened.target.claim()  # whoever began it and only slept can go on with it no more
+        left = opened.backups.sweep()
+    return f"removed {', '.join(left)}, which a restore left" if left else NOTHING
 
 
 def _migrating_run(journal: Journal) -> str:

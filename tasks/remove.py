@@ -15,7 +15,9 @@ from delivery.changes.journal import Entry, Journal
 from delivery.changes.lease import Lease
 from delivery.errors import HeadwayError, Rejected
 from delivery.home import Home
+from delivery.ports.backups import KeptBackup
 from delivery.ports.belongings import Belonging
+from delivery.ports.environment import OpenEnvironment
 from delivery.ports.remains import EnvironmentRemains, Remains
 from delivery.releases.order import Order
 from delivery.spec.configuration import FILE, load_app
@@ -113,7 +115,7 @@ def _look(app: str, environment: str) -> EnvironmentRemains:
         found = open_services().inventory.belongings(app, environment)
         return EnvironmentRemains(environment=environment, belongings=found, settings=settings)
     with open_environment(known.app, environment) as opened:
-        live, kept = opened.target.observe().live, opened.backups.kept()
+        live, kept = opened.target.observe().live, _own_backups(opened)
         return EnvironmentRemains(
             environment=environment,
             live=live.release.fingerprint if live and live.release else "",
@@ -122,6 +124,11 @@ def _look(app: str, environment: str) -> EnvironmentRemains:
             backups_where=kept[0].where.rpartition("/")[0] if kept else "",
             settings=settings,
         )
+
+
+def _own_backups(opened: OpenEnvironment) -> list[KeptBackup]:
+    """Return the backups that Headway took; others are not its to remove."""
+    return [one for one in opened.backups.kept() if not one.of_the_place]
 
 
 def _remove(lease: Lease, run: str, *, backups: bool, settings: bool = True) -> tuple[Belonging, ...]:
@@ -143,7 +150,7 @@ def _remove(lease: Lease, run: str, *, backups: bool, settings: bool = True) -> 
     else:
         with open_environment(known.app, environment, lease.sequence) as opened:
             removed = opened.target.remove()
-            for kept in opened.backups.kept() if backups else ():
+            for kept in _own_backups(opened) if backups else ():
                 opened.backups.forget(kept.name)
                 removed = (*removed, Belonging(kind="backup", name=kept.name))
     if settings:

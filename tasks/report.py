@@ -1,8 +1,9 @@
 """Write the report of a run from what its steps left."""
 
 from collections import Counter
+from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Any
 
 from prefect.client.schemas.objects import FlowRun
 from prefect.runtime import flow_run
@@ -19,30 +20,55 @@ from delivery.ports.slots import TargetState
 from delivery.releases.approval import Decision
 from delivery.releases.infrastructure import InfrastructurePlan
 from delivery.releases.order import Order
+from delivery.releases.rehearsal import Rehearsal
 from delivery.releases.release import BaseImage, BuiltImage, Release
+from delivery.releases.run_names import requester_in
 from delivery.report.html import report_html
 from delivery.report.markdown import report_markdown
-from delivery.report.record import BackupFigures, DeliveryRecord, Outcome, ReleaseFigures, ScanSummary, StepTime
+from delivery.report.record import (
+    BackupFigures,
+    DeliveryRecord,
+    Kind,
+    Outcome,
+    ReleaseFigures,
+    RestoreFigures,
+    ScanSummary,
+    StepTime,
+)
 from delivery.scanning.findings import ScanReport, count_findings
 from delivery.spec.app import App
+from delivery.spec.beside_database import beside_database
 from delivery.spec.checks import CheckResult
+from delivery.spec.hooks import HookResult
+from tasks.announcements import PROOF, announce_crash
 from tasks.images import STAND_INS
 from tasks.notes import last_notes, read_notes
+from tasks.rehearsal import KIND as REHEARSAL
+from tasks.restores import newest_restores
+from tasks.skipped import INSTEAD, Skipped
 from tasks.step import log, show, step
+
+KINDS: dict[str, Kind] = {
+    "deliver": "delivery",
+    "rollback": "rollback",
+    "examine": "proof",
+}  # flow → what it does
 
 
 @step(timeout_seconds=120, retries=0, name="write the report", keep=False)
 def write_report(
     run: str,
     environment: str,
-    kind: Literal["delivery", "rollback"],
+    kind: Kind,
     outcome: Outcome,
     reason: str,
     started: datetime,
+    gate: str = "",
 ) -> str:
     """Keep the run's record as JSON and as a page, show it in the UI, and return the page's path."""
-    names = (flow_run.name or "", flow_run.ui_url or "")
-    record = _keep(_record(run, names, environment, kind, outcome, reason, started))
+    names = (flow_run.name or "", url_for("flow-run", obj_id=run) or "", requester_in(flow_run.tags or []))
+    told = _record(run, names, environment, kind, outcome, reason, started)
+    record = _keep(told.model_copy(update={"gate": gate}))
     show(report_markdown(record), f"report-{run[:8]}", "What this run did")
     log().info("%s in %.1f s; report: %s", outcome, record.seconds, record.report)
     return record.report
@@ -53,14 +79,16 @@ def report_crash(run: FlowRun, flow: str, reason: str) -> None:
 
     Whoever looks after the dead does it.
     """
-    kind: Literal["delivery", "rollback"] = "rollback" if flow == "rollback" else "delivery"
+    kind = KINDS.get(flow, "delivery")
     environment = str(run.parameters.get("environment", "production"))
-    names = (run.name, url_for("flow-run", obj_id=run.id) or "")
+    names = (run.name, url_for("flow-run", obj_id=run.id) or "", requester_in(run.tags))
     started = run.start_time or datetime.now(UTC)
     try:
         _keep(_record(str(run.id), names, environment, kind, "crashed", reason, started))
     except Exception as error:  # to look after the dead is worth more
         log().error("no report of run %s (%s) was written: %s", run.name, run.id, error)
+    part = PROOF if kind == "proof" else environment
+    announce_crash(str(run.id), names[1], part, started, reason)
 
 
 def _keep(record: DeliveryRecord) -> DeliveryRecord:
@@ -76,24 +104,21 @@ def _keep(record: DeliveryRecord) -> DeliveryRecord:
 
 def _record(
     run: str,
-    names: tuple[str, str],
+    names: tuple[str, str, str],
     environment: str,
-    kind: Literal["delivery", "rollback"],
+    kind: Kind,
     outcome: Outcome,
     reason: str,
     started: datetime,
 ) -> DeliveryRecord:
     orders, releases = last_notes(run, "order", Order), last_notes(run, "release", Release)
-    images = last_notes(run, "images", BuiltImage)
-    name = orders[0].name if orders else names[0]
-    steps = [
-        StepTime.model_validate_json(current_store().get(key)) for key in current_store().keys(f"runs/{run}/steps")
-    ]
+    steps = _steps(run)
     return DeliveryRecord(
         run=run,
-        run_name=name,
+        run_name=orders[0].name if orders else names[0],
         kind=kind,
         ui_url=names[1],
+        requested_by=names[2],
         app=orders[0].app.app if orders else "",
         environment=environment,
         outcome=outcome,
@@ -102,21 +127,38 @@ def _record(
         ended=datetime.now(UTC),
         revision=orders[0].revision if orders else None,
         release=releases[0] if releases else None,
-        images=tuple(images),
+        images=tuple(last_notes(run, "images", BuiltImage)),
         substitutes=tuple(sorted(last_notes(run, STAND_INS, BaseImage), key=lambda base: base.asked)),
         scans=tuple(_scan(report) for report in last_notes(run, "scan", ScanReport)),
-        cells=tuple(last_notes(run, "results", CellResult)),
-        acceptance=tuple(last_notes(run, "acceptance", CellResult)),
-        checks=tuple(result for _, result in read_notes(run, "checks", CheckResult)),
+        **_results(run),
         decisions=tuple(last_notes(run, "decisions", Decision)),
+        skipped=tuple(sha for one in last_notes(run, INSTEAD, Skipped) for sha in one.commits),
         takeovers=tuple(last_notes(run, "thefts", Takeover)),
         backups=tuple(_backup(name, proof) for name, proof in read_notes(run, "backup", BackupProof)),
+        rehearsals=tuple(last_notes(run, REHEARSAL, Rehearsal)),
         infrastructure=tuple(last_notes(run, "infrastructure", InfrastructurePlan)),
         losses=tuple(f"{name}: {line}" for name, lost in read_notes(run, "losses", Losses) for line in lost.lines),
-        unproven=_volumes(orders[0].app) if orders else (),
+        unproven=beside_database(orders[0].app, environment) if orders else (),
+        restores=tuple(_restores(orders[0].app)) if orders else (),
         releases=_releases(run, orders[0].app.app if orders else ""),
-        steps=tuple(sorted(steps, key=lambda step: step.started)),
+        steps=steps,
     )
+
+
+def _steps(run: str) -> tuple[StepTime, ...]:
+    store = current_store()
+    found = (StepTime.model_validate_json(store.get(key)) for key in store.keys(f"runs/{run}/steps"))
+    return tuple(sorted(found, key=lambda step: step.started))
+
+
+def _results(run: str) -> dict[str, Any]:
+    """Return how ended what a run asked of suites, checks and the team's own commands."""
+    return {
+        "cells": tuple(last_notes(run, "results", CellResult)),
+        "acceptance": tuple(last_notes(run, "acceptance", CellResult)),
+        "checks": tuple(result for _, result in read_notes(run, "checks", CheckResult)),
+        "hooks": tuple(result for _, result in read_notes(run, "hooks", HookResult)),
+    }
 
 
 def _scan(report: ScanReport) -> ScanSummary:
@@ -138,10 +180,17 @@ def _backup(environment: str, proof: BackupProof) -> BackupFigures:
     )
 
 
-def _volumes(app: App) -> tuple[str, ...]:
-    """Return the volumes the application keeps things in beside its database."""
-    named = {volume for service in app.services.values() for volume in service.volumes}
-    return tuple(sorted(named)) + tuple(name for name, backing in app.backing.items() if backing.volume)
+def _restores(app: App) -> Iterable[RestoreFigures]:
+    """Yield what the newest restores of each environment showed, where there were some."""
+    for environment, described in app.environments.items():
+        if restores := newest_restores(app.app, environment):
+            limits = described.backups.drill
+            yield RestoreFigures(
+                environment=environment,
+                restores=restores,
+                rpo_limit=limits.rpo_seconds,
+                rto_limit=limits.rto_seconds,
+            )
 
 
 def _releases(run: str, app: str) -> tuple[ReleaseFigures, ...]:

@@ -8,19 +8,27 @@ from prefect.exceptions import PrefectHTTPStatusError
 
 from blocks.artifact_store import current_store
 from delivery.changes.archive import Archive
+from delivery.changes.bad_releases import check_not_bad
 from delivery.errors import Misconfigured
 from delivery.releases.order import Order
 from delivery.releases.release import Release
 from delivery.spec.app import environment_of
 from tasks.environment import open_target
 from tasks.known import current_environments
+from tasks.marks import bad_releases, check_not_frozen
 from tasks.notes import note
 from tasks.step import log, step
 
 
 @step(timeout_seconds=120)
 def choose_release(
-    app: str, environment: str, asked: str | None, override: bool, run: str, steal: str | None = None
+    app: str,
+    environment: str,
+    asked: str | None,
+    override: bool,
+    run: str,
+    steal: str | None = None,
+    although_frozen: bool = False,
 ) -> tuple[Order, Release]:
     """Return the release to go back to, as an order with the file it was described by.
 
@@ -37,7 +45,10 @@ def choose_release(
     if live is None or live.release is None:
         raise Misconfigured(f"{environment} of {app}", "nothing is live", next_step="headway run")
     policy = environment_of(known[app, environment], environment)
-    found = archive.choose(app, environment, live.release, asked, within=policy.keep_releases, override=override)
+    bad = bad_releases(app)
+    found = archive.choose(
+        app, environment, live.release, asked, within=policy.keep_releases, override=override, marked=bad
+    )
     described, release = archive.release(app, found.fingerprint)
     note(run, "release", release.fingerprint, release)
     if failed := archive.last_failure(app, environment, release):
@@ -46,6 +57,8 @@ def choose_release(
     log().info("going back from %s to %s", live.release.fingerprint, release.fingerprint)
     order = Order.of_released(described, release, environment, run=run, steal=steal)
     note(run, "order", environment, order)
+    check_not_bad(bad, release)
+    check_not_frozen(app, [environment], goes_back=True, although=although_frozen)
     return order, release
 
 

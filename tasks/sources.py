@@ -9,6 +9,7 @@ from delivery.programs import git
 from delivery.programs.checkout import export
 from delivery.programs.repositories import find_repository, is_address
 from delivery.releases.order import Order
+from tasks.repositories import access_to
 from tasks.step import log
 
 LOCK_SECONDS = 600
@@ -37,7 +38,7 @@ def source_of(run: str) -> Path:
 
 def repository_of(order: Order) -> Path:
     """Return a repository on this machine with the order's revision; Misconfigured when there can be none."""
-    return find_repository(order.repository, order.revision.sha, Home.current().cache)
+    return find_repository(order.repository, order.revision.sha, Home.current().cache, access_to)
 
 
 def origin_of(order: Order) -> str:

@@ -19,6 +19,7 @@ from prefect.cache_policies import INPUTS, NO_CACHE, TASK_SOURCE, CachePolicy
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import ArtifactCreate
 from prefect.client.schemas.objects import State
+from prefect.context import TaskRunContext
 from prefect.exceptions import MissingContextError
 from prefect.logging import get_run_logger
 from prefect.runtime import flow_run, task_run
@@ -112,6 +113,12 @@ def recorded(run: str) -> Iterator[None]:
         yield
     finally:
         _run.reset(token)
+
+
+def is_tried_again(error: BaseException) -> bool:
+    """Whether the step that `error` ends now has another attempt."""
+    context = TaskRunContext.get()
+    return isinstance(error, Transient) and context is not None and context.task_run.run_count <= context.task.retries
 
 
 def log() -> logging.Logger | logging.LoggerAdapter[Any]:

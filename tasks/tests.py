@@ -15,7 +15,7 @@ from delivery.testing.judging import CellFailed, check_tests
 from tasks.environment import open_environment
 from tasks.named_secrets import suite_secrets
 from tasks.notes import note
-from tasks.services import open_services
+from tasks.services import services_of
 from tasks.sources import laid_out
 from tasks.step import log, step
 
@@ -30,7 +30,7 @@ def run_test_cell(order: Order, built: Built, cell: Cell) -> CellResult:
     and a run that starts again repeats it, where cells that passed are kept.
     """
     place = Home.current().work / order.run / "cells" / cell.slug
-    result = open_services().testbeds.run_cell(
+    result = services_of(order).testbeds.run_cell(
         order.app,
         cell,
         built.refs(),

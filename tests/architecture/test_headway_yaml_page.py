@@ -16,10 +16,16 @@ from delivery.spec import (
     ecs_target,
     entry,
     environments,
+    github,
     health,
+    hooks,
     images,
     infrastructure,
+    refresh,
+    rehearsal,
+    repository,
     scan,
+    second_region,
     services,
     shift,
     suites,
@@ -37,17 +43,29 @@ SECTIONS: dict[str, type[Model]] = {
     "backing.NAME": services.Backing,
     "database": database.ContainerDatabase,
     "database.migrate": database.Migration,
+    "database.migrate.rehearsal": rehearsal.RehearsalPolicy,
+    "database.migrate.rehearsal.lint": rehearsal.LintPolicy,
+    "database.migrate.rehearsal.lint.waive": rehearsal.LintWaiver,
     "suites.NAME": suites.Suite,
+    "hooks": hooks.Hooks,
+    "hooks.before_release": hooks.BeforeHook,
+    "hooks.after_release": hooks.Hook,
     "scan": scan.ScanPolicy,
     "scan.waivers": scan.Waiver,
+    "repository": repository.Repository,
+    "github": github.GitHub,
     "environments.NAME": environments.Environment,
     "environments.NAME.target": docker_target.DockerTarget,
     "environments.NAME.target.ecs": ecs_target.EcsTarget,
     "environments.NAME.target.ecs.services": ecs_services.EcsService,
     "environments.NAME.target.ecs.codedeploy": ecs_services.CodeDeploySettings,
+    "environments.NAME.target.ecs.second_region": second_region.SecondRegion,
+    "environments.NAME.target.ecs.second_region.tasks": second_region.SecondRegionTasks,
     "environments.NAME.target.tls": entry.Certificate,
     "environments.NAME.infrastructure": infrastructure.Infrastructure,
     "environments.NAME.backups": backups.BackupPolicy,
+    "environments.NAME.backups.drill": backups.DrillPolicy,
+    "environments.NAME.refresh": refresh.Refresh,
     "environments.NAME.approval": environments.Approval,
     "environments.NAME.shift": shift.Step,
     "environments.NAME.watch": environments.Watch,
@@ -106,7 +124,7 @@ def test_no_part_of_the_file_is_left_out() -> None:
 def test_a_section_explains_exactly_the_keys_there_are_with_their_defaults(heading: str) -> None:
     model = SECTIONS[heading]
     rows = re.findall(r"^\| `(\w+)` \| ([^|]+) \| \S", section(heading), re.MULTILINE)
-    assert rows == [(key, default(model, key)) for key in model.model_fields]
+    assert rows == [(field.alias or key, default(model, key)) for key, field in model.model_fields.items()]
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: next(iter(example)))

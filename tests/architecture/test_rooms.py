@@ -16,8 +16,8 @@ import delivery
 from tests.architecture.sources import importing, imports, modules, text, tracked
 
 OURS = {"cli", "flows", "tasks", "blocks", "delivery", "local_aws", "tests"}
-PLACES = ("delivery.docker", "delivery.aws", "delivery.memory", "delivery.terraform")
-SDKS = ("docker", "boto3", "botocore", "kubernetes")
+PLACES = ("delivery.docker", "delivery.aws", "delivery.memory", "delivery.terraform", "delivery.github")
+SDKS = ("docker", "boto3", "botocore", "kubernetes", "githubkit")
 TARGETS = re.compile(r"docker|haproxy|codedeploy|\becs\b|kubernetes|argo", re.IGNORECASE)
 # The machine's own platform, which is Docker whatever the target is.
 OF_THE_MACHINE = {"cli/doctor.py", "cli/platform.py"}
@@ -29,7 +29,8 @@ def test_what_a_delivery_is_runs_without_prefect() -> None:
 
 
 def test_only_hands_touch_an_sdk() -> None:
-    hands = ("delivery/docker/", "delivery/aws/", "delivery/platform/", "local_aws/", "tests/", "bench/", "examples/")
+    hands = ("delivery/docker/", "delivery/aws/", "delivery/github/", "delivery/platform/", "local_aws/", "tests/")
+    hands += ("bench/", "examples/")
     hands += ("infra/aws/relay/",)  # it runs on AWS
     files = [name for name in modules("") if not name.startswith(hands)]
     assert importing(files, *SDKS) == set()
@@ -39,6 +40,7 @@ def test_decisions_call_nobody() -> None:
     hands_are = (
         "delivery/docker/",
         "delivery/aws/",
+        "delivery/github/",
         "delivery/memory/",
         "delivery/terraform/",
         "delivery/platform/",

@@ -9,6 +9,7 @@ from delivery.errors import Misconfigured, Rejected
 from delivery.ports.infrastructure import PlannedInfrastructure
 from delivery.releases.infrastructure import InfrastructurePlan, Output, ResourceChange
 from tests.cli.conftest import Headway, Project
+from tests.support.examples import check_data, examples
 
 ASKED = ("--state-bucket", "team-state", "--evidence-bucket", "team-evidence", "--owner", "team-shop")
 OUTPUTS = {"store": Output(name="store", sensitive=False, value="s3://team-evidence/headway")}
@@ -108,3 +109,13 @@ def test_what_holds_data_is_not_lost_by_it_whatever_is_said(headway: Headway, sh
 
     assert (ended.code, shared.applied) == (Rejected.exit_code, 0)
     assert "it would lose aws_s3_bucket.evidence" in ended.err
+
+
+def test_its_example_prints_what_its_schema_says(headway: Headway, shares) -> None:
+    shared = shares(Shared(BUCKET))
+    (example,) = [one for one in examples() if one.verb == "bootstrap"]
+
+    ended = headway(*example.argv)
+
+    assert (ended.code, shared.applied) == (0, 1)
+    assert check_data("bootstrap", ended.out)

@@ -13,6 +13,7 @@ from delivery.errors import Misconfigured, Rejected
 from delivery.releases.infrastructure import InfrastructurePlan, ResourceChange
 from delivery.spec.app import App
 from tests.cli.conftest import Headway, Project
+from tests.support.examples import check_data, examples
 
 CHANGES = (
     ResourceChange(address="aws_db_instance.main", type="aws_db_instance", action="destroy"),
@@ -118,3 +119,10 @@ def test_an_environment_of_which_nothing_is_there_and_one_that_is_not_known_are_
     assert "stagin" in unknown.err
     assert "there is nothing of staging of shop in workspace staging" in nothing.err
     assert carried == []
+
+
+def test_its_example_prints_what_its_schema_says(headway: Headway, carried: Carried) -> None:
+    (example,) = [one for one in examples() if one.verb == "destroy"]
+    ended = headway(*example.argv)
+    assert ended.code == 0
+    assert check_data("destroy", ended.out)

@@ -1,6 +1,9 @@
 """Every verb has help, every error its exit code, and a user never sees a traceback."""
 
+import contextlib
 import json
+import os
+import pty
 import subprocess
 import sys
 from pathlib import Path
@@ -77,3 +80,27 @@ def test_the_installed_command_is_this_one(tmp_path: Path) -> None:
     done = subprocess.run([INSTALLED, "check", tmp_path], capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == f"error: {tmp_path}/headway.yaml: there is no such file\n  next: headway init\n"
+
+
+@pytest.mark.parametrize(("no_colour", "coloured"), [("", True), ("1", False)])
+def test_no_colour_is_shown_on_a_terminal_where_none_is_wanted(tmp_path: Path, no_colour: str, coloured: bool) -> None:
+    """Off a terminal there is none either: the installed command above printed plain text."""
+    ours, theirs = pty.openpty()
+    wanted = {"TERM": "xterm-256color", **({"NO_COLOR": no_colour} if no_colour else {})}
+    env = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "FORCE_COLOR")} | wanted
+    process = subprocess.Popen([INSTALLED, "check", tmp_path], stdout=theirs, stderr=theirs, env=env)
+    os.close(theirs)
+    printed = printed_on(ours)
+    assert process.wait() == 2
+    assert "there is no such file" in printed
+    assert ("\x1b[31m" in printed) is coloured
+
+
+def printed_on(terminal: int) -> str:
+    """Return everything that is printed on a terminal until its last user is gone."""
+    found = b""
+    with contextlib.suppress(OSError):  # the end, on Linux
+        while part := os.read(terminal, 4096):
+            found += part
+    os.close(terminal)
+    return found.decode()

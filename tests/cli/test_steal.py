@@ -21,7 +21,7 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, object]]:
     """Return the parameters that runs are started with; none is carried."""
     parameters: list[dict[str, object]] = []
 
-    def start(deployment: str, given: dict[str, object], name: str) -> None:
+    def start(deployment: str, given: dict[str, object], name: str, by: str) -> None:
         parameters.append(given)
         raise Interrupted("started")
 

@@ -20,7 +20,7 @@ def platform(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     """A platform with `names` on it, whose runs are started and answered by nobody."""
     made = SimpleNamespace(names=["moon", "shop"], started=[], answered=[], removed=[], read=[])
 
-    def start(deployment, parameters, name):
+    def start(deployment, parameters, name, by):
         made.started.append((parameters["app"], name))
         raise Interrupted("started")
 
@@ -35,7 +35,8 @@ def platform(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     for verb in ("approve", "logs", "remove", "rollback", "status"):
         monkeypatch.setattr(f"cli.{verb}.running", lambda: None)
     monkeypatch.setattr("flows.overview.app_names", lambda: made.names)
-    monkeypatch.setattr("flows.overview.environments", list)
+    monkeypatch.setattr("flows.standing.environments", lambda app: [])
+    monkeypatch.setattr("flows.standing.latest", lambda count, app=None: [r for r in RUNS if app in (None, r.app)])
     monkeypatch.setattr("flows.runs.latest", lambda count, app=None: [run for run in RUNS if app in (None, run.app)])
     monkeypatch.setattr("flows.runs.answer", lambda run, *_: made.answered.append(run.id))
     monkeypatch.setattr("flows.runs.start", start)
@@ -126,7 +127,7 @@ def test_status_is_of_the_application_whose_folder_it_is(
     monkeypatch.chdir(tmp_path)
     outside = headway("status").out
     assert "moon 2222222 → production" in here
-    assert "shop" not in here
+    assert "shop 1111111" not in here
     assert all("shop 1111111 → production" in out and "moon 2222222" in out for out in (everything, outside))
 
 

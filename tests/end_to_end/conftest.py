@@ -12,6 +12,17 @@ from tests.end_to_end.browser import Browser, build_browser
 from tests.end_to_end.project import Project
 from tests.support.platforms import free_port, new_home
 
+# One before the first release there ever was, and one that asks what it made live.
+HOOKS = """\
+hooks:
+  before_release:
+    - {image: web, command: [python, -c, "import os; print(os.environ['HEADWAY_RELEASE'], 'may go', flush=True)"]}
+  after_release:
+    - image: web
+      command: [python, -c, "import os, urllib.request as web; print(web.urlopen(os.environ['BASE_URL']).status)"]
+  after_failure: [{image: web, command: ["false"]}]
+"""
+
 
 @pytest.fixture(scope="session")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
@@ -56,7 +67,7 @@ def live(shared: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
 def greeter(shared: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
     """The smallest application, live in production, for what does not need a large one."""
     project = copy_of(shared, tmp_path_factory.mktemp("hello"), "hello")
-    project.describe("  production: {target: {port: PORT}, watch: {seconds: 1}}\n")
+    project.describe(f"  production: {{target: {{port: PORT}}, watch: {{seconds: 1}}}}\n{HOOKS}")
     done = project.headway("run")
     assert done.returncode == 0, done.stdout + done.stderr
     project.ending = done.stdout

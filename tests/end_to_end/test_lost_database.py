@@ -106,7 +106,7 @@ def test_the_application_is_back_with_every_row_of_the_backup_after_its_volume_w
 
     assert refused.returncode == 2, refused.stdout
     assert "its data is gone" in refused.stdout + refused.stderr
-    assert [(one["name"], one["rows"], one["proof"]["outcome"]) for one in json.loads(listed.stdout)] == [
+    assert [(one["name"], one["rows"], one["proof"]["outcome"]) for one in json.loads(listed.stdout)["backups"]] == [
         (kept["name"], 500, "pass")
     ]
     assert restored.returncode == 0, restored.stdout + restored.stderr

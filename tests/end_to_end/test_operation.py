@@ -17,6 +17,7 @@ from tests.end_to_end.hello import QUICK, change, greeting, kill_its_carrier, st
 from tests.end_to_end.load import load_on
 from tests.end_to_end.project import HANGS_SECONDS, Project, output_of
 from tests.end_to_end.question import describe_and_start
+from tests.support.examples import check_data
 from tests.support.signed_in import signed_in
 
 pytestmark = [pytest.mark.docker, pytest.mark.xdist_group("end-to-end"), pytest.mark.timeout(HANGS_SECONDS)]
@@ -37,6 +38,26 @@ def test_a_commit_goes_live_and_the_user_is_told_where_and_how_long_each_phase_t
     expected = ["build web", "scan web", "unit", "publish release", "keep decision", "shift to 100 %"]
     assert [step for step in expected if step not in steps] == []
     assert re.search(r"set-up (?:\d+ min )?[\d.]+ s, delivery ", greeter.ending)
+
+
+def test_hooks_were_run_beside_the_environment_before_and_after_its_first_release(greeter: Project) -> None:
+    run = re.findall(r"/runs/flow-run/(\S+)", greeter.ending)[0]
+    (record,) = (greeter.home / "store" / "runs" / run).glob("record-*.json")
+    kept = (greeter.home / "store" / "runs" / run / "cells").rglob("production-hooks.*/log.txt")
+    printed = " ".join(log.read_text() for log in sorted(kept))
+    hooks = json.loads(record.read_text())["hooks"]
+    assert [(one["at"], one["problem"]) for one in hooks] == [("before_release", ""), ("after_release", "")]
+    assert "may go" in printed
+    assert "200" in printed
+
+
+def test_what_the_run_did_is_told_by_the_schema_and_its_hooks_are_in_it(greeter: Project) -> None:
+    done = greeter.headway("log", "--json")
+
+    told = check_data("log", done.stdout)
+    assert isinstance(told, dict)
+    assert (told["outcome"], told["name"].partition(" ")[0]) == ("delivered", "hello")
+    assert [step["outcome"] for step in told["steps"] if step["name"].startswith("hook ")] == ["done", "done"]
 
 
 def test_the_same_commit_again_is_told_and_builds_nothing(greeter: Project) -> None:

@@ -47,9 +47,8 @@ QUICK = {
     PREFECT_LOGGING_TO_API_BATCH_INTERVAL: 0.1,
     PREFECT_CLIENT_MAX_RETRIES: 50,
     PREFECT_SERVER_ANALYTICS_ENABLED: False,
-    # Nothing here reads events or waits for a schedule, and SQLite has one writer.
+    # Nothing here reads what events are kept or waits for a schedule, and SQLite has one writer.
     PREFECT_SERVER_SERVICES_EVENT_PERSISTER_ENABLED: False,
-    PREFECT_SERVER_SERVICES_TRIGGERS_ENABLED: False,
     PREFECT_SERVER_SERVICES_SCHEDULER_ENABLED: False,
     PREFECT_SERVER_SERVICES_LATE_RUNS_ENABLED: False,
     # The blocks of a platform are registered below; to remember those of all packages imports all packages.
@@ -64,11 +63,19 @@ def steps_are_kept() -> None:
     """The server keeps the steps of runs: that costs it a third of its time, so only where a test here reads them."""
 
 
+@pytest.fixture
+def automations_run() -> None:
+    """The server acts on events: only where a test here waits for what comes of them."""
+
+
 @pytest.fixture(scope="package")
 def server(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Path]:
     """A server with an empty database; yields the folder that results are kept in."""
-    read = any(steps_are_kept.__name__ in getattr(item, "fixturenames", ()) for item in request.session.items)
-    kept = {PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_ENABLED: read}
+    used = {name for item in request.session.items for name in getattr(item, "fixturenames", ())}
+    kept = {
+        PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_ENABLED: steps_are_kept.__name__ in used,
+        PREFECT_SERVER_SERVICES_TRIGGERS_ENABLED: automations_run.__name__ in used,
+    }
     results = tmp_path_factory.mktemp("results")
     with (
         pytest.MonkeyPatch.context() as patch,

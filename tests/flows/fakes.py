@@ -28,6 +28,7 @@ class Containers(MemoryPlatform):
     complaints: dict[str, str] = field(default_factory=dict)
     databases: dict[str, list[str]] = field(default_factory=dict)
     damaged: set[str] = field(default_factory=set)
+    hooks: list[dict[str, str]] = field(default_factory=list)  # what each hook was told
 
     def __post_init__(self) -> None:
         self.asked = self._begin
@@ -54,6 +55,11 @@ class Containers(MemoryPlatform):
             self._begin(f"migrate {environment}")
             self.databases.setdefault(environment, []).append(job.image)
             return Program()
+        if job.name == "hook":
+            self.hooks.append({**job.env, **dict.fromkeys(job.secrets, "(secret)")})
+            self._begin(f"hook {job.env['HEADWAY_HOOK']} {environment}")
+            complaint = self.complaints.get(job.image, "")
+            return Program(exit_code=3 if complaint else 0, prints=f"{complaint}\n{sorted(job.revealed().values())}\n")
         address = job.env["BASE_URL"]
         if job.name == "check":
             self._begin(f"command {job.image} {address}")

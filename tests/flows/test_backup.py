@@ -5,7 +5,9 @@ import pytest
 from blocks.environment import DeliveryEnvironment, block_name
 from delivery.errors import Rejected
 from delivery.memory.behaviour import memory_state
+from delivery.ports.drills import Drill
 from flows.verify_backup import verify_backups
+from tests.delivery.values import NOON
 from tests.flows.platform import MEMORY
 
 pytestmark = [pytest.mark.prefect, pytest.mark.xdist_group("prefect")]
@@ -121,3 +123,40 @@ def test_all_backups_that_differ_are_told(platform):
     run = platform.run(verify_backups, {})
 
     assert str(run.error).count("cannot be restored as it was") == 2
+
+
+@pytest.fixture
+def archived(platform):
+    """A function that lets the archive of production show this in its next drill."""
+    backups = {"any_second": True}
+    platform.describe(
+        database={"image": "postgres:15"}, environments={"production": {"target": MEMORY, "backups": backups}}
+    )
+    assert platform.put_live(1).state.is_completed()
+
+    def show(outcome, **more):
+        drill = Drill(at=NOON, outcome=outcome, **more)
+        memory_state("shop", "production").behaviour.drill = lambda: drill
+
+    return show
+
+
+@pytest.mark.parametrize(
+    ("outcome", "more", "says"),
+    [
+        ("fail", {"problems": ("task is missing in the copy",)}, "fail: task is missing in the copy"),
+        ("broken", {"unchecked": ("not checked: the drill itself",)}, "broken: not checked: the drill itself"),
+    ],
+)
+def test_an_archive_that_nobody_could_go_back_to_ends_the_nightly_run(platform, archived, outcome, more, says):
+    archived(outcome, **more)
+    run = platform.run(verify_backups, {})
+
+    assert not run.state.is_completed()
+    assert says in str(run.error)
+
+
+def test_a_drill_that_passes_is_part_of_the_nightly_run(platform, archived):
+    archived("pass")
+
+    assert platform.run(verify_backups, {}).state.is_completed()

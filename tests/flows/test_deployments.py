@@ -17,6 +17,8 @@ from flows.runs import DELIVERIES
 
 FILE = Path(__file__).resolve().parents[2] / "deployments.yaml"
 DEPLOYMENTS = yaml.safe_load(FILE.read_text())["deployments"]
+ARRIVAL = {"kind": "push", "connection": "shop", "delivery": "1", "received": "2026-05-01T12:00:00Z"}
+GIVEN = {"app": "shop", "arrival": ARRIVAL, "project": "file:///shop", "revision": "main"}  # by whoever starts it
 NAMES = [deployment["entrypoint"] for deployment in DEPLOYMENTS]
 
 
@@ -32,7 +34,8 @@ def test_its_flow_is_found_by_module_and_takes_its_parameters(deployment):
     assert isinstance(flow, Flow)
     assert ".py" not in deployment["entrypoint"]
     inspect.signature(flow.fn).bind_partial(**deployment.get("parameters", {}))
-    flow.validate_parameters({"app": "shop"} | deployment["parameters"] if "app" in takes(flow) else {})
+    given = {name: value for name, value in GIVEN.items() if name in takes(flow)}
+    flow.validate_parameters(given | deployment.get("parameters", {}))
 
 
 @pytest.mark.parametrize("deployment", [d for d in DEPLOYMENTS if "schedules" in d], ids=lambda d: d["name"])
@@ -78,6 +81,7 @@ def test_recovery_runs_every_minute_and_backups_are_proven_every_night():
     assert schedules == {
         "flows.verify_backup:verify_backups": [nightly("02:30")],
         "flows.drift:drift": [nightly("03:00")],
+        "flows.rescan:rescan": [nightly("03:30")],
         "flows.recover:recover": [{"interval": 60, "slug": "every-minute"}],
     }
 

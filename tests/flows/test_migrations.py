@@ -16,7 +16,7 @@ from delivery.spec.suites import MOST_SUITE_SECONDS, Suite
 from flows.recover import recover
 from flows.release import put_live
 from tasks.checks import run_check
-from tasks.database import migrate_database
+from tasks.migration import migrate_database
 from tasks.tests import run_acceptance, run_test_cell
 from tests.flows.platform import MEMORY
 

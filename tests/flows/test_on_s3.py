@@ -42,6 +42,7 @@ def test_a_delivery_leaves_everything_in_the_bucket_and_nothing_beside_it(platfo
     assert not platform.home.leases.exists()
 
 
+@pytest.mark.long
 @ON_S3
 def test_platforms_that_share_a_bucket_wait_for_each_other(platform, tmp_path):
     other = open_leases(Home(tmp_path / "other", bucket=platform.home.bucket))

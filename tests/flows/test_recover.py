@@ -11,6 +11,7 @@ from prefect.states import Cancelling, Crashed, Paused, Running
 from delivery.changes.heartbeat import FolderHeartbeats, HeartbeatRules
 from delivery.changes.journal import Entry
 from delivery.errors import Misconfigured, Transient
+from delivery.memory.behaviour import memory_state
 from delivery.platform.daemon import Daemon
 from delivery.report.markdown import report_markdown
 from flows import runs
@@ -44,6 +45,7 @@ def leave_half_done(platform, number, *verbs):
         "stage": lambda: host.stage(platform.app, release),
         "shift": lambda: host.shift(release, 50),
         "retire": lambda: None,
+        "restore": lambda: memory_state("shop", "production").databases.update(unfinished_1=()),
     }
     for verb in verbs:
         for stage in ("intent", "done"):
@@ -92,6 +94,21 @@ def test_an_abandoned_lease_under_which_nothing_was_done_is_freed(platform, live
 
     assert run.error == ["nothing had been changed"]
     assert platform.leases.read("shop", "production").holder is None
+
+
+def test_a_database_that_a_restore_left_is_removed(platform):
+    """What it restored was given no name yet."""
+    platform.describe(database={})
+    platform.put_live(1)
+    live = platform.live()
+    leave_half_done(platform, 2, "restore")
+
+    run = platform.run(recover, {})
+
+    assert run.error == ["removed unfinished_1, which a restore left"]
+    assert "unfinished_1" not in memory_state("shop", "production").databases
+    assert platform.leases.read("shop", "production").holder is None
+    assert slots(platform) == [(live, 100)]
 
 
 def test_a_change_that_is_under_way_is_left_alone(platform, live):

@@ -71,7 +71,7 @@ def carried_by(worker: Path, run: str, shared: dict[str, Any]) -> list[str]:
     return done.stdout.split()
 
 
-@pytest.mark.parametrize("where", ["folder", "bucket"])
+@pytest.mark.parametrize("where", ["folder", pytest.param("bucket", marks=pytest.mark.long)])
 def test_another_worker_with_folders_of_its_own_finds_what_steps_returned(where, platform, server, tmp_path, request):
     bucket = request.getfixturevalue("bucket") if where == "bucket" else None
     shared = {"bucket": f"s3://{bucket}/team"} if bucket else {"shared": tmp_path / "shared"}

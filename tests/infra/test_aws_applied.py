@@ -6,9 +6,12 @@ import time
 import pytest
 
 from delivery.aws.preflight import task_looks
+from delivery.aws.second_settings import second_settings
 from delivery.aws.task_definition import TaskSettings
 from delivery.platform.local_aws import variables
 from delivery.ports.preflight import look_at
+from delivery.ports.settings import EnvironmentSettings
+from delivery.spec.ecs_target import EcsTarget
 from delivery.spec.infrastructure import Infrastructure
 from delivery.terraform.infrastructure import StackPlace, TerraformInfrastructure
 from tests.infra.stacks import AWS, ENVIRONMENT, SHARED
@@ -33,7 +36,13 @@ ON_LOCAL_AWS = {
     "skip_region_validation": True,
 }
 # As the local AWS has PostgreSQL 15 alone, and nothing here is worth its protection.
-STAGING = {**ENVIRONMENT, "protected": False, "stop_on_alarms": True, "database": {"insights": False, "version": "15"}}
+STAGING = {
+    **ENVIRONMENT,
+    "protected": False,
+    "stop_on_alarms": True,
+    "database": {"insights": False, "version": "15"},
+    "second_region": True,
+}
 
 
 @pytest.fixture(scope="module")
@@ -101,6 +110,8 @@ def test_an_environment_is_made_found_unchanged_and_destroyed(deployer, server, 
     assert [one for one in seen if not one.is_well] == []
     assert {one["desiredCount"] for one in services} == {0}
     assert outputs["database"].value["host"]
+    second = second_region_of(outputs)
+    assert (second.region, second.lacks, second.tasks.public_address) == ("us-west-2", "", True)
     assert outputs["auth"].value["jwks"].endswith("/.well-known/jwks.json")
     assert set(destruction.plan.protected) >= {'module.storage.aws_s3_bucket.one["audit"]'}
     name = outputs["database"].value["identifier"]
@@ -137,6 +148,13 @@ def settings_of(outputs):
         log_group=service["log_group"],
         bucket="team-terraform-state",
     )
+
+
+def second_region_of(outputs):
+    """Return what is known of the second region, from what the stack says of itself."""
+    said = {name: one.value for name, one in outputs.items()}
+    settings = EnvironmentSettings(app="shop", environment="staging", outputs=said)
+    return second_settings(EcsTarget.model_validate({"kind": "ecs"}), settings)
 
 
 def what_is_left(server):

@@ -15,7 +15,7 @@ from tests.support.terraform_mirror import needs_provider
 pytestmark = [pytest.mark.xdist_group("local-aws")]
 MODULES = sorted(path.name for path in (AWS / "modules").iterdir() if path.is_dir())
 # Operations that know no resource, or none but `*`: each is told so where it stands.
-WITHOUT_RESOURCE = {"Login", "Definitions", "Tasks", "LookAtTraffic"}
+WITHOUT_RESOURCE = {"Login", "Definitions", "Tasks", "LookAtTraffic", "LookAtBackupJobs"}
 # Their names are there once in an account and a region.
 NAMED_ONCE = {
     "aws_ecr_repository",
@@ -39,7 +39,8 @@ def environment(aws, tmp_path_factory):
     stack = StackOfOurs("environment", tmp_path_factory.mktemp("environment"), aws)
     stack.run("validate")
     certificate = "arn:aws:acm:us-east-1:123456789012:certificate/one"
-    return stack.plan({**ENVIRONMENT, "deployer": "codedeploy", "certificate": certificate})
+    everything = {"deployer": "codedeploy", "certificate": certificate, "second_region": True}
+    return stack.plan({**ENVIRONMENT, **everything})
 
 
 @pytest.fixture(scope="module")
@@ -133,6 +134,30 @@ class TestEnvironment:
         assert len(of(found, "aws_backup_vault")) == len(of(found, "aws_backup_vault_lock_configuration")) == 2
         assert len(plan["rule"][0]["copy_action"]) == 1
         assert len(of(found, "aws_backup_restore_testing_plan")) == 1
+
+    def test_a_copy_is_restored_in_a_network_of_its_own_that_only_tasks_there_reach(self, environment):
+        there = [one for one in resources(environment) if one["address"].startswith("module.second_region")]
+        [rule] = of(there, "aws_vpc_security_group_ingress_rule")
+
+        assert (rule["from_port"], rule["cidr_ipv4"]) == (5432, None)
+        assert len(of(there, "aws_db_subnet_group")) == len(of(there, "aws_ecs_cluster")) == 1
+        assert of(there, "aws_nat_gateway") == of(there, "aws_db_instance") == []
+
+    def test_the_role_of_backups_does_what_copies_need_in_both_regions_and_passes_one_role(self, environment):
+        by_sid = {one.get("Sid"): one for one in policies(environment)}
+
+        vaults = by_sid["Vaults"]["Resource"]
+        assert {one.split(":")[3] for one in vaults} == {"us-east-1", "us-west-2"}
+        assert "rds:ModifyDBInstance" in by_sid["RestoredThere"]["Action"]
+        assert {one.split(":")[3] for one in by_sid["RestoredThere"]["Resource"]} == {"us-west-2"}
+        passed = by_sid["AsTheRoleOfBackups"]["Condition"]["StringEquals"]["iam:PassedToService"]
+        assert passed.startswith("backup.")
+
+    def test_tasks_are_given_the_secrets_that_headway_makes_in_both_regions(self, environment):
+        only_read = [one for one in policies(environment) if one["Action"] == "secretsmanager:GetSecretValue"]
+
+        of_headway = [one["Resource"] for one in only_read if str(one["Resource"]).endswith(":secret:headway/*")]
+        assert {arn.split(":")[3] for arn in of_headway} == {"us-east-1", "us-west-2"}
 
     def test_only_the_load_balancer_is_reached_from_everywhere(self, environment):
         rules = of(resources(environment), "aws_vpc_security_group_ingress_rule")

@@ -1,0 +1,290 @@
+"""What arrived starts what headway.yaml says of it, once, and the newest commit alone."""
+
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+import pytest
+from prefect.cli.deploy._triggers import _create_deployment_triggers, _initialize_deployment_triggers
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterName, FlowRunFilter
+from prefect.settings import PREFECT_API_URL
+
+from delivery.hooks.arrival import Arrival
+from delivery.hooks.spool import Told
+from delivery.platform.forwarder import PrefectEvents
+from delivery.platform.prefect_api import PrefectApi
+from flows import runs
+from flows.arrivals import take_alarm, take_push
+from flows.deliver import deliver
+from flows.examine import examine
+from flows.rollback import rollback
+from tests.flows.test_deployments import DEPLOYMENTS
+
+pytestmark = [pytest.mark.prefect, pytest.mark.xdist_group("prefect")]
+BRANCHES = {"branches": {"main": "production"}}
+
+
+@pytest.fixture
+def shop(platform):
+    """An application that a push to main delivers."""
+    with get_client(sync_client=True) as client:
+        for flow in (deliver, rollback, examine):
+            client.create_deployment(client.create_flow(flow), "by-event")
+    platform.describe(repository=BRANCHES)
+    return platform
+
+
+def arrival(platform, sha="", **more):
+    address = f"file://{platform.project}"
+    fields = {"kind": "push", "ref": "refs/heads/main", "sha": sha, "connection": "shop", "delivery": uuid4().hex}
+    return Arrival.model_validate(fields | {"received": datetime.now(UTC), "project": address, "app": "shop"} | more)
+
+
+def take(platform, arrived, flow=take_push):
+    return platform.run(flow, {"arrival": arrived.model_dump(mode="json")})
+
+
+def started(flow="deliver"):
+    """Return the runs that arrivals started in this test, the newest first."""
+    with get_client(sync_client=True) as client:
+        found = client.read_flow_runs(deployment_filter=DeploymentFilter(name=DeploymentFilterName(any_=["by-event"])))
+        return [run for run in found if client.read_flow(run.flow_id).name == flow]
+
+
+@pytest.fixture
+def before(shop):
+    """What other tests started."""
+    return {run.id for run in (*started(), *started("rollback"))}
+
+
+def new(before, flow="deliver"):
+    return sorted((run for run in started(flow) if run.id not in before), key=lambda run: run.created)
+
+
+def test_a_push_delivers_its_commit_to_where_the_file_says(shop, before):
+    sha = shop.commit("Sell more")
+
+    run = take(shop, arrival(shop, sha))
+
+    (one,) = new(before)
+    assert run.ended == ("Completed", f"branch main goes to production: shop {sha[:7]} → production, run {one.id}")
+    assert one.parameters == {"project": f"file://{shop.project}", "revision": sha, "environment": "production"}
+    assert one.name == f"shop {sha[:7]} → production"
+
+
+def test_an_arrival_that_is_taken_up_twice_delivers_once(shop, before):
+    arrived = arrival(shop, shop.commit("Sell more"))
+
+    ended = [take(shop, arrived).ended[0] for _ in range(2)]
+
+    assert ended == ["Completed", "Skipped"]
+    assert len(new(before)) == 1
+
+
+def test_two_that_look_at_the_same_moment_start_one_run(shop, before, monkeypatch):
+    arrived = arrival(shop, shop.commit("Sell more"))
+    take(shop, arrived)
+    monkeypatch.setattr("tasks.arrivals.newest_started", lambda *_: None)  # as the one saw it before the other wrote
+
+    take(shop, arrived)
+
+    assert len(new(before)) == 1
+
+
+def test_a_push_of_files_that_do_not_count_delivers_nothing_and_says_so(shop, before):
+    shop.describe(repository={**BRANCHES, "paths_ignore": ["change.txt"]})
+    old = shop.git("rev-parse", "HEAD")
+    sha = shop.commit("Only words")
+
+    run = take(shop, arrival(shop, sha, before=old))
+
+    assert run.ended == ("Skipped", "only files have changed that repository.paths_ignore leaves out: change.txt")
+    assert new(before) == []
+
+
+@pytest.mark.long
+def test_files_of_a_push_that_was_skipped_count_with_the_next_one(shop, before):
+    shop.describe(repository={**BRANCHES, "paths_ignore": ["*.md"]})
+    first = shop.commit("Sell")
+    take(shop, arrival(shop, first))
+    shop.commit("Sell more")
+    words_before = shop.git("rev-parse", "HEAD")
+    (shop.project / "README.md").write_text("Words")
+    shop.git("add", "-A")
+    shop.git("commit", "-q", "-m", "Words")
+    last = shop.git("rev-parse", "HEAD")
+
+    run = take(shop, arrival(shop, last, before=words_before))
+
+    assert run.ended[0] == "Completed"
+    assert [one.parameters["revision"] for one in new(before)] == [first, last]
+
+
+def test_of_pushes_that_wait_the_newest_is_delivered_and_says_which_it_skips(shop, before):
+    first = shop.commit("One")
+    take(shop, arrival(shop, first))
+    second, third = shop.commit("Two"), shop.commit("Three")
+
+    late = take(shop, arrival(shop, second, before=first))
+    last = take(shop, arrival(shop, third, before=second))
+
+    waiting, newest = new(before)
+    assert waiting.state_name in ("Cancelling", "Cancelled")
+    assert newest.parameters["revision"] == third
+    assert newest.name == f"shop {third[:7]} → production, skips {first[:7]}, {second[:7]}"
+    assert late.ended[1].endswith(f"skipped: {first}, {second}")
+    assert last.ended == ("Skipped", f"run {str(newest.id)[:8]} delivers {third[:7]} already")
+    assert set(newest.tags) == {f"skips {first[:7]}", f"skips {second[:7]}"}
+
+
+def test_what_was_skipped_stands_in_the_report_of_the_delivery(shop, before):
+    first = shop.commit("One")
+    take(shop, arrival(shop, first))
+    take(shop, arrival(shop, shop.commit("Two"), before=first))
+    newest = new(before)[-1]
+
+    run = shop.carry(deliver, str(newest.id))
+
+    assert run.state.is_completed(), run.ended
+    record = shop.record(str(newest.id))
+    assert record.skipped == (first,)
+    assert runs.look(str(newest.id), steps=False).name.endswith(f", skips {first[:7]}")
+
+
+@pytest.mark.parametrize("environment", ["production", pytest.param("staging", marks=pytest.mark.long)])
+def test_a_delivery_that_changes_an_environment_is_not_torn_out_of_it(shop, before, environment):
+    first = shop.commit("One")
+    take(shop, arrival(shop, first))
+    (busy,) = new(before)
+    shop.leases.take("shop", environment, holder=str(busy.id), reason="delivery")
+
+    take(shop, arrival(shop, shop.commit("Two"), before=first))
+
+    assert new(before)[0].state_name == busy.state_name
+
+
+@pytest.mark.long
+def test_a_branch_that_is_gone_delivers_nothing(shop, before):
+    run = take(shop, arrival(shop, "1" * 40, ref="refs/heads/gone"))
+
+    assert run.ended == ("Skipped", "gone is gone")
+    assert new(before) == []
+
+
+@pytest.mark.long
+def test_a_tag_delivers_the_commit_that_it_names(shop, before):
+    shop.describe(repository={"tags": {"v*": "production"}})
+    sha = shop.git("rev-parse", "HEAD")
+    shop.git("tag", "-a", "-m", "Spring", "v1.2")
+
+    run = take(shop, arrival(shop, shop.git("rev-parse", "v1.2"), kind="tag", ref="refs/tags/v1.2"))
+
+    assert run.ended[0] == "Completed"
+    assert [one.parameters["revision"] for one in new(before)] == [sha]
+
+
+@pytest.mark.long
+def test_a_file_with_mistakes_delivers_nothing_and_says_which(shop, before):
+    shop.describe(repository={"branches": {"main": "nowhere"}})
+
+    name, message = take(shop, arrival(shop, shop.git("rev-parse", "HEAD"))).ended
+
+    assert name == "Misconfigured"
+    assert "repository.branches.main: no such name (found nowhere); allowed: production" in message
+    assert new(before) == []
+
+
+def alarm(platform, minutes=1, **more):
+    fields = {"kind": "alarm", "action": "ALARM", "subject": "shop-5xx", "reason": "too many", "ref": ""}
+    at = datetime.now(UTC) + timedelta(minutes=minutes)
+    return arrival(platform, **(fields | {"environment": "production", "at": at} | more))
+
+
+def test_alarms_soon_after_a_release_take_it_back_once(shop, before):
+    shop.put_live(1)
+    shop.put_live(2)
+
+    ended = [take(shop, alarm(shop, subject=name), take_alarm).ended for name in ("shop-5xx", "shop-latency")]
+
+    (one,) = new(before, "rollback")
+    assert [name for name, _ in ended] == ["Completed", "Completed"]
+    assert all(str(one.id) in message for _, message in ended)
+    assert one.parameters == {"app": "shop", "environment": "production", "although_frozen": True}
+    assert shop.carry(rollback, str(one.id)).state.is_completed()
+    assert shop.live() == shop.release(1)
+    assert take(shop, alarm(shop), take_alarm).ended == (
+        "Skipped",
+        "what is live was not released last, but rolled-back",
+    )
+
+
+@pytest.mark.long
+def test_an_alarm_long_after_a_release_takes_nothing_back(shop, before):
+    shop.put_live(1)
+
+    run = take(shop, alarm(shop, minutes=61), take_alarm)
+
+    assert run.ended == ("Skipped", "what is live has been for more than 60 minutes: it is not the cause")
+    assert new(before, "rollback") == []
+
+
+@pytest.fixture
+def triggers(shop, automations_run):
+    """The automations of deployments.yaml, as `prefect deploy` makes them."""
+    made = []
+
+    async def make():
+        async with get_client() as client:
+            for described in DEPLOYMENTS:
+                if described["name"] == "arrivals":
+                    flow = take_push if described["entrypoint"].endswith("take_push") else take_alarm
+                    deployment = await client.create_deployment(await client.create_flow(flow), "arrivals")
+                    specs = _initialize_deployment_triggers("arrivals", described["triggers"])
+                    await _create_deployment_triggers(client, deployment, specs)
+                    made.append(deployment)
+
+    shop.loop.run(make())
+    yield made
+    with get_client(sync_client=True) as client:
+        for deployment in made:
+            client.delete_deployment(deployment)
+
+
+def told(*arrivals):
+    return [Told(one.identity, one.starts_runs, one.received) for one in arrivals]
+
+
+def of_deployments(deployments):
+    with get_client(sync_client=True) as client:
+        found = client.read_flow_runs(flow_run_filter=FlowRunFilter())
+        return [run for run in found if run.deployment_id in deployments]
+
+
+def test_an_event_starts_the_flow_that_takes_it_up_once_with_all_that_was_said(shop, triggers):
+    events = PrefectEvents(lambda: PrefectApi(PREFECT_API_URL.value(), {}))
+    pushed = arrival(shop, "1" * 40, subject='Sell "more" & <less> {{ event.id }}')
+    rang = alarm(shop)
+
+    before = events.taken(told(pushed, rang))
+    for _ in range(2):
+        events.tell([pushed, rang])
+    shop.until(lambda: events.taken(told(pushed, rang)) == {pushed.identity, rang.identity})
+    events.tell([pushed])
+    events.tell([arrival(shop, delivery="a later one"), alarm(shop, delivery="a later alarm")])
+    shop.until(lambda: len(of_deployments(triggers)) >= 4)
+
+    assert before == set()
+    found = of_deployments(triggers)
+    taken = [Arrival.model_validate(run.parameters["arrival"]) for run in found]
+    assert len(found) == 4
+    assert pushed in taken
+    assert rang in taken
+
+
+def test_what_starts_nothing_is_not_done_before_the_server_keeps_it_as_an_event(shop, server):
+    events = PrefectEvents(lambda: PrefectApi(PREFECT_API_URL.value(), {}))
+    image = arrival(shop, kind="image", ref="", repository="acme/shop", subject="1.2")
+
+    events.tell([image])
+
+    assert events.taken(told(image)) == set()  # this server keeps no events
