@@ -40,6 +40,7 @@ class Fault:
 
     `no capacity` is what RunTask answers among its failures, with `reason`. A job of AWS Backup ends by a fault of
     `backup-agent` (`backup job`, `copy job`, `restore job`) as FAILED, or with `partial` as PARTIAL, for `reason`.
+    A deployment of CodeDeploy does not leave an event while a fault of `codedeploy-agent` for it is there.
     """
 
     service: str
@@ -82,6 +83,11 @@ class Faults:
         """Return what did not happen yet."""
         with self._lock:
             return [asdict(one) for one in self._left]
+
+    def stands(self, asked: Asked) -> bool:
+        """Whether a fault that this meets is there, which stays until others are put in."""
+        with self._lock:
+            return any(one.matches(asked) for one in self._left)
 
     def take(self, asked: Asked) -> Fault | None:
         """Return the fault that this request meets, which is one less from now on."""

@@ -24,7 +24,7 @@ def agents(here: Installation, app: LocalAws) -> Iterator[None]:
         EcsAgent(app, app.faults),
         BalancerAgent(here),
         ServiceAgent(),
-        CodeDeployAgent(),
+        CodeDeployAgent(app.faults),
         AlarmAgent(),
         BackupAgent(app.faults),
     ]

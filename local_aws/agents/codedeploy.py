@@ -4,7 +4,7 @@ import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 from botocore.exceptions import ClientError
 
@@ -13,6 +13,8 @@ from local_aws.agents.agent import Agent, log
 from local_aws.agents.ecs_services import is_well
 from local_aws.agents.functions import call
 from local_aws.agents.rule_shares import are_shared, rules_now, share
+from local_aws.faults import Faults
+from local_aws.operations import Asked
 from local_aws.own_client import own_client
 from local_aws.services.cloudwatch import alarms_in_alarm
 from local_aws.services.codedeploy_records import DEPLOYMENTS, Deployment, pair_of
@@ -25,8 +27,9 @@ AT_ONCE = 4
 class CodeDeployAgent(Agent):
     """Compares the records of deployments with what there is."""
 
-    def __init__(self) -> None:
+    def __init__(self, faults: Faults) -> None:
         super().__init__("codedeploy")
+        self._faults = faults
         self._called = set[str]()
         self._pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="hooks")
 
@@ -45,13 +48,18 @@ class CodeDeployAgent(Agent):
         shares = wanted_shares(one)
         if not are_shared(shares):
             share(shares, one.account, one.region)
-        now = advance(one.plan, one.progress, _world(one, are_shared(wanted_shares(one))), lambda: str(uuid.uuid4()))
+        world = replace(_world(one, are_shared(wanted_shares(one))), is_held=self._is_held(one))
+        now = advance(one.plan, one.progress, world, lambda: str(uuid.uuid4()))
         if now is not one.progress:
             reports.tell("codedeploy", {"id": one.id, "progress": asdict(now)})
         progress = one.progress
         if progress.status not in OVER and progress.execution and progress.execution not in self._called:
             self._called.add(progress.execution)
             self._pool.submit(_call, one, here(one.plan, progress).hook, progress.execution)
+
+    def _is_held(self, one: Deployment) -> bool:
+        event = here(one.plan, one.progress).event
+        return self._faults.stands(Asked("codedeploy-agent", one.region, event, "POST", "json"))
 
 
 def wanted_shares(one: Deployment) -> dict[str, dict[str, int]]:

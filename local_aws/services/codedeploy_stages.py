@@ -88,6 +88,7 @@ class World:
     green_well: int = 0
     alarms: tuple[str, ...] = ()
     is_shared: bool = True
+    is_held: bool = False  # it is to stay where it is, however long
 
 
 @dataclass(frozen=True)
@@ -183,7 +184,7 @@ def advance(plan: Plan, progress: Progress, world: World, draw: Callable[[], str
     if now.ends and world.blue_tasks:
         return progress
     skips = bool(now.wait) and progress.continued == now.wait
-    if not world.is_shared or (waited < now.minutes and not skips):
+    if not world.is_shared or world.is_held or (waited < now.minutes and not skips):
         return progress
     if progress.position + 1 < len(plan.positions):
         return _enter(plan, progress, progress.position + 1, world, draw)

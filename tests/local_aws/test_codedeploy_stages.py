@@ -168,6 +168,17 @@ def test_tasks_that_are_not_healthy_within_an_hour_end_it():
     assert (progress.status, progress.code) == ("Failed", "HEALTH_CONSTRAINTS")
 
 
+def test_one_that_is_held_stays_at_its_share_whatever_the_clock_says():
+    plan = plan_of(((10, 5), (100, 0)))
+    _, now = journey(plan, seconds=200)
+    much_later = world_of(plan, now, 10**9)
+
+    held = advance(plan, now, replace(much_later, is_held=True), draw)
+
+    assert wanted(plan, held).percent == 10
+    assert wanted(plan, advance(plan, now, much_later, draw)).percent == 100
+
+
 def test_one_that_goes_back_sends_users_back_before_it_stops_a_task():
     plan = plan_of(((10, 5), (100, 0)))
     _, now = journey(plan, seconds=200)

@@ -75,6 +75,15 @@ class Server:
         """Let these happen, and none of those before."""
         httpx.put(f"{self.url}/headway/faults", json=faults, trust_env=False).raise_for_status()
 
+    @contextmanager
+    def faults(self, *faults: dict[str, object]) -> Iterator[None]:
+        """Let these happen meanwhile, and none afterwards."""
+        self.put_faults(*faults)
+        try:
+            yield
+        finally:
+            self.put_faults()
+
     def faults_left(self) -> list[dict[str, object]]:
         return httpx.get(f"{self.url}/headway/faults", trust_env=False).json()
 
