@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Self
 
-from pydantic import SecretStr
+from pydantic import Field, SecretStr
 
+from delivery.model import Model
 from delivery.ports.jobs import Job
 from delivery.releases.order import Order
 from delivery.releases.release import Release
@@ -14,20 +16,34 @@ NAME = "hook"
 MOST_REASON = 500  # letters; a variable is no place for a log
 
 
-def told(
-    order: Order, environment: str, release: Release, moment: HookMoment, outcome: str = "", reason: str = ""
-) -> dict[str, str]:
+class HookEvent(Model):
+    """What hooks are run for: a release, or a rollback to it, that begins in an environment, or how it ended there."""
+
+    environment: str
+    release: Release
+    sequence: int = Field(description="of the lease it is done under")
+    moment: HookMoment = "before_release"
+    outcome: str = ""
+    reason: str = Field("", description="why it did not go live, or not stay")
+
+    def ended(self, outcome: str, reason: str = "") -> Self:
+        """Return its end."""
+        moment: HookMoment = "after_failure" if reason or outcome == "interrupted" else "after_release"
+        return self.model_copy(update={"moment": moment, "outcome": outcome, "reason": reason})
+
+
+def told(order: Order, event: HookEvent) -> dict[str, str]:
     """Return the variables that every hook has; before a release nobody knows how it ends."""
     return {
-        "HEADWAY_HOOK": moment,
+        "HEADWAY_HOOK": event.moment,
         "HEADWAY_KIND": "rollback" if order.goes_back else "release",
         "HEADWAY_APP": order.app.app,
-        "HEADWAY_ENVIRONMENT": environment,
-        "HEADWAY_RELEASE": release.fingerprint,
-        "HEADWAY_REVISION": release.revision.sha,
+        "HEADWAY_ENVIRONMENT": event.environment,
+        "HEADWAY_RELEASE": event.release.fingerprint,
+        "HEADWAY_REVISION": event.release.revision.sha,
         "HEADWAY_RUN": order.run,
-        "HEADWAY_OUTCOME": outcome,
-        "HEADWAY_REASON": reason.strip().partition("\n")[0][:MOST_REASON],
+        "HEADWAY_OUTCOME": event.outcome,
+        "HEADWAY_REASON": event.reason.strip().partition("\n")[0][:MOST_REASON],
     }
 
 
