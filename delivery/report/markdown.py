@@ -116,6 +116,8 @@ def _facts(record: DeliveryRecord) -> Iterable[str]:
     if record.revision:
         revision = record.revision
         yield f"revision `{revision.short}` {_plain(revision.subject)} ({_plain(revision.author)})"
+    if record.requested_by:
+        yield f"asked for by {_plain(record.requested_by)}"
     if record.skipped:
         yield f"in place of earlier pushes: {', '.join(f'`{sha[:7]}`' for sha in record.skipped)}"
     if record.release:

@@ -10,9 +10,13 @@ from delivery.ports.cells import CellResult
 from delivery.ports.leases import Takeover
 from delivery.ports.observation import EndedConnections
 from delivery.releases.change import Commit, compare
+from delivery.releases.infrastructure import InfrastructurePlan
+from delivery.releases.rehearsal import SCHEMA_ALONE, Rehearsal
 from delivery.report.html import report_html
 from delivery.report.markdown import change_markdown, report_markdown
 from delivery.report.record import DeliveryRecord, ReleaseFigures, RestoreFigures
+from delivery.spec.checks import CheckResult
+from delivery.spec.hooks import HookResult
 from delivery.spec.matrix import Cell
 from tests.delivery.changes.test_restores import record
 from tests.delivery.report.records import make_figures, make_record
@@ -292,3 +296,45 @@ def test_a_release_that_cut_connections_is_not_said_to_have_failed_none():
 
     assert seen.counted() == "0 requests, 2 cut"
     assert ReleaseFigures(environment="production").counted() == "0 requests, 0 failed"
+
+
+WHOLE = {
+    "outcome": "rejected",
+    "kind": "rollback",
+    "reason": "not good",
+    "requested_by": "ada",
+    "skipped": ("1" * 40,),
+    "unproven": ("uploads",),
+    "losses": ("what they wrote",),
+    "acceptance": (FAILED,),
+    "checks": (CheckResult(environment="production", label="/health", at="before", problem="no answer"),),
+    "hooks": (HookResult(environment="production", label="purge", at="after_release"),),
+    "takeovers": (Takeover(environment="production", taken_from="r0", by="r1", at=NOON, sequence=2),),
+    "rehearsals": (Rehearsal(app="shop", inputs="", at=NOON, live="old", release="new", data=SCHEMA_ALONE),),
+    "infrastructure": (
+        InfrastructurePlan(
+            sha256="c0ffee" + "0" * 58,
+            app="shop",
+            environment="production",
+            stack="infra",
+            workspace="production",
+            run="r1",
+            made_at=NOON,
+            expires_at=NOON,
+            changes_anything=True,
+        ),
+    ),
+    "restores": (RESTORES,),
+}
+ELSEWHERE = {"run_name", "gate", "report"}  # the page has a name of its own, the gate's words, and is the report
+
+
+@pytest.mark.parametrize(
+    "field", sorted({name for name, one in DeliveryRecord.model_fields.items() if not one.is_required()} - ELSEWHERE)
+)
+def test_the_page_shows_all_that_the_record_holds(field: str) -> None:
+    record = make_record(**WHOLE)
+    empty = DeliveryRecord.model_fields[field].get_default()
+
+    assert getattr(record, field) != empty
+    assert report_html(record) != report_html(record.model_copy(update={field: empty}))
