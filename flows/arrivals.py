@@ -31,7 +31,7 @@ async def take_push(arrival: Arrival) -> State[Any]:
             started = await start_delivery(arrival, plan)
             skipped = f"; skipped: {', '.join(started.skipped)}" if started.skipped else ""
             return Completed(message=f"{plan.reason}: {plan.name}, run {started.run}{skipped}")
-        return Completed(message=f"{plan.reason}: {plan.name}, run {await start_run(plan)}")
+        return Completed(message=f"{plan.reason}: {plan.name}, run {await start_run(arrival, plan)}")
 
 
 @flow(name="alarm", flow_run_name="alarm {arrival.subject} of {arrival.connection}", persist_result=False)
@@ -45,7 +45,7 @@ async def take_alarm(arrival: Arrival) -> State[Any]:
         plan = await plan_rollback(arrival)
         if not plan.deployment:
             return Completed(name="Skipped", message=plan.reason)
-        return Completed(message=f"{plan.reason}: {plan.name}, run {await start_run(plan)}")
+        return Completed(message=f"{plan.reason}: {plan.name}, run {await start_run(arrival, plan)}")
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from delivery.model import Model, hash_of
 from delivery.programs import pushed
 from delivery.programs.git import FILE
 from delivery.programs.repositories import fetch
-from delivery.releases.run_names import delivery_name
+from delivery.releases.run_names import delivery_name, requested_by
 from delivery.spec.app import App
 from delivery.spec.configuration import load_app_text
 from tasks.lease import lease_book
@@ -143,9 +143,8 @@ def start_delivery(arrival: Arrival, plan: Plan) -> Started:
     if arrival.sha and arrival.sha != plan.sha and arrival.kind == "push":
         skipped = (*skipped, arrival.sha)
     name = plan.name + (f", skips {', '.join(sha[:SHORT] for sha in skipped[:3])}" if skipped else "")
-    run = create_run(
-        plan.deployment, dict(plan.parameters), name, plan.key, [f"skips {sha[:SHORT]}" for sha in skipped]
-    )
+    tags = [*_by(arrival), *(f"skips {sha[:SHORT]}" for sha in skipped)]
+    run = create_run(plan.deployment, dict(plan.parameters), name, plan.key, tags)
     started = Started(
         app=plan.app,
         environment=plan.environment,
@@ -166,9 +165,13 @@ def start_delivery(arrival: Arrival, plan: Plan) -> Started:
 
 
 @step(timeout_seconds=120, name="start {plan.name}", keep=False)
-def start_run(plan: Plan) -> str:
+def start_run(arrival: Arrival, plan: Plan) -> str:
     """Start the run of a plan, once however often this is tried, and return its id."""
-    return create_run(plan.deployment, dict(plan.parameters), plan.name, plan.key, [])
+    return create_run(plan.deployment, dict(plan.parameters), plan.name, plan.key, _by(arrival))
+
+
+def _by(arrival: Arrival) -> list[str]:
+    return [requested_by(arrival.requested_by)] if arrival.requested_by else []
 
 
 def newest_started(app: str, environment: str) -> Started | None:

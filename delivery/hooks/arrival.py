@@ -34,6 +34,7 @@ class Happening(Model):
     action: str = Field("", description="opened, published, completed, ALARM …")
     subject: str = Field("", description="name of the alarm, the workflow or the object")
     reason: str = ""
+    sender: str = Field("", description="who did it, as the sender of the webhook calls them")
     at: datetime | None = Field(None, description="when it happened, as the sender says")
 
 
@@ -58,6 +59,13 @@ class Arrival(Happening):
     def starts_runs(self) -> bool:
         """Whether a flow of Headway is started by it; others are there for automations of the user."""
         return self.kind not in ("image", "object")
+
+    @property
+    def requested_by(self) -> str:
+        """Who, or which alarm, asked for what follows from it; empty where nobody is told."""
+        if self.kind == "alarm":
+            return f"alarm {self.subject}"
+        return f"{self.sender} on GitHub" if self.sender else ""
 
     @property
     def name(self) -> str:

@@ -29,7 +29,8 @@ def check_signature(secret: SecretStr, body: bytes, given: str) -> None:
 def read(event: str, content: dict[str, Any]) -> Happening | None:
     """Return what an event says, none where nothing follows from it; Refused when it is not as GitHub sends it."""
     reader = _READERS.get(event)
-    return reader(content) if reader else None
+    found = reader(content) if reader else None
+    return found.model_copy(update={"sender": text(below(content, "sender"), "login")}) if found else None
 
 
 def _push(content: dict[str, Any]) -> Happening | None:

@@ -31,6 +31,7 @@ def push(**more: Any) -> dict[str, Any]:
         "deleted": False,
         "forced": False,
         "repository": {"full_name": "acme/shop"},
+        "sender": {"login": "ada[bot]"},
         "head_commit": {"id": SHA, "message": "Sell more\n\nMuch more.", "timestamp": "2026-05-01T12:00:00+02:00"},
     }
     return said | more
