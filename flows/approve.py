@@ -14,6 +14,7 @@ from delivery.releases.release import Release
 from flows.gate import ask
 from tasks.announcements import announce
 from tasks.approval import describe_change, keep_decision
+from tasks.arrivals import end_earlier
 from tasks.infrastructure import plan_infrastructure
 
 
@@ -46,6 +47,7 @@ async def await_approval(order: Order, release: Release, plan: InfrastructurePla
     form = Approval.with_initial_data(description=text)
     # The key names what is asked about: a resumed run whose change is another one by now asks again.
     key = f"approve-{order.environment}-{change.binding}"
+    await end_earlier(order)  # so that nobody is asked about what is older as well
     announce(order.environment, "waits", "waits for approval", is_environment=True)
     try:
         answer = await ask(form, key, policy.wait, policy.timeout_seconds)

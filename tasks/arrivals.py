@@ -1,5 +1,6 @@
 """What arrived: looked up in the repository, decided by what stands there, and started once."""
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 
@@ -12,6 +13,7 @@ from delivery.model import Model, hash_of
 from delivery.programs import pushed
 from delivery.programs.git import FILE
 from delivery.programs.repositories import fetch
+from delivery.releases.order import Order
 from delivery.releases.run_names import delivery_name, requested_by
 from delivery.spec.app import App
 from delivery.spec.configuration import load_app_text
@@ -159,8 +161,7 @@ def start_delivery(arrival: Arrival, plan: Plan) -> Started:
     current_store().put(key, started.model_dump_json(indent=2).encode())
     note(run, INSTEAD, plan.environment, Skipped(commits=skipped))
     for one in waiting:
-        log().info("%s is not delivered any more: %s is newer", one.sha[:SHORT], plan.sha[:SHORT])
-        cancel_run(one.run)
+        _end(one, plan.sha)
     return started
 
 
@@ -174,6 +175,24 @@ def _by(arrival: Arrival) -> list[str]:
     return [requested_by(arrival.requested_by)] if arrival.requested_by else []
 
 
+@step(timeout_seconds=60, name="look for earlier deliveries to {order.environment}", keep=False)
+def end_earlier(order: Order) -> tuple[str, ...]:
+    """End deliveries of earlier pushes that still wait for the environment, and return their commits.
+
+    One that changed an environment on its way when this one was started could not be ended then. Of a delivery that no
+    push started nothing is known, and it ends none.
+    """
+    started = _started(order.app.app, order.environment, LOOKED_BACK)
+    here = next((number for number, one in enumerate(started) if one.run == order.run), len(started))
+    waiting = _still_waiting(order.app.app, [one for one in started[here + 1 :] if one.run != order.run])
+    commits = tuple(dict.fromkeys(one.sha for one in waiting))
+    if commits:
+        note(order.run, INSTEAD, f"{order.environment} before its approval", Skipped(commits=commits))
+    for one in waiting:
+        _end(one, order.revision.sha)
+    return commits
+
+
 def newest_started(app: str, environment: str) -> Started | None:
     """Return what a push started last in an environment, or none."""
     return next(iter(_started(app, environment, 1)), None)
@@ -185,7 +204,16 @@ def _started(app: str, environment: str, count: int) -> list[Started]:
 
 
 def _waiting(plan: Plan) -> list[Started]:
-    """Return deliveries of pushes that have not ended and change no environment now, on their way or at its end."""
-    holders = {lease.holder for lease in lease_book().all() if lease.app == plan.app}
     earlier = _started(plan.app, plan.environment, LOOKED_BACK)
-    return [one for one in earlier if one.run not in holders and one.sha != plan.sha and not is_over(one.run)]
+    return _still_waiting(plan.app, [one for one in earlier if one.sha != plan.sha])
+
+
+def _still_waiting(app: str, started: Iterable[Started]) -> list[Started]:
+    """Return those that have not ended and change no environment now, on their way or at its end."""
+    holders = {lease.holder for lease in lease_book().all() if lease.app == app}
+    return [one for one in started if one.run not in holders and not is_over(one.run)]
+
+
+def _end(one: Started, newer: str) -> None:
+    log().info("%s is not delivered any more: %s is newer", one.sha[:SHORT], newer[:SHORT])
+    cancel_run(one.run)

@@ -132,7 +132,7 @@ def _record(
         scans=tuple(_scan(report) for report in last_notes(run, "scan", ScanReport)),
         **_results(run),
         decisions=tuple(last_notes(run, "decisions", Decision)),
-        skipped=tuple(sha for one in last_notes(run, INSTEAD, Skipped) for sha in one.commits),
+        skipped=tuple(dict.fromkeys(sha for one in last_notes(run, INSTEAD, Skipped) for sha in one.commits)),
         takeovers=tuple(last_notes(run, "thefts", Takeover)),
         backups=tuple(_backup(name, proof) for name, proof in read_notes(run, "backup", BackupProof)),
         rehearsals=tuple(last_notes(run, REHEARSAL, Rehearsal)),

@@ -13,11 +13,12 @@ from delivery.hooks.arrival import Arrival
 from delivery.hooks.spool import Told
 from delivery.platform.forwarder import PrefectEvents
 from delivery.platform.prefect_api import PrefectApi
-from flows import runs
+from flows import gate, runs
 from flows.arrivals import take_alarm, take_push
 from flows.deliver import deliver
 from flows.examine import examine
 from flows.rollback import rollback
+from tests.flows.platform import MEMORY
 from tests.flows.test_deployments import DEPLOYMENTS
 
 pytestmark = [pytest.mark.prefect, pytest.mark.xdist_group("prefect")]
@@ -161,6 +162,32 @@ def test_a_delivery_that_changes_an_environment_is_not_torn_out_of_it(shop, befo
     take(shop, arrival(shop, shop.commit("Two"), before=first))
 
     assert new(before)[0].state_name == busy.state_name
+
+
+def test_nobody_is_asked_about_a_delivery_that_changed_an_environment_when_a_newer_one_started(
+    shop, before, monkeypatch
+):
+    monkeypatch.setattr(gate, "POLL_SECONDS", 0.05)
+    policy = {"by": "person", "wait": "pause", "timeout_seconds": 20}
+    shop.describe(repository=BRANCHES, environments={"production": {"target": MEMORY, "approval": policy}})
+    first = shop.commit("One")
+    take(shop, arrival(shop, first))
+    (earlier,) = new(before)
+    lease = shop.leases.take("shop", "staging", holder=str(earlier.id), reason="delivery")
+    take(shop, arrival(shop, shop.commit("Two"), before=first))
+    newer = new(before)[-1]
+    shop.leases.give_back(lease)  # and waits for its approval now
+    seen = []
+
+    def look_and_approve(run):
+        seen.extend(one.state_name for one in new(before) if one.id == earlier.id)
+        runs.answer(runs.look(run), "approve", "ann@example.com", "")
+
+    run = shop.carry_while(str(newer.id), look_and_approve, deliver)
+
+    assert run.state.is_completed(), run.ended
+    assert seen[0] in ("Cancelling", "Cancelled")
+    assert shop.record(str(newer.id)).skipped == (first,)
 
 
 @pytest.mark.long
