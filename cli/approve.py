@@ -56,7 +56,8 @@ def _answer(
     destroy: str = "",
 ) -> None:
     running()
-    from flows.runs import answer, find
+    from flows.run_search import find
+    from flows.runs import answer
 
     approver = name_of(by)
     run = find(text, app or (None if text else app_here(project)))

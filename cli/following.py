@@ -22,7 +22,7 @@ def follow(
     prefect = reached()
     from cli.ending import end
     from cli.follow import follow as follow_run
-    from flows.runs import named
+    from flows.run_search import named
 
     # What runs CI jobs ends them so, some seconds before it kills them.
     signal.signal(signal.SIGTERM, signal.default_int_handler)

@@ -18,7 +18,7 @@ def junit(
     """Copy the JUnit files of a run, one folder a test cell."""
     reached()
     from flows.results import copy_junit
-    from flows.runs import named
+    from flows.run_search import named
 
     copied = copy_junit(named(run).id, to)
     if as_json:

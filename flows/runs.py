@@ -12,11 +12,8 @@ from uuid import UUID
 import httpx
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.filters import (
-    FlowFilter,
-    FlowFilterName,
     FlowRunFilter,
     FlowRunFilterId,
-    FlowRunFilterName,
     FlowRunFilterParentFlowRunId,
     LogFilter,
     LogFilterFlowRunId,
@@ -24,7 +21,7 @@ from prefect.client.schemas.filters import (
 )
 from prefect.client.schemas.objects import FlowRun, Log, StateType, TaskRun
 from prefect.client.schemas.responses import SetStateStatus
-from prefect.client.schemas.sorting import FlowRunSort, LogSort
+from prefect.client.schemas.sorting import LogSort
 from prefect.exceptions import ObjectNotFound
 from prefect.states import Cancelling
 from pydantic import Field
@@ -100,72 +97,29 @@ def start(deployment: str, parameters: dict[str, Any], name: str, by: str = "") 
 
     `by` is who asked for it, kept as a tag of the run.
     """
-    with _connected() as client:
+    with connected() as client:
         try:
             found = client.read_deployment_by_name(deployment)
         except ObjectNotFound as error:
             raise Misconfigured(f"deployment {deployment}", "is not registered", next_step="headway up") from error
         tags = [requested_by(by)] if by else None
-        return _view(client.create_flow_run_from_deployment(found.id, parameters=parameters, name=name, tags=tags))
+        return view_of(client.create_flow_run_from_deployment(found.id, parameters=parameters, name=name, tags=tags))
 
 
 def look(run: str, *, steps: bool = True) -> RunView:
     """Return the run with the steps of all its phases, in order of their start."""
-    with _connected() as client:
+    with connected() as client:
         found = client.read_flow_run(UUID(run))
         if not steps:
-            return _view(found)
+            return view_of(found)
         family = _family(client, found)
         tasks = (_step(task) for task in _tasks(client, family))
-        return _view(found, tuple(sorted(tasks, key=_start_of)), _told(client, family))
-
-
-def find(text: str | None, app: str | None = None) -> RunView:
-    """Return the delivery whose id starts with `text` or whose name it is; without it, the one that waits.
-
-    With `app`, of that application alone.
-
-    Raises Misconfigured when there is none, or more than one.
-    """
-    runs = latest(100, app)
-    if text is None:
-        matching = [run for run in runs if run.waits]
-        wanted = f"run{f' of {app}' * bool(app)} that waits for an answer"
-    else:
-        matching = [run for run in runs if run.id.startswith(text) or run.name == text]
-        wanted = f"run {text}"
-    if len(matching) != 1:
-        known = ", ".join(f"{run.id[:8]} ({run.name}, {run.state})" for run in (matching or runs)[:8])
-        raise Misconfigured(wanted, f"{len(matching) or 'none'} found", known or "none yet")
-    return matching[0]
-
-
-def named(text: str) -> RunView:
-    """Return the run of any flow with this whole id, or the delivery that `find` finds; Misconfigured for none."""
-    try:
-        return look(str(UUID(text)), steps=False)
-    except ObjectNotFound as error:
-        raise Misconfigured(f"run {text}", "the server knows none of this id", next_step="headway status") from error
-    except ValueError:
-        return find(text)
-
-
-def latest(count: int, app: str | None = None) -> list[RunView]:
-    """Return the newest deliveries and rollbacks, the newest first; with `app`, of that application alone."""
-    named = FlowRunFilterName(like_=f"{app} ") if app else None
-    with _connected() as client:
-        runs = client.read_flow_runs(
-            flow_filter=FlowFilter(name=FlowFilterName(any_=DELIVERIES)),
-            flow_run_filter=FlowRunFilter(name=named) if named else None,
-            sort=FlowRunSort.EXPECTED_START_TIME_DESC,
-            limit=count,
-        )
-        return [view for view in map(_view, runs) if app in (None, view.app)]
+        return view_of(found, tuple(sorted(tasks, key=_start_of)), _told(client, family))
 
 
 def question(run: str) -> str | None:
     """Return what a waiting run asks, as Markdown, or none when it does not wait, or not with its question yet."""
-    with _connected() as client:
+    with connected() as client:
         found = client.read_flow_run(UUID(run))
         keys = found.state.state_details.run_input_keyset if found.state else None
         if found.state_type != StateType.PAUSED or not keys:
@@ -178,7 +132,7 @@ def answer(
     run: RunView, decision: Literal["approve", "reject"], approver: str, comment: str, destroy: str = ""
 ) -> None:
     """Answer the question a run waits with; Rejected when it does not wait, or the answer is not taken."""
-    with _connected() as client:
+    with connected() as client:
         given = {"decision": decision, "approver": approver, "comment": comment, "destroy": destroy}
         result = client.resume_flow_run(UUID(run.id), run_input=given)
     if result.status != SetStateStatus.ACCEPT:
@@ -188,7 +142,7 @@ def answer(
 
 def cancel(run: str) -> None:
     """Ask the run to stop; whoever carries it cleans up."""
-    with _connected() as client:
+    with connected() as client:
         client.set_flow_run_state(UUID(run), Cancelling(message="interrupted by the user"))
 
 
@@ -204,7 +158,7 @@ def one_connection() -> Iterator[None]:
 
 
 @contextmanager
-def _connected() -> Iterator[SyncPrefectClient]:
+def connected() -> Iterator[SyncPrefectClient]:
     """Yield a client; Transient when the server does not answer."""
     try:
         with _OPEN.get() or get_client(sync_client=True) as client:
@@ -248,7 +202,8 @@ def _tasks(client: SyncPrefectClient, known: list[UUID]) -> list[TaskRun]:
     return [task for task in found if not task.state or not task.state.state_details.child_flow_run_id]
 
 
-def _view(run: FlowRun, steps: tuple[StepView, ...] = (), told: Sequence[Log] = ()) -> RunView:
+def view_of(run: FlowRun, steps: tuple[StepView, ...] = (), told: Sequence[Log] = ()) -> RunView:
+    """Return what the server says of a run, with what was read of its steps and its log."""
     message = (run.state.message or "") if run.state else ""
     if run.state_type == StateType.CRASHED:
         message = f"{CRASHED}\n{message}\n  {AFTER_CRASH}"

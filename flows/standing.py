@@ -2,9 +2,8 @@
 
 from delivery.model import Model
 from flows.overview import EnvironmentView, environments
-from flows.runs import RunView, latest
-
-LOOKED_THROUGH = 100  # runs, for those that wait
+from flows.run_search import NEWEST, latest
+from flows.runs import RunView
 
 
 class Standing(Model):
@@ -17,7 +16,7 @@ class Standing(Model):
 
 def standing(app: str | None, count: int) -> Standing:
     """Return how everything is, with the newest `count` runs."""
-    runs = latest(LOOKED_THROUGH, app)
+    runs = latest(NEWEST, app)
     return Standing(
         environments=tuple(environments(app)),
         waiting=tuple(run for run in runs if run.waits),

@@ -12,7 +12,8 @@ from delivery.releases.order import Order
 from delivery.releases.release import Release
 from delivery.report.explanation import Explanation, explain
 from delivery.report.record import DeliveryRecord
-from flows.runs import AFTER_CRASH, RunView, find, latest, look, question
+from flows.run_search import find, latest
+from flows.runs import AFTER_CRASH, RunView, look, question
 from tasks.environment import live_release
 from tasks.known import current_environments
 from tasks.notes import last_notes

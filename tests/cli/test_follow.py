@@ -9,6 +9,7 @@ from cli import follow
 from cli.follow import pause_after
 from delivery.errors import Rejected
 from flows import runs
+from flows.run_search import latest
 from flows.runs import RunView, StepView
 from tests.support.disks import fill, small_disk
 
@@ -98,10 +99,10 @@ def test_what_is_asked_within_one_connection_opens_no_other(monkeypatch):
     monkeypatch.setattr(runs, "get_client", get_client)
 
     with runs.one_connection():
-        runs.latest(3)
-        runs.latest(3)
+        latest(3)
+        latest(3)
     assert len(opened) == 1
-    runs.latest(3)
+    latest(3)
     assert len(opened) == 2
 
 

@@ -31,7 +31,7 @@ def platform(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
         return view()
 
     monkeypatch.setattr("cli.following.reached", lambda: prefect)
-    monkeypatch.setattr("flows.runs.look", view)
+    monkeypatch.setattr("flows.run_search.look", view)
     monkeypatch.setattr(following, "look", view)
     monkeypatch.setattr(following, "_until_ended", until_ended)
     monkeypatch.setattr(following, "cancel", made.cancelled.append)

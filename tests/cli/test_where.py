@@ -37,7 +37,9 @@ def platform(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     monkeypatch.setattr("flows.overview.app_names", lambda: made.names)
     monkeypatch.setattr("flows.standing.environments", lambda app: [])
     monkeypatch.setattr("flows.standing.latest", lambda count, app=None: [r for r in RUNS if app in (None, r.app)])
-    monkeypatch.setattr("flows.runs.latest", lambda count, app=None: [run for run in RUNS if app in (None, run.app)])
+    monkeypatch.setattr(
+        "flows.run_search.latest", lambda count, app=None: [run for run in RUNS if app in (None, run.app)]
+    )
     monkeypatch.setattr("flows.runs.answer", lambda run, *_: made.answered.append(run.id))
     monkeypatch.setattr("flows.runs.start", start)
     monkeypatch.setattr("flows.remove.find_remains", find_remains)

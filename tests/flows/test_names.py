@@ -9,10 +9,11 @@ from pydantic import SecretStr
 
 from delivery.errors import Misconfigured
 from delivery.ports.logs import LogWish
-from flows import logs, runs
+from flows import logs
 from flows import secret_blocks as kept
 from flows.deliver import deliver
 from flows.rollback import rollback
+from flows.run_search import FEWEST, find, latest
 from tasks.environment import load_settings
 from tests.flows.platform import MEMORY
 
@@ -41,8 +42,17 @@ def test_a_delivery_is_called_by_what_goes_where(platform):
     assert f"release shop {short} → production" in phases_of(run.id)
     assert f"build shop {short}" in phases_of(run.id)
     assert f"is held by shop {short} → production (run {run.id[:8]}) since" in leases[0].describe()
-    assert [seen.app for seen in runs.latest(3, "shop")][:1] == ["shop"]
-    assert runs.latest(50, "sho") == []
+    assert [seen.app for seen in latest(3, "shop")][:1] == ["shop"]
+    assert latest(50, "sho") == []
+
+
+def test_the_newest_of_an_application_is_found_behind_those_of_one_whose_name_ends_alike(platform):
+    names = ["bakeshop 1a2b3c4 → production", *["webakeshop 1a2b3c4 → production"] * FEWEST]
+    with get_client(sync_client=True) as client:
+        first, *_ = (client.create_flow_run(deliver, parameters={}, name=name) for name in names)
+
+    assert [one.id for one in latest(1, "bakeshop")] == [str(first.id)]
+    assert find(str(first.id)[:8], "bakeshop").id == str(first.id)
 
 
 def test_a_delivery_that_cannot_begin_is_called_so_too(platform):
