@@ -21,6 +21,7 @@ def register(prefect: Orchestrator, registry: str) -> None:
     """Make the platform's blocks, pool and deployments what this version of Headway says they are."""
     from prefect.client.orchestration import get_client
     from prefect.client.schemas.actions import WorkPoolCreate
+    from prefect.client.schemas.filters import WorkPoolFilter, WorkPoolFilterName
     from prefect.workers.process import ProcessWorker
 
     from blocks.notifications import SETTING as SETTING_OF_WHO
@@ -34,11 +35,12 @@ def register(prefect: Orchestrator, registry: str) -> None:
     file, environment = package_data("deployments.yaml"), prefect.environment()
     results = (environment.get(setting, "") for setting in (RESULTS_SETTING, RESULTS_FOLDER_SETTING))
     filled = (str(file), sys.executable, str(prefect.home.root), *results)
-    content = file.read_bytes() + "".join(filled).encode()
-    fingerprint = f"{version('headway')}+{hashlib.sha256(content).hexdigest()[:8]}"
+    content = file.read_bytes()
+    fingerprint = f"{version('headway')}+{hashlib.sha256(content + ''.join(filled).encode()).hexdigest()[:8]}"
     with get_client(sync_client=True) as client:
-        known = {deployment.version for deployment in client.read_deployments()}
-        if known == {fingerprint}:
+        ours = WorkPoolFilter(name=WorkPoolFilterName(any_=[POOL]))
+        known = [deployment.version for deployment in client.read_deployments(work_pool_filter=ours)]
+        if known.count(fingerprint) == len(yaml.safe_load(content)["deployments"]):
             return
         if POOL not in {pool.name for pool in client.read_work_pools()}:
             template = ProcessWorker.get_default_base_job_template()

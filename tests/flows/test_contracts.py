@@ -220,12 +220,12 @@ def test_a_rehearsal_of_the_time_before_it_ran_lets_nobody_go_back(platform, fly
     assert [asked.waits["new"] for asked in platform.containers.rehearsed] == [frozenset()]
 
 
+@pytest.mark.parametrize("platform", ["folder"], indirect=True)  # it takes a folder away
 def test_a_live_release_that_is_not_known_any_more_stops_no_delivery(platform, flyway):
     platform.set_live(7)
     text = (platform.project / "headway.yaml").read_text().replace("enabled: false", "enabled: true")
     (platform.project / "headway.yaml").write_text(text)
-    folder = platform.home.root / "store" / "releases" / "shop" / platform.live().fingerprint
-    shutil.rmtree(folder)
+    shutil.rmtree(platform.home.root / "store" / "releases" / "shop" / platform.live().fingerprint)
     platform.commit("Rehearse")
 
     assert platform.deliver().state.is_completed()
