@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from delivery.errors import HeadwayError, Rejected
 from delivery.releases.boundary import Boundary
 from delivery.releases.order import Order
 from tasks.backups import restore_backup
@@ -23,11 +24,15 @@ async def taken_back(order: Order, environment: str, boundary: Boundary | None, 
     newer, live = await describe_live(order.app.app, environment, order.run)
     if (beside := boundary.shown.outcome("new", "old")) and beside.outcome == "failed":
         log().warning("the live code does not run on the earlier schema: its users see errors until this has ended")
-    await revert_database(newer, environment, live, boundary.shown.steps_back, sequence)
     try:
+        await revert_database(newer, environment, live, boundary.shown.steps_back, sequence)
         yield
-    except BaseException:
-        await migrate_database(newer, environment, live, frozenset(), sequence)  # what waits goes on waiting
+    except BaseException as error:
+        try:
+            await migrate_database(newer, environment, live, frozenset(), sequence)  # what waits goes on waiting
+        except HeadwayError as again:
+            left = f"the schema of {environment} was not brought back to where the live {live.fingerprint} needs it"
+            raise Rejected(f"{error}\n{left}: {again}") from error
         raise
 
 

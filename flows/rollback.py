@@ -15,7 +15,7 @@ from flows.parameters import AlthoughFrozen, AppName, Backup, Down, EnvironmentN
 from flows.release import blue_green
 from flows.report import reported
 from flows.reverting import brought_back, taken_back
-from tasks.boundary import check_way_back
+from tasks.boundary import check_way_back, choose_backup
 from tasks.environment import remember
 from tasks.marks import check_may_go_live
 from tasks.rollback import call_run, choose_release
@@ -52,6 +52,7 @@ async def rollback(
             app, environment, release, override, str(flow_run.id), steal, although_frozen
         )
         await call_run(str(flow_run.id), order.name)
+        backup = await choose_backup(order, environment, backup) if backup else None
         boundary = await check_way_back(order, environment, earlier, override=override, down=down, backup=backup)
         async with holding(order, environment, f"rollback to {earlier.fingerprint}") as hold:
             await check_may_go_live(order, environment, earlier, although_frozen)

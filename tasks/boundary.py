@@ -36,10 +36,7 @@ def check_way_back(
     `backup` of the time before is gone back to.
     """
     live = live_release(order.app, environment)
-    if backup and live:
-        _check_backup(order, environment, backup, live)
-        return None
-    if live is None or live.migrations_hash == earlier.migrations_hash or migration_of(order.app) is None:
+    if backup or live is None or live.migrations_hash == earlier.migrations_hash or migration_of(order.app) is None:
         return None
     shown = _shown(order, environment, earlier, live)
     if shown is None:
@@ -57,6 +54,25 @@ def check_way_back(
         check_boundary(boundary)
     log().info("the database stays as it is: %s", shown.describe())
     return boundary
+
+
+@step(timeout_seconds=600, name="choose the backup to go back to", keep=False)
+def choose_backup(order: Order, environment: str, backup: str) -> str:
+    """Return the whole name of a backup of the time before the live release migrated; `latest` is the newest of those.
+
+    Raises Misconfigured, with those that are, for one that is of a later time, and for a beginning that fits several.
+    """
+    live = live_release(order.app, environment)
+    if live is None:
+        return backup
+    before = _backups_before(order, environment, live)
+    fitting = before[:1] if backup == "latest" else [one for one in before if one.name.startswith(backup)]
+    if len(fitting) != 1:
+        allowed = ", ".join(one.name for one in before[:SHOWN]) or "none is kept"
+        none = f"is none of the time before {live.fingerprint} migrated the database"
+        found = "fits several" if fitting else none
+        raise Misconfigured(f"backup {backup} of {environment} of {order.app.app}", found, allowed, "headway backups")
+    return fitting[0].name
 
 
 def _shown(order: Order, environment: str, earlier: Release, live: Release) -> Rehearsal | None:
@@ -87,16 +103,6 @@ def _way_back(order: Order, environment: str, live: Release) -> WayBack | None:
     """Return the newest backup that was taken before the live release migrated the database."""
     before = _backups_before(order, environment, live)
     return WayBack(backup=before[0].name, at=before[0].at, now=datetime.now(UTC)) if before else None
-
-
-def _check_backup(order: Order, environment: str, backup: str, live: Release) -> None:
-    """Return when a backup is of the time before the live release migrated; Misconfigured with those that are."""
-    before = _backups_before(order, environment, live)
-    fitting = before if backup == "latest" else [one for one in before if one.name.startswith(backup)]
-    if not fitting:
-        allowed = ", ".join(one.name for one in before[:SHOWN]) or "none is kept"
-        found = f"is none of the time before {live.fingerprint} migrated the database"
-        raise Misconfigured(f"backup {backup} of {environment} of {order.app.app}", found, allowed, "headway backups")
 
 
 def _backups_before(order: Order, environment: str, live: Release) -> list[KeptBackup]:

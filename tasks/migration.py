@@ -61,7 +61,11 @@ def revert_database(order: Order, environment: str, release: Release, count: int
             target.claim()
             opened.database.end_migration(order.run)
             migration, log_file, ask = _asking(order, environment, release, opened)
-            check_migration(migration, ask("revert", count), log_file, "revert")
+            try:
+                check_migration(migration, ask("revert", count), log_file, "revert")
+            except BaseException:
+                opened.database.end_migration(order.run)
+                raise
     log().warning("took back %s of %s in %s", counted(count, "migration"), release.fingerprint, environment)
 
 

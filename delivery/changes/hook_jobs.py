@@ -13,6 +13,7 @@ from delivery.releases.release import Release
 from delivery.spec.hooks import Hook, HookMoment
 
 NAME = "hook"
+WENT_LIVE = ("delivered", "rolled-back")
 MOST_REASON = 500  # letters; a variable is no place for a log
 
 
@@ -28,7 +29,7 @@ class HookEvent(Model):
 
     def ended(self, outcome: str, reason: str = "") -> Self:
         """Return its end."""
-        moment: HookMoment = "after_failure" if reason or outcome == "interrupted" else "after_release"
+        moment: HookMoment = "after_release" if outcome in WENT_LIVE else "after_failure"
         return self.model_copy(update={"moment": moment, "outcome": outcome, "reason": reason})
 
 

@@ -3,11 +3,12 @@
 import pytest
 
 from delivery.errors import Rejected
-from delivery.memory.behaviour import memory_state
+from delivery.memory.behaviour import Program, memory_state
 from delivery.ports.rehearsals import Rehearsed
 from delivery.releases.change import compare
 from delivery.releases.rehearsal import CodeOnSchema, Rehearsal, Statement
 from delivery.report.markdown import change_markdown
+from flows.backup import backup
 from flows.rollback import rollback
 from tests.delivery.values import make_release
 from tests.flows.platform import MEMORY
@@ -255,6 +256,22 @@ def test_a_backup_of_the_time_before_takes_the_place_of_the_database(platform, a
     assert [name for name in place.databases if name.startswith("app_until_")] != []
 
 
+def test_the_newest_backup_of_the_time_before_is_gone_back_to_also_when_a_later_one_is_kept(platform, across):
+    earlier, _ = across(STRANDED)
+    place = memory_state("shop", "production")
+    before = max(place.backups)
+    assert platform.run(backup, {"app": "shop", "environment": "production"}).state.is_completed()
+    late = max(place.backups)
+    refused = roll_back(platform, backup=late)
+    done = roll_back(platform, backup="latest")
+
+    assert late > before
+    assert f"backup {late} of production of shop: is none of the time before" in refused.ended[1]
+    assert done.state.is_completed(), done.ended
+    assert platform.live() == earlier
+    assert [one.detail.split()[0] for one in platform.journal().entries() if one.verb == "restore"][:1] == [before]
+
+
 def test_the_database_is_as_it_was_when_the_earlier_release_does_not_come(platform, across):
     earlier, live = across(STRANDED)
     place = memory_state("shop", "production")
@@ -290,6 +307,24 @@ def test_the_migrations_come_again_when_the_earlier_release_does_not(platform, a
     run = roll_back(platform, down=True)
 
     assert run.ended[0] == "Withdrawn"
+    assert jobs == [("back",), None]
+    assert platform.live() == live
+
+
+def test_a_way_back_that_fails_half_way_is_undone_for_the_live_release_needs_its_schema(platform, across):
+    _, live = across(TAKEN_BACK)
+    place = memory_state("shop", "production").behaviour
+    jobs, run_job = [], place.run
+
+    def run(job):
+        jobs.append(job.command)
+        return Program(exit_code=3, prints="the second step failed") if job.command else run_job(job)
+
+    place.run = run
+    ended = roll_back(platform, down=True)
+
+    assert ended.ended[0] == "Rejected"
+    assert "the second step failed" in ended.ended[1]
     assert jobs == [("back",), None]
     assert platform.live() == live
 
