@@ -1,8 +1,11 @@
 """Follow a run on the terminal: its steps as they end, what it asks, how it ends."""
 
 import getpass
+import signal
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from rich.prompt import Prompt
 from rich.status import Status
@@ -44,14 +47,26 @@ def follow(run: str, prefect: Orchestrator, *, quiet: bool = False, stops: bool 
     except KeyboardInterrupt:
         if not stops:
             raise Interrupted(f"the run goes on: {prefect.run_url(run)}") from None
-        say("\ninterrupted: stopping the run, it removes what it started …", "yellow")
-        cancel(run)
+        with _undisturbed():
+            say("\ninterrupted: stopping the run, it removes what it started …", "yellow")
+            cancel(run)
         ended = _wait_for_end(run)
         if ended.has_ended:
             raise Interrupted(
                 f"the run was interrupted and ended {ended.state}; what it had started is removed"
             ) from None
         raise Interrupted(f"the run was interrupted and is still {ended.state}; see `headway status`") from None
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Keep further interrupts from what is done now: who ends a job tells all of its processes, some of them twice."""
+    before = {one: signal.signal(one, signal.SIG_IGN) for one in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for one, handler in before.items():
+            signal.signal(one, handler)
 
 
 def watch(run: str, prefect: Orchestrator) -> RunView | None:

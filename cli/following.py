@@ -2,7 +2,8 @@
 
 import signal
 import time
-from typing import Annotated
+from types import FrameType
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -24,8 +25,14 @@ def follow(
     from cli.follow import follow as follow_run
     from flows.run_search import named
 
-    # What runs CI jobs ends them so, some seconds before it kills them.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     began, found = time.time(), named(run)
+    # What runs CI jobs ends them so, some seconds before it kills them. Until here nobody would stop the run.
+    signal.signal(signal.SIGTERM, interrupt_once)
     ended = follow_run(found.id, prefect, quiet=as_json, stops=stop)
     return end(ended, prefect, as_json=as_json, set_up_seconds=0, seconds_in_all=time.time() - began)
+
+
+def interrupt_once(_: int, __: FrameType | None) -> NoReturn:
+    """Interrupt what is done now; the next SIGTERM does nothing: the run is being stopped already."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    raise KeyboardInterrupt

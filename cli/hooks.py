@@ -23,6 +23,7 @@ from delivery.model import NAME_PATTERN
 from delivery.platform.receiver_daemon import receiver_daemon, restart_receiver
 from delivery.programs import git
 from delivery.programs.repositories import is_address, likely_name
+from delivery.spec.app import App
 from delivery.spec.configuration import FILE, load_app
 from delivery.spec.repository import Repository
 
@@ -45,7 +46,7 @@ def connect(
 ) -> None:
     """Let a sender tell this platform what happens; what it has to be given is printed. Again: it is changed."""
     prefect = running()
-    about = _project(project)
+    about = _project(project, named=source == "aws" and bool(environment))
     called = name or (about.app if source == "github" else f"{about.app}-{source}")
     if not re.fullmatch(NAME_PATTERN, called):
         raise Misconfigured("--name", repr(called), "lower-case letters, digits, dashes, at most 39")
@@ -158,6 +159,12 @@ def _give_access(address: str, repository: Repository) -> None:
     give_access(address, repository)
 
 
+def _described(address: str) -> App:
+    from flows.repositories import described
+
+    return described(address)
+
+
 class _About(NamedTuple):
     """An application, as the address or the folder that was given tells it."""
 
@@ -167,9 +174,15 @@ class _About(NamedTuple):
     environments: tuple[str, ...] = ()
 
 
-def _project(given: str | None) -> _About:
-    """Return what is known of a project: of an address its name is guessed, of a folder headway.yaml is read."""
+def _project(given: str | None, *, named: bool) -> _About:
+    """Return what is known of a project: of a folder headway.yaml is read, of an address its name is guessed.
+
+    Of an address that one as well is fetched and read when the application has to be `named`, as releases are.
+    """
     if given and is_address(given):
+        if named:
+            app = _described(given)
+            return _About(app.app, given, environments=tuple(app.environments))
         return _About(likely_name(given.partition("#")[2] or given), given)
     folder = find_folder(Path(given) if given else None).resolve()
     app = load_app(folder / FILE)

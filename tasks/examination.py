@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from blocks.registry import current_registry
-from delivery.dockerfiles.parsing import directives
+from delivery.dockerfiles.naming import images_in
+from delivery.dockerfiles.parsing import READER, may_name_reader
 from delivery.dockerfiles.reading import read
 from delivery.dockerfiles.variables import NotUnderstood
 from delivery.errors import Misconfigured, Rejected
@@ -17,7 +18,7 @@ from delivery.releases.order import Order
 from delivery.spec.app import App
 from delivery.spec.configuration import FILE, load_project
 from delivery.spec.images import Image
-from delivery.spec.named_images import images_of_tests
+from delivery.spec.named_images import foreign_image_keys
 from tasks.arrivals import described_at
 from tasks.named_secrets import check_secrets
 from tasks.notes import note
@@ -78,7 +79,7 @@ def _described(source: Path, *, fork: bool) -> App:
 
 def check_images(app: App, source: Path) -> None:
     """Return when a fork's commit uses images alone that anybody can have; Rejected otherwise."""
-    named = [("headway.yaml", name) for name in images_of_tests(app)]
+    named = foreign_image_keys(app)
     for key, image in app.builds().items():
         named += [(key, name) for name in _images_of(source, image, key)]
     registries = [current_registry().address()]
@@ -91,15 +92,13 @@ def _images_of(source: Path, image: Image, key: str) -> Iterator[str]:
     """Yield every image that a Dockerfile names, also in stages that are not built."""
     text = (source / image.context / image.dockerfile).read_text(encoding="utf-8", errors="surrogateescape")
     try:
-        if any(name == "syntax" for name, _ in directives(text)):
-            raise NotUnderstood("another reader of Dockerfiles (# syntax=)")
+        if READER in image.build_args or may_name_reader(text):
+            raise NotUnderstood(f"another reader of Dockerfiles (# syntax=, {READER})")
         dockerfile = read(text, image.build_args)
+        if not dockerfile.stages:  # JSON can name another reader, too
+            raise NotUnderstood("no line with FROM")
     except NotUnderstood as reason:
         raise Rejected(f"{key}: {image.dockerfile} of a fork's commit is not built: {reason}") from reason
     except Misconfigured as error:
         raise Rejected(f"{key}: {image.dockerfile}: {error}") from error
-    yield from image.bases.values()
-    names = {stage.name for stage in dockerfile.stages}
-    for stage in dockerfile.stages:
-        found = [stage.image, *(one.name for one in (*stage.sources, *stage.triggers))]
-        yield from (name for name in found if name not in names and not name.isdigit())
+    yield from (*image.bases.values(), *images_in(dockerfile))

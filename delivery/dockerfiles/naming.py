@@ -27,7 +27,7 @@ def problems_with(key: str, image: Image, file: Dockerfile) -> Iterator[str]:
         file.bases(image.target)
     except Misconfigured as error:
         yield f"{key}.{'target' if image.target else 'dockerfile'}: {error.found}; allowed: {error.allowed}"
-    named = list(_images_in(file))
+    named = list(images_in(file))
     for unknown in (asked for asked in image.bases if asked not in named):
         yield (
             f"{key}.bases: {unknown} is no image that {image.dockerfile} starts from; "
@@ -35,13 +35,14 @@ def problems_with(key: str, image: Image, file: Dockerfile) -> Iterator[str]:
         )
 
 
-def _images_in(file: Dockerfile) -> dict[str, None]:
-    """Return the images that any stage starts from or copies from, each once."""
+def images_in(file: Dockerfile) -> dict[str, None]:
+    """Return the images that any stage may start from or copy from, each once, also of stages that are not built."""
     found: dict[str, None] = {}
     for stage in file.stages:
         if file.parent(stage) is None and stage.image != "scratch":
             found[stage.image] = None
-        for source in (*stage.sources, *stage.triggers):
-            if file.stage_of(source, stage) is None:
+        for source in (*file.sources(stage), *stage.triggers):
+            at = file.stage_of(source, stage)
+            if at is None or at > stage.index:  # the engine's old builder knows no stage that comes later
                 found[source.name] = None
     return found

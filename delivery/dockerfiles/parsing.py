@@ -9,6 +9,9 @@ from delivery.dockerfiles.variables import NotUnderstood
 BOM = "\ufeff"
 _DIRECTIVE = re.compile(r"^#\s*([A-Za-z]\w*)\s*=\s*(.+?)\s*$")
 _DIRECTIVES = ("syntax", "escape", "check")
+# Behind a line that starts with `#!`, too, and as `//`: https://github.com/moby/buildkit, frontend/dockerfile/parser.
+_READER = re.compile(r"^\ufeff?\s*(#|//)\s*syntax\s*=", re.IGNORECASE | re.MULTILINE)
+READER = "BUILDKIT_SYNTAX"  # a build argument that says the same
 
 
 def commands(text: str) -> tuple[Any, ...]:
@@ -33,3 +36,8 @@ def directives(text: str) -> list[tuple[str, str]]:
             break
         found.append((match[1].lower(), match[2]))
     return found
+
+
+def may_name_reader(text: str) -> bool:
+    """Whether any line may tell the engine to have the file read by another program; a comment can look like one."""
+    return _READER.search(text) is not None

@@ -68,7 +68,7 @@ class Dockerfile:
         for stage in (self.stages[index] for index in sorted(self._needed(target))):
             if self.parent(stage) is None and stage.image != "scratch" and not stage.is_foreign:
                 found[stage.image] = None
-            for source in self._sources(stage):
+            for source in self.sources(stage):
                 if self.stage_of(source, stage) is None:
                     found[source.name] = None
         return list(found)
@@ -82,7 +82,8 @@ class Dockerfile:
         found = self._index(source.name, len(self.stages), numbers=True)
         return None if found == user.index and not source.name.isdigit() else found
 
-    def _sources(self, stage: Stage) -> list[Source]:
+    def sources(self, stage: Stage) -> list[Source]:
+        """Return what `stage` takes from, with what the stage it starts from left to it by ONBUILD."""
         parent = self.parent(stage)
         return stage.sources + (self.stages[parent].triggers if parent is not None else [])
 
@@ -97,7 +98,7 @@ class Dockerfile:
         while waiting:
             stage = self.stages[waiting.pop()]
             needed.add(stage.index)
-            sources = (self.stage_of(source, stage) for source in self._sources(stage))
+            sources = (self.stage_of(source, stage) for source in self.sources(stage))
             waiting += [one for one in (self.parent(stage), *sources) if one is not None and one not in needed]
         return needed
 

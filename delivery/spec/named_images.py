@@ -1,7 +1,10 @@
 """The images that headway.yaml itself names: those it gets from elsewhere, not those it builds."""
 
+from collections.abc import Iterable
+
 from delivery.spec.app import App, environment_of
 from delivery.spec.matrix import cells_of, suites_of_environments
+from delivery.spec.suites import Suite
 
 
 def images_of_tests(app: App) -> tuple[str, ...]:
@@ -11,6 +14,7 @@ def images_of_tests(app: App) -> tuple[str, ...]:
     named = [image for name in suites for image in _images_of_suite(app, name)]
     if any(suite.database or suite.services for suite in suites.values()):
         named += _images_beside(app)
+    named += [app.service_image(name) for name in _services_beside(app, suites.values())]
     return _from_elsewhere(app, named)
 
 
@@ -41,6 +45,18 @@ def _images_beside(app: App) -> list[str]:
 def _from_elsewhere(app: App, named: list[str]) -> tuple[str, ...]:
     ours = {*app.images, *(f"suite-{name}" for name in app.suites)}
     return tuple(dict.fromkeys(name for name in named if name not in ours))
+
+
+def _services_beside(app: App, suites: Iterable[Suite]) -> list[str]:
+    """Return the services that run beside the suites: those they name, and what these need."""
+    wanted: dict[str, None] = {}
+    ahead = [name for suite in suites for name in suite.services]
+    while ahead:
+        name = ahead.pop(0)
+        if name in app.services and name not in wanted:
+            wanted[name] = None
+            ahead += app.services[name].needs
+    return list(wanted)
 
 
 def image_keys(app: App) -> list[tuple[str, str]]:

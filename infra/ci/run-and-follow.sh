@@ -23,6 +23,10 @@ given = {name: os.environ.get(f"HEADWAY_{name.upper()}") for name in names}
 fork = {"true": True, "false": False}.get(os.environ.get("HEADWAY_FORK"))
 print(json.dumps({name: value for name, value in {**given, "fork": fork}.items() if value not in (None, "")}))')
 
+interrupted=
+follower=
+trap 'interrupted=1; [ -z "$follower" ] || kill -TERM "$follower" 2>/dev/null || true' INT TERM
+
 if ! printed=$("$programs/prefect" deployment run "$HEADWAY_DEPLOYMENT" --params "$parameters" 2>&1); then
     printf '%s\n' "$printed" >&2
     printf 'error: %s was not started: it is not registered, refuses these parameters, or the API does not answer\n' \
@@ -37,13 +41,17 @@ echo "$HEADWAY_DEPLOYMENT $parameters: run $run"
 # In the background, so that an interrupt of this script reaches it.
 "$programs/headway" follow "$run" --stop &
 follower=$!
-trap 'kill -TERM "$follower" 2>/dev/null' INT TERM
+[ -z "$interrupted" ] || kill -TERM "$follower" # the signal came before there was anybody to tell
 code=0
 wait "$follower" || code=$?
 while kill -0 "$follower" 2>/dev/null; do # a signal ends the first wait, and the run is being stopped
     code=0
     wait "$follower" || code=$?
 done
+if [ "$code" -eq 143 ]; then # SIGTERM ended it before it could stop the run
+    "$programs/prefect" flow-run cancel "$run" || true
+    code=130
+fi
 if [ -n "${HEADWAY_JUNIT:-}" ]; then
     "$programs/headway" junit "$run" --to "$HEADWAY_JUNIT" || echo "the JUnit files are not here" >&2
 fi

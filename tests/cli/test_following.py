@@ -1,13 +1,16 @@
 """A run is followed from any machine, to the exit code it has; an interrupt stops it where that was asked for."""
 
 import json
+import os
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from cli import follow as following
+from cli.following import interrupt_once
 from delivery.errors import Interrupted
 from flows.ending import EXIT_CODES
 from flows.runs import RunView
@@ -75,6 +78,44 @@ def test_an_interrupt_leaves_the_run_alone_where_it_was_not(headway: Headway, pl
 
     assert (ended.code, platform.cancelled) == (Interrupted.exit_code, [])
     assert f"the run goes on: https://prefect.example/{RUN}" in ended.err
+
+
+@pytest.fixture
+def handlers() -> Iterator[None]:
+    """Whatever a test makes of signals is over with it."""
+    before = {one: signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)}
+    signal.signal(signal.SIGTERM, interrupt_once)
+    yield
+    for one, handler in before.items():
+        signal.signal(one, handler)
+
+
+def test_further_interrupts_do_not_keep_the_run_from_being_stopped(
+    headway: Headway, platform: SimpleNamespace, handlers: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where all processes of a job are told to end, this one is told by its parent as well."""
+    platform.interrupted = True
+    known = [signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)]
+
+    def cancel(run: str) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getpid(), signal.SIGINT)
+        platform.cancelled.append(run)
+
+    monkeypatch.setattr(following, "cancel", cancel)
+
+    ended = headway("follow", RUN, "--stop")
+
+    assert (ended.code, platform.cancelled) == (Interrupted.exit_code, [RUN])
+    assert "what it had started is removed" in ended.err
+    assert [signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)] == known
+
+
+def test_only_the_first_sigterm_interrupts(handlers: None) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 @pytest.mark.parametrize("command", ["follow", "junit"])

@@ -94,6 +94,31 @@ def test_an_environment_that_is_none_is_told(headway: Headway, platform: SimpleN
     assert "allowed: staging, production" in ended.err
 
 
+def test_the_alarms_of_an_address_are_those_of_the_application_in_its_file(
+    headway: Headway, platform: SimpleNamespace, project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its own name is another one than its repository's, and releases are known by it."""
+    monkeypatch.setattr("tasks.repositories.load_access", lambda _: None)
+    address = f"file://{project.folder.rename(project.folder.with_name('shop-service'))}"
+    alarms = ("hooks", "connect", "aws", "--project", address, "--topic", TOPIC)
+    ended, wrong = headway(*alarms, "--environment", "production"), headway(*alarms, "--environment", "nowhere")
+    (made,) = Connections(platform.home)
+    assert (ended.code, made.name, made.app, made.environment) == (0, "shop-aws", "shop", "production")
+    assert wrong.code == 2
+    assert "--environment: nowhere; allowed: staging, production" in wrong.err
+
+
+def test_an_address_without_a_file_has_no_alarms(
+    headway: Headway, platform: SimpleNamespace, project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tasks.repositories.load_access", lambda _: None)
+    address = f"file://{project.folder}#apps/shop"
+    ended = headway("hooks", "connect", "aws", "--project", address, "--topic", TOPIC, "--environment", "production")
+    assert ended.code == 2
+    assert "has no apps/shop/headway.yaml" in ended.err
+    assert list(Connections(platform.home)) == []
+
+
 def test_a_name_is_not_taken_from_a_connection_of_another_kind(
     headway: Headway, platform: SimpleNamespace, described: Project
 ) -> None:

@@ -77,3 +77,16 @@ def test_what_runs_beside_a_suite_is_needed_for_the_tests_as_well():
     app = App.model_validate(FILE | {"backing": {"cache": {"image": "redis:7"}}, "suites": suites})
 
     assert images_of_tests(app) == ("redis:7",)
+
+
+def test_services_beside_a_suite_are_needed_for_the_tests_with_what_they_need_and_no_others():
+    services = {
+        "web": {"port": 80, "needs": ["mail", "cache"]},
+        "mail": {"image": "corp/mail:1", "needs": ["spool"]},
+        "spool": {"image": "corp/spool:1"},
+        "cron": {"image": "corp/cron:1"},
+    }
+    suites = {"api": {"image": "web", "services": ["web"]}}
+    more = {"services": services, "backing": {"cache": {"image": "redis:7"}}, "suites": suites}
+
+    assert images_of_tests(App.model_validate(FILE | more)) == ("redis:7", "corp/mail:1", "corp/spool:1")
