@@ -8,6 +8,7 @@ from delivery.changes.journal import Journal
 from delivery.errors import Interrupted, Misconfigured, Rejected
 from delivery.ports.backups import KeptBackup
 from delivery.releases.boundary import Boundary, WayBack, check_boundary
+from delivery.releases.migrations import same_migrations
 from delivery.releases.order import Order
 from delivery.releases.rehearsal import Rehearsal
 from delivery.releases.release import Release
@@ -39,7 +40,7 @@ def check_way_back(
     if backup and live:
         _check_backup(order, environment, backup, live)
         return None
-    if live is None or live.migrations_hash == earlier.migrations_hash or migration_of(order.app) is None:
+    if live is None or migration_of(order.app) is None or same_migrations(order.app, live, earlier):
         return None
     shown = _shown(order, environment, earlier, live)
     if shown is None:

@@ -17,6 +17,7 @@ from delivery.model import hash_of
 from delivery.ports.backups import KeptBackup
 from delivery.ports.rehearsals import ALL, ROLLBACK_ONLY, CodeVersion, RehearsalRequest
 from delivery.programs import squawk
+from delivery.releases.migrations import same_migrations
 from delivery.releases.order import Built, Order
 from delivery.releases.rehearsal import SCHEMA_ALONE, Code, Rehearsal, Schema, Statement
 from delivery.releases.rehearsal_gate import check_rehearsal
@@ -46,7 +47,7 @@ def rehearse_migrations(order: Order, built: Built, release: Release, environmen
     live = live_release(order.app, environment) if migration else None
     if migration is None or live is None or not migration.rehearsal.enabled:
         return None
-    if live.migrations_hash == release.migrations_hash and not due_contracts(order, environment, release):
+    if same_migrations(order.app, live, release) and not due_contracts(order, environment, release):
         log().info("the migrations are those of %s, which is live: nothing to rehearse", live.fingerprint)
         return None
     new = CodeVersion(order.app, {**release.images, **_suites(built)})

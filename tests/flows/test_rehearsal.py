@@ -81,6 +81,23 @@ def test_the_same_migrations_are_nothing_to_rehearse(platform, shop):
     assert platform.containers.rehearsed == []
 
 
+def test_without_files_any_other_image_that_migrates_is_rehearsed(platform, described):
+    """Nobody knows which migrations are in it: neither a release nor a rollback may take them for the same."""
+    described()
+    migrate = {"image": "web", "rehearsal": {"breaking": "tell"}}
+    platform.describe(database={"migrate": migrate}, environments={"production": {"target": MEMORY}})
+    platform.containers.rehearsal = STRANDED
+    assert platform.deliver().state.is_completed()
+    platform.commit("Drop a column")
+    assert platform.deliver().state.is_completed()
+    rehearsed = len(platform.containers.rehearsed)
+    back = roll_back(platform)
+
+    assert rehearsed == 1
+    assert back.ended[0] == "Rejected"
+    assert "no column title" in back.ended[1]
+
+
 def test_a_release_with_other_migrations_is_rehearsed_with_the_live_code(platform, shop):
     live = platform.live()
     migrates(platform, 1)
@@ -318,7 +335,7 @@ def test_the_approval_says_what_a_rollback_would_need_and_what_was_locked(platfo
     migrates(platform, 1)
     platform.deliver()
     shown = Rehearsal.model_validate(evidence(platform, platform.live())[0].details)
-    change = compare("production", platform.live(), live, (), None, shown)
+    change = compare(platform.app, "production", platform.live(), live, (), None, shown)
     card = change_markdown(change)
 
     assert "a rollback needs point-in-time recovery" in card
