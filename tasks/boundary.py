@@ -16,7 +16,7 @@ from delivery.spec.database import MOST_MIGRATION_SECONDS
 from tasks.environment import live_release, open_environment
 from tasks.migration import contracted_before
 from tasks.notes import note
-from tasks.rehearsal import KIND, described_version, migration_of, rehearsed
+from tasks.rehearsal import KIND, described_version, migration_of, rehearsed, weighed
 from tasks.step import log, step
 
 SHOWN = 5
@@ -65,9 +65,9 @@ def _shown(order: Order, environment: str, earlier: Release, live: Release) -> R
     ran = contracted_before(order, environment)
     kept = Archive(current_store()).rehearsals(order.app.app, earlier, live)
     # What waited then, and ran since, took something that the earlier code may need.
-    known = [one for one in kept if not ran & set(one.waited)]
-    if known:
-        return known[-1]
+    known = [one for one in kept if one.conclusive and not ran & set(one.waited)]
+    if known and (migration := migration_of(order.app)):
+        return weighed(migration, known[-1])
     log().info(
         "it was not rehearsed whether %s runs on the schema of %s: it is now", earlier.fingerprint, live.fingerprint
     )
