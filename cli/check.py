@@ -14,6 +14,7 @@ from delivery.errors import HeadwayError, Misconfigured
 from delivery.spec.app import App, environment_of
 from delivery.spec.configuration import FILE, MISSING_STEP, NEXT_STEP, read_app, told
 from delivery.spec.matrix import expand
+from delivery.spec.migration_files import migration_advice
 from delivery.spec.named_files import file_problems
 from delivery.spec.named_images import unused_images
 from delivery.spec.secret_blocks import named_secrets
@@ -80,6 +81,7 @@ def _look(app: App, folder: Path, found: Found) -> None:
     """Add what is wrong with what the file names: files, builds, images, secrets."""
     found.mistakes.extend((line, MISSING_STEP) for line in file_problems(app, folder))
     found.words.extend(f"images.{name}: nothing in the file runs it" for name in unused_images(app))
+    found.words.extend(migration_advice(app))
     _look_for_images(app, folder, found)
     _look_for_secrets(app, found)
     if word := warning_of(app.scan):

@@ -27,7 +27,7 @@ def describe_change(order: Order, release: Release, plan: InfrastructurePlan | N
     commits: tuple[Commit, ...] = ()
     if live:
         commits = git.log_between(repository_of(order), live.revision.sha, order.revision.sha, order.folder)
-    change = compare(order.environment, release, live, commits, plan, _rehearsal(order))
+    change = compare(order.app, order.environment, release, live, commits, plan, _rehearsal(order))
     evidence = Archive(current_store()).evidence(release)
     change = change.model_copy(
         update={
@@ -49,7 +49,7 @@ def check_still_approved(
     live = live_release(order.app, order.environment)
     if decision.unattended or (live and live.fingerprint == release.fingerprint):
         return
-    check_approval(decision, compare(order.environment, release, live, (), plan, _rehearsal(order)).binding)
+    check_approval(decision, compare(order.app, order.environment, release, live, (), plan, _rehearsal(order)).binding)
 
 
 @step(timeout_seconds=60, keep=False)

@@ -8,6 +8,7 @@ from delivery.changes.journal import Journal
 from delivery.errors import Interrupted, Misconfigured, Rejected
 from delivery.ports.backups import KeptBackup
 from delivery.releases.boundary import Boundary, WayBack, check_boundary
+from delivery.releases.migrations import same_migrations
 from delivery.releases.order import Order
 from delivery.releases.rehearsal import Rehearsal
 from delivery.releases.release import Release
@@ -15,7 +16,7 @@ from delivery.spec.database import MOST_MIGRATION_SECONDS
 from tasks.environment import live_release, open_environment
 from tasks.migration import contracted_before
 from tasks.notes import note
-from tasks.rehearsal import KIND, described_version, migration_of, rehearsed
+from tasks.rehearsal import KIND, described_version, migration_of, rehearsed, weighed
 from tasks.step import log, step
 
 SHOWN = 5
@@ -36,7 +37,7 @@ def check_way_back(
     `backup` of the time before is gone back to.
     """
     live = live_release(order.app, environment)
-    if backup or live is None or live.migrations_hash == earlier.migrations_hash or migration_of(order.app) is None:
+    if backup or live is None or migration_of(order.app) is None or same_migrations(order.app, live, earlier):
         return None
     shown = _shown(order, environment, earlier, live)
     if shown is None:
@@ -80,9 +81,9 @@ def _shown(order: Order, environment: str, earlier: Release, live: Release) -> R
     ran = contracted_before(order, environment)
     kept = Archive(current_store()).rehearsals(order.app.app, earlier, live)
     # What waited then, and ran since, took something that the earlier code may need.
-    known = [one for one in kept if not ran & set(one.waited)]
-    if known:
-        return known[-1]
+    known = [one for one in kept if one.conclusive and not ran & set(one.waited)]
+    if known and (migration := migration_of(order.app)):
+        return weighed(migration, known[-1])
     log().info(
         "it was not rehearsed whether %s runs on the schema of %s: it is now", earlier.fingerprint, live.fingerprint
     )

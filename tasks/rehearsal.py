@@ -17,13 +17,13 @@ from delivery.model import hash_of
 from delivery.ports.backups import KeptBackup
 from delivery.ports.rehearsals import ALL, ROLLBACK_ONLY, CodeVersion, RehearsalRequest
 from delivery.programs import squawk
+from delivery.releases.migrations import same_migrations
 from delivery.releases.order import Built, Order
-from delivery.releases.rehearsal import SCHEMA_ALONE, Code, Rehearsal, Schema, Statement
+from delivery.releases.rehearsal import SCHEMA_ALONE, Code, LintRemark, Rehearsal, Schema, Statement
 from delivery.releases.rehearsal_gate import check_rehearsal
 from delivery.releases.release import Evidence, ImageRef, Release
 from delivery.spec.app import App
 from delivery.spec.database import MOST_MIGRATION_SECONDS, Migration
-from delivery.spec.rehearsal import LintPolicy
 from tasks.environment import live_release, open_environment
 from tasks.migration import contracted_before, due_contracts
 from tasks.named_secrets import suite_secrets
@@ -46,7 +46,7 @@ def rehearse_migrations(order: Order, built: Built, release: Release, environmen
     live = live_release(order.app, environment) if migration else None
     if migration is None or live is None or not migration.rehearsal.enabled:
         return None
-    if live.migrations_hash == release.migrations_hash and not due_contracts(order, environment, release):
+    if same_migrations(order.app, live, release) and not due_contracts(order, environment, release):
         log().info("the migrations are those of %s, which is live: nothing to rehearse", live.fingerprint)
         return None
     new = CodeVersion(order.app, {**release.images, **_suites(built)})
@@ -72,7 +72,7 @@ def rehearsed(
     environment: str,
     cells: tuple[tuple[Code, Schema], ...] = ROLLBACK_ONLY,
 ) -> Rehearsal:
-    """Return what a rehearsal shows, or what one of equal inputs showed before."""
+    """Return what a rehearsal shows, or what one of equal inputs showed before, unless that proved nothing."""
     archive = Archive(current_store())
     described, _ = archive.release(live.app, live.fingerprint)
     old = CodeVersion(described, {**live.images, **archive.suites(live)})
@@ -87,7 +87,7 @@ def rehearsed(
     inputs = _inputs(old, new, live, release, backup, cells, waits)
     if known := archive.rehearsal(release.app, live, release, inputs):
         log().info("rehearsed before, with the same inputs, on %s", f"{known.at:%Y-%m-%d %H:%M}")
-        return known
+        return weighed(migration, known)
     shown = _rehearse(order, old, new, backup, cells, migration, waits).model_copy(
         update={
             "inputs": inputs,
@@ -97,7 +97,15 @@ def rehearsed(
         }
     )
     archive.keep_rehearsal(shown)
-    return shown
+    return weighed(migration, shown)
+
+
+def weighed(migration: Migration, shown: Rehearsal) -> Rehearsal:
+    """Return what was shown with what its linter's remarks are worth today."""
+    if not shown.linted:  # nothing was said, or it was kept when only findings were
+        return shown
+    findings = tuple(weigh(migration.rehearsal.lint, shown.linted, date.today()))
+    return shown.model_copy(update={"findings": findings})
 
 
 def newest_proven(app: App, environment: str) -> KeptBackup | None:
@@ -136,7 +144,6 @@ def _rehearse(
         waits=waits,
     )
     seen = open_services().rehearsals.rehearse(asked)
-    remarks = _linted(seen.statements, seen.version)
     return Rehearsal(
         app=order.app.app,
         inputs="",
@@ -147,7 +154,7 @@ def _rehearse(
         applied=seen.applied,
         statements=seen.statements,
         sql_sha256=hash_of([one.sql for one in seen.statements]),
-        findings=tuple(weigh(migration.rehearsal.lint, remarks, date.today())),
+        linted=_linted(seen.statements, seen.version),
         cells=seen.cells,
         problem=seen.problem,
         inconclusive=seen.inconclusive,
@@ -157,12 +164,12 @@ def _rehearse(
     )
 
 
-def _linted(statements: tuple[Statement, ...], version: str) -> list[tuple[str, str, str]]:
-    """Return the linter's remarks as rule, message and statement."""
+def _linted(statements: tuple[Statement, ...], version: str) -> tuple[LintRemark, ...]:
+    """Return the linter's remarks, each with its statement."""
     texts = [one.sql for one in statements]
     alone = any("concurrently" in text.lower() for text in texts)  # what no transaction may have around it
     found = squawk.lint(texts, version or "15.0", in_transaction=not alone)
-    return [(one.rule, one.message, texts[one.statement]) for one in found]
+    return tuple(LintRemark(rule=one.rule, message=one.message, sql=texts[one.statement]) for one in found)
 
 
 def _inputs(
@@ -174,7 +181,7 @@ def _inputs(
     cells: tuple[tuple[Code, Schema], ...],
     waits: Mapping[Code, frozenset[str]],
 ) -> str:
-    """Return a hash of all that a rehearsal's outcome depends on."""
+    """Return a hash of all that a rehearsal's outcome depends on; what the linter's words are worth is none of it."""
     policy = migration_of(new.app)
     assert policy
     return hash_of(
@@ -185,7 +192,6 @@ def _inputs(
             "data": backup.name if backup else "",
             "suites": [new.app.suites[name].model_dump(mode="json") for name in policy.rehearsal.suites],
             "down": policy.down,
-            "lint": policy.rehearsal.lint.model_dump(mode="json") if policy.rehearsal.lint != LintPolicy() else "",
             "cells": cells,
             "waits": {code: sorted(names) for code, names in waits.items() if names},
         }

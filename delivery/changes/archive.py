@@ -75,9 +75,10 @@ class Archive:
         return {}
 
     def keep_rehearsal(self, shown: Rehearsal) -> None:
-        """Keep what a rehearsal showed, for all that ask with equal inputs."""
+        """Keep what a rehearsal showed, for all that ask with equal inputs; one that is not conclusive answers none."""
+        name = shown.inputs if shown.conclusive else f"{shown.inputs}-{_moment(shown.at)}"
         try:
-            self.store.put(_rehearsal_key(shown.app, shown.live, shown.release, shown.inputs), _dumped(shown))
+            self.store.put(_rehearsal_key(shown.app, shown.live, shown.release, name), _dumped(shown))
         except FileExistsError:  # another run showed the same meanwhile
             return
 

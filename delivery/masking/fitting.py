@@ -20,7 +20,8 @@ _FITS: dict[str, tuple[Family, ...]] = {
 # The characters that a value needs: to be one at all, and to be no other's.
 _WHOLE = {"email": 25, "phone": 15, "ip": 15, "date": 10, "uuid": 36}
 _UNIQUE = {"hash": 16, "name": 32, "address": 64, "text": 16, "ip": 39, "number": 15}
-_REPEATED = ("date",)  # there are not as many as there may be rows
+_REPEATED = ("date", "phone")  # there are not as many as there may be rows: of 10^11 two of a million would be the same
+_ENOUGH = 10**15  # numbers, for that not to happen within millions of rows
 
 
 def misfit(column: Column, rule: Rule) -> str:
@@ -40,11 +41,18 @@ def misfit(column: Column, rule: Rule) -> str:
     if what == "empty":
         return "found empty, and its values are unique; allowed: hash, null" if column.unique else ""
     needed = max(_WHOLE.get(what, 0), _UNIQUE.get(what, 0) if column.unique else 0)
-    if column.unique and what in _REPEATED:
-        return f"found {rule.shown}, and its values are unique; allowed: hash, null, keep"
+    if column.unique and (what in _REPEATED or (what == "number" and numbers_of(column) < _ENOUGH)):
+        return f"found {rule.shown}, and its values are unique; allowed: {', '.join(_one_each(column))}"
     if column.length is not None and column.length < needed:
         return f"found {rule.shown}, which needs {needed} characters; {column.type} has {column.length}"
     return ""
+
+
+def numbers_of(column: Column) -> int:
+    """Return below which number all numbers fit into a column."""
+    most = {"int2": 2**15 - 1, "int4": 2**31 - 1, "float4": 2**24}.get(column.base, 2**53)
+    digits = column.digits if column.digits is not None else column.length
+    return min(most, 10**digits) if digits is not None else most
 
 
 def suggested(column: Column, word: str) -> str:
@@ -84,6 +92,12 @@ def suggested(column: Column, word: str) -> str:
 def _rule(written: str) -> Rule:
     fake = written.removeprefix("{fake: ").removesuffix("}")
     return Rule.model_validate({"fake": fake} if fake != written else written)
+
+
+def _one_each(column: Column) -> list[str]:
+    """Return the rules of which a column has as many values as it has rows, or none."""
+    hashed = ["hash"] if column.family in _FITS["hash"] else []
+    return [*hashed, *([] if column.not_null else ["null"]), "keep"]
 
 
 def _taken(column: Column) -> list[str]:

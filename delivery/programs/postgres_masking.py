@@ -7,6 +7,7 @@ server is in it, and what is made from rows (indexes, materialized views) is mad
 from collections.abc import Iterable
 
 from delivery.masking.columns import Catalog, Column
+from delivery.masking.fitting import numbers_of
 from delivery.masking.plan import Plan
 from delivery.programs.postgres import DUMP, ROLES, SCHEMA
 from delivery.programs.postgres_look import PINNED
@@ -203,7 +204,7 @@ def made_up(rule: Rule, value: str, column: Column, *, distinct: bool) -> str:
         case "uuid":
             text = f"{hashed}::uuid::text"
         case "number":
-            text = f"pg_temp.headway_number({value}, 1, {_below(column)})::text"
+            text = f"pg_temp.headway_number({value}, 1, {numbers_of(column)})::text"
         case None:
             text = hashed
     if column.length is not None:
@@ -227,9 +228,3 @@ def _address(value: str, column: Column, *, distinct: bool) -> str:
         return f"case when {value} like '%:%' then {six} else {four} end"
     longest = column.length if column.length is not None else 39
     return four if longest < 39 else f"case when {value} like '%:%' then {six} else {four} end"
-
-
-def _below(column: Column) -> int:
-    most = {"int2": 2**15 - 1, "int4": 2**31 - 1, "float4": 2**24}.get(column.base, 2**53)
-    digits = column.digits if column.digits is not None else column.length
-    return min(most, 10**digits) if digits is not None else most

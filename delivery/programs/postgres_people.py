@@ -125,7 +125,12 @@ from (
   union all select 'policy ' || polname, concat_ws(' ', pg_get_expr(polqual, polrelid),
     pg_get_expr(polwithcheck, polrelid)) from pg_policy
   union all select 'index ' || indexrelid::regclass::text, pg_get_indexdef(indexrelid) from pg_index
-    where indpred is not null and indexrelid >= 16384
+    where (indpred is not null or indexprs is not null) and indexrelid >= 16384
+  union all select 'trigger ' || tgname, pg_get_triggerdef(oid) from pg_trigger where not tgisinternal
+  union all select 'default of domain ' || oid::regtype::text, typdefault from pg_type
+    where typtype = 'd' and oid >= 16384
+  union all select 'statistics ' || stxname, pg_get_statisticsobjdef(oid) from pg_statistic_ext
+  union all select 'publication ' || t.pubname, to_jsonb(t) ->> 'rowfilter' from pg_publication_tables t
   union all select 'partition ' || oid::regclass::text, pg_get_expr(relpartbound, oid) from pg_class
     where relispartition
   union all select 'rule ' || r.rulename, pg_get_ruledef(r.oid) from pg_rewrite r

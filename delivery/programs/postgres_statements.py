@@ -8,10 +8,12 @@ import csv
 import io
 import json
 import re
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from delivery.programs import postgres_commands
 from delivery.programs.postgres_change import in_database
 from delivery.releases.rehearsal import LOCKS, Statement
 
@@ -29,16 +31,13 @@ SETTINGS = {
 }
 SCHEMA = "headway_rehearsal"
 # Columns of the log: https://www.postgresql.org/docs/current/runtime-config-logging.html#RUNTIME-CONFIG-LOGGING-CSVLOG
-_AT, _USER, _DATABASE, _SESSION, _TAG, _MESSAGE = 0, 1, 2, 5, 7, 13
+_AT, _USER, _DATABASE, _SESSION, _SEVERITY, _MESSAGE = 0, 1, 2, 5, 11, 13
 _LOCKS, _REWRITE = "headway-locks ", "headway-rewrite "
 _DURATION = re.compile(r"duration: ([0-9.]+) ms  (?:statement|execute [^:]*): (.*)", re.DOTALL)
-_BEGIN, _END = ("BEGIN", "START TRANSACTION"), ("COMMIT", "ROLLBACK", "PREPARE TRANSACTION")
-_SILENT = {*_BEGIN, *_END, "SELECT", "SHOW", "SET", "RESET", "DISCARD ALL", "SAVEPOINT", "RELEASE", "FETCH", ""}
 # What tools keep their own books in; and what a driver asks by itself.
 _BOOKS = re.compile(r"\b(alembic_version|flyway_schema_history|databasechangelog(lock)?)\b", re.IGNORECASE)
-# Statements that no event trigger sees, by what the server calls them.
-_OF_TAG = {"UPDATE": "ROW EXCLUSIVE", "INSERT": "ROW EXCLUSIVE", "DELETE": "ROW EXCLUSIVE", "MERGE": "ROW EXCLUSIVE"}
-_TRUNCATE = re.compile(r"truncate\s+(?:table\s+)?(?:only\s+)?([\w.\"]+)", re.IGNORECASE)
+# What a statement holds has no limit: its whole text stands in one field.
+csv.field_size_limit(sys.maxsize)
 
 
 def watch_script(database: str) -> str:
@@ -93,48 +92,65 @@ class _Session:
     seen: set[tuple[str, str]] = field(default_factory=set)
     running: list[tuple[int, datetime]] = field(default_factory=list)  # number of a statement, and when it began
 
-    def read(self, moment: datetime, tag: str, message: str) -> None:
+    def read(self, moment: datetime, severity: str, message: str) -> None:
         """Take what the server wrote down: locks and rewrites come before the statement that they are of."""
         if message.startswith(_LOCKS):
-            self.locks = json.loads(message[len(_LOCKS) :])
+            self.locks += json.loads(message[len(_LOCKS) :])
         elif message.startswith(_REWRITE):
             self.rewrites.append(message[len(_REWRITE) :])
+        elif severity == "ERROR":  # how long it took is not written down, and what it did is taken back
+            self.locks, self.rewrites = [], []
         elif told := _DURATION.match(message):
-            self._transaction(tag, moment)
-            if tag not in _SILENT and not _BOOKS.search(told[2]):
-                self._add(tag, told[2].strip(), float(told[1]) / 1000, moment)
+            self._ran(told[2].strip(), float(told[1]) / 1000, moment)
             self.locks, self.rewrites = [], []
 
-    def _transaction(self, tag: str, moment: datetime) -> None:
-        """Begin one, or end it, and with it what its statements held."""
-        if tag in _BEGIN:
-            self.open = True
-        elif tag in _END:
-            for number, began in self.running:
-                held = round((moment - began).total_seconds(), 3)
-                self.found[number] = self.found[number].model_copy(update={"locked_seconds": held})
-            self.open, self.running, self.seen = False, [], set()
+    def _ran(self, sql: str, seconds: float, moment: datetime) -> None:
+        """Add a query unless it changed nothing, and follow the transactions that it begins and ends."""
+        commands = postgres_commands.commands(sql)
+        for command in commands:
+            if postgres_commands.begins(command):
+                self.open = True
+            elif postgres_commands.ends(command):
+                self.open = False
+        ended = any(postgres_commands.ends(command) for command in commands)
+        changed = self._changed(commands)
+        if changed:
+            self._add(sql, seconds, *self._strongest(commands))
+        if ended:
+            self._release(moment)
+        if changed and self.open:
+            self.running.append((len(self.found) - 1, moment - timedelta(seconds=seconds)))
+        if ended or not self.open:
+            self.seen = set()
 
-    def _add(self, tag: str, sql: str, seconds: float, moment: datetime) -> None:
-        lock, tables = self._strongest(tag, sql)
+    def _changed(self, commands: list[str]) -> bool:
+        """Whether a query did more than read and keep a tool's books: what a function does is known by its locks."""
+        books = [command for command in commands if _BOOKS.search(command)]
+        others = any(command not in books and not postgres_commands.reads(command) for command in commands)
+        return others or (not books and bool(self.locks or self.rewrites))
+
+    def _add(self, sql: str, seconds: float, lock: str, tables: tuple[str, ...]) -> None:
         rewrites, spent = tuple(dict.fromkeys(self.rewrites)), round(seconds, 6)
         self.found.append(
             Statement(sql=sql, seconds=spent, lock=lock, tables=tables, rewrites=rewrites, locked_seconds=spent)
         )
-        if self.open:
-            self.running.append((len(self.found) - 1, moment - timedelta(seconds=seconds)))
 
-    def _strongest(self, tag: str, sql: str) -> tuple[str, tuple[str, ...]]:
-        """Return the strongest lock that came with a statement, and the tables it is on."""
-        if tag in _OF_TAG:
-            return _OF_TAG[tag], ()
-        if tag == "TRUNCATE TABLE":
-            return LOCKS[-1], tuple(_TRUNCATE.findall(sql))
+    def _release(self, moment: datetime) -> None:
+        """Say of what ran in a transaction that its locks were held until now."""
+        for number, began in self.running:
+            held = round((moment - began).total_seconds(), 3)
+            self.found[number] = self.found[number].model_copy(update={"locked_seconds": held})
+        self.running = []
+
+    def _strongest(self, commands: list[str]) -> tuple[str, tuple[str, ...]]:
+        """Return the strongest lock that came with a query, and the tables it is on."""
         numbers = [(_words(str(mode)), str(number)) for number, mode in self.locks]
         held = {(mode, self.tables[number]) for mode, number in numbers if number in self.tables}
-        new, self.seen = held - self.seen, self.seen | (held if self.open else set())
-        lock = max((mode for mode, _ in new), key=LOCKS.index, default="")
-        return lock, tuple(sorted(table for mode, table in new if mode == lock))
+        new, self.seen = held - self.seen, self.seen | held
+        taken: list[tuple[str, tuple[str, ...]]] = [(mode, (table,)) for mode, table in new]
+        taken += [found for found in map(postgres_commands.locked, commands) if found[0]]
+        lock = max((mode for mode, _ in taken), key=LOCKS.index, default="")
+        return lock, tuple(sorted({table for mode, tables in taken if mode == lock for table in tables}))
 
 
 def parse_statements(
@@ -149,7 +165,7 @@ def parse_statements(
     for row in _between(csv.reader(io.StringIO(log, newline="")), between):
         if row[_DATABASE] == database and row[_USER] != but:
             session = sessions.setdefault(row[_SESSION], _Session(tables, found))
-            session.read(_moment(row[_AT]), row[_TAG], row[_MESSAGE])
+            session.read(_moment(row[_AT]), row[_SEVERITY], row[_MESSAGE])
     return tuple(found)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from delivery.errors import Misconfigured
 from delivery.model import Model
+from delivery.programs.postgres_commands import without_transactions
 from delivery.programs.run import run
 
 SECONDS = 60.0
@@ -35,7 +36,9 @@ def lint(statements: list[str], version: str, *, in_transaction: bool = True) ->
     text, starts = _GIVEN, []
     for statement in statements:
         starts.append(text.count("\n"))
-        text += f"{statement.rstrip().rstrip(';')};\n"
+        # What is taken to be in a transaction would be found to nest its own. A line may end in a comment.
+        text += without_transactions(statement) if in_transaction else statement
+        text += "\n;\n"
     ended = run(
         lint_argv(_program(), version, in_transaction=in_transaction),
         timeout_seconds=SECONDS,

@@ -4,9 +4,10 @@ from pydantic import Field
 
 from delivery.model import Model, hash_of
 from delivery.releases.infrastructure import InfrastructurePlan
-from delivery.releases.migrations import NO_MIGRATIONS
+from delivery.releases.migrations import NO_MIGRATIONS, same_migrations
 from delivery.releases.rehearsal import Rehearsal
 from delivery.releases.release import Release
+from delivery.spec.app import App
 
 
 class Commit(Model):
@@ -45,6 +46,7 @@ class Change(Model):
 
 
 def compare(
+    app: App,
     environment: str,
     release: Release,
     live: Release | None,
@@ -52,7 +54,7 @@ def compare(
     plan: InfrastructurePlan | None = None,
     rehearsal: Rehearsal | None = None,
 ) -> Change:
-    """Return what `release` changes against `live`, with what `plan` changes under it, and what was seen on a copy."""
+    """Return what `release` of `app` changes against `live`, what `plan` changes under it, what a copy showed."""
     before = live.images if live else {}
     changed = [name for name, ref in release.images.items() if name not in before or before[name].digest != ref.digest]
     return Change(
@@ -63,6 +65,6 @@ def compare(
         infrastructure=plan if plan and plan.changes_anything else None,
         rehearsal=rehearsal,
         images=(*changed, *(f"{name} (removed)" for name in before if name not in release.images)),
-        migrations=release.migrations_hash != (live.migrations_hash if live else NO_MIGRATIONS),
+        migrations=not same_migrations(app, release, live) if live else release.migrations_hash != NO_MIGRATIONS,
         configuration=live is None or live.configuration_hash != release.configuration_hash,
     )

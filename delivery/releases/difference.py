@@ -7,6 +7,7 @@ from pydantic import Field
 
 from delivery.model import Model
 from delivery.releases.change import Commit
+from delivery.releases.migrations import same_migrations
 from delivery.releases.release import Evidence, Release
 from delivery.spec.app import App
 
@@ -83,7 +84,7 @@ def differ(
         new=_side(new),
         images=tuple(_images(old, new)),
         commits=commits,
-        migrations=old.release.migrations_hash != new.release.migrations_hash,
+        migrations=not same_migrations(new.app, old.release, new.release),
         applied=applied,
         contracts=tuple(one for one in new.release.contracts if one not in old.release.contracts),
         keys=tuple(_keys(old.app, new.app)),

@@ -78,8 +78,16 @@ class LintFinding(Model):
         return f"{self.rule} ({self.advice}{f': {self.remark}' if self.remark else ''}): {self.message}"
 
 
+class LintRemark(Model):
+    """What the linter says of a statement, whatever that is worth by then."""
+
+    rule: str
+    message: str
+    sql: str
+
+
 class Rehearsal(Model):
-    """What a rehearsal showed; two of equal `inputs` show the same."""
+    """What a rehearsal showed; two of equal `inputs` show the same, where they are conclusive."""
 
     app: str
     inputs: str
@@ -91,7 +99,10 @@ class Rehearsal(Model):
     applied: tuple[str, ...] = ()
     statements: tuple[Statement, ...] = ()
     sql_sha256: str = Field("", description="of the SQL that ran, in its order")
-    findings: tuple[LintFinding, ...] = ()
+    linted: tuple[LintRemark, ...] = Field((), description="all that the linter said")
+    findings: tuple[LintFinding, ...] = Field(
+        (), description="what of it counts, by the policy and on the day of its use"
+    )
     cells: tuple[CodeOnSchema, ...] = ()
     problem: str = Field("", description="why the migrations could not be run on the copy")
     inconclusive: str = Field("", description="why nothing is proven")
@@ -107,6 +118,12 @@ class Rehearsal(Model):
     def _passed(self, code: Code, on: Schema) -> bool:
         found = self.outcome(code, on)
         return found is not None and found.outcome == "passed"
+
+    @property
+    def conclusive(self) -> bool:
+        """Whether it would show the same again: where nothing was proven, a busy machine may have been why."""
+        new = self.outcome("new", "new")
+        return self.rollback != "unknown" and (new is None or new.outcome == "passed")
 
     @property
     def runs_beside(self) -> bool:

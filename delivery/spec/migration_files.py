@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from delivery.spec.app import App
 from delivery.spec.database import Migration
 
 _VERSION = re.compile(r"V([0-9][0-9._]*)__.+\.sql")
@@ -24,6 +25,17 @@ def migration_problems(migrate: Migration, folder: Path) -> Iterator[str]:
         yield f"database.migrate.files: {path.relative_to(folder)} is not UTF-8 ({why})"
     if not broken:
         yield from (f"database.migrate.files: {places}: {one}" for one in _CHECKS[migrate.tool](texts))
+
+
+def migration_advice(app: App) -> Iterator[str]:
+    """Yield a line where nothing says which files the migrations are: they are known by their image alone."""
+    migrate = app.database.migrate if app.database else None
+    if migrate is None or migrate.folders or not migrate.rehearsal.enabled:
+        return
+    found = f"every release with another image {migrate.image} is rehearsed, whether it migrates otherwise or not"
+    if migrate.image not in app.images:
+        found = f"nothing is rehearsed while it is {migrate.image}, whatever that image holds by then"
+    yield f"database.migrate.files is left out: {found}; name the folder of the migrations"
 
 
 def _not_text(path: Path) -> str:

@@ -95,6 +95,25 @@ def test_an_image_that_nothing_runs_is_warned_about(headway: Headway, project: P
     assert "images.old: nothing in the file runs it" in ended.err
 
 
+@pytest.mark.parametrize(
+    ("migrate", "says"),
+    [
+        ("{image: web}", "every release with another image web is rehearsed"),
+        ("{image: 'tools:1'}", "nothing is rehearsed while it is tools:1"),
+        ("{image: web, files: .}", ""),
+        ("{image: web, rehearsal: {enabled: false}}", ""),
+    ],
+)
+def test_migrations_that_are_known_by_their_image_alone_are_advised_to_be_named(
+    headway: Headway, project: Project, world: SimpleNamespace, migrate: str, says: str
+) -> None:
+    project.write("headway.yaml", f"{FILE}\ndatabase: {{migrate: {migrate}}}\n")
+    ended = headway("check", project.folder)
+    assert ended.code == 0
+    assert ("database.migrate.files is left out" in ended.err) is bool(says)
+    assert says in ended.err
+
+
 def test_a_base_without_a_value_is_told_at_its_line(headway: Headway, project: Project, world: SimpleNamespace) -> None:
     project.write("Dockerfile", "ARG BASE\nFROM ${BASE}\n")
     ended = headway("check", project.folder)

@@ -65,6 +65,14 @@ create trigger remember before update on customer for each row execute function 
 alter table customer enable always trigger remember;
 create materialized view everybody as select full_name, email from customer;
 create view named as select full_name from customer where email <> 'nobody@elsewhere.example';
+create trigger asked before update on ticket for each row when (new.note = 'nobody@elsewhere.example')
+  execute function remember();
+create trigger answered before update on ticket for each row when (false)
+  execute function remember('nobody@elsewhere.example');
+create domain crm.sender as text default 'nobody@elsewhere.example';
+create index ticket_asked on ticket ((note = 'nobody@elsewhere.example'));
+create statistics ticket_asks on (note = 'nobody@elsewhere.example'), id from ticket;
+create publication asking for table ticket where (note = 'nobody@elsewhere.example') with (publish = 'insert');
 comment on table ticket is 'ask {email}';
 alter database shop set shop.api_token = '{token}';
 create role reader; grant select on customer to reader;
@@ -189,6 +197,12 @@ def test_what_looks_personal_and_is_not_named_is_refused_all_at_once_and_nothing
         "1 large object: nobody can look into them",
         "comment on table public.ticket: holds an e-mail address",
         "view public.named: holds an e-mail address",
+        "trigger asked: holds an e-mail address",
+        "trigger answered: holds an e-mail address",
+        "default of domain crm.sender: holds an e-mail address",
+        "index public.ticket_asked: holds an e-mail address",
+        "statistics ticket_asks: holds an e-mail address",
+        "publication asking: holds an e-mail address",
         "      email: {fake: email}",
     ):
         assert line in told, told

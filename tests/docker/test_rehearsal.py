@@ -64,6 +64,24 @@ def test_both_versions_are_asked_on_both_schemas_and_each_statement_is_measured(
     assert shown.longest_lock == alter
 
 
+@pytest.mark.long
+def test_a_file_that_is_sent_as_one_query_is_measured_as_well(rehearse):
+    """In psql a backslash before `;` sends what is before it together with what comes after."""
+    whole = "begin\\; alter table task add column done boolean\\; select pg_sleep(0.2)\\; commit;\n"
+    locks = "begin;\nlock table task;\nsavepoint s;\nrollback to s;\nselect pg_sleep(0.2);\ncommit;\n"
+    long = "select format('update task set title = %L', repeat('x', 200000)) \\gexec\nreindex table task;\n"
+    shown = rehearse(version(OLD, READS), version(after(whole + locks + long), READS))
+
+    assert shown.problem == ""
+    assert [(one.lock, one.tables) for one in shown.statements] == [
+        ("ACCESS EXCLUSIVE", ("public.task",)),
+        ("ACCESS EXCLUSIVE", ("task",)),
+        ("ROW EXCLUSIVE", ()),
+        ("SHARE", ("task",)),
+    ]
+    assert [one.locked_seconds > 0.2 for one in shown.statements[:2]] == [True, True]
+
+
 def test_a_rename_strands_the_old_code_and_only_a_backup_brings_it_back(rehearse):
     shown = rehearse(version(OLD, READS), version(after(RENAMES), READS_RENAMED))
 

@@ -107,7 +107,7 @@ def test_another_live_release_voids_the_approval(platform, at_gate):
 
 def test_an_approval_is_void_when_the_environment_changes_before_the_lease_is_there(platform):
     first, release = platform.set_live(1), platform.release(2)
-    binding = compare("production", release, first, ()).binding
+    binding = compare(platform.app, "production", release, first, ()).binding
     fields = {"approver": "ann", "environment": "production", "binding": binding, "at": datetime.now(UTC)}
     decision = Decision.model_validate(fields | {"decision": "approve"})
     other = platform.set_live(9)

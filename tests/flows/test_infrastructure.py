@@ -126,7 +126,7 @@ def test_another_plan_voids_an_approval(platform, describe):
     for size in ("small", "large"):
         describe(size, approval=PERSON)
         plans.append(kept(platform, platform.order("run-2")))
-    bindings = {compare("production", release, None, (), plan).binding for plan in [None, *plans]}
+    bindings = {compare(platform.app, "production", release, None, (), plan).binding for plan in [None, *plans]}
 
     assert len(bindings) == 3
 

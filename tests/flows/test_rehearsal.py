@@ -1,5 +1,7 @@
 """Migrations are rehearsed before anything is touched, and what was shown decides what a release and a rollback may."""
 
+from datetime import date
+
 import pytest
 
 from delivery.errors import Rejected
@@ -82,6 +84,23 @@ def test_the_same_migrations_are_nothing_to_rehearse(platform, shop):
     assert platform.containers.rehearsed == []
 
 
+def test_without_files_any_other_image_that_migrates_is_rehearsed(platform, described):
+    """Nobody knows which migrations are in it: neither a release nor a rollback may take them for the same."""
+    described()
+    migrate = {"image": "web", "rehearsal": {"breaking": "tell"}}
+    platform.describe(database={"migrate": migrate}, environments={"production": {"target": MEMORY}})
+    platform.containers.rehearsal = STRANDED
+    assert platform.deliver().state.is_completed()
+    platform.commit("Drop a column")
+    assert platform.deliver().state.is_completed()
+    rehearsed = len(platform.containers.rehearsed)
+    back = roll_back(platform)
+
+    assert rehearsed == 1
+    assert back.ended[0] == "Rejected"
+    assert "no column title" in back.ended[1]
+
+
 def test_a_release_with_other_migrations_is_rehearsed_with_the_live_code(platform, shop):
     live = platform.live()
     migrates(platform, 1)
@@ -161,6 +180,62 @@ def test_equal_inputs_are_not_rehearsed_twice(platform, shop):
 
     assert (first.ended[0], again.ended[0]) == ("Rejected", "Rejected")
     assert len(platform.containers.rehearsed) == 1
+
+
+class _LongAfter(date):
+    """A calendar of another year."""
+
+    @classmethod
+    def today(cls):
+        return date(2999, 1, 2)
+
+
+def test_a_waiver_is_over_for_what_was_rehearsed_before_its_day_as_well(platform, shop, monkeypatch):
+    waiver = {"rule": "ban-drop-column", "reason": "nobody reads it", "until": "2999-01-01"}
+    shop(STRANDED, lint={"rules": {"ban-drop-column": "block"}, "waive": [waiver]})
+    migrates(platform, 1)
+    within = platform.deliver()
+    monkeypatch.setattr("tasks.rehearsal.date", _LongAfter)
+    over = platform.deliver()
+
+    assert "ban-drop-column" not in within.ended[1]
+    assert "the waiver ended on 2999-01-01" in over.ended[1]
+    assert len(platform.containers.rehearsed) == 1
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [
+        Rehearsed(problem="the server wrote nothing down"),
+        pytest.param(Rehearsed(cells=(*PASSES[:3], cell("new", "new", "did not start"))), marks=pytest.mark.long),
+    ],
+)
+def test_what_may_have_been_a_busy_machine_is_tried_again(platform, shop, shown):
+    shop(shown)
+    migrates(platform, 1)
+    first = platform.deliver()
+    shop(SAFE)
+    again = platform.deliver()
+
+    assert first.ended[0] == "Rejected"
+    assert again.state.is_completed(), again.ended
+    assert len(platform.containers.rehearsed) == 2
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [
+        Rehearsed(inconclusive="the copy could not be made"),
+        pytest.param(Rehearsed(cells=(cell("old", "old", "did not start"),)), marks=pytest.mark.long),
+    ],
+)
+def test_what_proved_nothing_for_a_release_is_tried_again_before_a_rollback(platform, shop, shown):
+    shop(shown)
+    migrates(platform, 1)
+    assert platform.deliver().state.is_completed()
+    shop(STRANDED)
+
+    assert roll_back(platform).ended[0] == "Rejected"
 
 
 def test_what_proves_nothing_stops_nothing(platform, shop):
@@ -353,7 +428,7 @@ def test_the_approval_says_what_a_rollback_would_need_and_what_was_locked(platfo
     migrates(platform, 1)
     platform.deliver()
     shown = Rehearsal.model_validate(evidence(platform, platform.live())[0].details)
-    change = compare("production", platform.live(), live, (), None, shown)
+    change = compare(platform.app, "production", platform.live(), live, (), None, shown)
     card = change_markdown(change)
 
     assert "a rollback needs point-in-time recovery" in card

@@ -36,3 +36,17 @@ def test_a_rule_is_told_once_for_a_statement():
 
 def test_what_is_no_sql_is_a_finding_and_no_crash():
     assert remarks("selec nonsense from") != set()
+
+
+def test_a_comment_behind_a_statement_hides_nothing_of_it():
+    found = remarks("alter table task drop column title -- nobody reads it", "drop table old; -- nor that;")
+
+    assert {("ban-drop-column", 0), ("ban-drop-table", 1)} <= found
+    assert "syntax-error" not in {rule for rule, _ in found}
+
+
+def test_a_file_with_a_transaction_of_its_own_nests_none():
+    found = remarks("begin;\nalter table task drop column title;\ncommit;", "drop table old")
+
+    assert {("ban-drop-column", 0), ("ban-drop-table", 1)} <= found
+    assert "transaction-nesting" not in {rule for rule, _ in found}

@@ -8,6 +8,7 @@ import pytest
 from delivery.changes.archive import Archive, Happening, HistoryEntry
 from delivery.errors import Misconfigured
 from delivery.ports.store import FolderStore
+from delivery.releases.rehearsal import CodeOnSchema, Rehearsal
 from delivery.releases.release import Evidence
 from tests.delivery.values import NOON, make_app, make_release
 
@@ -119,3 +120,18 @@ def test_a_release_is_kept_with_its_file_and_evidence(archive: Archive) -> None:
 def test_a_release_that_was_never_kept_is_named(archive: Archive) -> None:
     with pytest.raises(Misconfigured, match="release abc of shop: no release"):
         archive.release("shop", "abc")
+
+
+def test_a_rehearsal_answers_for_equal_inputs_once_it_is_conclusive(archive: Archive) -> None:
+    old, new = make_release(1), make_release(2)
+    about = {"app": "shop", "live": old.fingerprint, "release": new.fingerprint, "inputs": "i", "data": "a backup"}
+    passed = [CodeOnSchema(code="old", on=on, outcome="passed") for on in ("old", "new")]
+    failed = CodeOnSchema(code="new", on="new", outcome="failed")
+    for minutes, shown in enumerate([{"problem": "busy"}, {"inconclusive": "busy"}, {"cells": [*passed, failed]}, {}]):
+        archive.keep_rehearsal(Rehearsal.model_validate(about | {"at": NOON + timedelta(minutes=minutes)} | shown))
+    assert archive.rehearsal("shop", old, new, "i") is None
+
+    proven = Rehearsal.model_validate(about | {"at": NOON + timedelta(hours=1), "cells": passed})
+    archive.keep_rehearsal(proven)
+    assert archive.rehearsal("shop", old, new, "i") == proven
+    assert len(archive.rehearsals("shop", old, new)) == 5

@@ -4,8 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from delivery.releases.migrations import migrations_hash
-from tests.delivery.values import make_app
+from delivery.releases.change import compare
+from delivery.releases.difference import Known, differ
+from delivery.releases.migrations import migrations_hash, same_migrations
+from tests.delivery.values import make_app, make_release
 
 MIGRATE = {"image": "web", "command": ["migrate"], "files": "migrations"}
 GOLDEN = "4fa3d50c0f1c0593ea138ba44e966a63daf8973b74b4bf216eeb57d3d71f5d94"
@@ -70,3 +72,27 @@ def test_files_of_several_folders_all_count_in_any_order(source: Path) -> None:
     (source / "orders" / "migrations" / "2.sql").touch()
     assert of(source, files=both) != before
     assert of(source) == GOLDEN
+
+
+@pytest.mark.parametrize(
+    ("files", "image", "number", "same"),
+    [
+        ("migrations", "web", 2, True),  # what is in the folder is in the hash
+        (None, "web", 1, True),
+        (None, "web", 2, False),
+        (None, "tools:1", 2, True),  # no release has its digest
+    ],
+)
+def test_without_files_the_image_that_migrates_has_to_be_the_same(
+    files: str | None, image: str, number: int, same: bool
+) -> None:
+    app = make_app(database={"migrate": MIGRATE | {"files": files, "image": image}})
+    assert same_migrations(app, make_release(1), make_release(number)) is same
+    assert not same_migrations(app, make_release(1, migrations="m1"), make_release(1, migrations="m2"))
+    assert compare(app, "production", make_release(number), make_release(1)).migrations is not same
+    old, new = (Known("", app, make_release(one)) for one in (1, number))
+    assert differ(old, new).migrations is not same
+
+
+def test_without_a_database_all_migrations_are_the_same() -> None:
+    assert same_migrations(make_app(), make_release(1), make_release(2))

@@ -20,7 +20,7 @@ from delivery.spec.hooks import HookResult
 from delivery.spec.matrix import Cell
 from tests.delivery.changes.test_restores import record
 from tests.delivery.report.records import make_figures, make_record
-from tests.delivery.values import NOON, make_release, make_revision
+from tests.delivery.values import NOON, make_app, make_release, make_revision
 
 HOSTILE = '<script>alert("1")</script> | `x` [a](http://example.org) & *b*'
 OLD_KEYS = {
@@ -146,7 +146,7 @@ def test_nothing_in_a_commit_is_read_as_markdown() -> None:
 
 def test_the_question_shows_what_changes() -> None:
     commits = (Commit(sha="a" * 40, subject=HOSTILE, author="kim|lee"),)
-    change = compare("production", make_release(2, migrations="m2"), make_release(1), commits)
+    change = compare(make_app(), "production", make_release(2, migrations="m2"), make_release(1), commits)
     text = change_markdown(change.model_copy(update={"findings": "none", "tests": "9 passed"}))
     assert text.startswith("**production**: let this release in?\n")
     assert f"* live now: `{make_release(1).fingerprint}` (0000000)" in text
@@ -156,7 +156,7 @@ def test_the_question_shows_what_changes() -> None:
 
 
 def test_the_first_release_is_asked_for_as_such() -> None:
-    text = change_markdown(compare("production", make_release(1), None, ()))
+    text = change_markdown(compare(make_app(), "production", make_release(1), None, ()))
     assert "* live now: nothing: this is the first release" in text
     assert "* scan: not known" in text
 
