@@ -82,7 +82,7 @@ class BackupFolder:
         Raises Misconfigured when there is no such one, Rejected when it cannot be read.
         """
         known = self.all()
-        readable = [one for one in known if not one.of_the_place]
+        readable = [one for one in known if not one.unreadable]
         matching = readable[:1] if name == "latest" else [one for one in known if one.name.startswith(name)]
         if len(matching) != 1:
             found = "is not kept" if not matching else "fits several"
@@ -152,7 +152,7 @@ class BackupFolder:
             rows=0,
             rpo_seconds=0,
             where=str(folder),
-            of_the_place=True,
+            unreadable=True,
             proof=proof_of_damage(problem, size_bytes=size),
         )
 
@@ -167,9 +167,9 @@ def expired(kept: Sequence[KeptBackup], policy: BackupPolicy, now: datetime) -> 
     """Return the backups that are kept no longer: too old, or with enough newer ones for the same reason.
 
     The newest of all, and the newest that was proven, always stay: of an application that nobody delivers any more too.
-    Those that are the place's own are the place's to remove.
+    Those that are the place's own are the place's to remove, and of those that cannot be read nobody knows what goes.
     """
-    own_ones = [one for one in kept if not one.of_the_place]
+    own_ones = [one for one in kept if not one.of_the_place and not one.unreadable]
     newest_first = sorted(own_ones, key=lambda one: (one.at, one.name), reverse=True)
     proven = [one for one in newest_first if one.proof and one.proof.outcome == "pass"]
     stay = {one.name for one in (*newest_first[:1], *proven[:1])}

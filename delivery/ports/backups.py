@@ -140,6 +140,9 @@ class KeptBackup(Model):
     rpo_seconds: float = Field(description="from the newest row that is in it to its end")
     where: str = Field("", description="the folder it is kept in, or what a place calls that")
     of_the_place: bool = Field(False, description="the place's own, or somebody's: Headway never forgets it")
+    unreadable: bool = Field(
+        False, exclude_if=lambda given: not given, description="what was written down of it was lost; it never expires"
+    )
     proof: BackupProof | None = Field(None, description="what its restore showed; none: it was not restored yet")
 
     @field_validator("at")

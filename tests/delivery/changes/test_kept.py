@@ -99,6 +99,10 @@ def test_one_record_that_cannot_be_read_hides_no_other_and_is_shown_as_damaged(f
     found = {one.name: one for one in folder.all()}
 
     assert {name: one.proven for name, one in found.items()} == {older: "not proven", broken: "damaged"}
+    assert {name: (one.unreadable, one.of_the_place) for name, one in found.items()} == {
+        older: (False, False),
+        broken: (True, False),  # it is removed with its application
+    }
     assert "backup.json cannot be read: " in found[broken].proof.differences[0]
     assert (found[broken].at.strftime("%Y%m%d-%H%M%S"), found[broken].size_bytes > 8) == (broken[:15], True)
     assert folder.find("latest")[0].name == folder.find(older)[0].name == older
