@@ -100,7 +100,7 @@ def _row(kept: "KeptBackup") -> tuple[str, ...]:
         f"{kept.at:%Y-%m-%d %H:%M:%S}",
         kept.reason,
         _size(kept.size_bytes),
-        "not known" if kept.of_the_place else f"{kept.rows} in {counted(kept.tables, 'table')}",
+        "not known" if kept.of_the_place or kept.unreadable else f"{kept.rows} in {counted(kept.tables, 'table')}",
         kept.proven,
         kept.where,
     )

@@ -151,4 +151,4 @@ def _one_source(backup: str | None, to: str | None, before: str | None) -> datet
     except ValueError as error:
         where = f"headway restore --to {to}"
         raise Misconfigured(where, "is no moment", "like 2030-01-02T03:04:05, or with +02:00; UTC without") from error
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from blocks.artifact_store import current_store
 from delivery.changes.archive import Archive
-from delivery.changes.backup_policy import BackupAges, ages_of
+from delivery.changes.backup_policy import BackupAges, ages_of, undamaged
 from delivery.errors import HeadwayError, Rejected
 from delivery.spec.app import App, environment_of
 from tasks.environment import open_environment
@@ -31,7 +31,7 @@ def look_at_ages(app: App, environment: str) -> BackupAges:
     except HeadwayError as error:
         return BackupAges(app=app.app, environment=environment, problems=(f"not known: {error}",))
     since = now = datetime.now(UTC)
-    if not kept or (copies and not copies.newest):
+    if not undamaged(kept) or (copies and not copies.newest):
         since = Archive(current_store()).began(app.app, environment) or now
     return ages_of(app.app, environment, policy, kept, copies, since=since, now=now)
 

@@ -21,10 +21,12 @@ from tasks.known import current_environments
 from tasks.live_code import live_code
 from tasks.notes import note
 from tasks.restores import recording, tell_drill
-from tasks.step import log, step
+from tasks.step import DAY_SECONDS, log, step
+
+NOT_ARCHIVED = "not checked: any moment: nothing is archived there, although backups.any_second is on"
 
 
-@step(timeout_seconds=3600, name="back up {environment}", keep=False)
+@step(timeout_seconds=DAY_SECONDS, name="back up {environment}", keep=False)
 def take_backup(app: App, environment: str, run: str, reason: Reason) -> KeptBackup | None:
     """Keep a backup of the environment's database, and remove what is kept no longer; none without a database."""
     if app.database is None:
@@ -41,19 +43,18 @@ def take_backup(app: App, environment: str, run: str, reason: Reason) -> KeptBac
     return kept
 
 
-@step(timeout_seconds=86400, name="drill the archive of {environment}", keep=False)
-def drill_archive(app: App, environment: str, run: str) -> Drill | None:
+@step(timeout_seconds=DAY_SECONDS, name="drill the archive of {environment}", keep=False)
+def drill_archive(app: App, environment: str, run: str) -> Drill:
     """Return what going back to a moment just now showed; Rejected when that is not as it should be.
 
-    None where nothing is archived. What could not be checked is told, and so is a drill that notices no damage.
+    What could not be checked is told, as where nothing is archived, and so is a drill that notices no damage.
     """
     with recording(app, environment, run, "drill") as keep:
         with open_environment(app, environment) as opened:
             deadline = environment_of(app, environment).backups.drill.deadline_seconds
             live = live_code(app, environment, run)
             shown = opened.backups.drill(run, deadline_seconds=deadline, live=live)
-        if shown is None:
-            return None
+        shown = shown or Drill(at=datetime.now(UTC), outcome="unknown", unchecked=(NOT_ARCHIVED,))
         note(run, "drill", environment, shown)
         tell_drill(f"the archive of {environment} cannot be gone back to as it should", keep(shown))
     return shown
@@ -70,7 +71,7 @@ def moment_before(order: Order, environment: str, release: str) -> datetime:
     return next(one.at for one in found if one.run == found[-1].run)
 
 
-@step(timeout_seconds=3600, name="restore a backup of {environment}", keep=False)
+@step(timeout_seconds=DAY_SECONDS, name="restore a backup of {environment}", keep=False)
 def prove_backup(app: App, environment: str, run: str, backup: str, release: Release | None = None) -> BackupProof:
     """Restore a kept backup elsewhere and compare; Rejected when it is not as the database was.
 
@@ -96,7 +97,7 @@ def prove_backup(app: App, environment: str, run: str, backup: str, release: Rel
     return proof
 
 
-@step(timeout_seconds=7200, retries=0, name="restore backup {backup} into {into}", keep=False)
+@step(timeout_seconds=DAY_SECONDS, retries=0, name="restore backup {backup} into {into}", keep=False)
 def restore_backup(order: Order, environment: str, release: Release, backup: str, into: str, sequence: int) -> Restored:
     """Restore a kept backup into a new database beside the one in use; a database that was lost is started for it."""
     with changing(order, environment, sequence) as target, open_environment(order.app, environment, sequence) as opened:
@@ -150,7 +151,7 @@ def restore_masked(
     return masked
 
 
-@step(timeout_seconds=86400, retries=0, name="restore {moment:%Y-%m-%d %H:%M:%S} into {into}", keep=False)
+@step(timeout_seconds=DAY_SECONDS, retries=0, name="restore {moment:%Y-%m-%d %H:%M:%S} into {into}", keep=False)
 def restore_moment(
     order: Order, environment: str, release: Release, moment: datetime, into: str, sequence: int
 ) -> Restored:

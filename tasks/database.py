@@ -14,7 +14,7 @@ from delivery.waiting import until
 from tasks.environment import changing, journaled, open_environment
 from tasks.known import current_environments
 from tasks.notes import note
-from tasks.step import log, step
+from tasks.step import DAY_SECONDS, log, step
 
 ENDING_SECONDS = 600
 RECOVER_SECONDS = 30.0  # an application gets over the end of its connections in this time, beside that of its start
@@ -22,7 +22,7 @@ EVERY_SECONDS = 0.5
 REFRESHED = "_refreshed_"
 
 
-@step(timeout_seconds=300, name="start database of {environment}", keep=False)
+@step(timeout_seconds=DAY_SECONDS, name="start database of {environment}", keep=False)
 def start_database(order: Order, environment: str, release: Release, sequence: int) -> bool:
     """Make sure the environment's database lets its user in, as the file says; return whether it had data before."""
     if order.app.database is None:
@@ -58,7 +58,7 @@ def describe_live(app: str, environment: str, run: str, steal: str | None = None
     return order, release
 
 
-@step(timeout_seconds=600, retries=0, name="put database {name} behind {environment}", keep=False)
+@step(timeout_seconds=DAY_SECONDS, retries=0, name="put database {name} behind {environment}", keep=False)
 def use_database(order: Order, environment: str, release: Release, name: str, sequence: int) -> str:
     """Put the database `name` behind the application; return what the one before is called from then on."""
     with changing(order, environment, sequence) as target, open_environment(order.app, environment, sequence) as opened:
@@ -70,7 +70,7 @@ def use_database(order: Order, environment: str, release: Release, name: str, se
     return kept_as
 
 
-@step(timeout_seconds=600, name="drop database {name} of {environment}", keep=False)
+@step(timeout_seconds=DAY_SECONDS, name="drop database {name} of {environment}", keep=False)
 def drop_database(order: Order, environment: str, release: Release, name: str, sequence: int) -> None:
     """Remove a database that the application does not use."""
     with changing(order, environment, sequence) as target, open_environment(order.app, environment, sequence) as opened:
@@ -79,7 +79,7 @@ def drop_database(order: Order, environment: str, release: Release, name: str, s
             opened.database.drop(name)
 
 
-@step(timeout_seconds=86400 + ENDING_SECONDS, retries=0, name="see how {environment} is", keep=False)
+@step(timeout_seconds=DAY_SECONDS + ENDING_SECONDS, retries=0, name="see how {environment} is", keep=False)
 def is_well(order: Order, environment: str, *, patient: bool) -> bool:
     """Tell whether the live release is healthy and answers users; `patient` waits for that, and looks on for a while.
 

@@ -37,7 +37,7 @@ _UNDER_CHANGE: dict[tuple[str, str, int], Target] = {}
 _OPENING = threading.Lock()
 
 # What headway.yaml may promise (drain_seconds and stop_seconds at most), and what the engine takes besides.
-_DRAINING_SECONDS = 3600 + 600 + 600
+DRAINING_SECONDS = 3600 + 600 + 600
 
 OBSERVER = 0  # a sequence under which nothing can be changed once an environment was changed
 
@@ -172,7 +172,7 @@ def _check_lease(order: Order, environment: str, sequence: int) -> None:
         log().error("the lease was not read, the target refuses when it is over: %s", error)
 
 
-@step(timeout_seconds=1800 + _DRAINING_SECONDS, name="stage {release.fingerprint}", keep=False)
+@step(timeout_seconds=1800 + DRAINING_SECONDS, name="stage {release.fingerprint}", keep=False)
 def stage_release(order: Order, environment: str, release: Release, sequence: int) -> SlotState:
     """Run the release in the idle slot, without live traffic, until it is healthy."""
     with changing(order, environment, sequence) as target:
@@ -213,7 +213,7 @@ def confirm_release(order: Order, environment: str, release: Release, sequence: 
         target.confirm(release)
 
 
-@step(timeout_seconds=_DRAINING_SECONDS, name="withdraw {release.fingerprint}", keep=False)
+@step(timeout_seconds=DRAINING_SECONDS, name="withdraw {release.fingerprint}", keep=False)
 def withdraw_release(order: Order, environment: str, release: Release, sequence: int) -> TargetState:
     """Leave the environment as if the release had never been staged."""
     with changing(order, environment, sequence) as target:
@@ -239,7 +239,7 @@ def keep_previous(order: Order, environment: str, release: Release, sequence: in
     return state
 
 
-@step(timeout_seconds=_DRAINING_SECONDS, name="retire what {release.fingerprint} replaced", keep=False)
+@step(timeout_seconds=DRAINING_SECONDS, name="retire what {release.fingerprint} replaced", keep=False)
 def retire_previous(order: Order, environment: str, release: Release, sequence: int) -> TargetState:
     """Remove what the release replaced, after proof that it gets no requests any more."""
     with changing(order, environment, sequence) as target:

@@ -28,7 +28,7 @@ from delivery.platform.orchestrator import Orchestrator
 from delivery.ports.heartbeats import Heartbeat, Heartbeats
 from delivery.releases.order import Order
 from delivery.spec.app import App
-from tasks.environment import open_environment
+from tasks.environment import DRAINING_SECONDS, open_environment
 from tasks.heartbeat import heartbeats
 from tasks.known import KnownEnvironment
 from tasks.lease import lease_book, left_to_do, renewed
@@ -45,7 +45,7 @@ PAGE = 200
 REPORT_SECONDS = 8.0
 
 
-@step(timeout_seconds=900, retries=0, name="recover {known.environment} of {known.app.app}", keep=False)
+@step(timeout_seconds=DRAINING_SECONDS, retries=0, name="recover {known.environment} of {known.app.app}", keep=False)
 def recover_environment(known: KnownEnvironment, run: str) -> str | None:
     """Finish or withdraw what an abandoned lease began; return what was done, or none when there was nothing to do."""
     book, app, environment = lease_book(), known.app.app, known.environment
@@ -64,7 +64,7 @@ def recover_environment(known: KnownEnvironment, run: str) -> str | None:
     return done
 
 
-@step(timeout_seconds=900, name="end what was left in {environment}", keep=False)
+@step(timeout_seconds=DRAINING_SECONDS, name="end what was left in {environment}", keep=False)
 def end_earlier_change(order: Order, environment: str, lease: Lease) -> None:
     """Finish or withdraw what somebody left half done: whoever waits for a lease takes it before recovery looks."""
     done = _end_change(order.app, environment, lease, order.run)

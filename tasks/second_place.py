@@ -8,9 +8,7 @@ from delivery.ports.second_place import Copies, SecondPlace, no_second_place
 from delivery.spec.app import App, environment_of
 from tasks.environment import open_environment
 from tasks.restores import recording, tell_drill
-from tasks.step import log, step
-
-DAY_SECONDS = 86400
+from tasks.step import DAY_SECONDS, log, step
 
 
 @step(timeout_seconds=DAY_SECONDS, name="send a backup of {environment} to its second place", keep=False)

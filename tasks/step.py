@@ -37,6 +37,7 @@ R = TypeVar("R")
 SERVER_SECONDS = 90.0
 PLACE_SECONDS = 25.0  # before each of the attempts; the shortest step has 30 s
 POLL_SECONDS = 0.5
+DAY_SECONDS = 86400  # of a step around what has limits of its own, which end it before that and say why
 
 # asyncio's own pool has a handful of threads on a small machine; how many steps run at once is the application's word.
 _THREADS = ThreadPoolExecutor(max_workers=256, thread_name_prefix="step")

@@ -9,13 +9,18 @@ from delivery.errors import Transient
 from delivery.ports.slots import TargetState
 from delivery.releases.release import Release
 from delivery.spec.app import environment_of
-from tasks.environment import open_target
+from tasks.environment import DRAINING_SECONDS, open_target
 from tasks.known import KnownEnvironment
 from tasks.lease import lease_book, left_to_do, renewed
 from tasks.step import log, step
 
 
-@step(timeout_seconds=900, retries=0, name="retire what {known.environment} of {known.app.app} kept", keep=False)
+@step(
+    timeout_seconds=DRAINING_SECONDS,
+    retries=0,
+    name="retire what {known.environment} of {known.app.app} kept",
+    keep=False,
+)
 def retire_kept(known: KnownEnvironment, run: str) -> str | None:
     """Retire the slot that was kept for `keep_warm_seconds`; return what was done, or none when it is not time yet."""
     app, environment = known.app.app, known.environment

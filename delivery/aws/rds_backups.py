@@ -13,9 +13,9 @@ from delivery.aws.deadlines import Deadline
 from delivery.aws.rds import RdsDatabase
 from delivery.aws.rds_copies import Copies, Source
 from delivery.aws.rds_drill import RdsDrill
-from delivery.aws.rds_looks import Look, Looks, of_disk, of_dump, without
+from delivery.aws.rds_looks import Look, Looks, comparable, of_dump
 from delivery.aws.rds_reading import MOST_SECONDS, look_at, look_at_damaged, run_sql
-from delivery.aws.rds_snapshots import AVAILABLE, FAILED, ROWS, Snapshots, identifier, snapshot_in, tags_of
+from delivery.aws.rds_snapshots import AVAILABLE, FAILED, ROWS, Snapshots, snapshot_in, tags_of
 from delivery.errors import Misconfigured, Rejected
 from delivery.home import Home
 from delivery.ports.backups import (
@@ -29,13 +29,14 @@ from delivery.ports.backups import (
     other_rows,
     prove,
 )
-from delivery.ports.database import DatabaseAccess, check_free
+from delivery.ports.database import DatabaseAccess, check_free, unfinished_in, unfinished_name
 from delivery.ports.drills import Drill, LiveCode, Reach
 from delivery.programs import postgres, postgres_change, postgres_managed
 from delivery.spec.backups import DrillCheck
 from delivery.spec.masking import Masking
 
 SHOWN = 5
+NO_MOMENTS = "RDS instance {} keeps no automated backups, so no moment can be gone back to: BackupRetentionPeriod is 0"
 
 
 class RdsBackups:
@@ -99,11 +100,12 @@ class RdsBackups:
             after = look_at(copy.database, kept.database)
             rto = (datetime.now(UTC) - copy.begun).total_seconds()
             copy.mark_damaged()
-            damaged = look_at_damaged(copy.database, kept.database, without(after, look.moved), look.token)
+            was, found = comparable(look, after)
+            damaged = look_at_damaged(copy.database, kept.database, found, look.token)
         proof = prove(
-            look.states,
-            without(of_disk(after), look.moved),
-            without(of_disk(damaged), look.moved),
+            was,
+            found,
+            comparable(look, damaged)[1],
             sentinel=postgres.sentinel_of(look.token),
             size_bytes=kept.size_bytes,
             rpo_seconds=kept.rpo_seconds,
@@ -125,13 +127,17 @@ class RdsBackups:
         return self.copies.reach()
 
     def drill(self, run: str, *, deadline_seconds: float, live: LiveCode | None = None) -> Drill | None:
-        """Let RDS go back to just now with an instance of its own; none where it keeps no automated backups.
+        """Let RDS go back to just now with an instance of its own; it has failed where RDS keeps no automated backups.
 
         Nothing starts the live code there: that is told as not checked.
         """
         own = self.own.describe() if self.own.find() else None
-        if own is None or not own.get("BackupRetentionPeriod"):
+        if own is None:
             return None
+        if not own.get("BackupRetentionPeriod"):
+            return Drill(
+                at=datetime.now(UTC), outcome="fail", problems=(NO_MOMENTS.format(self.own.settings.instance),)
+            )
         return RdsDrill(self.copies, self.looks, self.without, live is not None).run(run, Deadline(deadline_seconds))
 
     def restore_at(self, at: datetime, into: str, run: str) -> Restored:
@@ -144,8 +150,9 @@ class RdsBackups:
         raise Misconfigured(where, "the database is RDS's", "an environment on a Docker host")
 
     def sweep(self) -> tuple[str, ...]:
-        """Remove the instances that nobody needs any more, in the second region as well."""
-        return tuple(f"RDS instance {name}" for name in (*self.copies.sweep(), *self.sweep_elsewhere()))
+        """Remove the instances that nobody needs any more, in the second region as well, and databases not whole."""
+        instances = tuple(f"RDS instance {name}" for name in (*self.copies.sweep(), *self.sweep_elsewhere()))
+        return instances + tuple(f"database {name}" for name in self._drop_left())
 
     def forget(self, name: str) -> None:
         """Remove the snapshot and what is known of it, when Headway took it."""
@@ -179,17 +186,17 @@ class RdsBackups:
         """Bring the database of a copy over under another name, compare it there, and call it `into` then."""
         started, was = time.monotonic(), self.own.settings.name
         check_free(into, self.own.beside(), self.own.environment.environment)
-        unfinished = identifier("headway", run, source.name, into).replace("-", "_")
+        unfinished = unfinished_name(into)
         with self.copies.opened(source, "restore", run) as copy:
             before = look_at(copy.database, was)
             theirs = copy.database.administrator(copy.database.available())
-            self._drop(unfinished)
+            self._drop_left()
             try:
                 self._transfer(theirs, was, unfinished)
                 found = look_at(self.own, unfinished)
                 missing = [*lacking(of_dump(before), of_dump(found))]
                 if look:
-                    missing += lacking(look.states, without(of_disk(before), look.moved))
+                    missing += lacking(*comparable(look, before))
                 if missing:
                     raise Rejected(f"backup {told} came back otherwise than it was: {'; '.join(missing)}")
                 if look:
@@ -217,6 +224,13 @@ class RdsBackups:
             env=env,
             seconds=MOST_SECONDS,
         )
+
+    def _drop_left(self) -> tuple[str, ...]:
+        """Remove what restores before this one began on the instance and did not end; return the names of it."""
+        left = unfinished_in(self.own.beside())
+        for name in left:
+            self._drop(name)
+        return left
 
     def _drop(self, name: str) -> None:
         run_sql(self.own, self.own.settings.name, postgres_change.drop_script(name))

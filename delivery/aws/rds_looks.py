@@ -2,7 +2,8 @@
 
 A snapshot is of one moment between two looks. What is the same in both was so at that moment; of a sequence that went
 on, its bounds are known; what else changed between them is not compared. As a copy of a disk it has of a sequence what
-stands in the server's log; a dump has the number that was given out last.
+stands in the server's log; a dump has the number that was given out last. What is in no log is empty in it
+(https://www.postgresql.org/docs/current/sql-createtable.html, UNLOGGED).
 """
 
 import secrets
@@ -11,7 +12,8 @@ from collections.abc import Callable, Collection
 from datetime import UTC, datetime
 from pathlib import Path
 
-from delivery.changes.kept import write_private
+from delivery.changes.kept import read_proof, read_written, write_private
+from delivery.errors import Rejected
 from delivery.home import Home
 from delivery.model import Model
 from delivery.ports.backups import BackupProof, counted_states
@@ -42,8 +44,11 @@ class Looks:
         self.folder = home.backups / app / environment
 
     def begun(self, snapshot: str) -> Look | None:
-        """Return the look before a snapshot; none when nobody looked, or it is not known here."""
-        return _read(self.folder / snapshot / FIRST)
+        """Return the look before a snapshot; none when nobody looked, or it is not known here, or not any more."""
+        try:
+            return _read(self.folder / snapshot / FIRST)
+        except Rejected:
+            return None
 
     def begin(self, snapshot: str, look: Look) -> None:
         """Keep the look before a snapshot."""
@@ -91,7 +96,10 @@ class Looks:
         return look
 
     def of(self, snapshot: str) -> Look | None:
-        """Return what is known of the moment of a snapshot; none of one that Headway did not take, or not here."""
+        """Return what is known of the moment of a snapshot; none of one that Headway did not take, or not here.
+
+        Raises Rejected when that cannot be read any more.
+        """
         return _read(self.folder / snapshot / LOOK)
 
     def keep_proof(self, snapshot: str, proof: BackupProof) -> None:
@@ -100,10 +108,7 @@ class Looks:
 
     def proof(self, snapshot: str) -> BackupProof | None:
         """Return what a restore showed; none when there was none."""
-        try:
-            return BackupProof.model_validate_json((self.folder / snapshot / PROOF).read_bytes())
-        except FileNotFoundError:
-            return None
+        return read_proof(self.folder / snapshot / PROOF, 0)
 
     def keep_copy(self, name: str, copy: str) -> None:
         """Write down which copy in a second region is of a look."""
@@ -155,13 +160,23 @@ def of_dump(states: tuple[TableState, ...]) -> tuple[TableState, ...]:
     return tuple(one for one in states if one.kind != LOGGED)
 
 
-def without(states: tuple[TableState, ...], moved: tuple[Thing, ...]) -> tuple[TableState, ...]:
-    """Return a look without what changed while the snapshot was taken."""
-    return tuple(one for one in states if (one.kind, one.name) not in set(moved))
+def comparable(look: Look, copy: tuple[TableState, ...]) -> tuple[tuple[TableState, ...], tuple[TableState, ...]]:
+    """Return what of a look, and of one at a copy of the disk, is the same when nothing is wrong.
+
+    Neither what changed while the snapshot was taken, nor what the copy says is unlogged, is.
+    """
+    left_out = {*look.moved, *((one.kind, one.name) for one in copy if one.unlogged)}
+    return _without(look.states, left_out), _without(of_disk(copy), left_out)
+
+
+def _without(states: tuple[TableState, ...], left_out: Collection[Thing]) -> tuple[TableState, ...]:
+    return tuple(one for one in states if (one.kind, one.name) not in left_out)
 
 
 def _read(path: Path) -> Look | None:
     try:
-        return Look.model_validate_json(path.read_bytes())
+        return read_written(Look, path)
     except FileNotFoundError:
         return None
+    except Rejected as error:
+        raise Rejected(f"{error}\n  next: remove it; then what is in the snapshot is compared with nothing") from error

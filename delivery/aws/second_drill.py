@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from delivery.aws.deadlines import Deadline
 from delivery.aws.rds import RdsDatabase
 from delivery.aws.rds_drill import why
-from delivery.aws.rds_looks import Look, Looks, of_disk, without
+from delivery.aws.rds_looks import Look, Looks, comparable, of_disk
 from delivery.aws.rds_reading import check_indexes, look_at, look_at_damaged
 from delivery.aws.second_instances import Instance, SecondInstances
 from delivery.aws.second_vault import Point
@@ -90,7 +90,7 @@ def _differences(look: Look | None, copy: tuple[TableState, ...]) -> tuple[str, 
     """Return how a copy is not what was there, one line each; of what nobody knows, that it has no table at all."""
     if look is None:
         return () if counted_states(copy)[0] else ("there is no table in it",)
-    lines = compare(look.states, without(of_disk(copy), look.moved))
+    lines = compare(*comparable(look, copy))
     sentinel = (SENTINEL, postgres.sentinel_of(look.token), 1)
     has_it = not look.states or any((one.kind, one.name, one.rows) == sentinel for one in copy)
     return lines if has_it else (*lines, "what was written just before the backup is not in the copy")

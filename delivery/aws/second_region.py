@@ -15,7 +15,7 @@ from delivery.aws.deadlines import Deadline
 from delivery.aws.jobs import EcsJobs
 from delivery.aws.rds import RdsDatabase
 from delivery.aws.rds_copies import RESTORE_SECONDS
-from delivery.aws.rds_looks import Look, Looks, of_disk, without
+from delivery.aws.rds_looks import Look, Looks, comparable
 from delivery.aws.rds_reading import look_at, run_sql
 from delivery.aws.rds_snapshots import ROLE as BACKUP
 from delivery.aws.rds_snapshots import identifier
@@ -211,7 +211,7 @@ class SecondRegion:
         """Return what is to be said of what was restored; Rejected when it is not what was there."""
         if look is None:
             return ("what was in it when it was taken is not known here, so nothing was compared",)
-        lines = compare(_without_marks(look.states), without(_without_marks(of_disk(found)), look.moved))
+        lines = compare(*map(_without_marks, comparable(look, found)))
         if lines:
             where = f"{into} in {self.settings.region}"
             raise Rejected(f"{where} holds other things than were there: {'; '.join(lines)}; it stays as it is")

@@ -37,7 +37,7 @@ def ages_of(
 
     A backup that is known to be damaged is none. Where there is none yet, it counts from when the environment came.
     """
-    newest = max((one.at for one in kept if one.proven != "damaged"), default=None)
+    newest = max((one.at for one in undamaged(kept)), default=None)
 
     def too_old(what: str, at: datetime | None) -> str:
         hours = (now - (at or since)) / timedelta(hours=1)
@@ -51,6 +51,11 @@ def ages_of(
         problems.append(too_old(f"copy in {copies.where}", copies.newest))
     told = tuple(line for line in problems if line)
     return BackupAges(app=app, environment=environment, newest=newest, copies=copies, problems=told)
+
+
+def undamaged(kept: Sequence[KeptBackup]) -> list[KeptBackup]:
+    """Return the backups that count: of the others it is known that they do not come back."""
+    return [one for one in kept if one.proven != "damaged"]
 
 
 def check_proven(

@@ -15,7 +15,7 @@ from delivery.docker.own_database import DockerDatabase
 from delivery.docker.sandbox.sandbox import Sandbox, engine_errors
 from delivery.errors import Misconfigured, Rejected
 from delivery.ports.backups import BackupProof, KeptBackup, Masked, Reason, Restored, no_moments
-from delivery.ports.database import DatabaseAccess
+from delivery.ports.database import DatabaseAccess, check_free
 from delivery.ports.drills import Drill, LiveCode, Reach
 from delivery.ports.registry import Registry
 from delivery.spec.masking import Masking
@@ -115,6 +115,7 @@ class DockerBackups:
             raise no_moments(self.own.names.environment)
         started = time.monotonic()
         self.own.ensure(anew=True)  # one that was lost is made, and what was archived of it comes back beside that
+        check_free(into, self.own.beside(), self.own.names.environment)  # before what may take hours
         restored = self.restore(self.take_at(at, run).name, into, run)
         return restored.model_copy(update={"seconds": round(time.monotonic() - started, 3)})
 

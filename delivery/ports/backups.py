@@ -1,10 +1,10 @@
 """What makes a backup a backup: it was restored elsewhere, and what came back is what was there."""
 
 from collections.abc import Iterator, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Literal, Protocol
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from delivery.counting import counted
 from delivery.errors import Misconfigured
@@ -140,7 +140,16 @@ class KeptBackup(Model):
     rpo_seconds: float = Field(description="from the newest row that is in it to its end")
     where: str = Field("", description="the folder it is kept in, or what a place calls that")
     of_the_place: bool = Field(False, description="the place's own, or somebody's: Headway never forgets it")
+    unreadable: bool = Field(
+        False, exclude_if=lambda given: not given, description="what was written down of it was lost; it never expires"
+    )
     proof: BackupProof | None = Field(None, description="what its restore showed; none: it was not restored yet")
+
+    @field_validator("at")
+    @classmethod
+    def _in_utc(cls, at: datetime) -> datetime:
+        """Whoever shows it says UTC, and a moment that was asked for may have come with another offset."""
+        return at.astimezone(UTC)
 
     @property
     def proven(self) -> str:

@@ -1,8 +1,9 @@
 """The database of an environment: how it is reached, and what a place does for it."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Protocol
 from urllib.parse import quote
 
@@ -13,6 +14,7 @@ from delivery.errors import Misconfigured
 ALIAS = "database"
 PORT = 5432
 USER = "app"
+UNFINISHED = "headway_unfinished_"  # what a database is called, with more, until all of a backup is in it
 SECRET_VARIABLES = ("DATABASE_URL", "PGPASSWORD")  # of those that the containers of an application get
 
 
@@ -144,3 +146,13 @@ def check_free(name: str, there: tuple[str, ...], environment: str) -> None:
             "another name than " + ", ".join(there),
             f"headway database drop {name} removes it" if name != there[0] else "",
         )
+
+
+def unfinished_name(into: str) -> str:
+    """Return what a database is called that will be `into` once it is whole: the same, whichever run makes it."""
+    return f"{UNFINISHED}{sha256(into.encode()).hexdigest()[:12]}"
+
+
+def unfinished_in(there: Iterable[str]) -> tuple[str, ...]:
+    """Return those of the databases that a restore began and did not end."""
+    return tuple(name for name in there if name.startswith(UNFINISHED))

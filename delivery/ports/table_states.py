@@ -16,6 +16,7 @@ class TableState(Model):
     checksum: str
     earlier: int | None = Field(None, description="what a sequence that went on showed before the backup began")
     definition: bool = Field(False, description="how something is made, not what is in it")
+    unlogged: bool = Field(False, description="empty in a copy of the disk or of the log, whatever it holds in use")
 
     @property
     def moved(self) -> bool:

@@ -60,8 +60,8 @@ OWN = """n.nspname !~ '^pg_' and n.nspname <> 'information_schema' and not exist
 # star, which no column's name can shadow.
 TABLES = f"""
 select format($$select json_build_object('kind', 'table', 'name', %L, 'rows', count(*), 'checksum',
-  {summed('("headway row".*)::text')}) from only %I.%I as "headway row"$$,
-  format('%I.%I', n.nspname, c.relname), n.nspname, c.relname)
+  {summed('("headway row".*)::text')}, 'unlogged', %L::boolean) from only %I.%I as "headway row"$$,
+  format('%I.%I', n.nspname, c.relname), c.relpersistence = 'u', n.nspname, c.relname)
 from pg_class c join pg_namespace n on n.oid = c.relnamespace
 where c.relkind = 'r' and {OWN} order by n.nspname, c.relname \\gexec
 """  # noqa: S608  # as of the others, all parts stand in this file

@@ -34,7 +34,8 @@ from pg_largeobject_metadata where {_OURS};
 LOGGED = "logged sequence"
 _LOGGED = f"""
 select format($$select json_build_object('kind', '{LOGGED}', 'name', %L, 'rows', last_value + log_cnt * %s, 'checksum',
-  is_called::text) from %I.%I$$, format('%I.%I', n.nspname, c.relname), s.seqincrement, n.nspname, c.relname)
+  is_called::text, 'unlogged', %L::boolean) from %I.%I$$,
+  format('%I.%I', n.nspname, c.relname), s.seqincrement, c.relpersistence = 'u', n.nspname, c.relname)
 from pg_class c join pg_namespace n on n.oid = c.relnamespace join pg_sequence s on s.seqrelid = c.oid
 where c.relkind = 'S' and {OWN} order by n.nspname, c.relname \\gexec
 """  # noqa: S608

@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 
 from delivery.changes.ledger import LABEL_PLATFORM
-from delivery.docker.database.beside import UNFINISHED
 from delivery.docker.database.database import ensure_network
 from delivery.docker.engine.client import connect
 from delivery.docker.engine.exec_stream import run_in
 from delivery.docker.engine.names import EnvironmentNames
 from delivery.docker.environment import open_docker
+from delivery.ports.database import unfinished_in
 from delivery.ports.settings import EnvironmentSettings
 from delivery.spec.app import App
 from delivery.waiting import until
@@ -120,7 +120,7 @@ def test_who_is_killed_leaves_nothing_and_the_next_one_does_it(shop, what, at):
     shop.opened.backups.sweep()
 
     assert [one for one in whole if one.rows != 300000] == []
-    assert [name for name in shop.opened.database.beside() if name.startswith(UNFINISHED)] == []
+    assert unfinished_in(shop.opened.database.beside()) == ()
     assert shop.opened.backups.drill("run-2", deadline_seconds=600).outcome == "pass"
     shop.opened.backups.take("run-2", "by hand")
     assert shop.opened.backups.prove("latest", "run-2").outcome == "pass"

@@ -7,6 +7,7 @@ import pytest
 from prefect import task
 
 from blocks.artifact_store import current_store
+from delivery.changes.archive import Archive
 from delivery.changes.restores import RestoreHistory
 from delivery.errors import Misconfigured, Rejected, Transient
 from delivery.memory.behaviour import memory_state
@@ -127,6 +128,29 @@ def test_a_drill_that_could_not_check_something_fails_no_night_and_is_no_pass(pl
 
     assert platform.run(verify_backups, {}).state.is_completed()
     assert outcomes()[-1] == ("drill", "unknown")
+
+
+def test_where_a_moment_was_asked_for_and_nothing_is_archived_the_drill_is_unknown(platform, place):
+    place(any_second=True)
+
+    assert platform.run(verify_backups, {}).state.is_completed()
+    assert outcomes()[-1] == ("drill", "unknown")
+    assert history()[0].unchecked == (
+        "not checked: any moment: nothing is archived there, although backups.any_second is on",
+    )
+
+
+def test_damaged_backups_alone_count_as_none_since_the_environment_came(platform, place, monkeypatch):
+    state = place(newest_hours=24)
+    platform.containers.damaged.add("production")
+    assert platform.run(backup, WHERE).state.is_failed()
+    began = datetime.now(UTC) - timedelta(hours=40)
+    monkeypatch.setattr(Archive, "began", lambda *_: began)
+
+    says = "there is no backup since 40.0 h, at most 24 h (environments.production.backups.newest_hours)"
+    assert [kept.proven for kept, _ in state.backups.values()] == ["damaged"]
+    assert [one.problems for one in backup_ages("shop")] == [(says,)]
+    assert [one.backups.problems for one in environments()] == [(says,)]
 
 
 def test_a_backup_too_old_fails_the_night(platform, place, monkeypatch):

@@ -12,6 +12,7 @@ from delivery.aws.rds import RdsDatabase, RdsSettings
 from delivery.aws.rds_backups import RdsBackups
 from delivery.aws.rds_copies import BEGUN, ROLE, Source
 from delivery.aws.rds_looks import LOOK, Look
+from delivery.aws.rds_reading import run_sql
 from delivery.aws.rds_snapshots import Snapshots, snapshot_in, tag_list
 from delivery.changes.kept import expired
 from delivery.changes.ledger import LABEL_APP, LABEL_ENVIRONMENT, LABEL_EXPIRES, LABEL_ROLE
@@ -138,6 +139,22 @@ def test_a_backup_that_is_not_what_was_there_is_told(filled, kept, home, server)
     with pytest.raises(Rejected, match=r"otherwise than it was: table public\.parcel: 19 in the"):
         filled.backups.restore(kept.name, "other", "run-1")
     assert (filled.database.beside(), copies(server)) == (("app",), set())
+
+
+def test_an_unlogged_table_damages_no_backup_and_fails_no_drill(filled, server):
+    as_application(filled, "create unlogged table cache as select n from generate_series(1, 1000) n;")
+    kept = filled.backups.take("run-unlogged", "by hand")
+
+    proof = filled.backups.prove(kept.name, "run-unlogged")
+    restored = filled.backups.restore(kept.name, "with_cache", "run-unlogged")
+    shown = filled.backups.drill("run-unlogged", deadline_seconds=300)
+
+    assert (proof.outcome, proof.differences) == ("pass", ())
+    assert restored.beside == ("public.cache: 0 rows, 1000 in the database in use, not the same ones",)
+    assert (shown.outcome, shown.problems) == ("pass", ())
+    filled.database.drop("with_cache")
+    filled.backups.forget(kept.name)
+    as_application(filled, "drop table cache;")
 
 
 def test_a_backup_is_proven_while_the_application_goes_on_writing(filled, monkeypatch):
@@ -297,6 +314,15 @@ def test_a_name_that_is_taken_is_refused_before_anything_is_restored(filled, kep
         filled.backups.restore(kept.name, "app", "run-1")
 
     assert (asked("RestoreDBInstanceFromDBSnapshot"), copies(server)) == (before, set())
+
+
+def test_what_a_killed_restore_left_on_the_instance_goes_with_the_next_one(filled, kept):
+    run_sql(filled.database, "app", "create database headway_unfinished_0a;\n")
+
+    filled.backups.restore(kept.name, "again", "run-5")
+
+    assert filled.database.beside() == ("app", "again")
+    filled.database.drop("again")
 
 
 def test_a_drill_goes_back_to_just_now_and_nothing_of_it_stays(filled, server, record_property):

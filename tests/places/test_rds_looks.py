@@ -4,8 +4,9 @@ from datetime import timedelta
 
 import pytest
 
-from delivery.aws.rds_looks import Look, Looks, at_a_moment_between, of_disk, of_dump, without
+from delivery.aws.rds_looks import Look, Looks, at_a_moment_between, comparable, of_disk, of_dump
 from delivery.aws.rds_snapshots import identifier
+from delivery.errors import Rejected
 from delivery.home import Home
 from delivery.ports.backups import compare
 from delivery.ports.table_states import SENTINEL, TableState
@@ -26,8 +27,22 @@ def test_what_is_the_same_in_both_looks_is_compared_and_what_changed_is_not():
     states, moved = at_a_moment_between((PARCEL, ROLE), (later, ROLE, on(PARCEL, 1).model_copy(update={"name": "new"})))
 
     assert (states, moved) == ((ROLE,), (("table", "new"), ("table", "parcel")))
-    assert compare(states, without((on(PARCEL, 22), ROLE), moved)) == ()
-    assert compare(states, without((on(PARCEL, 22), on(ROLE, 0)), moved)) == ("role app: not the same in the copy",)
+    look = Look(token="ab", marked=NOON, states=states, moved=moved)
+    assert compare(*comparable(look, (on(PARCEL, 22), ROLE))) == ()
+    assert compare(*comparable(look, (on(PARCEL, 22), on(ROLE, 0)))) == ("role app: not the same in the copy",)
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["a look of today", "one that was kept before it was looked at"])
+def test_what_no_log_has_is_empty_in_a_copy_of_the_disk_and_that_is_no_damage(known):
+    cache, numbers = (one.model_copy(update={"unlogged": known}) for one in (PARCEL, NUMBERS))
+    look = Look(token="ab", marked=NOON, states=(cache, numbers, ROLE))
+    lost = (on(one, 0).model_copy(update={"unlogged": True}) for one in (cache, numbers))
+
+    assert compare(*comparable(look, (*lost, ROLE))) == ()
+    assert compare(*comparable(look, (ROLE,))) == (
+        "logged sequence parcel_id is missing in the copy",
+        "table parcel is missing in the copy",
+    )
 
 
 @pytest.mark.parametrize(("rows", "fits"), [(19, False), (20, True), (23, True), (25, True), (26, False)])
@@ -65,6 +80,19 @@ def test_looks_and_proofs_are_kept_in_the_home_until_the_backup_is_forgotten(tmp
     assert {path.stat().st_mode & 0o777 for path in (looks.folder / "s").iterdir()} == {0o600}
     looks.forget("s")
     assert looks.of("s") is None
+
+
+def test_what_is_cut_off_is_told_and_hides_no_other_backup(tmp_path):
+    looks = Looks(Home(tmp_path), "shop", "production")
+    looks.begin("s", Look(token="ab", marked=NOON, states=(PARCEL,)))
+    looks.finish("s", (PARCEL,), NOON)
+    for name in ("first.json", "look.json", "proof.json"):
+        (looks.folder / "s" / name).write_bytes(b"{")
+
+    assert (looks.begun("s"), looks.abandoned("s", NOON + timedelta(days=1))) == (None, ())
+    assert looks.proof("s").outcome == "fail"
+    with pytest.raises(Rejected, match=r"s/look\.json cannot be read: .*\n  next: remove it"):
+        looks.of("s")
 
 
 def test_a_look_is_made_once_with_a_token_that_a_killed_process_leaves_to_the_next(tmp_path):

@@ -76,6 +76,12 @@ def test_a_look_is_read_and_other_lines_are_left_out():
     )
 
 
+def test_a_look_says_of_which_tables_no_log_has_the_rows():
+    cache = line("table", "public.cache", 3, "12").replace("}", ', "unlogged" : true}')
+
+    assert [one.unlogged for one in parse_look(line("table", "public.tasks", 3, "12") + cache)] == [False, True]
+
+
 @pytest.mark.parametrize("output", ["", "psql: error: connection refused", "pg_dump: warning: {"])
 def test_an_output_without_a_look_shows_nothing(output):
     assert parse_look(output) == ()

@@ -10,11 +10,10 @@ from docker.models.containers import Container
 from delivery.docker.database.roles import run_script
 from delivery.docker.engine.names import EnvironmentNames
 from delivery.errors import Misconfigured, Rejected
-from delivery.ports.database import DatabaseAccess
+from delivery.ports.database import DatabaseAccess, unfinished_in
 from delivery.programs import postgres_change
 
 MOST_ATTEMPTS = 10  # a session may begin between the end of all sessions and the change of a name
-UNFINISHED = "headway_unfinished_"  # what a database is called, with more, until all of a backup is in it
 LONGEST_NAME = 63  # NAMEDATALEN of PostgreSQL, without its last byte
 
 
@@ -47,7 +46,7 @@ def drop_database(container: Container, access: DatabaseAccess, names: Environme
 
 def drop_left(container: Container, there: Iterable[str]) -> tuple[str, ...]:
     """Remove those of the databases that a restore before this one began and did not end; return their names."""
-    left = tuple(name for name in there if name.startswith(UNFINISHED))
+    left = unfinished_in(there)
     for name in left:
         run_script(container, postgres_change.drop_script(name), f"{name} could not be removed")
     return left

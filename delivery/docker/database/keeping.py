@@ -8,15 +8,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
-from hashlib import sha256
 from pathlib import Path
 
 from docker.models.containers import Container
 from pydantic import SecretStr
 
-from delivery.changes.kept import BackupFolder, Look
+from delivery.changes.kept import BackupFolder, Look, proof_of_damage
 from delivery.docker.database import backup
-from delivery.docker.database.beside import UNFINISHED, drop_left
+from delivery.docker.database.beside import drop_left
 from delivery.docker.database.database import accepts_queries
 from delivery.docker.database.roles import ADMINISTRATOR, admin_access, make_roles, run_script, server_env
 from delivery.docker.database.room import check_room, check_version
@@ -38,7 +37,7 @@ from delivery.ports.backups import (
     other_rows,
     prove,
 )
-from delivery.ports.database import DatabaseAccess, check_free
+from delivery.ports.database import DatabaseAccess, check_free, unfinished_name
 from delivery.ports.table_states import TableState
 from delivery.programs import postgres, postgres_change
 from delivery.programs.postgres_look import parse_look
@@ -110,7 +109,7 @@ class Keeper:
                 proof = self._prove(kept, folder, look, run, deadline)
         except Rejected as error:
             if deadline.passed:
-                self.folder.keep_proof(folder, _damaged(kept, str(error)))
+                self._keep_damage(kept, folder, error)
             raise
         self.folder.keep_proof(folder, proof)
         return proof
@@ -121,8 +120,12 @@ class Keeper:
         try:
             yield
         except Rejected as error:
-            self.folder.keep_proof(folder, _damaged(kept, str(error)))
+            self._keep_damage(kept, folder, error)
             raise
+
+    def _keep_damage(self, kept: KeptBackup, folder: Path, error: Rejected) -> None:
+        proof = proof_of_damage(str(error), size_bytes=kept.size_bytes, rpo_seconds=kept.rpo_seconds)
+        self.folder.keep_proof(folder, proof)
 
     def _prove(self, kept: KeptBackup, folder: Path, look: Look, run: str, deadline: Deadline) -> BackupProof:
         # Nobody connects to it from elsewhere; its roles are those of the backup.
@@ -159,7 +162,7 @@ class Keeper:
         kept, folder = self.folder.find(name)
         check_free(into, there, self.names.environment)
         started, look = time.monotonic(), self.folder.look(folder)
-        unfinished = f"{UNFINISHED}{sha256(into.encode()).hexdigest()[:12]}"
+        unfinished = unfinished_name(into)
         with open_sandbox(self.home, run, "restore", host=self.host) as sandbox:
             client = self.client(sandbox, "restore")
             check_version(client, kept, look)
@@ -232,19 +235,6 @@ def start_copy(sandbox: Sandbox, image: str, access: DatabaseAccess, command: Se
     copy = sandbox.start("restore", image, command, env=environment, volumes=volume, shm_size="256m")
     wait_until(partial(accepts_queries, copy, access), copy, backup.START_SECONDS)
     return copy
-
-
-def _damaged(kept: KeptBackup, problem: str) -> BackupProof:
-    """Return what is known of a backup that did not come back at all."""
-    return BackupProof(
-        outcome="fail",
-        differences=(problem,),
-        tables=0,
-        rows=0,
-        size_bytes=kept.size_bytes,
-        rpo_seconds=kept.rpo_seconds,
-        rto_seconds=0,
-    )
 
 
 def files_of(folder: Path) -> list[Path]:

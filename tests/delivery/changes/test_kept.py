@@ -1,12 +1,12 @@
 """Backups in a folder: whole or not there, and kept for as long as the file says."""
 
 import stat
-from datetime import timedelta
+from datetime import UTC, timedelta, timezone
 
 import pytest
 
 from delivery.changes.kept import BackupFolder, Look, expired
-from delivery.errors import Misconfigured
+from delivery.errors import Misconfigured, Rejected
 from delivery.home import Home
 from delivery.ports.backups import BackupProof, KeptBackup
 from delivery.spec.backups import BackupPolicy
@@ -89,6 +89,72 @@ def test_a_forgotten_backup_is_gone_and_may_be_forgotten_again(folder):
     folder.forget(name)
 
     assert (folder.all(), list(folder.folder.iterdir())) == ((), [])
+
+
+@pytest.mark.parametrize("left", [b"", b'{"name": "b', b'{"name": "b"}'], ids=["nothing", "a part", "something else"])
+def test_one_record_that_cannot_be_read_hides_no_other_and_is_shown_as_damaged(folder, left):
+    older, broken = add(folder, days=1), add(folder)
+    (folder.folder / broken / "backup.json").write_bytes(left)
+
+    found = {one.name: one for one in folder.all()}
+
+    assert {name: one.proven for name, one in found.items()} == {older: "not proven", broken: "damaged"}
+    assert {name: (one.unreadable, one.of_the_place) for name, one in found.items()} == {
+        older: (False, False),
+        broken: (True, False),  # it is removed with its application
+    }
+    assert "backup.json cannot be read: " in found[broken].proof.differences[0]
+    assert (found[broken].at.strftime("%Y%m%d-%H%M%S"), found[broken].size_bytes > 8) == (broken[:15], True)
+    assert folder.find("latest")[0].name == folder.find(older)[0].name == older
+    with pytest.raises(Rejected, match=rf"backup {broken} cannot be restored: .*backup\.json cannot be read"):
+        folder.find(broken)
+
+
+def test_what_cannot_be_read_is_counted_for_nothing_and_never_removed(folder):
+    broken = add(folder)
+    (folder.folder / broken / "backup.json").write_bytes(b"")
+    kept = [*folder.all(), *(backup(days=days) for days in (1, 2))]
+
+    assert names(expired(kept, BackupPolicy(keep=1, keep_days=1), NOON + timedelta(days=9999))) == ["b2"]
+
+
+@pytest.mark.parametrize("name", ["20300102-030405-abcd", "copied-by-hand"])
+def test_the_moment_of_what_cannot_be_read_is_that_of_its_name_or_of_its_folder(folder, name):
+    (folder.folder / name).mkdir(parents=True)
+    (folder.folder / name / "backup.json").touch()
+
+    [found] = folder.all()
+    assert (found.name, found.at.year == 2030, found.at.tzinfo) == (name, name.startswith("2030"), UTC)
+
+
+def test_a_proof_that_cannot_be_read_is_no_good_one(folder):
+    name = add(folder)
+    folder.keep_proof(folder.folder / name, PROOF)
+    (folder.folder / name / "proof.json").write_bytes(b"")
+
+    assert [one.proven for one in folder.all()] == ["damaged"]
+    assert folder.find(name)[0].name == name
+
+
+def test_what_was_in_a_backup_is_read_or_it_is_said_that_it_cannot_be(folder):
+    name = add(folder)
+    look = folder.folder / name / "look.json"
+    look.write_text('{"token": "ab", "states": [{"kind": "table", "name": "a", "rows": 1, "checksum": "c"}]}')
+    assert [one.unlogged for one in folder.look(look.parent).states] == [False]  # as kept before that was looked at
+
+    look.write_bytes(b'{"token": "ab", "sta')
+    with pytest.raises(Rejected, match=r"look\.json cannot be read: Invalid JSON"):
+        folder.look(look.parent)
+    look.unlink()
+    with pytest.raises(Rejected, match=r"look\.json is not there"):
+        folder.look(look.parent)
+
+
+def test_the_moment_of_a_backup_is_told_in_utc_whichever_offset_it_was_asked_with():
+    at = NOON.astimezone(timezone(timedelta(hours=2)))
+    kept = backup(at=at.isoformat())
+
+    assert (f"{kept.at:%H:%M}", kept.at) == (f"{NOON:%H:%M}", NOON)
 
 
 def names(found):
