@@ -24,8 +24,9 @@ async def taken_back(order: Order, environment: str, boundary: Boundary | None, 
     newer, live = await describe_live(order.app.app, environment, order.run)
     if (beside := boundary.shown.outcome("new", "old")) and beside.outcome == "failed":
         log().warning("the live code does not run on the earlier schema: its users see errors until this has ended")
+    shown = boundary.shown
     try:
-        await revert_database(newer, environment, live, boundary.shown.steps_back, sequence)
+        await revert_database(newer, environment, live, shown.steps_back, shown.back_to, sequence)
         yield
     except BaseException as error:
         try:

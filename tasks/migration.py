@@ -1,6 +1,5 @@
 """Migrations of an environment's database: applied, held back, taken back, ended."""
 
-from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -8,8 +7,16 @@ from pathlib import Path
 from blocks.artifact_store import current_store
 from delivery.changes.archive import Archive
 from delivery.changes.backup_policy import check_proven
-from delivery.changes.contracting import Split, due, split
-from delivery.changes.migration import carry_out, check_migration, migration_job
+from delivery.changes.contracting import due
+from delivery.changes.migration import (
+    Ask,
+    Migrated,
+    carry_out,
+    check_migration,
+    migration_job,
+    pending_parts,
+    unlocked,
+)
 from delivery.counting import counted
 from delivery.errors import Rejected
 from delivery.home import Home
@@ -44,25 +51,32 @@ def migrate_database(
     with changing(order, environment, sequence) as target, open_environment(order.app, environment, sequence) as opened:
         with journaled(order, environment, "migrate", release, sequence):
             target.claim()
-            opened.database.end_migration(order.run)  # of an attempt before this one
-            seconds, applied, waiting = _migrate(order, environment, release, opened, contracts)
-    log().info("migrated %s in %.1f s%s", environment, seconds, "".join(f"\n  {one}" for one in applied))
-    if waiting:
+            done = _migrate(order, environment, release, opened, contracts)
+    log().info("migrated %s in %.1f s%s", environment, done.seconds, "".join(f"\n  {one}" for one in done.applied))
+    if done.waiting:
         words = "%s of %s until nobody can want to go back: %s"
-        log().info(words, f"{counted(len(waiting), 'migration')} wait", environment, ", ".join(waiting))
-    return tuple(sorted(contracts))
+        log().info(words, f"{counted(len(done.waiting), 'migration')} wait", environment, ", ".join(done.waiting))
+    tool = tool_of(order.app.database.migrate)  # one that is due may be built on one that waits
+    return tuple(one for one in sorted(contracts) if not any(tool.tells(told, one) for told in done.waiting))
 
 
 @step(timeout_seconds=MOST_MIGRATION_SECONDS + ENDING_SECONDS, name="take back migrations of {environment}", keep=False)
-def revert_database(order: Order, environment: str, release: Release, count: int, sequence: int) -> None:
-    """Take the newest `count` migrations of `release` back; Rejected with what its tool said when that fails."""
+def revert_database(
+    order: Order, environment: str, release: Release, count: int, back_to: tuple[str, ...], sequence: int
+) -> None:
+    """Take back the newest `count` migrations of `release`, or, where they are named, what came after `back_to`.
+
+    Rejected with what its tool said when that fails.
+    """
     with changing(order, environment, sequence) as target, open_environment(order.app, environment, sequence) as opened:
         with journaled(order, environment, "migrate", release, sequence, f"take back {count}"):
             target.claim()
             opened.database.end_migration(order.run)
             migration, log_file, ask = _asking(order, environment, release, opened)
             try:
-                check_migration(migration, ask("revert", count), log_file, "revert")
+                for name in back_to or ("",):
+                    ended = unlocked(migration, ask, log_file, "revert", count, name)
+                    check_migration(migration, ended, log_file, "revert")
             except BaseException:
                 opened.database.end_migration(order.run)
                 raise
@@ -101,32 +115,27 @@ def contracted_before(order: Order, environment: str) -> frozenset[str]:
 
 def _migrate(
     order: Order, environment: str, release: Release, opened: OpenEnvironment, ripe: frozenset[str]
-) -> tuple[float, tuple[str, ...], tuple[str, ...]]:
-    """Return in how many seconds what was applied, and what waits."""
-    migration, log_file, ask = _asking(order, environment, release, opened)
+) -> Migrated:
+    """Return what was applied, and what waits; nothing of an attempt before, nor of one that fails, works on."""
+
+    def drop_unfinished() -> tuple[str, ...]:
+        opened.database.end_migration(order.run)  # what is still being built is not dropped
+        if dropped := opened.database.drop_unfinished():
+            log().warning("dropped in %s, for it was left half done: %s", environment, ", ".join(dropped))
+        return dropped
+
     waits = set(release.contracts) - ripe - contracted_before(order, environment)
     try:
-        parts = _split(migration, ask, log_file, waits) if waits else Split()
-        if parts.waiting and not parts.applied:
-            return 0.0, (), parts.waiting
-        some = partial(ask, count=max(1, len(parts.applied)), up_to=parts.up_to)
-        drop = opened.database.drop_unfinished
-        ended, applied = carry_out(migration, some, log_file, run=order.run, drop_unfinished=drop)
-        return ended.seconds, applied, parts.waiting
+        migration, log_file, ask = _asking(order, environment, release, opened)
+        return carry_out(migration, ask, log_file, waits=waits, drop_unfinished=drop_unfinished)
     except BaseException:
         opened.database.end_migration(order.run)
         raise
 
 
-def _split(migration: Migration, ask: Callable[..., JobResult], log_file: Path, waits: set[str]) -> Split:
-    """Ask the tool what is pending, and return what of it runs now."""
-    pending = check_migration(migration, ask("pending"), log_file, "pending")
-    return split(pending, waits)
-
-
 def _asking(
     order: Order, environment: str, release: Release, opened: OpenEnvironment, *, claims: bool = True
-) -> tuple[Migration, Path, Callable[..., JobResult]]:
+) -> tuple[Migration, Path, Ask]:
     """Return how a release migrates, where its tool's words go, and what asks it."""
     assert order.app.database
     assert order.app.database.migrate
@@ -140,7 +149,7 @@ def _asking(
     if claims:
         describe = partial(describe, begun=opened.target.claim)
 
-    def ask(operation: Operation, count: int = 1, up_to: str = "") -> JobResult:
+    def ask(operation: Operation, count: int, up_to: str) -> JobResult:
         return opened.jobs.run(describe(migration, access, image, operation=operation, count=count, up_to=up_to))
 
     return migration, log_file, ask
@@ -166,18 +175,17 @@ def told_migrations(order: Order, environment: str, release: Release) -> Migrati
         migration, log_file, ask = _asking(order, environment, release, opened, claims=False)
         if migration.tool == "command":
             return MigrationsTold(tool=migration.tool)
-        found = ask("verify")
+        found = ask("verify", 1, "")
         said = log_file.read_text(errors="replace") if log_file.exists() else found.last_lines
         code = 1 if found.exit_code is None else found.exit_code
         problem = tool_of(migration).problem("verify", code, said)
-        applied = check_migration(migration, ask("history"), log_file, "history")
-        pending = check_migration(migration, ask("pending"), log_file, "pending")
-    waits = set(release.contracts) - ripe - contracted_before(order, environment)
-    parts = split(pending, waits)
+        applied = check_migration(migration, ask("history", 1, ""), log_file, "history")
+        waits = set(release.contracts) - ripe - contracted_before(order, environment)
+        parts = pending_parts(migration, ask("pending", 1, ""), log_file, waits)
     return MigrationsTold(
         tool=migration.tool,
         applied=applied,
-        pending=pending,
+        pending=parts.applied + parts.waiting,
         waiting=parts.waiting,
         due=tuple(sorted(ripe)),
         problem=str(problem) if problem else "",

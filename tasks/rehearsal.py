@@ -160,6 +160,7 @@ def _rehearse(
         inconclusive=seen.inconclusive,
         remarks=seen.remarks,
         steps_back=seen.steps_back,
+        back_to=seen.back_to,
         seconds=round(time.monotonic() - started, 3),
     )
 

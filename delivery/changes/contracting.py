@@ -3,7 +3,10 @@
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
+from pydantic import Field
+
 from delivery.changes.archive import HistoryEntry
+from delivery.migrations.tool import MigrationTool
 from delivery.model import Model
 from delivery.releases.release import Release
 
@@ -15,16 +18,8 @@ class Split(Model):
 
     applied: tuple[str, ...] = ()
     waiting: tuple[str, ...] = ()
-
-    @property
-    def up_to(self) -> str:
-        """The last version that is applied, as its tool calls it; empty when all are, or none."""
-        return version_of(self.applied[-1]) if self.waiting and self.applied else ""
-
-
-def version_of(told: str) -> str:
-    """Return the version of what a tool tells, which is followed by its description."""
-    return told.partition(" ")[0]
+    up_to: tuple[str, ...] = Field((), description="what the tool is told to go up to, one by one; empty: to its head")
+    back_to: tuple[str, ...] = Field((), description="what it is told to come back to where it was asked, one by one")
 
 
 def due(history: Sequence[HistoryEntry], release: Release, now: datetime, after_seconds: float) -> frozenset[str]:
@@ -55,9 +50,13 @@ def _since(history: Sequence[HistoryEntry], version: str) -> datetime | None:
     return since
 
 
-def split(pending: Sequence[str], waiting: Collection[str]) -> Split:
-    """Return what runs of `pending`: everything before the first that waits; what comes after it is built on it."""
-    for number, told in enumerate(pending):
-        if version_of(told) in waiting:
-            return Split(applied=tuple(pending[:number]), waiting=tuple(pending[number:]))
-    return Split(applied=tuple(pending))
+def split(tool: MigrationTool, said: str, waiting: Collection[str]) -> Split:
+    """Return what runs of what the tool `said` is pending: everything before the first that waits.
+
+    What comes after it is built on it.
+    """
+    pending = tool.versions("pending", said)
+    held = (number for number, told in enumerate(pending) if any(tool.tells(told, version) for version in waiting))
+    first = next(held, len(pending))
+    up_to = tool.ends(said, first) if 0 < first < len(pending) else ()
+    return Split(applied=pending[:first], waiting=pending[first:], up_to=up_to, back_to=tool.now(said))

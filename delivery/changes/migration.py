@@ -1,10 +1,13 @@
 """A migration as a job beside an environment, and what its end means."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from pydantic import SecretStr
 
+from delivery.changes.contracting import Split, split
 from delivery.errors import Rejected
 from delivery.log_files import plain
 from delivery.migrations.tool import Operation, Session
@@ -15,7 +18,6 @@ from delivery.spec.database import Migration
 from delivery.spec.variables import fill
 
 NAME = "migrate"
-_IN_THE_WAY = "already exists"
 SESSION = (
     "headway-migrate-"  # and the run: what PostgreSQL calls its sessions, where its driver knows libpq's variables
 )
@@ -56,39 +58,77 @@ def migration_job(
     )
 
 
+class Ask(Protocol):
+    """Runs the tool, which writes into its log; `count` and `up_to` are those of its words."""
+
+    def __call__(self, operation: Operation, count: int, up_to: str) -> JobResult:
+        """Return how it ended."""
+        ...
+
+
+@dataclass(frozen=True)
+class Migrated:
+    """How long a schema was brought up to date; what was applied, where the tool tells it, and what waits."""
+
+    seconds: float
+    applied: tuple[str, ...]
+    waiting: tuple[str, ...] = ()
+
+
 def carry_out(
     migration: Migration,
-    ask: Callable[[Operation], JobResult],
+    ask: Ask,
     log: Path,
     *,
-    run: str,
+    waits: Collection[str] = (),
     drop_unfinished: Callable[[], tuple[str, ...]] = tuple,
-) -> tuple[JobResult, tuple[str, ...]]:
-    """Return how a schema was brought up to date, and what was applied; Rejected when it could not be.
+) -> Migrated:
+    """Return how a schema was brought up to date, but for what `waits`; Rejected when it could not be.
 
-    `ask` runs the tool, which writes into `log`. A lock of the tool's own that another run of Headway's left is taken
-    away: whoever holds the environment's lease is the only one who migrates, and has ended that run's sessions. What
-    a statement outside of a transaction left half done is dropped, and told; where it was in the way of this run, the
-    tool is asked once more.
+    `ask` runs the tool, which writes into `log`. What a statement outside of a transaction left half done, in this run
+    or before it, is dropped by `drop_unfinished`, and told: `if not exists` would take it for done.
     """
-    ended = ask("apply")
+    drop_unfinished()
+    parts = pending_parts(migration, unlocked(migration, ask, log, "pending"), log, waits) if waits else Split()
+    if parts.waiting and not parts.applied:
+        return Migrated(0.0, (), parts.waiting)
+    seconds, applied = 0.0, tuple[str, ...]()
+    for up_to in parts.up_to or ("",):
+        ended = unlocked(migration, ask, log, "apply", len(parts.applied), up_to)
+        dropped = () if ended.exit_code == 0 else drop_unfinished()
+        try:
+            applied += check_migration(migration, ended, log)
+        except Rejected as error:
+            if not dropped:
+                raise
+            raise Rejected(f"{error}\n  dropped, for it was left half done: {', '.join(dropped)}") from error
+        seconds += ended.seconds
+    return Migrated(seconds, applied, parts.waiting)
+
+
+def pending_parts(migration: Migration, ended: JobResult, log: Path, waits: Collection[str]) -> Split:
+    """Return what runs now of what the tool said is pending, when it was asked that; Rejected when that failed."""
+    check_migration(migration, ended, log, "pending")
+    return split(tool_of(migration), _said(ended, log), waits)
+
+
+def unlocked(
+    migration: Migration, ask: Ask, log: Path, operation: Operation, count: int = 1, up_to: str = ""
+) -> JobResult:
+    """Return how an operation ended, once no lock of the tool's own that a run of Headway's left was in its way.
+
+    Whoever holds the environment's lease is the only one who migrates, and has ended the sessions of every attempt
+    before its own: a lock of theirs has no holder. Rejected when it could not be taken away.
+    """
+    ended = ask(operation, count, up_to)
     left = tool_of(migration).lock_left_by(_said(ended, log)) if ended.exit_code else ""
-    if left.startswith(SESSION) and left != f"{SESSION}{run}":
-        freed = ask("unlock")
-        code = 1 if freed.exit_code is None else freed.exit_code
-        if problem := tool_of(migration).problem("unlock", code, _said(freed, log)):
-            raise Rejected(f"the lock that {left} left could not be taken away: {problem}")
-        ended = ask("apply")
-    dropped = drop_unfinished() if ended.exit_code else ()
-    if dropped and _IN_THE_WAY in _said(ended, log):
-        ended = ask("apply")
-        dropped = drop_unfinished() if ended.exit_code else ()
-    try:
-        return ended, check_migration(migration, ended, log)
-    except Rejected as error:
-        if not dropped:
-            raise
-        raise Rejected(f"{error}\n  dropped, for it was left half done: {', '.join(dropped)}") from error
+    if not left.startswith(SESSION):
+        return ended
+    freed = ask("unlock", 1, "")
+    code = 1 if freed.exit_code is None else freed.exit_code
+    if problem := tool_of(migration).problem("unlock", code, _said(freed, log)):
+        raise Rejected(f"the lock that {left} left could not be taken away: {problem}")
+    return ask(operation, count, up_to)
 
 
 def _said(ended: JobResult, log: Path) -> str:

@@ -2,7 +2,7 @@
 
 import re
 
-from delivery.migrations.tool import Operation, Problem, Session, Trouble, sorted_problem
+from delivery.migrations.tool import Operation, Problem, Session, Trouble, sorted_problem, version_of
 from delivery.ports.database import DatabaseAccess
 
 _SIGNS: dict[str, Trouble] = {
@@ -13,14 +13,18 @@ _SIGNS: dict[str, Trouble] = {
     "could not connect to server": "unreachable",
     "Connection refused": "unreachable",
 }
-# `001 -> 002 (head), give them names`, as `alembic history` writes a revision: what it comes from, and what it is.
+# `001 -> 002 (head), give them names`, as `alembic history` writes a revision: what it comes from, and what it is. One
+# that merges comes from several, `002, 003 -> 004`; what it depends on beside them follows, `002 (001) -> 003`.
 _REVISION = re.compile(
-    r"^(?P<before>\S+) -> (?P<name>[^\s,]+)(?P<marks>(?: \([\w ]+\))*)(?:, (?P<text>.*))?$", re.MULTILINE
+    r"^(?P<before>\S+(?:, \S+)*)(?: \((?P<needs>[^)]*)\))? -> (?P<name>[^\s,]+)(?P<marks>(?: \([^)]*\))*)"
+    r"(?:, (?P<text>.*))?$",
+    re.MULTILINE,
 )
+_BASE = "<base>"
 
 
 # As it logs each of them, where the application's `env.py` has its log set up.
-_APPLIED = re.compile(r"Running upgrade \S* ?-> (?P<name>[^\s,]+)(?:, (?P<text>.*))?")
+_APPLIED = re.compile(r"Running upgrade .*?-> (?P<name>[^\s,]+)(?:, (?P<text>.*))?")
 
 
 class Alembic:
@@ -35,7 +39,7 @@ class Alembic:
             case "apply":
                 return ("upgrade", up_to or "head")
             case "revert":
-                return ("downgrade", f"-{count}")
+                return ("downgrade", up_to or f"-{count}")
             case "history":
                 return ("history", "-r", "base:current")
             case _:
@@ -58,14 +62,34 @@ class Alembic:
         """Return revisions with their messages, oldest first; the current one is none of those that are pending."""
         if operation == "apply":
             return tuple(f"{one['name']} {one['text'] or ''}".rstrip() for one in _APPLIED.finditer(said))
+        found = _pending(said) if operation == "pending" else list(_REVISION.finditer(said))[::-1]
+        return tuple(f"{one['name']} {one['text'] or ''}".rstrip() for one in found)
+
+    def tells(self, told: str, version: str) -> bool:
+        """Whether it stands before the message."""
+        return version_of(told) == version
+
+    def ends(self, said: str, count: int) -> tuple[str, ...]:
+        """Return those that none of the others comes from: `upgrade` to one brings what it comes from alone."""
+        first = _pending(said)[:count]
+        before = {name for one in first for name in f"{one['before']}, {one['needs'] or ''}".split(", ")}
+        return tuple(one["name"] for one in first if one["name"] not in before)
+
+    def now(self, said: str) -> tuple[str, ...]:
+        """Return the revisions that are current: from one that merges, no count of steps leads back."""
         found = list(_REVISION.finditer(said))
-        if operation == "pending":
-            found = [one for one in found if "(current)" not in one["marks"]]
-        return tuple(f"{one['name']} {one['text'] or ''}".rstrip() for one in reversed(found))
+        if current := tuple(one["name"] for one in found if "(current)" in one["marks"]):
+            return current
+        return ("base",) if any(one["before"] == _BASE for one in found) else ()
 
     def lock_left_by(self, said: str) -> str:
         """Return nothing: it has no lock."""
         return ""
+
+
+def _pending(said: str) -> list[re.Match[str]]:
+    """Return the revisions after the current ones, oldest first: each stands behind all that it comes from."""
+    return [one for one in _REVISION.finditer(said) if "(current)" not in one["marks"]][::-1]
 
 
 def _reason(said: str) -> str:

@@ -30,6 +30,18 @@ class Command:
         """Return nothing: it says what it likes."""
         return ()
 
+    def tells(self, told: str, version: str) -> bool:
+        """Return that it is not: it tells none."""
+        return False
+
+    def ends(self, said: str, count: int) -> tuple[str, ...]:
+        """Return nothing: it runs all or nothing."""
+        return ()
+
+    def now(self, said: str) -> tuple[str, ...]:
+        """Return nothing: nothing is known of it."""
+        return ()
+
     def lock_left_by(self, said: str) -> str:
         """Return nothing: nothing is known of it."""
         return ""

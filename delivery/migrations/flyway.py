@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from delivery.migrations.tool import Operation, Problem, Session, Trouble, jdbc_url
+from delivery.migrations.tool import Operation, Problem, Session, Trouble, jdbc_url, version_of
 from delivery.ports.database import DatabaseAccess
 
 _WORDS = {"apply": "migrate", "verify": "validate", "pending": "info", "history": "info"}
@@ -22,7 +22,7 @@ class Flyway:
 
     def words(self, operation: Operation, count: int = 1, up_to: str = "") -> tuple[str, ...]:
         """Return its command; where files lie is told by FLYWAY_LOCATIONS, or is the image's own folder."""
-        target = (f"-target={up_to}",) if up_to else ()
+        target = (f"-target={up_to}",) if up_to and operation == "apply" else ()
         return ("-outputType=json", *target, _WORDS[operation])
 
     def variables(self, access: DatabaseAccess, session: Session) -> dict[str, str]:
@@ -56,6 +56,18 @@ class Flyway:
         states = _PENDING if operation == "pending" else _DONE
         found = [one for one in _told(said).get("migrations", ()) if operation == "apply" or one.get("state") in states]
         return tuple(f"{one.get('version') or 'R'} {one.get('description', '')}".rstrip() for one in found)
+
+    def tells(self, told: str, version: str) -> bool:
+        """Whether it stands before the description."""
+        return version_of(told) == version
+
+    def ends(self, said: str, count: int) -> tuple[str, ...]:
+        """Return the last of them: it knows one order."""
+        return (version_of(self.versions("pending", said)[count - 1]),)
+
+    def now(self, said: str) -> tuple[str, ...]:
+        """Return nothing: it takes nothing back."""
+        return ()
 
     def lock_left_by(self, said: str) -> str:
         """Return nothing: its lock ends with its session."""

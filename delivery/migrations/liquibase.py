@@ -35,7 +35,7 @@ class Liquibase:
         """Return its command: which change log it reads is told by LIQUIBASE_COMMAND_CHANGELOG_FILE."""
         if operation == "revert":
             return ("rollback-count", str(count))
-        return ("update-count", str(count)) if up_to else _WORDS[operation]
+        return ("update-count", str(count)) if up_to and operation == "apply" else _WORDS[operation]
 
     def variables(self, access: DatabaseAccess, session: Session) -> dict[str, str]:
         """Return its own: a lock that is held is told after a minute, for only a process that died holds it longer.
@@ -61,10 +61,29 @@ class Liquibase:
             return tuple(_PENDING.findall(said))
         return tuple(f"{path}::{number}::{author}" for path, author, number in _APPLIED.findall(said))
 
+    def tells(self, told: str, version: str) -> bool:
+        """Whether id and author are the same, and so is the file, whose path it tells from where it looks for files."""
+        there, here = told.rsplit("::", 2), version.rsplit("::", 2)
+        return [one.strip() for one in there[1:]] == [one.strip() for one in here[1:]] and _same_file(there[0], here[0])
+
+    def ends(self, said: str, count: int) -> tuple[str, ...]:
+        """Return the last of them: it knows one order."""
+        return (self.versions("pending", said)[count - 1],)
+
+    def now(self, said: str) -> tuple[str, ...]:
+        """Return nothing: it takes back by count."""
+        return ()
+
     def lock_left_by(self, said: str) -> str:
         """Return who a lock in its table belongs to: it stays when its session ends, as one that is killed does."""
         found = _HOLDER.search(said)
         return found[1] if found else ""
+
+
+def _same_file(one: str, other: str) -> bool:
+    """Whether one of two paths ends with all of the other."""
+    ends = [[part for part in reversed(path.split("/")) if part not in ("", ".")] for path in (one, other)]
+    return all(first == second for first, second in zip(*ends, strict=False))
 
 
 def _reason(said: str) -> str:

@@ -64,7 +64,8 @@ class MigrationTool(Protocol):
     def words(self, operation: Operation, count: int = 1, up_to: str = "") -> tuple[str, ...]:
         """Return what is said to it.
 
-        `revert` takes back the newest `count`; with `up_to`, a version, `apply` applies the next `count`, up to it.
+        With `up_to`, a version, `apply` applies the next `count`, up to it. `revert` takes back the newest `count`, or,
+        with `up_to`, whatever came after that version.
         """
         ...
 
@@ -78,6 +79,24 @@ class MigrationTool(Protocol):
 
     def versions(self, operation: Operation, said: str) -> tuple[str, ...]:
         """Return what is pending, or was applied, in its order."""
+        ...
+
+    def tells(self, told: str, version: str) -> bool:
+        """Whether what it told, one of its `versions`, is a version as the files have it."""
+        ...
+
+    def ends(self, said: str, count: int) -> tuple[str, ...]:
+        """Return the `up_to` of each `apply`, one after the other, by which the first `count` are applied.
+
+        They are the first of those that it `said` are pending.
+        """
+        ...
+
+    def now(self, said: str) -> tuple[str, ...]:
+        """Return the `up_to` of each `revert` that leads back to where it `said` what is pending.
+
+        Empty where a count of steps is all that it knows.
+        """
         ...
 
     def lock_left_by(self, said: str) -> str:
@@ -97,6 +116,11 @@ def jdbc_url(access: DatabaseAccess, session: Session) -> str:
     return (
         f"jdbc:postgresql://{access.host}:{access.port}/{access.name}?ApplicationName={session.name}&options={options}"
     )
+
+
+def version_of(told: str) -> str:
+    """Return the version of what a tool tells, where its description follows it."""
+    return told.partition(" ")[0]
 
 
 def sorted_problem(said: str, signs: Mapping[str, Trouble], line_of: Callable[[str], str]) -> Problem:

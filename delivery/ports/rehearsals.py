@@ -62,6 +62,7 @@ class Rehearsed:
     inconclusive: str = ""
     remarks: tuple[str, ...] = ()
     steps_back: int = 0  # how many were taken back on the way to `reverted`
+    back_to: tuple[str, ...] = ()  # the versions that led to, of a tool that names them
     version: str = ""  # of the server, like 15.4
 
 

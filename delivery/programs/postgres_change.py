@@ -136,12 +136,15 @@ def unfinished_script(database: str) -> str:
     """Return SQL that drops the indexes that `CREATE INDEX CONCURRENTLY` left invalid, and prints their names.
 
     One that is being built is left alone, and so is that of a partitioned table, which is invalid until it has all its
-    parts: https://www.postgresql.org/docs/current/sql-createindex.html#SQL-CREATEINDEX-CONCURRENTLY
+    parts: https://www.postgresql.org/docs/current/sql-createindex.html#SQL-CREATEINDEX-CONCURRENTLY. So is one that
+    cannot be dropped by itself, or not by who asks: no migration shall stop at it.
     """
     left = (
         "from pg_index i join pg_class c on c.oid = i.indexrelid join pg_namespace n on n.oid = c.relnamespace "
         "where not i.indisvalid and c.relkind = 'i' and n.nspname !~ '^pg_' "
-        "and not exists (select from pg_stat_progress_create_index p where p.index_relid = i.indexrelid)"
+        "and not exists (select from pg_stat_progress_create_index p where p.index_relid = i.indexrelid) "
+        "and pg_has_role(c.relowner, 'usage') "
+        "and not exists (select from pg_depend d where d.objid = i.indexrelid and d.deptype in ('i', 'P', 'S'))"
     )
     return (
         f"{in_database(database)}set client_min_messages = error;\n"  # names of the catalog

@@ -108,6 +108,7 @@ class Rehearsal(Model):
     inconclusive: str = Field("", description="why nothing is proven")
     waited: tuple[str, ...] = Field((), description="migrations that were held back, as they were where they count")
     steps_back: int = Field(0, description="how many migrations were taken back, where that was tried")
+    back_to: tuple[str, ...] = Field((), description="the versions that was taken back to, of a tool that names them")
     remarks: tuple[str, ...] = Field((), description="what was not tried, and why")
     seconds: float = 0
 

@@ -75,7 +75,7 @@ def flyway_version(name: str) -> str:
 def _assigned(path: Path) -> dict[str, object]:
     """Return what a module says of its revision; nothing of one that is no Python."""
     try:
-        tree = ast.parse(path.read_text())
+        tree = ast.parse(path.read_bytes())  # it may begin with a mark of its byte order
     except (SyntaxError, ValueError):
         return {}
     found: dict[str, object] = {}

@@ -109,6 +109,20 @@ def test_it_runs_with_the_first_delivery_after_its_time(platform, flyway):
     assert again.state.is_completed(), again.ended
 
 
+def test_one_whose_time_has_come_is_not_told_as_run_while_what_it_is_built_on_waits(platform, flyway):
+    add(platform, flyway, "V4__drop_titles.sql", DROPS, seconds=0)
+    platform.deliver()
+    prove(platform)
+    add(platform, flyway, "V3__drop_done.sql", DROPS.replace("title", "done"), seconds=0)
+    platform.deliver()
+    meanwhile = list(flyway.done)
+    platform.commit("Change a text")
+    platform.deliver()
+
+    assert (meanwhile, flyway.done) == (["1", "2"], ["1", "2", "3", "4"])
+    assert [entry.contracted for entry in platform.archive.history("shop", "production")] == [(), (), (), ("3", "4")]
+
+
 @pytest.mark.long
 def test_it_is_rehearsed_before_it_runs_although_no_file_has_changed(platform, flyway):
     add(platform, flyway, "V3__drop_titles.sql", DROPS, seconds=0)

@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import UTC, datetime
+from itertools import pairwise
 
 import pytest
 from pydantic import ValidationError
@@ -10,6 +11,7 @@ from delivery.changes.journal import Entry
 from delivery.docker.sandbox.sandbox import outlasting
 from delivery.errors import Rejected
 from delivery.memory.behaviour import Program, memory_state
+from delivery.memory.environment import MemoryDatabase
 from delivery.releases.order import Built
 from delivery.spec.database import MOST_MIGRATION_SECONDS, Migration
 from delivery.spec.suites import MOST_SUITE_SECONDS, Suite
@@ -102,6 +104,20 @@ def test_a_migration_whose_time_is_over_is_ended_and_the_environment_is_free(pla
     assert platform.leases.read("shop", "production").holder is None
     assert platform.live() == platform.release(1)
     assert platform.put_live(3).state.is_completed()
+
+
+def test_what_a_migration_left_half_done_is_dropped_once_nothing_of_it_works_on(platform, place, monkeypatch):
+    platform.describe(
+        database={"migrate": {"image": "web", "timeout_seconds": 1}}, environments={"production": {"target": MEMORY}}
+    )
+    seen = waits(place)
+    monkeypatch.setattr(MemoryDatabase, "drop_unfinished", lambda _: (seen.append("drop"), ("public.titles",))[1])
+
+    run = platform.put_live(2)
+
+    assert "did not end within 1 s" in str(run.error)
+    assert "dropped, for it was left half done: public.titles" in str(run.error)
+    assert [before for before, what in pairwise(seen) if what == "drop"] == ["end migration", "end migration"]
 
 
 @pytest.mark.parametrize(

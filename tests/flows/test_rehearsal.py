@@ -1,5 +1,6 @@
 """Migrations are rehearsed before anything is touched, and what was shown decides what a release and a rollback may."""
 
+from dataclasses import replace
 from datetime import date
 
 import pytest
@@ -258,8 +259,12 @@ def test_nothing_is_rehearsed_where_that_is_off(platform, shop):
 def across(platform, described):
     """A function that puts a release live over a boundary that is as `shown`; it returns it after the earlier one."""
 
-    def go(shown):
+    def go(shown, **migrate):
         described(shown)
+        if migrate:
+            platform.describe(
+                database={"migrate": {"image": "web", **migrate}}, environments={"production": {"target": MEMORY}}
+            )
         both = [make_release(number, migrations=f"m{number}") for number in (1, 2)]
         for release in both:
             platform.archive.keep_release(platform.app, release)
@@ -371,6 +376,16 @@ def test_what_can_be_taken_back_is_refused_without_the_word_and_done_with_it(pla
     assert done.state.is_completed(), done.ended
     assert jobs == [("back",)]
     assert platform.live() == earlier
+
+
+def test_it_is_taken_back_to_each_version_that_the_rehearsal_came_back_to(platform, across):
+    across(replace(TAKEN_BACK, steps_back=3, back_to=("002a", "002b")), tool="alembic")
+    jobs, run_job = [], memory_state("shop", "production").behaviour.run
+    memory_state("shop", "production").behaviour.run = lambda job: (jobs.append(job.command), run_job(job))[1]
+    done = roll_back(platform, down=True)
+
+    assert done.state.is_completed(), done.ended
+    assert jobs == [("alembic", "downgrade", "002a"), ("alembic", "downgrade", "002b")]
 
 
 def test_the_migrations_come_again_when_the_earlier_release_does_not(platform, across):

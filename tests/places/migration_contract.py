@@ -50,7 +50,7 @@ class Runner:
         """Return what was applied; Rejected when that failed."""
         described = Migration(tool=self.tool, image="x")
         log = self.log / f"{threading.get_ident()}.log"
-        return carry_out(described, lambda asked: self.operate(asked, *steps, **kinds)[1], log, run=self.run)[1]
+        return carry_out(described, lambda asked, *_: self.operate(asked, *steps, **kinds)[1], log).applied
 
     def versions(self, operation, *steps, **kinds):
         """Return what is pending, or was applied."""

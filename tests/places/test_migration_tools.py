@@ -66,10 +66,10 @@ def migrate(opened, tmp_path):
         described = Migration(image=POSTGRES, command=psql(script))
         log, access = tmp_path / "log", opened.database.find()
 
-        def ask(operation):
+        def ask(operation, count, up_to):
             return opened.jobs.run(migration_job(described, access, POSTGRES, run="run-1", log=log))
 
-        return carry_out(described, ask, log, run="run-1", drop_unfinished=opened.database.drop_unfinished)
+        return carry_out(described, ask, log, drop_unfinished=opened.database.drop_unfinished)
 
     return run
 
@@ -87,17 +87,31 @@ def test_an_index_that_could_not_be_built_is_dropped_and_told(migrate, query):
     assert query(INVALID) == "0"
 
 
-def test_an_index_that_a_killed_run_left_is_not_in_the_way_of_the_next(migrate, query):
+@pytest.mark.parametrize(
+    "again", [INDEX, INDEX.replace("titles", "if not exists titles")], ids=["plain", "if not there"]
+)
+def test_an_index_that_a_killed_run_left_is_neither_in_the_way_of_the_next_nor_taken_for_whole(migrate, query, again):
     migrate(TASKS)
     with pytest.raises(AssertionError, match="could not create unique index"):
         query(INDEX)
     query("delete from task")
     left = query(INVALID)
-    migrate(INDEX)
+    migrate(again)
 
     assert left == "1"
     assert query(INVALID) == "0"
     assert query("select count(*) from pg_indexes where indexname = 'titles'") == "1"
+
+
+def test_an_index_that_only_goes_with_another_stops_no_migration(migrate, query):
+    """Of a partition: it belongs to that of the whole table, and is dropped with it alone."""
+    migrate("create table day (at date, id int) partition by range (at);")
+    migrate("create table monday partition of day for values from ('2030-01-07') to ('2030-01-08');")
+    migrate("create index on day (id);")
+    query("update pg_index set indisvalid = false where indexrelid = 'monday_id_idx'::regclass")
+    migrate("select 1;")
+
+    assert query(INVALID) == "1"
 
 
 class TestFlyway(MigrationContract):

@@ -4,9 +4,11 @@ import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
 
-from delivery.changes.contracting import Split, split
-from delivery.changes.migration import check_migration, migration_job
+from delivery.changes.contracting import Split
+from delivery.changes.migration import carry_out, check_migration, migration_job, pending_parts, unlocked
 from delivery.docker.cells.cell_parts import made_for
 from delivery.docker.cells.code_trial import START, CodeTrial, trial_on, trial_run
 from delivery.docker.database.copies import Copies, start_copies
@@ -16,6 +18,7 @@ from delivery.errors import Misconfigured, Rejected
 from delivery.home import Home
 from delivery.migrations.tool import Operation
 from delivery.migrations.tools import takes_back
+from delivery.ports.jobs import JobResult
 from delivery.ports.rehearsals import CodeVersion, RehearsalRequest, Rehearsed
 from delivery.releases.rehearsal import Code, CodeOnSchema, Schema
 from delivery.spec.app import App
@@ -42,6 +45,7 @@ class _Stage:
     tried: list[CodeOnSchema] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
     steps_back: int = 0
+    back_to: tuple[str, ...] = ()
     starts_seconds: float = 0  # what the old code needed on its own schema
 
     def code(self, which: Code) -> CodeVersion:
@@ -49,17 +53,26 @@ class _Stage:
 
     def apply(self, which: Code) -> tuple[str, ...]:
         """Bring the schema to where a version has it, but for what waits; return what was applied."""
-        waits = self.asked.waits.get(which)
-        parts = split(self.migrate(which, "pending"), waits) if waits else Split()
-        if parts.waiting and not parts.applied:
-            return ()
-        return self.migrate(which, count=max(1, len(parts.applied)), up_to=parts.up_to)
+        code, log = self.code(which), self.asked.logs / f"apply-{which}.log"
+        ask, waits = partial(self._ask, which, log), self.asked.waits.get(which, ())
+        return carry_out(migration_of(code.app), ask, log, waits=waits).applied
 
-    def migrate(self, which: Code, operation: Operation = "apply", count: int = 1, up_to: str = "") -> tuple[str, ...]:
-        """Have a version bring the schema up to date, or ask its tool; return what it told, Rejected when it fails."""
-        code, log = self.code(which), self.asked.logs / f"{operation}-{which}.log"
-        migration = migration_of(code.app)
-        images = self.references(code)
+    def way_from_old(self) -> Split:
+        """Return what the new version applies to the old schema, which is put in place for that."""
+        self.copies.take_back("old")
+        migration, log = migration_of(self.asked.new.app), self.asked.logs / "pending-new.log"
+        ended = unlocked(migration, partial(self._ask, "new", log), log, "pending")
+        return pending_parts(migration, ended, log, self.asked.waits.get("new", ()))
+
+    def revert(self, count: int, back_to: str) -> None:
+        """Have the new version take the schema back; Rejected when it fails."""
+        migration, log = migration_of(self.asked.new.app), self.asked.logs / "revert-new.log"
+        check_migration(migration, self._ask("new", log, "revert", count, back_to), log, "revert")
+
+    def _ask(self, which: Code, log: Path, operation: Operation, count: int, up_to: str) -> JobResult:
+        """Return how a version's migration ended, asked so."""
+        code = self.code(which)
+        migration, images = migration_of(code.app), self.references(code)
         made = made_for(code.app, Suite(image=START), {})
         job = migration_job(
             migration,
@@ -73,7 +86,7 @@ class _Stage:
             env={name: value for name, value in made.items() if name in migration.secrets},
         )
         try:
-            return check_migration(migration, run_job(self.sandbox, job), log, operation)
+            return run_job(self.sandbox, job)
         finally:
             self.trial.remove_parts()
 
@@ -166,7 +179,8 @@ def rehearse(
         if not problem:
             _revert(stage)
     watched, remarks = tuple(stage.copies.watched), tuple(stage.remarks)
-    return Rehearsed(applied, watched, tuple(stage.tried), problem, "", remarks, stage.steps_back, version)
+    tried, back_to = tuple(stage.tried), stage.back_to
+    return Rehearsed(applied, watched, tried, problem, "", remarks, stage.steps_back, back_to, version)
 
 
 def _made_old(stage: _Stage) -> str:
@@ -209,19 +223,15 @@ def _revert(stage: _Stage) -> None:
     if all(one.outcome == "passed" for one in on_new) or not takes_back(migration):
         return
     try:
-        count = 1 if migration.down else _pending(stage)
+        way = Split() if migration.down else stage.way_from_old()
+        count = max(1, len(way.applied))
         stage.copies.take_back("new")
-        stage.migrate("new", "revert", count)
-        stage.steps_back = count
+        for back_to in way.back_to or ("",):
+            stage.revert(count, back_to)
+        stage.steps_back, stage.back_to = count, way.back_to
     except (Rejected, Misconfigured) as error:
         problem = f"it could not be taken back: {in_one_line(str(error))}"
         stage.tried.append(CodeOnSchema(code="old", on="reverted", outcome="failed", problem=problem))
         return
     stage.copies.keep("reverted")
     stage.try_cell("old", "reverted")
-
-
-def _pending(stage: _Stage) -> int:
-    """Return how many steps lead from the old schema to the new one."""
-    stage.copies.take_back("old")
-    return max(1, len(split(stage.migrate("new", "pending"), stage.asked.waits.get("new", ())).applied))

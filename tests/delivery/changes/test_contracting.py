@@ -1,11 +1,14 @@
 """When a migration that shrinks a schema may run."""
 
+import json
 from datetime import timedelta
 
 import pytest
 
 from delivery.changes.archive import HistoryEntry
 from delivery.changes.contracting import due, split
+from delivery.migrations.flyway import Flyway
+from delivery.migrations.liquibase import Liquibase
 from tests.delivery.values import NOON, make_release
 
 DAY = 86400
@@ -43,14 +46,42 @@ def test_one_that_the_release_does_not_have_is_not_due():
     assert asked([entry(0, "003")], 48) == frozenset()
 
 
-def test_what_comes_after_one_that_waits_is_built_on_it_and_waits():
-    parts = split(["002 add", "003 drop titles", "004 add more"], {"003"})
+def pending(*names):
+    return json.dumps({"migrations": [{"version": one, "description": "d", "state": "Pending"} for one in names]})
 
-    assert (parts.applied, parts.waiting) == (("002 add",), ("003 drop titles", "004 add more"))
-    assert parts.up_to == "002"
+
+def test_what_comes_after_one_that_waits_is_built_on_it_and_waits():
+    parts = split(Flyway(), pending("002", "003", "004"), {"003"})
+
+    assert (parts.applied, parts.waiting) == (("002 d",), ("003 d", "004 d"))
+    assert parts.up_to == ("002",)
 
 
 def test_where_nothing_waits_all_of_it_runs_to_the_head():
-    parts = split(["002 add", "003 drop titles"], set())
+    parts = split(Flyway(), pending("002", "003"), set())
 
-    assert (parts.applied, parts.waiting, parts.up_to) == (("002 add", "003 drop titles"), (), "")
+    assert (parts.applied, parts.waiting, parts.up_to) == (("002 d", "003 d"), (), ())
+
+
+@pytest.mark.parametrize(
+    ("told", "version"),
+    [
+        ("changelog.sql::2::ada", "changelog.sql::2::ada"),
+        ("db/sub/drop.sql::2::ada", "sub/drop.sql::2::ada"),
+        ("drop.sql::2::ada", "sub/drop.sql::2::ada"),
+        ("/srv/db/sub/drop.sql::2::ada", "sub/drop.sql::2::ada"),
+        ("./drop titles.sql::2::Ada Byron", "drop titles.sql::2::Ada Byron"),
+    ],
+)
+def test_a_change_set_waits_wherever_its_tool_looks_for_its_file_from(told, version):
+    said = f"2 changesets have not been applied to x\n     first.sql::1::ada\n     {told}\n"
+    parts = split(Liquibase(), said, {version})
+
+    assert (parts.applied, parts.waiting) == (("first.sql::1::ada",), (told,))
+
+
+@pytest.mark.parametrize(
+    "told", ["other.sql::2::ada", "drop.sql::3::ada", "drop.sql::2::bob", "up/drop.sql::2::ada", "a-drop.sql::2::ada"]
+)
+def test_another_change_set_does_not(told):
+    assert split(Liquibase(), f"     {told}\n", {"sub/drop.sql::2::ada"}).waiting == ()

@@ -6,7 +6,7 @@ import re
 import pytest
 from pydantic import SecretStr
 
-from delivery.changes.migration import carry_out, check_migration, migration_job
+from delivery.changes.migration import check_migration, migration_job
 from delivery.errors import Rejected
 from delivery.migrations.tool import Session
 from delivery.migrations.tools import TOOLS, words_of
@@ -210,6 +210,21 @@ def test_a_tool_is_started_as_its_image_or_the_file_says(said, words):
     assert words_of(Migration(image="web", **said), "apply") == words
 
 
+@pytest.mark.parametrize(
+    ("tool", "operation"),
+    [("liquibase", "unlock"), *((tool, one) for tool in SAID for one in ("pending", "verify", "history"))],
+)
+def test_a_limit_of_what_is_applied_changes_no_other_question(tool, operation):
+    assert TOOLS[tool].words(operation, 2, "3") == TOOLS[tool].words(operation)
+
+
+def test_alembic_is_taken_back_to_a_revision_by_its_name_where_there_is_one():
+    migration = Migration(tool="alembic", image="web")
+
+    assert words_of(migration, "revert", 3, "002a") == ("alembic", "downgrade", "002a")
+    assert words_of(migration, "revert", 3) == ("alembic", "downgrade", "-3")
+
+
 def test_a_migration_that_failed_is_told_with_what_is_to_be_done(tmp_path):
     log = tmp_path / "log"
     log.write_text(LIQUIBASE["changed"])
@@ -225,50 +240,3 @@ def test_what_was_applied_is_told(tmp_path):
     log.write_text(FLYWAY["applied"])
 
     assert check_migration(Migration(tool="flyway", image="web"), JobResult(0, 2.0), log) == ("2 give them names",)
-
-
-def carried_out(tmp_path, *said, run="7"):
-    """Return what a run of Liquibase came to, and what it was asked, when it says these things one after another."""
-    log, asked, ahead = tmp_path / "log", [], list(said)
-
-    def ask(operation):
-        asked.append(operation)
-        code, text = ahead.pop(0)
-        log.write_text(text)
-        return JobResult(code, 1.0)
-
-    try:
-        return carry_out(Migration(tool="liquibase", image="web"), ask, log, run=run), asked
-    except Rejected as error:
-        return error, asked
-
-
-HELD = LIQUIBASE["locked"].replace("locked by other", "locked by a1b2#headway-migrate-6 (10.0.0.2)")
-
-
-def test_a_lock_that_another_run_left_is_taken_away_and_the_schema_brought_up_to_date(tmp_path):
-    (ended, applied), asked = carried_out(tmp_path, (1, HELD), (0, "released"), (0, "updated"))
-
-    assert asked == ["apply", "unlock", "apply"]
-    assert (ended.exit_code, applied) == (0, ())
-
-
-@pytest.mark.parametrize(
-    ("said", "run"),
-    [(LIQUIBASE["locked"], "7"), (HELD, "6"), (HELD.replace("headway-migrate-6", "somebody"), "7")],
-    ids=["of nobody known", "of this run", "of somebody else"],
-)
-def test_a_lock_that_may_be_held_is_left_alone(tmp_path, said, run):
-    refused, asked = carried_out(tmp_path, (1, said), run=run)
-
-    assert asked == ["apply"]
-    assert "next: wait for what holds the lock" in str(refused)
-
-
-def test_a_lock_that_can_not_be_taken_away_is_told(tmp_path):
-    refused, asked = carried_out(tmp_path, (1, HELD), (1, LIQUIBASE["unreachable"]))
-
-    assert asked == ["apply", "unlock"]
-    assert "the lock that headway-migrate-6 left could not be taken away: Connection could not be created" in str(
-        refused
-    )

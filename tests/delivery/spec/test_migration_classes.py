@@ -34,6 +34,22 @@ create table more (id int);
 """
 
 
+ROOT = """<databaseChangeLog xmlns="http://www.liquibase.org/xml/ns/dbchangelog">
+<include file="sub/log.sql"/>
+</databaseChangeLog>
+"""
+# Each is a line that Liquibase 4.28 takes for the beginning of a change set, and what `status` calls it then.
+NAMES = {
+    "--changeset jane:1": "log.sql::1::jane",
+    "  -- CHANGESET Jane Doe:2 runOnChange:false": "log.sql::2::Jane Doe",
+    '--changeset "Jane: Q":"the third" context:all': "log.sql::the third::Jane: Q",
+    "--changeset jane :5,x labels:a": "log.sql::5,x::jane",
+    "--changeset jane:8 logicalFilePath:other/place.sql": "other/place.sql::8::jane",
+}
+HEADERS = "--liquibase formatted sql\n" + "".join(f"{one}\n-- headway: contract\nselect 1;\n" for one in NAMES)
+HEADED = tuple(sorted(NAMES.values()))
+
+
 @pytest.mark.parametrize(
     ("tool", "files", "contracts"),
     [
@@ -44,8 +60,13 @@ create table more (id int);
         ),
         ("alembic", {"a.py": REVISION.format("001", "# headway: expand")}, ()),
         ("flyway", {"V1__a.sql": "select 1;\n", "V2_1__b.sql": "-- headway: contract\nselect 1;\n"}, ("2.1",)),
-        ("flyway", {"V1__a.sql": "select '-- headway: contract';\n"}, ()),
+        ("flyway", {"V1__a.sql": "\ufeff-- headway: contract\nselect 1;\n"}, ("1",)),
+        ("flyway", {"V1__a.sql": "-- headway: expand\nselect 1;\n-- headway: contract\nselect 2;\n"}, ("1",)),
+        ("alembic", {"a.py": "\ufeff" + REVISION.format("001", "# headway: contract")}, ("001",)),
         ("liquibase", {"log.sql": SETS}, ("log.sql::2::ada",)),
+        ("liquibase", {"root.xml": ROOT, "sub/log.sql": SETS}, ("sub/log.sql::2::ada",)),
+        ("liquibase", {"root.xml": ROOT, "root.yaml": "databaseChangeLog: []\n", "raw.sql": "select 1;\n"}, ()),
+        ("liquibase", {"log.sql": HEADERS}, HEADED),
     ],
 )
 def test_a_line_of_its_own_says_that_one_shrinks(found, tool, files, contracts):
@@ -65,3 +86,34 @@ def test_a_command_can_hold_nothing_back(found):
 
     assert contracts == ()
     assert "a command runs all or nothing; allowed: with tool alembic, flyway or liquibase" in problems[0]
+
+
+@pytest.mark.parametrize(
+    ("tool", "name", "text", "problem"),
+    [
+        ("flyway", "V1__a.sql", "-- headway: contract (nobody reads it)\n", "headway: contract: is not read as a mark"),
+        ("flyway", "V1__a.sql", "/* headway: contract */\n", "headway: contract: is not read as a mark"),
+        ("flyway", "V1__a.sql", "-- Headway: contract\n", "Headway: contract: is not read as a mark"),
+        ("flyway", "V1__a.sql", "drop table a; -- headway: contract\n", "headway: contract: is not read as a mark"),
+        ("flyway", "V1__a.sql", "-- headway: Contract\n", "headway: Contract: no such class"),
+        ("flyway", "R__a.sql", "-- headway: contract\n", "no version that could wait; allowed: in a file like V1__"),
+        ("flyway", "V1__A.java", "// headway: contract\n", "no version that could wait"),
+        ("alembic", "env.py", "# headway: contract\n", "no version that could wait; allowed: in a file that says"),
+        ("liquibase", "a.xml", "<!-- headway: contract -->\n", "no version that could wait; allowed: in a file of SQL"),
+        ("liquibase", "a.yaml", "# headway: contract\n", "no version that could wait"),
+        ("liquibase", "a.json", '{"comment": "headway: contract"}\n', "headway: contract: is not read as a mark"),
+        (
+            "liquibase",
+            "a.sql",
+            "--liquibase formatted sql\n-- headway: contract\n" + SETS,
+            "no version that could wait",
+        ),
+        ("liquibase", "a.sql", "-- headway: contract\ndrop table a;\n", "no version that could wait"),
+    ],
+)
+def test_what_looks_like_a_mark_and_holds_nothing_back_is_told(found, tool, name, text, problem):
+    contracts, (told,) = found(tool, {name: text})
+
+    assert told.startswith(f"database.migrate.files: db/{name}: ")
+    assert problem in told
+    assert set(contracts) <= {"a.sql::2::ada"}
