@@ -74,7 +74,7 @@ def use_database(order: Order, environment: str, release: Release, name: str, se
 def drop_database(order: Order, environment: str, release: Release, name: str, sequence: int) -> None:
     """Remove a database that the application does not use."""
     with changing(order, environment, sequence) as target, open_environment(order.app, environment, sequence) as opened:
-        with journaled(order, environment, "use-database", release, sequence, f"drop {name}"):
+        with journaled(order, environment, "drop-database", release, sequence, name):
             target.claim()
             opened.database.drop(name)
 

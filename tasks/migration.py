@@ -7,7 +7,8 @@ from pathlib import Path
 from blocks.artifact_store import current_store
 from delivery.changes.archive import Archive
 from delivery.changes.backup_policy import check_proven
-from delivery.changes.contracting import due
+from delivery.changes.contracting import due, ran
+from delivery.changes.journal import Journal
 from delivery.changes.migration import (
     Ask,
     Migrated,
@@ -104,13 +105,19 @@ def due_contracts(order: Order, environment: str, release: Release) -> frozenset
         return frozenset()
     history = Archive(current_store()).history(order.app.app, environment)
     after = environment_of(order.app, environment).contract_after_seconds
-    return due(history, release, datetime.now(UTC), after)
+    return due(history, release, datetime.now(UTC), after, _replaced(order, environment))
 
 
 def contracted_before(order: Order, environment: str) -> frozenset[str]:
-    """Return the contracts that ran in the environment."""
+    """Return the contracts that ran on the database that the environment uses."""
     history = Archive(current_store()).history(order.app.app, environment)
-    return frozenset(version for entry in history for version in entry.contracted)
+    return ran(history, _replaced(order, environment)) if any(one.contracted for one in history) else frozenset()
+
+
+def _replaced(order: Order, environment: str) -> datetime | None:
+    """Return when another database was put behind the application last, or none."""
+    moments = Journal(current_store(), order.app.app, environment).moments()
+    return max((one.at for one in moments if one.verb == "use-database" and one.stage == "done"), default=None)
 
 
 def _migrate(

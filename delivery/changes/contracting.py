@@ -22,17 +22,33 @@ class Split(Model):
     back_to: tuple[str, ...] = Field((), description="what it is told to come back to where it was asked, one by one")
 
 
-def due(history: Sequence[HistoryEntry], release: Release, now: datetime, after_seconds: float) -> frozenset[str]:
+def ran(history: Sequence[HistoryEntry], replaced: datetime | None) -> frozenset[str]:
+    """Return the contracts that ran on the database in use; `replaced` is when another one took its place last.
+
+    What ran on one that was put away, or removed, need not have on what was restored.
+    """
+    removed = max((entry.at for entry in history if entry.happening == "removed"), default=None)
+    begun = max((one for one in (removed, replaced) if one), default=None)
+    return frozenset(version for entry in history if begun is None or entry.at > begun for version in entry.contracted)
+
+
+def due(
+    history: Sequence[HistoryEntry],
+    release: Release,
+    now: datetime,
+    after_seconds: float,
+    replaced: datetime | None = None,
+) -> frozenset[str]:
     """Return the contracts of `release` that may run: for so long every live release has come with them.
 
     So the code before, which may use what they take, was live for the last time before that; it is no way back any
     more. `history` is that of the environment, oldest first. Those that ran already are not among them.
     """
-    ran = {version for entry in history for version in entry.contracted}
+    done = ran(history, replaced)
     return frozenset(
         version
         for version in release.contracts
-        if version not in ran
+        if version not in done
         and (since := _since(history, version)) is not None
         and now - since >= timedelta(seconds=after_seconds)
     )

@@ -27,6 +27,7 @@ Verb = Literal[
     "retire",
     "restore",
     "use-database",
+    "drop-database",
     "remove",
 ]
 Decision = Literal["withdraw", "retire", "remove", "end-migration", "nothing"]

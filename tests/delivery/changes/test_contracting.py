@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from delivery.changes.archive import HistoryEntry
-from delivery.changes.contracting import due, split
+from delivery.changes.contracting import due, ran, split
 from delivery.migrations.flyway import Flyway
 from delivery.migrations.liquibase import Liquibase
 from tests.delivery.values import NOON, make_release
@@ -40,6 +40,24 @@ def asked(history, hours, *contracts):
 )
 def test_it_may_once_every_live_release_came_with_it_for_so_long(history, is_due):
     assert asked(history, 24, "003") == (frozenset({"003"}) if is_due else frozenset())
+
+
+@pytest.mark.parametrize(
+    ("replaced", "happened", "is_known"),
+    [
+        (None, (), True),
+        (1, (), True),  # it ran on the database that took the place
+        (3, (), False),  # the one it ran on was put away after it
+        (None, (entry(3, happening="removed"),), False),
+    ],
+)
+def test_one_that_ran_on_a_database_that_was_put_away_did_not_on_the_one_in_use(replaced, happened, is_known):
+    history = [entry(0, "003"), entry(2, "003", contracted=("003",)), *happened, entry(4, "003")]
+    moment = None if replaced is None else NOON + timedelta(hours=replaced)
+    release = make_release(2).model_copy(update={"contracts": ("003",)})
+
+    assert ran(history, moment) == (frozenset({"003"}) if is_known else frozenset())
+    assert due(history, release, NOON + timedelta(hours=48), DAY, moment) == frozenset({"003"} - ran(history, moment))
 
 
 def test_one_that_the_release_does_not_have_is_not_due():
