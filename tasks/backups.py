@@ -7,7 +7,7 @@ from delivery.changes.archive import Archive
 from delivery.changes.journal import Journal
 from delivery.changes.kept import expired
 from delivery.counting import counted
-from delivery.errors import HeadwayError, Misconfigured, Rejected
+from delivery.errors import HeadwayError, Rejected
 from delivery.ports.backups import BackupProof, KeptBackup, Masked, Reason, Restored
 from delivery.ports.drills import Drill
 from delivery.releases.order import Order
@@ -62,13 +62,8 @@ def drill_archive(app: App, environment: str, run: str) -> Drill:
 
 @step(timeout_seconds=120, keep=False)
 def moment_before(order: Order, environment: str, release: str) -> datetime:
-    """Return the moment before a release first changed anything in the environment; Misconfigured with those known."""
-    entries = Journal(current_store(), order.app.app, environment).entries()
-    found = [one for one in entries if one.release.fingerprint.startswith(release) and one.stage == "intent"]
-    if not found or not release:
-        known = ", ".join(dict.fromkeys(one.release.fingerprint for one in reversed(entries)))
-        raise Misconfigured(f"release {release} of {order.app.app}", f"was never in {environment}", known or "none yet")
-    return next(one.at for one in found if one.run == found[-1].run)
+    """Return the moment before a release came into the environment; Misconfigured with those that did."""
+    return Journal(current_store(), order.app.app, environment).came_at(release)
 
 
 @step(timeout_seconds=DAY_SECONDS, name="restore a backup of {environment}", keep=False)

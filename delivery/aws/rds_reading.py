@@ -7,13 +7,20 @@ from delivery.errors import Rejected
 from delivery.ports.drills import filled_tables
 from delivery.ports.table_states import TableState
 from delivery.programs import postgres, postgres_change, postgres_managed
-from delivery.programs.postgres_look import parse_look
+from delivery.programs.postgres_look import PINNED_FOR_ALL, parse_look
 
 MOST_SECONDS = 7200.0  # a large database is read, or goes over, in silence
 MOST_DAMAGED = 3
 # No superuser is to be had on RDS, so nobody reads pages there as they are on the disk; RDS checks them itself:
 # https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/PostgreSQL.Concepts.General.FeatureSupport.Extensions.html
-_ABSENT = ("not found", "is not available", "No such file", "permission denied", "must be superuser")
+_ABSENT = (
+    "not found",
+    "is not available",
+    "No such file",
+    "permission denied",
+    "must be superuser",
+    "CREATE EXTENSION",
+)
 
 
 def run_sql(database: RdsDatabase, name: str, script: str, *, seconds: float = MOST_SECONDS) -> str:
@@ -47,7 +54,7 @@ def check_indexes(database: RdsDatabase, name: str, *, seconds: float) -> tuple[
     argv: Sequence[str] = ["pg_amcheck", "--heapallindexed", "--install-missing", "--no-password", f"--database={name}"]
     access = database.administrator(database.available(seconds))
     try:
-        database.run_program(argv, access, seconds=seconds)
+        database.run_program(argv, access, env={"PGOPTIONS": PINNED_FOR_ALL}, seconds=seconds)
     except Rejected as error:
         if any(word in str(error) for word in _ABSENT):
             why = str(error).strip().splitlines()[-1]

@@ -8,12 +8,14 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Literal, NamedTuple
 
+from delivery.errors import Misconfigured
 from delivery.model import Model
 from delivery.ports.store import Store
 from delivery.releases.release import Release
 
 NEWEST_FIRST, LAST_SEQUENCE = "newest-first", 99_999_999
 BEGIN_CHANGE = ("migrate", "stage", "remove")
+COME = ("migrate", "stage")  # what a release does when it comes; a restore writes others in the name of what is live
 
 Verb = Literal[
     "start-database",
@@ -88,6 +90,25 @@ class Journal:
         if newest is not None:
             return _sequence_of(newest)
         return max(map(_sequence_of, self.store.keys(self._prefix)), default=None)
+
+    def came_at(self, release: str) -> datetime:
+        """Return the moment just before a release, named by the start of its fingerprint, came here the last time.
+
+        One that was staged once came with the first run that migrated for it: also one that failed may have changed
+        data. Runs that migrate for what is live already, as those that shrink do, are no coming. Misconfigured for a
+        name that fits none of those that came, with them, or several, with which.
+        """
+        entries = self.entries()
+        coming = [one for one in entries if one.verb in COME and one.stage == "intent"]
+        known = list(dict.fromkeys(one.release.fingerprint for one in reversed(coming)))
+        fitting = [fingerprint for fingerprint in known if release and fingerprint.startswith(release)]
+        if len(fitting) != 1:
+            found = f"fits {len(fitting)} releases" if fitting else f"never came to {self.environment}"
+            raise Misconfigured(f"release {release} of {self.app}", found, ", ".join(fitting or known) or "none yet")
+        own = [one for one in coming if one.release.fingerprint == fitting[0]]
+        staged = list(dict.fromkeys(one.run for one in own if one.verb == "stage"))
+        run = staged[-1] if len(staged) > 1 else own[0].run
+        return next(one.at for one in entries if one.run == run and one.stage == "intent")
 
     def moments(self) -> list[Moment]:
         """Return when what was meant and done, in order of time; no entry is read for it."""

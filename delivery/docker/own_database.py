@@ -1,5 +1,7 @@
 """The database of an environment on a Docker host: a container whose data is in a volume."""
 
+import logging
+
 from docker.models.containers import Container
 
 from delivery.docker.database import beside, database
@@ -10,12 +12,14 @@ from delivery.docker.engine.client import connect
 from delivery.docker.engine.names import EnvironmentNames
 from delivery.docker.images.bases import resolve_base
 from delivery.docker.sandbox.sandbox import engine_errors
-from delivery.errors import Misconfigured
+from delivery.errors import Misconfigured, Rejected
 from delivery.home import Home
 from delivery.ports.database import DatabaseAccess, Ended
 from delivery.spec.app import App
 from delivery.spec.backups import BackupPolicy
 from delivery.spec.database import Database
+
+_log = logging.getLogger(__name__)
 
 
 class DockerDatabase:
@@ -36,15 +40,27 @@ class DockerDatabase:
         return database.holds_data(self.names, host=self.host)
 
     def ensure(self, *, anew: bool = False) -> DatabaseAccess:
-        """Start it, or make it, and wait until it lets its user in."""
+        """Start it, or make it, and wait until it lets its user in.
+
+        One that is wanted `anew` is for a restore, which no trouble with the archive keeps from going on.
+        """
         described, image = self._described(), self.image()
         found = database.ensure_database(described, self.names, image=image, home=self.home, host=self.host, anew=anew)
         with engine_errors():
             if self.policy.any_second:
-                self.archive().ensure()
+                self.try_archive() if anew else self.archive().ensure()
             else:
                 self.archive().end()
         return found
+
+    def try_archive(self) -> bool:
+        """Tell whether its changes are archived from now on; why not is a warning."""
+        try:
+            self.archive().ensure()
+        except Rejected as error:
+            _log.warning("%s", error)
+            return False
+        return True
 
     def beside(self) -> tuple[str, ...]:
         """Ask the server."""

@@ -20,6 +20,7 @@ from delivery.docker.database.beside import running_container
 from delivery.docker.database.database import ensure_network
 from delivery.docker.database.passwords import keep_password, read_password
 from delivery.docker.database.roles import admin_access
+from delivery.docker.database.wal_archive import WalArchive
 from delivery.docker.engine.client import connect
 from delivery.docker.engine.exec_stream import run_in
 from delivery.docker.engine.names import EnvironmentNames
@@ -34,6 +35,7 @@ from delivery.ports.rehearsals import CodeVersion
 from delivery.ports.settings import EnvironmentSettings
 from delivery.spec.app import App
 from delivery.spec.backups import BackupPolicy
+from delivery.waiting import until
 from tests.places.test_environment_docker import APP
 from tests.support.backups import CASES
 
@@ -409,18 +411,136 @@ def test_the_archive_stops_starts_and_goes_with_its_environment(home, opened, na
         connect().volumes.get(names.archive)
 
 
+def lose_volume(names):
+    """Lose the database with its volume, once what it wrote last is archived: nobody adds a record for that."""
+    server = connect().containers.get(names.database)
+    psql = ["psql", "-XqAt", "-U", admin_access(server).user, "-d", "template1", "-c"]
+    flushed = "select count(*) from pg_stat_replication where flush_lsn >= '%s'"
+    last = run_in(server, [*psql, "select pg_current_wal_flush_lsn()"])[1].strip()
+    assert until(lambda: run_in(server, [*psql, flushed % last])[1].strip() != "0", seconds=60, every=0.1)
+    server.remove(force=True)
+    connect().volumes.get(names.database).remove()
+
+
 @pytest.mark.long
 def test_a_database_that_was_lost_with_its_volume_is_gone_back_to(opened, names, query):
     query(FILLED)
     moment = now(query)
-    opened.backups.own.archive().arrive()
-    connect().containers.get(names.database).remove(force=True)
-    connect().volumes.get(names.database).remove()
+    query("insert into task values (5001, 'the last commit of all')")
+    idle = now(query)
+    lose_volume(names)
 
-    restored = opened.backups.restore_at(moment, "before_it", "run-1")
+    last = opened.backups.restore_at(idle, "at_its_end", "run-1")
+    before = opened.backups.restore_at(moment, "before_it", "run-2")
 
-    assert (restored.rows, query(SUMS, "before_it").startswith("5000|")) == (5000, True)
+    assert (last.rows, query(SUMS, "at_its_end").startswith("5001|")) == (5001, True)
+    assert moment < last.at < idle  # the moment that was reached, which is told
+    assert (before.rows, before.at) == (5000, moment)
     assert opened.backups.reach().earliest > moment  # that of the server that there is now
+
+
+@pytest.mark.long
+def test_the_end_of_a_lost_database_is_not_taken_for_that_of_damaged_wal(opened, names, query, within):
+    query(FILLED)
+    damaged = query("select pg_walfile_name(pg_current_wal_lsn())")
+    opened.backups.own.archive().arrive()
+    query("insert into task select n, 'later' from generate_series(5001, 6000) n")
+    idle = now(query)
+    lost = within("cat /archive/system")
+    lose_volume(names)
+    opened.database.ensure(anew=True)
+    within(f": > /archive/{lost}/wal/{damaged}")
+
+    with pytest.raises(Rejected, match="could not be replayed"):
+        opened.backups.take_at(idle, "run-1")
+
+
+@pytest.mark.long
+def test_an_archive_begins_anew_when_the_server_kept_too_little_for_it(opened, names, query):
+    query(FILLED)
+    moment = now(query)
+    opened.backups.own.archive().arrive()
+    connect().containers.get(names.archive).stop()
+    query("alter system set max_slot_wal_keep_size = '1MB'")
+    query("select pg_reload_conf()")
+    for _ in range(4):
+        query("insert into task select 9000, 'in the gap'")
+        query("select pg_switch_wal()")
+    query("checkpoint")
+    assert query("select wal_status from pg_replication_slots") == "lost"
+
+    kept = opened.backups.take("run-1", "by hand")
+    later = opened.backups.own.archive().arrive()
+
+    assert kept.rows == 5004
+    assert opened.backups.reach().earliest > moment
+    assert opened.backups.take_at(moment, "run-2").rows == 5000
+    assert opened.backups.take_at(later, "run-3").rows == 5004
+
+
+@pytest.mark.long
+def test_an_archive_whose_next_wal_is_gone_with_its_slot_begins_anew(opened, names, query):
+    query(FILLED)
+    archive = opened.backups.own.archive()
+    archive.arrive()
+    connect().containers.get(names.archive).stop()
+    query("select pg_drop_replication_slot('headway_archive')")
+    for _ in range(4):
+        query("insert into task select 9000, 'in the gap'")
+        query("select pg_switch_wal()")
+        query("checkpoint")
+
+    opened.database.ensure()
+
+    assert opened.backups.take_at(archive.arrive(), "run-1").rows == 5004
+
+
+@pytest.mark.long
+def test_trouble_with_the_archive_keeps_no_dump_from_coming_back(opened, names, query, monkeypatch):
+    query(FILLED)
+    kept = opened.backups.take("run-1", "by hand")
+    monkeypatch.setattr(WalArchive, "ensure", raises_rejected)
+
+    restored = opened.backups.restore(kept.name, "of_the_dump", "run-2")
+    opened.backups.take("run-3", "by hand")
+
+    assert (restored.rows, len(opened.backups.kept())) == (5000, 2)
+    with pytest.raises(Rejected, match="is not archived"):
+        opened.database.ensure()
+
+
+def raises_rejected(archive):
+    raise Rejected("the WAL of it is not archived")
+
+
+NO_DDL = """create function no_ddl() returns event_trigger language plpgsql as
+  'begin raise exception $$no DDL here$$; end';
+create event trigger no_ddl on ddl_command_start execute function no_ddl();"""
+
+
+@pytest.mark.long
+def test_a_drill_passes_on_a_server_that_was_tuned_and_a_database_that_forbids_much(opened, names, query):
+    query(FILLED)
+    query("alter system set max_connections = 150")
+    connect().containers.get(names.database).restart()
+    opened.database.ensure()
+    opened.backups.own.archive().take_base()  # its control file says 150, the settings of a copy do not
+    query(f"{NO_DDL} alter database {opened.database.find().name} set statement_timeout = '1ms';")
+
+    shown = opened.backups.drill("run-1", deadline_seconds=600)
+
+    assert (shown.outcome, shown.problems, shown.unchecked) == ("pass", (), ())
+
+
+@pytest.mark.long
+def test_indexes_are_not_checked_where_their_check_is_refused(opened, query):
+    query(FILLED)
+    query(f"{NO_DDL} alter event trigger no_ddl enable always;")
+
+    shown = opened.backups.drill("run-1", deadline_seconds=600)
+
+    assert (shown.outcome, shown.problems) == ("unknown", ())
+    assert "the extension is refused: " in shown.unchecked[0]
 
 
 @pytest.mark.long

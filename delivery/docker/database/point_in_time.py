@@ -1,5 +1,6 @@
 """A database as it was at a moment: a base backup, and the WAL replayed up to it, on a server of its own."""
 
+import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +14,8 @@ from delivery.docker.database import backup
 from delivery.docker.database.database_image import database_image
 from delivery.docker.database.keeping import Keeper
 from delivery.docker.database.roles import admin_access
-from delivery.docker.database.wal_archive import FOLDER, Base, WalArchive, last_lines_of
+from delivery.docker.database.wal_archive import Base, WalArchive, last_lines_of
+from delivery.docker.database.wal_scripts import FOLDER
 from delivery.docker.engine.exec_stream import run_in
 from delivery.docker.sandbox.deadline import Deadline
 from delivery.docker.sandbox.sandbox import STOPPED, Sandbox, open_sandbox, outlasting
@@ -25,6 +27,9 @@ from delivery.waiting import until
 PLACE = "/restore"
 REPLAY_SECONDS = 6 * 3600.0
 REPLAYED = ("recovery stopping before", "recovery stopping after")  # what a server says that reached its target
+SHORT = "recovery ended before configured recovery target was reached"
+COMPLETE = "archive recovery complete"
+_COMMIT = re.compile(r"last completed transaction was at log time (\S+ \S+)")
 BROKEN = ("does not exist", "not a valid data directory", "could not open", "invalid")
 LAST_LINES = 15
 OTHER_VERSION, NO_ROOM = 71, 72  # exit codes of the script that lays a base backup out
@@ -47,11 +52,14 @@ if [ "$free" -lt $((need + need / 10)) ]; then
 fi
 cp -a "$from" {PLACE}/data
 rm -rf {PLACE}/data/postgresql.auto.conf
+# Without hot_standby it replays what a server wrote that had more connections than this one, which lacks what was
+# set by ALTER SYSTEM: https://www.postgresql.org/docs/current/hot-standby.html#HOT-STANDBY-ADMIN
 cat >{PLACE}/data/postgresql.auto.conf <<END
 restore_command = 'cp "$wal/%f" "%p" 2>/dev/null || cp "$wal/%f.partial" "%p"'
 recovery_target_time = '$1'
 recovery_target_inclusive = off
 recovery_target_action = promote
+hot_standby = off
 archive_mode = off
 max_slot_wal_keep_size = -1
 END
@@ -65,16 +73,23 @@ for file in "$wal"/*; do
   chown "$2" "$file" 2>/dev/null || chown "$2" "${{file%.partial}}"
 done
 """
+# It goes on from where it ended, to the end; printed is the newest segment that is archived, without its timeline.
+_NO_TARGET = f"""
+set -e
+sed -i '/^recovery_target/d' {PLACE}/data/postgresql.auto.conf
+ls "$0" | cut -c9-24 | sort | tail -n 1
+"""
 
 
 @dataclass(frozen=True)
 class Replayed:
-    """A server with the database as it was, laid out by `layer` from `base`; `seconds` until it answered."""
+    """A server with the database as it was `at` a moment, laid out by `layer` from `base`; `seconds` to its answer."""
 
     sandbox: Sandbox
     server: Container
     layer: Container
     base: Base
+    at: datetime
     seconds: float
 
     def rotten(self) -> list[str]:
@@ -86,9 +101,12 @@ class Replayed:
 
 
 def take_at(keeper: Keeper, archive: WalArchive, access: DatabaseAccess, moment: datetime, run: str) -> KeptBackup:
-    """Return a backup, kept like any other, of the database as it was just before `moment`."""
+    """Return a backup, kept like any other, of the database as it was just before `moment`.
+
+    Of a server that was lost it is as of its last commit, where `moment` is after that.
+    """
     with replayed(keeper, archive, access, moment, run) as found:
-        return keeper.keep_from(found.server, access, moment, run, "of a moment")
+        return keeper.keep_from(found.server, access, found.at, run, "of a moment")
 
 
 @contextmanager
@@ -124,8 +142,8 @@ def replayed(
         if networked:
             sandbox.add_network()
         layer, server = _start(sandbox, keeper, access, base, moment)
-        _await_end(server)
-        yield Replayed(sandbox, server, layer, base, time.monotonic() - started)
+        at = _reached(layer, server, base, moment, lost=base.is_of_lost(archive.system()))
+        yield Replayed(sandbox, server, layer, base, at, time.monotonic() - started)
 
 
 def _start(
@@ -173,8 +191,42 @@ def _check_laid(code: int, said: str, keeper: Keeper) -> None:
         raise Rejected(f"the base backup could not be laid out; the last lines:\n{said}")
 
 
-def _await_end(server: Container) -> None:
-    """Return when the server has reached its target, by its own word, and takes writes."""
+def _reached(layer: Container, server: Container, base: Base, moment: datetime, *, lost: bool) -> datetime:
+    """Return the moment that the server has replayed up to and takes writes at; Rejected when it cannot.
+
+    Of a server that was `lost` with its volume that is its last commit, where `moment` is after it.
+    """
+    is_over, said = _await_end(server)
+    if is_over and any(word in said for word in REPLAYED):
+        return moment
+    if lost and SHORT in said:
+        return _replay_all(layer, server, base)
+    raise _not_replayed(said)
+
+
+def _replay_all(layer: Container, server: Container, base: Base) -> datetime:
+    """Let a server that ended short of its target replay all that there is, and return when its last commit was.
+
+    Rejected when it does not come to the last of the WAL that was archived: then some of it is damaged.
+    """
+    wal = f"{base.folder.rpartition('/base/')[0]}/wal"
+    code, newest, errors = run_in(layer, ["sh", "-c", _NO_TARGET, wal], user="0")
+    if code:
+        raise _not_replayed(errors)
+    server.start()
+    is_over, said = _await_end(server)
+    if not is_over or COMPLETE not in said:
+        raise _not_replayed(said)
+    argv = ["psql", "-XqAtw", "-d", "template1", "-c", "select substr(pg_walfile_name(pg_last_wal_replay_lsn()), 9)"]
+    last = run_in(server, argv)[1].strip()
+    if last < newest.strip():
+        raise _not_replayed(f"it ends in segment {last}, and {newest.strip()} is archived")
+    commits = _COMMIT.findall(said)
+    return datetime.fromisoformat(commits[-1]).astimezone(UTC) if commits else base.at
+
+
+def _await_end(server: Container) -> tuple[bool, str]:
+    """Return whether the server takes writes, once it does or never will, and all that it said."""
     refusals: list[str] = []
 
     def is_over() -> bool:
@@ -191,8 +243,10 @@ def _await_end(server: Container) -> None:
         server.reload()
         return server.status in STOPPED or bool(refusals)
 
-    reached = until(is_over, seconds=REPLAY_SECONDS, every=0.1, unless=has_ended)
-    log = server.logs().decode(errors="replace")
-    if not reached or not any(word in log for word in REPLAYED):
-        said = last_lines_of("\n".join([log, *refusals]), LAST_LINES)
-        raise Rejected(f"the WAL could not be replayed up to that moment; the last lines:\n{said}")
+    ended_well = until(is_over, seconds=REPLAY_SECONDS, every=0.1, unless=has_ended)
+    return ended_well, "\n".join([server.logs().decode(errors="replace"), *refusals])
+
+
+def _not_replayed(said: str) -> Rejected:
+    lines = last_lines_of(said, LAST_LINES)
+    return Rejected(f"the WAL could not be replayed up to that moment; the last lines:\n{lines}")

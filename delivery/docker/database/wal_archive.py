@@ -6,9 +6,11 @@ https://www.postgresql.org/docs/current/continuous-archiving.html
 """
 
 import contextlib
+import logging
 import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from docker import DockerClient
 from docker.errors import NotFound
@@ -16,69 +18,33 @@ from docker.models.containers import Container
 
 from delivery.changes.ledger import environment_labels
 from delivery.docker.database.roles import admin_access, run_script
+from delivery.docker.database.wal_scripts import BASE, BASE_NAME, CUT, CUT_OFF, FOLDER, PRUNE, RECEIVE, SLOT
 from delivery.docker.engine.exec_stream import run_in
 from delivery.docker.engine.names import EnvironmentNames
 from delivery.errors import Misconfigured, Rejected
 from delivery.ports.drills import Reach
 from delivery.waiting import until
 
+_log = logging.getLogger(__name__)
+
 ROLE = "archive"
-FOLDER, SLOT = "/archive", "headway_archive"
 BASE_SECONDS = 6 * 3600.0
 ARRIVES_SECONDS = 60.0
 LAST_LINES = 10
 MOST_KEPT_MB = 4096  # by the server for an archive that is away; after that it begins anew
-HERE = f"{FOLDER}/$(cat {FOLDER}/system)"  # what is archived of the server that there is
-# A server that was made anew, after all of one was lost, is another system, whose WAL has nothing to do with that of
-# the one before: each has a folder of its own, so that what was lost can still be gone back to.
-SYSTEM = "select system_identifier from pg_control_system()"
-_RECEIVE = f"""
-set -e
-psql -XqAtw -h 127.0.0.1 -U "$0" -d template1 -c "{SYSTEM}" >{FOLDER}/.system
-mv {FOLDER}/.system {FOLDER}/system
-here={HERE}
-mkdir -p "$here/wal" "$here/base"
-receive() {{ pg_receivewal -h 127.0.0.1 -U "$0" -w --slot={SLOT} -D "$here/wal" "$@"; }}
-receive --create-slot --if-not-exists
-receive --synchronous --no-loop
-"""
-_BASE = f"""
-set -e
-here={HERE}
-rm -rf "$here"/base/.new-*
-new=$here/base/.new-$1
-pg_basebackup -h 127.0.0.1 -U "$0" -w -D "$new" -Xs -c fast --no-sync
-pg_verifybackup -q "$new"
-sync
-mv "$new" "$here/base/$(psql -XqAtw -h 127.0.0.1 -U "$0" -d template1 -c \
-  "select to_char(clock_timestamp() at time zone 'utc', 'YYYYMMDD\\"T\\"HH24MISS.US')")"
-"""
-# Base backups that are too old go, but for the last one before the first moment that can be reached; then the WAL
-# that none of those left begins with. Of a system of before all goes when its last WAL is too old.
-_PRUNE = f"""
-set -e
-here={HERE}
-for other in {FOLDER}/*/; do
-  [ "${{other%/}}" != "$here" ] || continue
-  [ -n "$(find "$other/wal" -type f -newermt "@$2" 2>/dev/null | head -1)" ] || rm -rf "$other"
-done
-cd "$here/base"
-old() {{ ls | sort | awk -v limit="$1" '{{ if (kept && $0 < limit) print kept; kept = $0 }}'; }}
-for name in $(old "$1"); do rm -rf "$name"; done
-first=$(ls | sort | head -1)
-[ -n "$first" ] || exit 0
-segment=$(sed -n 's/^START WAL LOCATION: .*(file \\(.*\\))$/\\1/p' "$first/backup_label")
-[ -z "$segment" ] || pg_archivecleanup "$here/wal" "$segment"
-"""
-BASE_NAME = "%Y%m%dT%H%M%S.%f"
+REMOVED = "has already been removed"  # what a server says of WAL that the archive needs next
 
 
 @dataclass(frozen=True)
 class Base:
-    """A base backup: from which moment on it leads, and the system that it is of."""
+    """A base backup: from which moment on it leads, and the system that it is of, with what tells that it was cut."""
 
     at: datetime
     system: str
+
+    def is_of_lost(self, now: str) -> bool:
+        """Whether its server was lost, with nothing written after its last WAL; `now` is the system that there is."""
+        return CUT not in self.system and self.system != now
 
     @property
     def folder(self) -> str:
@@ -95,9 +61,30 @@ class WalArchive:
     def ensure(self) -> None:
         """Return when everything that the server writes from now on is archived; the first base backup is taken then.
 
-        Raises Rejected when the server lets no replication in, with what it said.
+        Where the server has not kept what the archive needs next, it begins anew. Raises Rejected when the server lets
+        no replication in, with what it said.
         """
         server = self.client.containers.get(self.names.database)
+        if self._is_lost(server):
+            self._begin_anew(server)
+        found = self._started(server)
+        if not self._arrives(server, found) and self._lacks_wal(found):
+            self._begin_anew(server)
+            found = self._started(server)
+        if not self._arrives(server, found):
+            raise Rejected(
+                f"the WAL of {server.name} is not archived; its archive says:\n{self._said(found)}\n"
+                f"  next: docker logs {self.names.archive}"
+            )
+        if not self.bases():
+            self.take_base()
+
+    def _begin_anew(self, server: Container) -> None:
+        _log.warning("%s has not kept all WAL for its archive, which begins anew; what is in it stays", server.name)
+        self.end()
+
+    def _started(self, server: Container) -> Container:
+        """Return what archives the WAL of the server, running."""
         if (found := self.container()) and not self._follows(found, server):
             found.remove(force=True)
             found = None
@@ -107,13 +94,26 @@ class WalArchive:
             found = self._create(server)
         if found.status != "running":
             found.start()
-        if not until(lambda: self._is_followed(server), seconds=ARRIVES_SECONDS, every=0.2):
-            raise Rejected(f"the WAL of {server.name} is not archived; its archive says:\n{self._said(found)}")
-        if not self.bases():
-            self.take_base()
+        return found
+
+    def _arrives(self, server: Container, archive: Container) -> bool:
+        def is_followed() -> bool:
+            return self._is_followed(server) and not self._lacks_wal(archive)
+
+        lacks = partial(self._lacks_wal, archive)
+        return until(is_followed, seconds=ARRIVES_SECONDS, every=0.2, unless=lacks)
+
+    def _is_lost(self, server: Container) -> bool:
+        """Whether the server gave up what it kept for the archive."""
+        script = f"select wal_status from pg_replication_slots where slot_name = '{SLOT}';\n"  # noqa: S608
+        return run_script(server, script, "the archive cannot be looked at").strip() == "lost"
+
+    def _lacks_wal(self, archive: Container) -> bool:
+        """Whether it ends, and is started over and over, because the server has not what comes next."""
+        return REMOVED in archive.logs(tail=2).decode(errors="replace")
 
     def end(self) -> None:
-        """Return when nothing is archived any more; what was archived stays in its volume."""
+        """Return when nothing is archived any more; what was archived stays in its volume, laid aside."""
         found = self.container()
         if found is None:
             return
@@ -122,6 +122,15 @@ class WalArchive:
         script = f"select pg_terminate_backend(active_pid) from pg_replication_slots where slot_name = '{SLOT}';\n"  # noqa: S608
         server = self.client.containers.get(self.names.database)
         run_script(server, script + dropped, "the archive's slot could not be dropped")
+        self.client.containers.run(
+            self.image,
+            [CUT_OFF, datetime.now(UTC).strftime(BASE_NAME)],
+            entrypoint=["sh", "-c"],
+            user="0",
+            network_mode="none",
+            volumes={self.names.archive: {"bind": FOLDER, "mode": "rw"}},
+            remove=True,
+        )
 
     def container(self) -> Container | None:
         """Return what archives, or none."""
@@ -134,7 +143,7 @@ class WalArchive:
         """Take a base backup, verified by its manifest, and return the first moment that it leads to."""
         archive = self._running()
         user = admin_access(self.client.containers.get(self.names.database)).user
-        argv = ["sh", "-c", _BASE, user, secrets.token_hex(4)]
+        argv = ["sh", "-c", BASE, user, secrets.token_hex(4)]
         code, output, errors = run_in(archive, argv, user="0", seconds=BASE_SECONDS)
         if code:
             raise Rejected(f"the base backup failed; the last lines:\n{last_lines_of(output + errors)}")
@@ -145,8 +154,12 @@ class WalArchive:
         archive = self.container()
         if archive is None or archive.status != "running":
             return []
-        _, system, _ = run_in(archive, ["cat", f"{FOLDER}/system"], user="0")
-        return [base.at for base in self.all_bases() if base.system == system.strip()]
+        system = self.system()
+        return [base.at for base in self.all_bases() if base.system == system]
+
+    def system(self) -> str:
+        """Return which system the server is whose WAL is archived now."""
+        return run_in(self._running(), ["cat", f"{FOLDER}/system"], user="0")[1].strip()
 
     def all_bases(self) -> list[Base]:
         """Return the base backups of this server, and of those that were lost with their data, oldest first."""
@@ -197,7 +210,7 @@ class WalArchive:
     def prune(self, days: float) -> None:
         """Remove what no moment of the last `days` needs."""
         limit = datetime.now(UTC) - timedelta(days=days)
-        argv = ["sh", "-c", _PRUNE, "prune", limit.strftime(BASE_NAME), str(int(limit.timestamp()))]
+        argv = ["sh", "-c", PRUNE, "prune", limit.strftime(BASE_NAME), str(int(limit.timestamp()))]
         code, output, errors = run_in(self._running(), argv, user="0")
         if code:
             raise Rejected(f"the archive could not be pruned; the last lines:\n{last_lines_of(output + errors)}")
@@ -207,7 +220,7 @@ class WalArchive:
         self.client.volumes.create(self.names.archive, labels=labels)
         return self.client.containers.create(
             self.image,
-            [_RECEIVE, admin_access(server).user],
+            [RECEIVE, admin_access(server).user],
             entrypoint=["sh", "-c"],
             name=self.names.archive,
             labels=labels,

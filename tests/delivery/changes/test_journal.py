@@ -1,5 +1,6 @@
 """The journal, and how an abandoned change is ended."""
 
+import itertools
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -7,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from delivery.changes.journal import Entry, Journal, decide_recovery, spent_seconds
+from delivery.errors import Misconfigured
 from delivery.memory.store import MemoryStore
 from delivery.ports.store import FolderStore
+from delivery.releases.release import Release
 from tests.delivery.values import NOON, make_release
 
 
@@ -58,6 +61,50 @@ def entries(*lines: str, sequence: int = 3) -> list[Entry]:
 )
 def test_what_was_begun_is_finished_or_withdrawn(lines: list[str], decision: str) -> None:
     assert decide_recovery(entries(*lines))[0] == decision
+
+
+GOOD, BAD = make_release(6), make_release(10)  # fingerprints of both begin with 8
+
+
+def journal_of(*runs: tuple[Release, str]) -> Journal:
+    """A journal with a run after the other: what it was of, and the verbs that were meant in it."""
+    journal, minutes = Journal(MemoryStore(), "shop", "production"), itertools.count()
+    for number, (release, verbs) in enumerate(runs):
+        for entry in entries(*(f"{verb} intent" for verb in verbs.split()), sequence=number + 1):
+            more = {"at": NOON + timedelta(minutes=next(minutes)), "run": f"r{number}", "release": release}
+            journal.write(entry.model_copy(update=more))
+    return journal
+
+
+COMES = "start-database migrate stage shift settle"  # its first minute is the one that counts
+
+
+@pytest.mark.parametrize(
+    ("runs", "minute"),
+    [
+        ([(GOOD, "stage"), (BAD, COMES)], 1),
+        ([(GOOD, "stage"), (BAD, COMES), (BAD, "restore")], 1),  # a look at it, or one that failed
+        ([(GOOD, "stage"), (BAD, COMES), (BAD, "restore use-database"), (BAD, "use-database")], 1),
+        ([(GOOD, "stage"), (BAD, COMES), (BAD, "migrate")], 1),  # it shrinks, or takes back
+        ([(GOOD, "stage"), (BAD, "start-database migrate end-migration"), (BAD, COMES)], 1),
+        ([(BAD, "stage withdraw"), (GOOD, "stage"), (BAD, COMES), (BAD, "migrate")], 3),
+    ],
+    ids=["it came", "restored", "put behind", "migrated later", "failed first", "came again"],
+)
+def test_before_a_release_is_before_it_came_whatever_was_done_to_the_database_since(
+    runs: list[tuple[Release, str]], minute: int
+) -> None:
+    assert journal_of(*runs).came_at(BAD.fingerprint[:6]) == NOON + timedelta(minutes=minute)
+
+
+def test_a_name_that_fits_several_releases_or_none_is_refused_with_those_that_came() -> None:
+    journal = journal_of((GOOD, "stage"), (BAD, COMES), (make_release(3), "restore"))
+    came = f"{BAD.fingerprint}, {GOOD.fingerprint}"
+
+    with pytest.raises(Misconfigured, match=f"release none of shop: never came to production; allowed: {came}"):
+        journal.came_at("none")
+    with pytest.raises(Misconfigured, match=f"release 8 of shop: fits 2 releases; allowed: {came}"):
+        journal.came_at("8")
 
 
 def test_what_a_verb_took_is_from_its_intents_to_its_effects() -> None:
