@@ -24,6 +24,12 @@ class Rejected(HeadwayError):
     """A gate said no, or a step cannot succeed; live traffic was never touched."""
 
 
+class NotNeeded(HeadwayError):
+    """What was asked for is not so any more: nothing is changed, and nothing is wrong."""
+
+    exit_code = 0
+
+
 class ReleaseUnhealthy(HeadwayError):
     """Live traffic was at risk, so the release is withdrawn."""
 

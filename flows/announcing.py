@@ -69,6 +69,8 @@ def announce_begin(environment: str, kind: Kind) -> None:
 def announce_end(environment: str, kind: Kind, outcome: Outcome, reason: str) -> None:
     """Announce how the run ended, as what became of the environment it was for."""
     progress, word = ENDS[outcome]
+    if outcome == "unchanged" and reason:  # it was not needed any more
+        word = "nothing was changed"
     part = PROOF if kind == "proof" else environment
     announce(part, progress, f"{word}: {reason}" if reason else word, is_environment=part != PROOF)
 

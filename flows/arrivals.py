@@ -24,14 +24,15 @@ async def take_push(arrival: Arrival) -> State[Any]:
     Ends Skipped, with the reason, where nothing is started.
     """
     with _attended(str(flow_run.id)):
-        plan = await plan_arrival(arrival)
-        if not plan.deployment:
-            return Completed(name="Skipped", message=plan.reason)
-        if plan.environment:
-            started = await start_delivery(arrival, plan)
-            skipped = f"; skipped: {', '.join(started.skipped)}" if started.skipped else ""
-            return Completed(message=f"{plan.reason}: {plan.name}, run {started.run}{skipped}")
-        return Completed(message=f"{plan.reason}: {plan.name}, run {await start_run(arrival, plan)}")
+        while True:
+            plan = await plan_arrival(arrival)
+            if not plan.deployment:
+                return Completed(name="Skipped", message=plan.reason)
+            if not plan.environment:
+                return Completed(message=f"{plan.reason}: {plan.name}, run {await start_run(arrival, plan)}")
+            if started := await start_delivery(arrival, plan):
+                skipped = f"; skipped: {', '.join(started.skipped)}" if started.skipped else ""
+                return Completed(message=f"{plan.reason}: {plan.name}, run {started.run}{skipped}")
 
 
 @flow(name="alarm", flow_run_name="alarm {arrival.subject} of {arrival.connection}", persist_result=False)

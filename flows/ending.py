@@ -5,9 +5,9 @@ from collections.abc import Awaitable, Callable
 from typing import Any, ParamSpec, TypeVar
 
 from prefect.client.schemas.objects import State
-from prefect.states import Failed
+from prefect.states import Completed, Failed
 
-from delivery.errors import HeadwayError, Interrupted, Misconfigured, ReleaseUnhealthy
+from delivery.errors import HeadwayError, Interrupted, Misconfigured, NotNeeded, ReleaseUnhealthy
 from delivery.full_disk import in_words, storage_trouble
 
 P = ParamSpec("P")
@@ -36,7 +36,10 @@ def state_name(error: BaseException) -> str:
 
 
 def ends_in_words(run: Callable[P, Awaitable[R]]) -> Callable[P, Awaitable[R | State[Any]]]:
-    """Make a run that raises one of our errors, or finds its disk full, end in a failed state that says so."""
+    """Make a run that raises one of our errors, or finds its disk full, end in a failed state that says so.
+
+    One that was not needed ends Unchanged, with the reason.
+    """
 
     @functools.wraps(run)
     async def ended(*args: P.args, **kwargs: P.kwargs) -> R | State[Any]:
@@ -44,6 +47,8 @@ def ends_in_words(run: Callable[P, Awaitable[R]]) -> Callable[P, Awaitable[R | S
             return await run(*args, **kwargs)
         except Interrupted:
             raise
+        except NotNeeded as error:
+            return Completed(name="Unchanged", message=str(error))
         except HeadwayError as error:
             return Failed(name=state_name(error), message=in_words(error))
         except Exception as error:

@@ -36,6 +36,10 @@ Fingerprint = Annotated[
     str | None,
     _asked("Release to go back to, as headway status shows it. Left out: the one before the live one.", min_length=1),
 ]
+AwayFrom = Annotated[
+    str | None,
+    _asked("Release that it is about, by its fingerprint: unless that is live, nothing is done.", min_length=1),
+]
 Override = Annotated[bool, _asked("Also to a release that failed, or whose code does not run on the schema.")]
 Down = Annotated[bool, _asked("Take back the migrations in between, where that was rehearsed.")]
 Backup = Annotated[

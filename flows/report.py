@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from prefect.exceptions import Pause
 
-from delivery.errors import HeadwayError, Interrupted, Misconfigured, ReleaseUnhealthy
+from delivery.errors import HeadwayError, Interrupted, Misconfigured, NotNeeded, ReleaseUnhealthy
 from delivery.report.record import Kind, Outcome
 from flows.announcing import announce_begin, announce_end
 from tasks.announcements import tell_last, telling
@@ -76,6 +76,8 @@ def outcome_of(error: BaseException) -> Outcome:
             return "withdrawn"
         case Interrupted():
             return "interrupted"
+        case NotNeeded():
+            return "unchanged"
         case HeadwayError():
             return "rejected"
         case Exception():

@@ -20,15 +20,20 @@ def plan_rollback(arrival: Arrival) -> Plan:
     lease = lease_book().read(arrival.app, arrival.environment)
     held = lease.describe() if lease.is_held(datetime.now(UTC)) else ""
     reason = why_no_rollback(arrival, last.happening if last else None, last.at if last else None, held)
-    if reason:
+    if reason or last is None:
         return Plan(reason=reason, app=arrival.app)
     return Plan(
         reason=f"alarm {arrival.subject}: {arrival.reason}",
         deployment=f"rollback/{BY_EVENT}",
         # A freeze keeps releases out; whoever lets alarms take them back means it then as well.
-        parameters={"app": arrival.app, "environment": arrival.environment, "although_frozen": True},
+        parameters={
+            "app": arrival.app,
+            "environment": arrival.environment,
+            "although_frozen": True,
+            "away_from": last.release.fingerprint,
+        },
         name=rollback_name(arrival.app, arrival.environment),
         app=arrival.app,
         environment=arrival.environment,
-        key=f"alarm {arrival.app} {arrival.environment} {last.at.isoformat() if last else ''}",
+        key=f"alarm {arrival.app} {arrival.environment} {last.at.isoformat()}",
     )

@@ -9,7 +9,7 @@ from prefect.exceptions import PrefectHTTPStatusError
 from blocks.artifact_store import current_store
 from delivery.changes.archive import Archive
 from delivery.changes.bad_releases import check_not_bad
-from delivery.errors import Misconfigured
+from delivery.errors import Misconfigured, NotNeeded
 from delivery.releases.order import Order
 from delivery.releases.release import Release
 from delivery.spec.app import environment_of
@@ -29,11 +29,12 @@ def choose_release(
     run: str,
     steal: str | None = None,
     although_frozen: bool = False,
+    away_from: str | None = None,
 ) -> tuple[Order, Release]:
     """Return the release to go back to, as an order with the file it was described by.
 
     From the run `steal` the lease is taken. Raises Misconfigured when there is none, when it is live already or was
-    withdrawn here before it ever was live.
+    withdrawn here before it ever was live; NotNeeded when another release than `away_from` is live.
     """
     archive = Archive(current_store())
     known = {(one.app.app, one.environment): one.app for one in current_environments()}
@@ -44,6 +45,7 @@ def choose_release(
         live = target.observe().live
     if live is None or live.release is None:
         raise Misconfigured(f"{environment} of {app}", "nothing is live", next_step="headway run")
+    _check_live(live.release, away_from)
     policy = environment_of(known[app, environment], environment)
     bad = bad_releases(app)
     found = archive.choose(
@@ -60,6 +62,27 @@ def choose_release(
     check_not_bad(bad, release)
     check_not_frozen(app, [environment], goes_back=True, although=although_frozen)
     return order, release
+
+
+@step(timeout_seconds=120, name="see whether {environment} still has what it goes away from", keep=False)
+def check_still_live(order: Order, environment: str, earlier: Release, away_from: str | None) -> None:
+    """Return when that release is live, or none was named; NotNeeded else: a newer one came while the run waited.
+
+    The earlier one is live where the run had got there before, and died.
+    """
+    if away_from is None:
+        return
+    with open_target(order.app, environment) as target:
+        live = target.observe().live
+    found = live.release if live else None
+    if found is None or found.fingerprint != earlier.fingerprint:
+        _check_live(found, away_from)
+
+
+def _check_live(live: Release | None, away_from: str | None) -> None:
+    if away_from and (live is None or live.fingerprint != away_from):
+        found = f"release {live.fingerprint} is" if live else "nothing is"
+        raise NotNeeded(f"{found} live by now, not release {away_from}: nothing is taken back")
 
 
 async def call_run(run: str, name: str) -> None:

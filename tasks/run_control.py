@@ -5,6 +5,7 @@ from uuid import UUID
 
 import httpx
 from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.objects import State
 from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
 from prefect.states import Cancelling
 
@@ -39,18 +40,34 @@ def _create(
 
 def is_over(run: str) -> bool:
     """Whether a run has ended, or is not there any more."""
-    try:
-        with get_client(sync_client=True) as client:
-            state = client.read_flow_run(UUID(run)).state
-    except ObjectNotFound:
-        return True
+    state = _state(run)
     return state is None or state.is_final()
 
 
-def cancel_run(run: str) -> None:
+def has_failed(run: str) -> bool:
+    """Whether a run has ended without what it was for; one that is not there any more counts as well ended."""
+    state = _state(run)
+    return state is not None and (state.is_failed() or state.is_crashed())
+
+
+def came_to_nothing(run: str) -> bool:
+    """Whether a run has failed, or somebody cancelled it."""
+    state = _state(run)
+    return state is not None and state.is_final() and not state.is_completed()
+
+
+def cancel_run(run: str, why: str) -> None:
     """Ask a run to stop; whoever carries it cleans up. One that has ended stays as it is."""
     try:
         with get_client(sync_client=True) as client:
-            client.set_flow_run_state(UUID(run), Cancelling(message="a newer commit is delivered in its place"))
+            client.set_flow_run_state(UUID(run), Cancelling(message=why))
     except (httpx.HTTPError, ObjectNotFound, PrefectHTTPStatusError) as error:
         log().warning("run %s was not asked to stop: %s", run, error)
+
+
+def _state(run: str) -> State[Any] | None:
+    try:
+        with get_client(sync_client=True) as client:
+            return client.read_flow_run(UUID(run)).state
+    except ObjectNotFound:
+        return None

@@ -189,7 +189,8 @@ class Spool:
             self._file.execute("begin immediate")
             try:
                 yield
+                self._file.execute("commit")
             except BaseException:
-                self._file.execute("rollback")
+                if self._file.in_transaction:  # SQLite itself has rolled back after most errors, and not after all
+                    self._file.execute("rollback")
                 raise
-            self._file.execute("commit")

@@ -129,19 +129,21 @@ class Forwarder:
         self._kick.set()
 
     def run(self) -> None:
-        """Tell what arrives until `end`; with growing pauses while the server does not answer, or nothing changes."""
-        pause = 0.0
+        """Tell what arrives until `end`; with growing pauses while that fails, or nothing changes."""
+        pause: float | None = 0.0  # none: until something arrives
         while not self._ended.is_set():
-            self._kick.wait(None if self._spool.counts().is_done else pause)
+            self._kick.wait(pause)
             self._kick.clear()
             try:
                 changed = self.round()
-            except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
-                self._say(f"the Prefect server cannot be told: {type(error).__name__}: {error}")
-                changed = False
+                is_done = self._spool.counts().is_done
+            except Exception as error:  # whatever it is, a full disk say: nobody else would tell what arrives
+                self._say(f"what arrived cannot be told: {type(error).__name__}: {error}")
+                changed = is_done = False
             else:
                 self._say("")
-            pause = FIRST_LOOK_SECONDS if changed else min(LAST_LOOK_SECONDS, max(FIRST_LOOK_SECONDS, 2 * pause))
+            grown = min(LAST_LOOK_SECONDS, max(FIRST_LOOK_SECONDS, 2 * (pause or 0.0)))
+            pause = None if is_done else FIRST_LOOK_SECONDS if changed else grown
 
     def round(self) -> bool:
         """Tell of what is due, and note what is taken up; return whether anything changed."""
@@ -176,5 +178,5 @@ class Forwarder:
         if trouble and trouble != self._trouble:
             _log.warning("%s", trouble)
         elif self._trouble and not trouble:
-            _log.warning("the Prefect server is told again")
+            _log.warning("what arrives is told again")
         self._trouble = trouble

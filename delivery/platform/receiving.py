@@ -54,19 +54,30 @@ def server_of(prefect: Orchestrator) -> PrefectApi:
 
 
 def serve(home: Home, where: Listening, *, events: Events | None = None, fetch: Fetch | None = None) -> None:
-    """Receive and tell until SIGTERM or SIGINT; Misconfigured when nobody can listen there."""
+    """Receive and tell until SIGTERM or SIGINT; Misconfigured when nobody can listen there.
+
+    It ends as well, by itself, where nobody tells any more: whoever keeps it starts it again.
+    """
     listener = listen(where)
     spool = Spool.of(home)
     prefect = Orchestrator(home)
     forwarder = Forwarder(spool, events or PrefectEvents(lambda: server_of(prefect)))
     intake = Intake(spool, forwarder.kick)
     app = create_app(Receiver(Connections(home), intake, fetch or Kept()))
-    forwarding = threading.Thread(target=forwarder.run, name="forwarder", daemon=True)
+    server = uvicorn.Server(server_config(app))
+
+    def forward() -> None:
+        try:
+            forwarder.run()
+        finally:
+            server.should_exit = True
+
+    forwarding = threading.Thread(target=forward, name="forwarder", daemon=True)
     forwarding.start()
     host, port = listener.getsockname()[:2]
     logging.getLogger("headway.hooks").warning("receiving on %s:%s", host, port)
     try:
-        uvicorn.Server(server_config(app)).run(sockets=[listener])
+        server.run(sockets=[listener])
     finally:
         forwarder.end()
         forwarding.join(GRACE_SECONDS)

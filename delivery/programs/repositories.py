@@ -95,6 +95,22 @@ def fetch(address: str, cache: Path, access: Access | None = None, *more: str) -
     return there
 
 
+def default_commit(address: str, cache: Path, access: Access | None = None) -> str:
+    """Return the newest commit of the default branch, which its HEAD names there; it is in the copy that was fetched.
+
+    Raises Misconfigured where HEAD names no branch that is there.
+    """
+    there = _copy_of(address, cache)
+    told = (line.split("\t") for line in _ask(there, address, access, "ls-remote", "--", address, "HEAD").splitlines())
+    sha = next((found for found, name in told if name == "HEAD"), "")
+    if not sha:
+        step = "name one: in GitHub under Settings, General; elsewhere git symbolic-ref HEAD refs/heads/main, there"
+        raise Misconfigured(f"repository {address}", "its HEAD names no branch", "a default branch with commits", step)
+    if not _has(there, sha):  # it came after the rest was fetched, or is of no branch
+        _fetch(there, address, access, sha)
+    return sha
+
+
 def _clone(address: str, there: Path, access: Access | None) -> None:
     """Make the copy: the whole of it, or nothing."""
     with TemporaryDirectory(dir=there.parent, prefix=".clone-") as temporary:
@@ -109,10 +125,10 @@ def _fetch(there: Path, address: str, access: Access | None, *wanted: str) -> No
     _ask(there, address, access, "fetch", "--quiet", *options, "--", address, *names)
 
 
-def _ask(folder: Path, address: str, access: Access | None, *arguments: str) -> None:
+def _ask(folder: Path, address: str, access: Access | None, *arguments: str) -> str:
     try:
         with way_of(access) as way:
-            ask_git(folder, *arguments, env=way.env, settings=way.settings, timeout_seconds=FETCH_SECONDS)
+            return ask_git(folder, *arguments, env=way.env, settings=way.settings, timeout_seconds=FETCH_SECONDS)
     except CommandFailed as error:
         raise Transient(f"{address} was not fetched: {error.last_lines}") from error
 

@@ -13,7 +13,7 @@ from delivery.spec.environments import Environment
 
 MEANING: dict[Outcome, str] = {
     "delivered": "the release takes all traffic",
-    "unchanged": "exactly this is live already",
+    "unchanged": "exactly this is live already, or it was not needed any more; nothing was changed",
     "proven": "it was built, scanned and tested; nothing was released",
     "rejected": "a gate said no, or a step cannot succeed; live traffic was never touched",
     "withdrawn": "the release was unhealthy, and what was live before has the traffic",

@@ -9,6 +9,7 @@ from delivery.errors import (
     HeadwayError,
     Interrupted,
     Misconfigured,
+    NotNeeded,
     Rejected,
     ReleaseUnhealthy,
     Transient,
@@ -21,6 +22,7 @@ ALL = [
     Misconfigured("file: key", "1", "2", "headway check"),
     CommandFailed(["git", "log"], 128, "fatal"),
     Interrupted("stopped"),
+    NotNeeded("it is not so any more"),
 ]
 
 
@@ -43,4 +45,4 @@ def test_an_error_survives_the_way_to_another_process(error: HeadwayError) -> No
 
 
 def test_exit_codes_are_the_documented_ones() -> None:
-    assert [error.exit_code for error in ALL] == [1, 1, 3, 2, 1, 130]
+    assert [error.exit_code for error in ALL] == [1, 1, 3, 2, 1, 130, 0]

@@ -1,5 +1,6 @@
 """What arrived starts what headway.yaml says of it, once, and the newest commit alone."""
 
+import importlib
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
@@ -13,9 +14,14 @@ from prefect.client.schemas.filters import (
     FlowRunFilterDeploymentId,
 )
 from prefect.settings import PREFECT_API_URL
+from prefect.states import Cancelled, Completed, Crashed, Failed
 
+import flows.rollback
+from blocks.artifact_store import current_store
+from delivery.errors import Transient
 from delivery.hooks.arrival import Arrival
 from delivery.hooks.spool import Told
+from delivery.hooks.started import Started, StartedDeliveries
 from delivery.platform.forwarder import PrefectEvents
 from delivery.platform.prefect_api import PrefectApi
 from flows import gate, runs
@@ -23,6 +29,8 @@ from flows.arrivals import take_alarm, take_push
 from flows.deliver import deliver
 from flows.examine import examine
 from flows.rollback import rollback
+from tasks import arrivals
+from tasks.run_control import create_run
 from tests.flows.platform import MEMORY
 from tests.flows.test_deployments import DEPLOYMENTS
 
@@ -90,14 +98,224 @@ def test_an_arrival_that_is_taken_up_twice_delivers_once(shop, before):
     assert len(new(before)) == 1
 
 
-def test_two_that_look_at_the_same_moment_start_one_run(shop, before, monkeypatch):
-    arrived = arrival(shop, shop.commit("Sell more"))
-    take(shop, arrived)
-    monkeypatch.setattr("tasks.arrivals.newest_started", lambda *_: None)  # as the one saw it before the other wrote
+def meanwhile(shop, sha, after=""):
+    """Start a delivery of a commit as another arrival does, and return its run."""
+    given = {"project": f"file://{shop.project}", "revision": sha, "environment": "production"}
+    run = create_run("deliver/by-event", given, f"shop {sha[:7]} → production", uuid4().hex, [])
+    fields = {"app": "shop", "environment": "production", "sha": sha, "run": run, "arrival": "another one"}
+    one = Started.model_validate(fields | {"at": datetime.now(UTC), "after": after})
+    assert StartedDeliveries(current_store(), "shop", "production").keep(one) == one
+    return run
 
-    take(shop, arrived)
 
-    assert len(new(before)) == 1
+def once(monkeypatch, where, act):
+    """Have something happen when a function is called for the first time, before it does anything."""
+    module, _, name = where.rpartition(".")
+    ours, acts = getattr(importlib.import_module(module), name), [act]
+
+    def called(*arguments):
+        if acts:
+            acts.pop()()
+        return ours(*arguments)
+
+    monkeypatch.setattr(where, called)
+
+
+@pytest.mark.parametrize(
+    "moment", ["tasks.arrivals.create_run", pytest.param("flows.arrivals.start_delivery", marks=pytest.mark.long)]
+)
+def test_a_commit_that_comes_while_another_is_started_is_not_cancelled_for_it(shop, before, monkeypatch, moment):
+    newer = []
+    once(monkeypatch, moment, lambda: newer.append(meanwhile(shop, shop.commit("Two"))))
+
+    run = take(shop, arrival(shop, shop.commit("One")))
+
+    second = shop.git("rev-parse", "HEAD")
+    assert run.ended == ("Skipped", f"run {newer[0][:8]} delivers {second[:7]} already")
+    states = {str(one.id): one.state_name for one in new(before)}
+    assert states.pop(newer[0]) == "Scheduled"
+    assert set(states.values()) <= {"Cancelling", "Cancelled"}
+
+
+@pytest.mark.long
+def test_a_commit_that_came_after_the_repository_was_fetched_is_not_gone_back_from(shop, before, monkeypatch):
+    newer = []
+    once(monkeypatch, "tasks.arrivals.default_commit", lambda *_: newer.append(meanwhile(shop, shop.commit("Two"))))
+
+    run = take(shop, arrival(shop, shop.commit("One")))
+
+    assert run.ended[0] == "Skipped"
+    assert [str(one.id) for one in new(before)] == newer
+
+
+@pytest.mark.long
+def test_what_is_newer_than_what_was_started_meanwhile_is_delivered_after_it(shop, before, monkeypatch):
+    first, second = shop.commit("One"), shop.commit("Two")
+    once(monkeypatch, "tasks.arrivals.create_run", lambda: meanwhile(shop, first))
+
+    run = take(shop, arrival(shop, second, before=first))
+
+    states = {one.parameters["revision"]: one.state_name for one in new(before)}
+    assert run.ended[0] == "Completed"
+    assert run.ended[1].endswith(f"skipped: {first}")
+    assert states == {first: "Cancelled", second: "Scheduled"}
+
+
+@pytest.mark.long
+def test_a_start_that_is_tried_again_cancels_nothing_that_came_after_it(shop, before, monkeypatch):
+    ours, tries, newer = arrivals.note, [], []
+
+    def fails_once(run, *more):
+        tries.append(run)
+        if len(tries) == 1:
+            newer.append(meanwhile(shop, shop.commit("Two"), after=run))
+            raise Transient("the store does not answer")
+        ours(run, *more)
+
+    monkeypatch.setattr(arrivals, "note", fails_once)
+
+    run = take(shop, arrival(shop, shop.commit("One")))
+
+    assert run.ended[0] == "Completed"
+    assert tries[0] == tries[1]
+    assert {str(one.id): one.state_name for one in new(before)} == dict.fromkeys((tries[0], newer[0]), "Scheduled")
+
+
+@pytest.mark.parametrize(
+    "state", [Failed, *(pytest.param(one, marks=pytest.mark.long) for one in (Crashed, Cancelled))]
+)
+def test_what_a_run_did_not_get_live_is_delivered_when_it_is_told_of_again(shop, before, state):
+    sha = shop.commit("Sell more")
+    take(shop, arrival(shop, sha))
+    end(new(before)[0].id, state())
+
+    run = take(shop, arrival(shop, sha))
+
+    assert run.ended[0] == "Completed"
+    assert [one.parameters["revision"] for one in new(before)] == [sha, sha]
+
+
+@pytest.mark.parametrize("name", ["Unchanged", pytest.param("Completed", marks=pytest.mark.long)])
+def test_what_a_run_got_live_is_not_delivered_again(shop, before, name):
+    sha = shop.commit("Sell more")
+    take(shop, arrival(shop, sha))
+    end(new(before)[0].id, Completed(name=name))
+
+    assert take(shop, arrival(shop, sha)).ended[0] == "Skipped"
+
+
+@pytest.mark.long
+def test_files_of_a_push_whose_delivery_failed_count_with_the_next_one(shop, before):
+    shop.describe(repository={**BRANCHES, "paths_ignore": ["*.md"]})
+    first = shop.commit("Sell")
+    take(shop, arrival(shop, first))
+    end(new(before)[0].id, Failed())
+    (shop.project / "README.md").write_text("Words")
+    shop.git("add", "-A")
+    shop.git("commit", "-q", "-m", "Words")
+
+    run = take(shop, arrival(shop, shop.git("rev-parse", "HEAD"), before=first))
+
+    assert run.ended[0] == "Completed"
+
+
+def end(run, state):
+    """Let a run end as if somebody had carried it."""
+    with get_client(sync_client=True) as client:
+        client.set_flow_run_state(run, state, force=True)
+
+
+def tagged(shop, tag, subject):
+    """Commit, tag that, and have the tag delivered; return the commit."""
+    sha = shop.commit(subject)
+    shop.git("tag", tag)
+    assert take(shop, arrival(shop, sha, kind="tag", ref=f"refs/tags/{tag}")).ended[0] == "Completed"
+    return sha
+
+
+def test_a_release_that_is_published_for_an_older_tag_takes_nothing_back(shop, before):
+    shop.describe(repository={"tags": {"v*": "production"}})
+    old = tagged(shop, "v1.0", "One")
+    (first,) = new(before)
+    end(first.id, Completed())
+    tagged(shop, "v1.1", "Two")
+
+    run = take(shop, arrival(shop, old, kind="release", ref="refs/tags/v1.0", action="published"))
+
+    reason = f"run {str(first.id)[:8]} was started by v1.0 before, and others have come after it"
+    assert run.ended == ("Skipped", reason)
+    assert len(new(before)) == 2
+
+
+@pytest.mark.long
+def test_an_older_tag_that_was_never_delivered_is_delivered(shop, before):
+    shop.describe(repository={"tags": {"v*": "production"}})
+    old = tagged(shop, "v1.0", "One")
+    end(new(before)[0].id, Failed())
+    tagged(shop, "v1.1", "Two")
+
+    run = take(shop, arrival(shop, old, kind="release", ref="refs/tags/v1.0", action="published"))
+
+    assert run.ended[0] == "Completed"
+    assert new(before)[-1].parameters["revision"] == old
+
+
+def test_a_branch_cannot_say_that_it_is_delivered_itself(shop, before):
+    shop.describe(repository={**BRANCHES, "after_workflow": "CI"})
+    short = shop.git("rev-parse", "--short=7", "HEAD")
+    shop.git("checkout", "-q", "-b", "feature/x")
+    shop.describe(repository={"branches": {"feature/x": "production", "main": "production"}})
+    sha = shop.git("rev-parse", "HEAD")
+    shop.git("checkout", "-q", "main")
+
+    run = take(shop, arrival(shop, sha, ref="refs/heads/feature/x"))
+
+    said = "repository.branches has no pattern for branch feature/x"
+    assert run.ended == ("Skipped", f"{said}; so says headway.yaml of the default branch, at {short}")
+    assert new(before) == []
+
+
+@pytest.mark.long
+def test_a_tag_of_some_branch_goes_where_the_default_branch_says(shop, before):
+    shop.describe(repository={"tags": {"v*": "production"}})
+    shop.git("checkout", "-q", "-b", "release/1")
+    shop.describe(repository={"tags": {"v*": "production", "mine": "production"}, "paths_ignore": ["**"]})
+    sha = shop.git("rev-parse", "HEAD")
+    shop.git("tag", "v1.0")
+    shop.git("tag", "mine")
+    shop.git("checkout", "-q", "main")
+
+    ended = [take(shop, arrival(shop, sha, kind="tag", ref=f"refs/tags/{tag}")).ended for tag in ("mine", "v1.0")]
+
+    assert [name for name, _ in ended] == ["Skipped", "Completed"]
+    assert ended[0][1].startswith("repository.tags has no pattern for tag mine")
+    assert [one.parameters["revision"] for one in new(before)] == [sha]
+
+
+@pytest.mark.long
+def test_a_workflow_that_a_branch_no_longer_waits_for_is_waited_for(shop, before):
+    shop.describe(repository={"branches": {"main": "production", "release/*": "production"}, "after_workflow": "CI"})
+    shop.git("checkout", "-q", "-b", "release/1")
+    shop.describe(repository={"branches": {"release/*": "production"}})
+    sha = shop.git("rev-parse", "HEAD")
+    shop.git("checkout", "-q", "main")
+
+    run = take(shop, arrival(shop, sha, ref="refs/heads/release/1"))
+
+    assert run.ended[0] == "Skipped"
+    assert "workflow CI has to succeed first" in run.ended[1]
+
+
+@pytest.mark.long
+def test_without_a_default_branch_nothing_is_started_and_what_to_do_is_said(shop, before):
+    sha = shop.git("rev-parse", "HEAD")
+    shop.git("symbolic-ref", "HEAD", "refs/heads/gone")
+
+    name, message = take(shop, arrival(shop, sha)).ended
+
+    assert name == "Misconfigured"
+    assert "its HEAD names no branch" in message
+    assert new(before) == []
 
 
 def test_a_push_of_files_that_do_not_count_delivers_nothing_and_says_so(shop, before):
@@ -244,13 +462,50 @@ def test_alarms_soon_after_a_release_take_it_back_once(shop, before):
     (one,) = new(before, "rollback")
     assert [name for name, _ in ended] == ["Completed", "Completed"]
     assert all(str(one.id) in message for _, message in ended)
-    assert one.parameters == {"app": "shop", "environment": "production", "although_frozen": True}
+    about = {"app": "shop", "environment": "production", "away_from": shop.release(2).fingerprint}
+    assert one.parameters == {**about, "although_frozen": True}
     assert shop.carry(rollback, str(one.id)).state.is_completed()
     assert shop.live() == shop.release(1)
     assert take(shop, alarm(shop), take_alarm).ended == (
         "Skipped",
         "what is live was not released last, but rolled-back",
     )
+
+
+def test_an_alarm_takes_back_the_release_that_it_is_about_and_no_newer_one(shop, before):
+    shop.put_live(1)
+    shop.put_live(2)
+    take(shop, alarm(shop), take_alarm)
+    shop.put_live(3)
+    (one,) = new(before, "rollback")
+
+    run = shop.carry(rollback, str(one.id))
+
+    about, newer = shop.release(2).fingerprint, shop.release(3).fingerprint
+    reason = f"release {newer} is live by now, not release {about}: nothing is taken back"
+    assert run.ended == ("Unchanged", reason)
+    assert shop.live() == shop.release(3)
+    assert shop.record(run.id).outcome == "unchanged"
+
+
+def test_a_release_that_comes_while_a_rollback_waits_for_the_environment_stays(shop, before, monkeypatch):
+    shop.put_live(1)
+    shop.put_live(2)
+    take(shop, alarm(shop), take_alarm)
+    (one,) = new(before, "rollback")
+    ours = flows.rollback.check_way_back
+
+    async def while_it_waits(*arguments, **more):
+        shop.set_live(3)
+        return await ours(*arguments, **more)
+
+    monkeypatch.setattr(flows.rollback, "check_way_back", while_it_waits)
+
+    run = shop.carry(rollback, str(one.id))
+
+    assert run.ended[0] == "Unchanged"
+    assert shop.live() == shop.release(3)
+    assert shop.happenings() == ["released", "released"]
 
 
 @pytest.mark.long

@@ -1,5 +1,6 @@
 """The forwarder: what is on the disk is told until it was taken up, whoever dies meanwhile."""
 
+import sqlite3
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -8,9 +9,12 @@ from pathlib import Path
 import httpx
 import pytest
 
+from delivery.home import Home
 from delivery.hooks.arrival import Arrival
+from delivery.hooks.connections import Listening
 from delivery.hooks.spool import FIRST_SECONDS, Counts, Delivery, Spool
 from delivery.platform.forwarder import Forwarder, NotTaken
+from delivery.platform.receiving import serve
 
 
 class Clock:
@@ -174,3 +178,83 @@ def test_it_ends_when_it_is_asked_to(spool, server, forwarder):
     thread.join(30)
 
     assert not thread.is_alive()
+
+
+@pytest.mark.parametrize("verb", ["counts", "due", "told", "taken", "unconfirmed", "give_up"])
+def test_a_disk_that_is_full_for_a_while_keeps_nothing_from_being_told_later(spool, server, monkeypatch, verb):
+    is_full, taken = [True], threading.Event()
+
+    def fails(*arguments):
+        if is_full and is_full.pop():
+            raise sqlite3.OperationalError("database or disk is full")
+        return ours(*arguments)
+
+    class Taking:
+        """A server that makes a run at once."""
+
+        tell = staticmethod(server.tell)
+
+        def taken(self, told):
+            server.works()
+            return server.taken(told)
+
+    def note(*arguments):
+        noted(*arguments)
+        taken.set()
+
+    ours = getattr(spool, verb)
+    monkeypatch.setattr(spool, verb, fails)
+    noted = spool.taken
+    monkeypatch.setattr(spool, "taken", note)
+    monkeypatch.setattr("delivery.platform.forwarder.FIRST_LOOK_SECONDS", 0.01)
+    arrived = arrive(spool, "one")
+    forwarder = Forwarder(spool, Taking())
+    thread = threading.Thread(target=forwarder.run, daemon=True)
+    thread.start()
+    was_taken = taken.wait(30)
+    forwarder.end()
+    thread.join(30)
+
+    assert (was_taken, is_full) == (True, [])
+    assert (server.runs, spool.counts()) == (arrived, Counts(taken=1))
+
+
+def test_a_spool_without_room_is_written_again_when_there_is_room(spool, monkeypatch):
+    class Full:
+        """A disk that has no room when a change is committed, and then has."""
+
+        in_transaction = property(lambda self: spool_file.in_transaction)
+
+        def execute(self, text, *values):
+            if text == "commit" and complaints:
+                raise sqlite3.OperationalError(complaints.pop())
+            return spool_file.execute(text, *values)
+
+        def close(self):
+            spool_file.close()
+
+    complaints, spool_file = ["database or disk is full"], spool._file
+    monkeypatch.setattr(spool, "_file", Full())
+    with pytest.raises(sqlite3.OperationalError):
+        arrive(spool, "one")
+
+    arrive(spool, "two")
+
+    assert [one.arrival.delivery for one in spool.due(10)] == ["two"]
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_receiver_that_nobody_tells_for_any_more_ends_so_that_it_is_started_again(tmp_path):
+    class Dies:
+        def tell(self, arrivals):
+            raise SystemExit("it ends where nobody looks")
+
+    home = Home(tmp_path / "home")
+    before = Spool.of(home)
+    arrive(before, "one")
+    before.close()
+    serving = threading.Thread(target=serve, args=(home, Listening(port=0)), kwargs={"events": Dies()}, daemon=True)
+    serving.start()
+    serving.join(60)
+
+    assert not serving.is_alive()

@@ -7,7 +7,7 @@ import pytest
 from delivery.errors import Misconfigured, Transient
 from delivery.programs import git
 from delivery.programs.checkout import export
-from delivery.programs.repositories import find_repository, is_address, likely_name, open_project
+from delivery.programs.repositories import default_commit, fetch, find_repository, is_address, likely_name, open_project
 from tests.support.repositories import commit, write
 from tests.support.repositories import git as ask
 
@@ -109,6 +109,26 @@ def test_a_revision_that_an_address_does_not_have_is_told_with_those_it_has(addr
 
     with pytest.raises(Misconfigured, match=r"revision next: there is none in .*branches main"):
         git.resolve(here, "next", folder)
+
+
+def test_the_default_branch_is_the_one_that_its_address_names_now(repository, address, tmp_path):
+    cache, old = tmp_path / "cache", ask(repository, "rev-parse", "HEAD")
+    fetch(address, cache)
+    before = default_commit(address, cache)
+    ask(repository, "checkout", "-q", "-b", "trunk")
+    write(repository, {"shop/start.bat": "echo three\n"})
+    new = commit(repository, "Count on")
+
+    assert (before, default_commit(address, cache)) == (old, new)
+    assert find_repository(address, new, cache).exists()
+
+
+def test_a_repository_without_a_default_branch_is_told_with_what_to_do(repository, address, tmp_path):
+    fetch(address, tmp_path / "cache")
+    ask(repository, "symbolic-ref", "HEAD", "refs/heads/gone")
+
+    with pytest.raises(Misconfigured, match=r"its HEAD names no branch; allowed: .*\n  next: .*git symbolic-ref"):
+        default_commit(address, tmp_path / "cache")
 
 
 def test_an_address_that_does_not_answer_may_do_so_later(tmp_path):
