@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 from prefect.cli.deploy._triggers import _create_deployment_triggers, _initialize_deployment_triggers
 from prefect.client.orchestration import get_client
-from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterName, FlowRunFilter
+from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterId, DeploymentFilterName
 from prefect.settings import PREFECT_API_URL
 from prefect.states import Cancelled, Completed, Crashed, Failed
 
@@ -538,8 +538,7 @@ def told(*arrivals):
 
 def of_deployments(deployments):
     with get_client(sync_client=True) as client:
-        found = client.read_flow_runs(flow_run_filter=FlowRunFilter())
-        return [run for run in found if run.deployment_id in deployments]
+        return client.read_flow_runs(deployment_filter=DeploymentFilter(id=DeploymentFilterId(any_=deployments)))
 
 
 def test_an_event_starts_the_flow_that_takes_it_up_once_with_all_that_was_said(shop, triggers):
