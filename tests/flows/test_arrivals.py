@@ -7,12 +7,7 @@ from uuid import uuid4
 import pytest
 from prefect.cli.deploy._triggers import _create_deployment_triggers, _initialize_deployment_triggers
 from prefect.client.orchestration import get_client
-from prefect.client.schemas.filters import (
-    DeploymentFilter,
-    DeploymentFilterName,
-    FlowRunFilter,
-    FlowRunFilterDeploymentId,
-)
+from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterId, DeploymentFilterName
 from prefect.settings import PREFECT_API_URL
 from prefect.states import Cancelled, Completed, Crashed, Failed
 
@@ -547,8 +542,7 @@ def told(*arrivals):
 
 def of_deployments(deployments):
     with get_client(sync_client=True) as client:
-        theirs = FlowRunFilterDeploymentId(any_=deployments)
-        return client.read_flow_runs(flow_run_filter=FlowRunFilter(deployment_id=theirs))
+        return client.read_flow_runs(deployment_filter=DeploymentFilter(id=DeploymentFilterId(any_=deployments)))
 
 
 @pytest.mark.parametrize("platform", ["folder"], indirect=True)  # where files are kept is nothing to the server
