@@ -221,8 +221,11 @@ def _started(arrival: Arrival, plan: Plan, waiting: Sequence[Started]) -> Starte
 
 @step(timeout_seconds=120, name="start {plan.name}", keep=False)
 def start_run(arrival: Arrival, plan: Plan) -> str:
-    """Start the run of a plan, once however often this is tried, and return its id."""
-    return create_run(plan.deployment, dict(plan.parameters), plan.name, plan.key, _by(arrival))
+    """Start the run of a plan, once however often this is tried, and return its id; anew where it came to nothing."""
+    key = plan.key
+    while came_to_nothing(run := create_run(plan.deployment, dict(plan.parameters), plan.name, key, _by(arrival))):
+        key = hash_of([plan.key, run])
+    return run
 
 
 def _by(arrival: Arrival) -> list[str]:

@@ -467,6 +467,21 @@ def test_alarms_soon_after_a_release_take_it_back_once(shop, before):
     )
 
 
+def test_an_alarm_tries_again_what_one_before_it_did_not_bring_about(shop, before):
+    shop.put_live(1)
+    shop.put_live(2)
+    take(shop, alarm(shop), take_alarm)
+    (first,) = new(before, "rollback")
+    end(first.id, Crashed())
+
+    ended = take(shop, alarm(shop, subject="shop-latency"), take_alarm).ended
+
+    _, again = new(before, "rollback")
+    assert ended[0] == "Completed"
+    assert ended[1].endswith(f"run {again.id}")
+    assert again.parameters == first.parameters
+
+
 def test_an_alarm_takes_back_the_release_that_it_is_about_and_no_newer_one(shop, before):
     shop.put_live(1)
     shop.put_live(2)
