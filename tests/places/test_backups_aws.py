@@ -24,16 +24,9 @@ from delivery.waiting import until
 from tests.places.environment_contract import DatabaseContract
 from tests.support.aws_room import INSTANCE, make_room
 from tests.support.local_aws import local_aws
-from tests.support.platforms import own_platform
 from tests.support.rds_shop import FILLED, GROUPS, as_application, copies, make_groups
 
 pytestmark = [pytest.mark.docker, pytest.mark.long, pytest.mark.xdist_group("aws-backups")]
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory):
-    with own_platform(tmp_path_factory.mktemp("platform")) as home:
-        yield home
 
 
 @pytest.fixture(scope="module")

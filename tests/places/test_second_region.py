@@ -22,7 +22,6 @@ from delivery.errors import Misconfigured, Rejected, Transient
 from tests.architecture.sources import ROOT
 from tests.support.aws_room import INSTANCE, make_room
 from tests.support.local_aws import REGION, local_aws
-from tests.support.platforms import own_platform
 from tests.support.rds_shop import FILLED, GROUPS, as_application, make_groups
 from tests.support.second_region_victim import Opens
 
@@ -30,12 +29,6 @@ pytestmark = [pytest.mark.docker, pytest.mark.long, pytest.mark.xdist_group("aws
 AWAY = "eu-west-1"
 JOBS = (("backup", REGION), ("copy", REGION), ("restore", AWAY))
 DENIED = {"service": "backup", "kind": "denied", "times": 99}
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory):
-    with own_platform(tmp_path_factory.mktemp("platform")) as home:
-        yield home
 
 
 @pytest.fixture(scope="module")
